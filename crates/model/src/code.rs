@@ -1,0 +1,244 @@
+//! The one table of error codes.
+//!
+//! A code is stable for ever: it is never renumbered and never reused.
+//! Crate `text` holds a title and a remedy for each in every language, and a test there fails when one is missing.
+
+/// How the process ends. Stable; anything not listed is a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done, also when the same run was already published.
+    Ok = 0,
+    /// A bug in osusume.
+    Bug = 1,
+    /// Wrong command line or pipeline file.
+    Usage = 2,
+    /// Finished with rejected rows below the limits, and `--strict-exit` was given.
+    Rejects = 3,
+    /// Input refused or over the limits.
+    Input = 10,
+    /// Another run holds the lock, or a newer run has been published.
+    Locked = 11,
+    /// The consent or suppression gate is closed.
+    Consent = 12,
+    /// The schema does not hold.
+    Contract = 13,
+    /// Disk, memory or time ran out.
+    Resource = 14,
+    /// The destination of an export cannot take it.
+    Destination = 15,
+    /// A quality gate failed: calibration, minimum positives, convergence.
+    Quality = 16,
+    /// A checksum, model or manifest does not match.
+    Integrity = 17,
+    /// Nothing to do.
+    Nothing = 20,
+    /// Stopped by SIGINT.
+    Interrupted = 130,
+    /// Stopped by SIGTERM.
+    Terminated = 143,
+}
+
+/// Whether a scheduler should try again without a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// The same command may succeed later.
+    Later,
+    /// Something must be changed first.
+    AfterChange,
+}
+
+/// What is known of a code besides its sentences.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeInfo {
+    /// `E` and four digits.
+    pub id: &'static str,
+    /// How the process ends when it is not caught.
+    pub exit: Exit,
+    /// Whether to try again.
+    pub retry: Retry,
+}
+
+macro_rules! codes {
+    ($($(#[doc = $doc:literal])+ $name:ident = $id:literal, $exit:ident, $retry:ident;)+) => {
+        /// What can go wrong. The documentation of each is for developers; users read crate `text`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum Code { $($(#[doc = $doc])+ $name,)+ }
+
+        impl Code {
+            /// Every code, in order of number.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            /// Number, exit code and whether to retry.
+            pub fn info(self) -> CodeInfo {
+                match self { $(Self::$name => CodeInfo { id: $id, exit: Exit::$exit, retry: Retry::$retry },)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// Broken invariant caught at the top.
+    Bug = "E0001", Bug, AfterChange;
+    /// A signal asked to stop. Args: none.
+    Cancelled = "E0002", Terminated, Later;
+    /// The time allowed has passed.
+    DeadlinePassed = "E0003", Resource, Later;
+
+    // Inputs: E10xx.
+    /// A declared file or glob matches nothing. Args: path.
+    FileMissing = "E1001", Input, AfterChange;
+    /// The file cannot be opened or read. Args: detail.
+    FileUnreadable = "E1002", Input, Later;
+    /// The file holds no bytes, no header or no rows. Args: what.
+    FileEmpty = "E1003", Input, AfterChange;
+    /// A declared column is not in the file. Args: column, columns, suggestion?.
+    ColumnMissing = "E1004", Contract, AfterChange;
+    /// A header name stands twice. Args: column.
+    ColumnTwice = "E1005", Contract, AfterChange;
+    /// The file is of another kind than its name or declaration says. Args: found, expected.
+    WrongFormat = "E1006", Input, AfterChange;
+    /// Bytes that are not valid in the declared encoding. Args: encoding, hint?.
+    WrongEncoding = "E1007", Input, AfterChange;
+    /// A quoted field is still open at the end of the file.
+    UnterminatedQuote = "E1017", Input, AfterChange;
+    /// Text stands after a closing quote, or a quote inside an unquoted field.
+    StrayQuote = "E1018", Input, AfterChange;
+    /// Too few fields. Args: got, expected.
+    RowTooShort = "E1019", Input, AfterChange;
+    /// Too many fields. Args: got, expected.
+    RowTooLong = "E1020", Input, AfterChange;
+    /// A record or field above the size limit. Args: bytes, limit.
+    RecordTooLarge = "E1021", Input, AfterChange;
+    /// A value is not of the declared type. Args: expected, bytes, shape.
+    WrongType = "E1022", Input, AfterChange;
+    /// A required value is absent. Args: none.
+    ValueMissing = "E1023", Input, AfterChange;
+    /// A number or date outside what is allowed. Args: allowed.
+    OutOfRange = "E1024", Input, AfterChange;
+    /// The customer is in no customers table.
+    UnknownCustomer = "E1025", Input, AfterChange;
+    /// The same customer stands twice with different content.
+    ConflictingRows = "E1026", Input, AfterChange;
+    /// The product or offer is in no catalogue.
+    UnknownProduct = "E1027", Input, AfterChange;
+    /// An interval ends before it starts.
+    EndBeforeStart = "E1028", Input, AfterChange;
+    /// More rows were rejected than allowed. Args: rejected, read, limit, worst.
+    TooManyRejects = "E1030", Input, AfterChange;
+    /// The file changed while it was read.
+    FileChanged = "E1031", Input, Later;
+    /// Parquet content cannot be decoded. Args: detail.
+    ParquetDamaged = "E1032", Input, AfterChange;
+    /// Compressed content cannot be decoded. Args: detail.
+    CompressionDamaged = "E1033", Input, AfterChange;
+    /// The column's stored type cannot serve the declared one. Args: found, expected.
+    ColumnType = "E1034", Contract, AfterChange;
+    /// A row of the header appears again inside the file.
+    HeaderRepeated = "E1035", Input, AfterChange;
+    /// A NUL or other control byte inside a field.
+    ControlByte = "E1036", Input, AfterChange;
+    /// The local time does not exist or exists twice in the zone. Args: zone.
+    AmbiguousTime = "E1037", Input, AfterChange;
+
+    // Configuration: E20xx.
+    /// The pipeline file is not valid TOML. Args: detail.
+    ConfigSyntax = "E2001", Usage, AfterChange;
+    /// An unknown key. Args: key, suggestion?, allowed.
+    ConfigUnknownKey = "E2002", Usage, AfterChange;
+    /// A value of the wrong kind. Args: key, got, expected.
+    ConfigWrongKind = "E2003", Usage, AfterChange;
+    /// A value outside what is allowed. Args: key, got, allowed.
+    ConfigNotAllowed = "E2004", Usage, AfterChange;
+    /// A required key is missing. Args: key.
+    ConfigMissingKey = "E2005", Usage, AfterChange;
+    /// A name refers to nothing. Args: key, got, allowed.
+    ConfigUnknownName = "E2006", Usage, AfterChange;
+    /// No as-of date given. Args: none.
+    AsOfMissing = "E2007", Usage, AfterChange;
+    /// An environment variable or secret file of the configuration is absent. Args: name.
+    SecretMissing = "E2008", Usage, AfterChange;
+    /// The ladder, prerequisites or exclusions contradict each other. Args: detail names.
+    CatalogueContradiction = "E2009", Usage, AfterChange;
+    /// The command line is wrong. Args: detail.
+    CommandLine = "E2010", Usage, AfterChange;
+    /// A world file does not follow its schema. Args: key, detail.
+    WorldInvalid = "E2011", Usage, AfterChange;
+    /// No offer follows from the file and the tables.
+    NoOffers = "E2012", Usage, AfterChange;
+
+    // Running and publishing: E30xx.
+    /// Another process holds the lock. Args: pid, host, since.
+    LockHeld = "E3001", Locked, Later;
+    /// A newer run is already published. Args: current, this.
+    Fenced = "E3002", Locked, AfterChange;
+    /// A file or directory cannot be written. Args: detail.
+    CannotWrite = "E3003", Resource, AfterChange;
+    /// The disk is full. Args: needed?, free?.
+    DiskFull = "E3004", Resource, Later;
+    /// The memory budget is too small. Args: budget, needed, largest.
+    MemoryBudget = "E3005", Resource, AfterChange;
+    /// A published file does not match its manifest. Args: what.
+    DigestMismatch = "E3006", Integrity, AfterChange;
+    /// A file of an unknown or newer format version. Args: found, supported.
+    FormatVersion = "E3007", Integrity, AfterChange;
+    /// No such run. Args: run, runs.
+    RunUnknown = "E3008", Usage, AfterChange;
+    /// A file of ours cannot be understood. Args: detail.
+    FileDamaged = "E3009", Integrity, AfterChange;
+    /// Data could not be forced to the disk; never retried. Args: detail.
+    SyncFailed = "E3010", Resource, Later;
+    /// Nothing has been published yet.
+    NothingPublished = "E3011", Nothing, AfterChange;
+
+    // Learning and deciding: E40xx.
+    /// All labels of every offer are 0, or all are 1. Args: offers.
+    LabelsConstant = "E4001", Input, AfterChange;
+    /// Too little history for one mature label window. Args: first, last, needed_days.
+    NoMatureLabels = "E4002", Input, AfterChange;
+    /// A fit did not converge. Args: offer, iterations, gradient, tolerance.
+    NotConverged = "E4003", Quality, AfterChange;
+    /// A take was counted as positive in train and in test.
+    TakeInTrainAndTest = "E4004", Bug, AfterChange;
+    /// Rows read and rows accounted for differ. Args: source, read, accounted.
+    CountBalance = "E4005", Bug, AfterChange;
+    /// No customer is left to score.
+    NoCustomers = "E4006", Input, AfterChange;
+    /// The consents are missing, empty or stale.
+    ConsentGate = "E4007", Consent, AfterChange;
+
+    // Export: E50xx.
+    /// A destination file cannot be written. Args: detail.
+    ExportFailed = "E5001", Destination, Later;
+    /// The key of an export is not unique or is absent. Args: key.
+    ExportKey = "E5002", Destination, AfterChange;
+    /// A character cannot be written in the profile's encoding. Args: encoding, rows.
+    ExportUnmappable = "E5003", Destination, AfterChange;
+}
+
+impl Code {
+    /// `E` and four digits.
+    pub fn id(self) -> &'static str {
+        self.info().id
+    }
+
+    /// The code with this id, if there is one. Case does not matter.
+    pub fn parse(id: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|code| code.id().eq_ignore_ascii_case(id))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_unique_sorted_and_well_formed() {
+        let ids: Vec<&str> = Code::ALL.iter().map(|code| code.id()).collect();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]), "sorted and unique");
+        for id in ids {
+            assert!(id.len() == 5 && id.starts_with('E') && id[1..].bytes().all(|b| b.is_ascii_digit()));
+            assert_eq!(Code::parse(&id.to_lowercase()).map(Code::id), Some(id));
+        }
+    }
+}
