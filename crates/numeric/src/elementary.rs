@@ -1,0 +1,1 @@
+//! Exponential, logarithm, sigmoid and log-loss with the same bits everywhere.
