@@ -15,6 +15,8 @@ pub use gamma::{chi_squared_tail, ln_gamma};
 pub use interval::{Interval, clopper_pearson, wilson};
 pub use normal::{normal_cdf, normal_quantile, two_sided_z};
 
+use crate::elementary::{exp, ln};
+
 /// ln(√(2π)).
 const LN_SQRT_TWO_PI: f64 = 0.918_938_533_204_672_8;
 
@@ -59,12 +61,4 @@ fn deviance(x: f64, mean: f64) -> f64 {
 /// `exp(exponent)` times a factor, zero below the smallest number.
 fn scaled_exp(factor: f64, exponent: f64) -> f64 {
     if exponent < -745.0 { 0.0 } else { factor * exp(exponent) }
-}
-
-fn exp(x: f64) -> f64 {
-    x.exp()
-}
-
-fn ln(x: f64) -> f64 {
-    x.ln()
 }

@@ -1,7 +1,7 @@
 //! The standard normal distribution.
 
 use super::gamma::gamma_tails;
-use super::ln;
+use crate::elementary::ln;
 
 /// Φ(x) = P(Z ≤ x); relative error below 1e-12 wherever Φ(x) is a normal number (x ≥ −37.5). NaN for NaN.
 pub fn normal_cdf(x: f64) -> f64 {
