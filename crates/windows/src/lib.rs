@@ -1,1 +1,48 @@
-//! windows
+//! Point-in-time aggregates over event slices, holdings as they were known, and labels: everything that depends on an as-of instant.
+//!
+//! One forward pass a customer serves every as-of instant, window and aggregate ([`aggregate()`]); holdings are read as of each instant
+//! with their own arrivals ([`holdings_as_of`]); labels look the other way in time ([`offer_labels`], [`category_labels`]).
+//! A row is visible at `T` only if it happened before `T` and had arrived before `T`; nothing else can reach an output.
+//!
+//! Main types: [`Events`], [`Cutoffs`], [`Aggregate`], [`Plan`], [`Intervals`], [`Ladder`], [`Purchases`], [`Label`].
+//!
+//! ```
+//! use osusume_windows::{aggregate, Aggregate, ColumnKind, Cutoffs, EventColumn, EventValues, Events, Measure, Plan, Span};
+//! // One customer with two purchases; the second one happens exactly at the as-of instant and is not seen.
+//! let columns = [EventColumn { values: EventValues::Money(&[300, 500]), valid: None }];
+//! let events = Events { offsets: &[0, 2], at: &[10, 100], arrived: None, columns: &columns };
+//! let cutoffs = Cutoffs::new(vec![100], vec![Span { start: 0, end: 100 }])?;
+//! let sum = Aggregate { measure: Measure::Sum(0), filter: None, window: 0 };
+//! let plan = Plan::new(&[sum], &[ColumnKind::Money], 1)?;
+//! let mut out = [0.0_f32];
+//! aggregate(&events, &cutoffs, &plan, &mut out, &osusume_model::NoControl)?;
+//! assert_eq!(out, [300.0]);
+//! # Ok::<(), osusume_windows::Error>(())
+//! ```
+//!
+//! Not here: calendars and zones (resolved at the seam of crate `pipeline`), Arrow columns, models.
+
+#![warn(missing_docs)]
+
+mod aggregate;
+mod double;
+mod error;
+mod events;
+mod group;
+mod intervals;
+mod labels;
+mod levels;
+mod plan;
+mod purchases;
+mod split;
+mod takes;
+
+pub use aggregate::{Cell, Scratch, aggregate, aggregate_block};
+pub use error::Error;
+pub use events::{Cutoffs, EventColumn, EventValues, Events, Span};
+pub use intervals::{HoldingState, Intervals, Maybe, held_quantities, holdings_as_of};
+pub use labels::{Label, LabelWindow, Labels, NO_TAKE, OfferRule, Truth, offer_labels};
+pub use plan::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
+pub use purchases::{CategoryWindow, Purchases, category_labels};
+pub use split::{PositiveTake, check_disjoint_takes, is_purged};
+pub use takes::{Ladder, Take, find_takes};

@@ -1,0 +1,194 @@
+//! Labels of offers that follow from holdings: did the customer take it inside the label window, and may the row be used at all.
+
+use osusume_model::{Control, OfferKind};
+use rayon::prelude::*;
+
+use crate::error::check_length;
+use crate::intervals::BLOCK;
+use crate::takes::{Take, TakeFinder};
+use crate::{Error, Intervals, Ladder};
+
+/// In the take instants: the row is no positive.
+pub const NO_TAKE: i64 = i64::MIN;
+
+/// What a customer × as-of × offer is for training. Only `Negative` and `Positive` are trained on; the others are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Label {
+    /// The offer did not fit what the customer held, as known at the as-of instant.
+    NotEligible = 0,
+    /// The label window and the days to keep it are not over, by the end of the data.
+    Immature = 1,
+    /// Taken before the label window opened: inside the gap, or before the as-of instant in a row that arrived after it.
+    GapTake = 2,
+    /// Not taken.
+    Negative = 3,
+    /// Taken inside the label window and kept.
+    Positive = 4,
+}
+
+/// The instants of one as-of: the label window is `[gap_end, window_end)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LabelWindow {
+    /// What is known lies strictly before it.
+    pub as_of: i64,
+    /// First instant of the label window, at or after `as_of`.
+    pub gap_end: i64,
+    /// First instant after the label window.
+    pub window_end: i64,
+}
+
+/// What the outcome is judged by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Truth {
+    /// How long a take must be kept, microseconds.
+    pub kept_us: i64,
+    /// Outcomes are read from what had happened and arrived strictly before this instant.
+    pub data_end: i64,
+}
+
+impl LabelWindow {
+    /// Whether the window and the time to keep a take are over at the end of the data.
+    pub fn is_mature(&self, truth: &Truth) -> bool {
+        self.window_end.saturating_add(truth.kept_us) <= truth.data_end
+    }
+}
+
+/// An offer that follows from the catalogue: a step of a ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferRule {
+    /// `Upsell`: for those who hold exactly the next lower tier. `CrossSell`: for those who hold nothing of the family.
+    /// A `Category` is for nobody here: see [`crate::category_labels`].
+    pub kind: OfferKind,
+    /// The family, as the ladder numbers it.
+    pub family: u32,
+    /// The tier offered; a higher one taken counts as well.
+    pub tier: u16,
+}
+
+/// Where labels are written: customers × windows × offers, row-major.
+#[derive(Debug)]
+pub struct Labels<'a> {
+    /// One label a cell.
+    pub label: &'a mut [Label],
+    /// The instant of the take of a `Positive`, [`NO_TAKE`] elsewhere.
+    pub take_at: &'a mut [i64],
+}
+
+/// Labels every customer × window × offer.
+///
+/// Eligibility is what was known at the as-of instant; the outcome is what is known at `truth.data_end`; see [`crate::find_takes`] for what a
+/// take is. The order of judgment is that of [`Label`]: a row that is not eligible is never looked at further.
+/// O(rows × windows + customers × windows × offers × takes).
+///
+/// # Errors
+/// Lengths or codes that do not agree, and a stop asked for by `control`.
+pub fn offer_labels(
+    intervals: &Intervals<'_>,
+    ladder: &Ladder<'_>,
+    offers: &[OfferRule],
+    windows: &[LabelWindow],
+    truth: &Truth,
+    out: &mut Labels<'_>,
+    control: &dyn Control,
+) -> Result<(), Error> {
+    let n_customers = intervals.check(ladder)?;
+    if let Some(rule) = offers.iter().find(|rule| rule.family as usize >= ladder.n_families) {
+        return Err(Error::Code { what: "offer family", code: rule.family, n_codes: ladder.n_families });
+    }
+    let steps: Vec<Step> = offers.iter().map(|&rule| Step::new(rule, ladder)).collect();
+    by_customer(out, n_customers, windows.len() * offers.len(), control, |memory: &mut Memory, customer, out| {
+        memory.finder.find(intervals, ladder, customer, truth, &mut memory.takes);
+        let cells = out.label.chunks_exact_mut(offers.len()).zip(out.take_at.chunks_exact_mut(offers.len()));
+        for ((labels, take_at), window) in cells.zip(windows) {
+            memory.hold(intervals, ladder, customer, window.as_of);
+            for ((label, at), step) in labels.iter_mut().zip(take_at).zip(&steps) {
+                (*label, *at) = judge(step, &memory.tiers, &memory.takes, window, truth);
+            }
+        }
+    })
+}
+
+/// An offer with the tier one must hold for it.
+#[derive(Clone, Copy, Debug)]
+struct Step {
+    rule: OfferRule,
+    from_tier: Option<u16>,
+}
+
+impl Step {
+    fn new(rule: OfferRule, ladder: &Ladder<'_>) -> Self {
+        let from_tier = match rule.kind {
+            OfferKind::Upsell => Some(ladder.next_lower(rule.family, rule.tier)),
+            OfferKind::CrossSell => Some(0),
+            OfferKind::Category => None,
+        };
+        Self { rule, from_tier }
+    }
+}
+
+/// Reused memory of one thread.
+#[derive(Debug, Default)]
+struct Memory {
+    finder: TakeFinder,
+    takes: Vec<Take>,
+    /// Highest tier held, by family.
+    tiers: Vec<u16>,
+}
+
+impl Memory {
+    fn hold(&mut self, intervals: &Intervals<'_>, ladder: &Ladder<'_>, customer: usize, as_of: i64) {
+        self.tiers.clear();
+        self.tiers.resize(ladder.n_families, 0);
+        for row in intervals.rows(customer).filter(|&row| intervals.is_held(row, as_of)) {
+            let (family, tier) = ladder.step(intervals.product[row]);
+            self.tiers[family] = self.tiers[family].max(tier);
+        }
+    }
+}
+
+fn judge(step: &Step, tiers: &[u16], takes: &[Take], window: &LabelWindow, truth: &Truth) -> (Label, i64) {
+    let rule = step.rule;
+    if step.from_tier != Some(tiers[rule.family as usize]) {
+        return (Label::NotEligible, NO_TAKE);
+    }
+    if !window.is_mature(truth) {
+        return (Label::Immature, NO_TAKE);
+    }
+    let as_of = window.as_of;
+    // What was already known at the as-of instant is past: it neither removes the row nor makes it a positive.
+    let unknown = |take: &&Take| take.start >= as_of || take.arrived >= as_of;
+    let fits = |take: &&Take| take.family == rule.family && take.tier >= rule.tier;
+    let first = takes.iter().filter(fits).find(unknown);
+    match first {
+        Some(take) if take.start < window.gap_end => (Label::GapTake, NO_TAKE),
+        Some(take) if take.start < window.window_end => (Label::Positive, take.start),
+        _ => (Label::Negative, NO_TAKE),
+    }
+}
+
+/// Calls `fill(memory, customer, its part of out)` for every customer, blocks in parallel.
+pub(crate) fn by_customer<M: Default>(
+    out: &mut Labels<'_>,
+    n_customers: usize,
+    row_len: usize,
+    control: &dyn Control,
+    fill: impl Fn(&mut M, usize, Labels<'_>) + Sync,
+) -> Result<(), Error> {
+    check_length("label", out.label.len(), n_customers * row_len)?;
+    check_length("take_at", out.take_at.len(), n_customers * row_len)?;
+    if out.label.is_empty() {
+        return Ok(());
+    }
+    let (labels, takes) = (out.label.par_chunks_mut(BLOCK * row_len), out.take_at.par_chunks_mut(BLOCK * row_len));
+    labels.zip(takes).enumerate().try_for_each_init(M::default, |memory, (block, (label, take_at))| {
+        if let Some(stop) = control.stop() {
+            return Err(Error::Stopped(stop));
+        }
+        for (i, (label, take_at)) in label.chunks_exact_mut(row_len).zip(take_at.chunks_exact_mut(row_len)).enumerate()
+        {
+            fill(memory, block * BLOCK + i, Labels { label, take_at });
+        }
+        Ok(())
+    })
+}

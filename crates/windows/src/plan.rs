@@ -1,0 +1,325 @@
+//! What to compute: the list of aggregates, compiled once into groups that share work.
+
+use crate::Error;
+
+/// The kind of a value column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Exact integers, see [`crate::EventValues::Money`].
+    Money,
+    /// Real numbers.
+    Real,
+    /// Dictionary codes.
+    Code {
+        /// Codes are `0..n_codes`; a table of this size is held by every thread.
+        n_codes: usize,
+    },
+}
+
+/// Only rows whose code column equals a code: a metric, a category, night or day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Filter {
+    /// Position of a code column.
+    pub column: usize,
+    /// The code rows must have.
+    pub code: u32,
+}
+
+/// What a ratio compares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Amount {
+    /// Numbers of rows.
+    Rows,
+    /// Sums of a Money or Real column.
+    Sum(usize),
+}
+
+/// What is computed over the visible rows of a window. "Values" are the present values of the column named.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Measure {
+    /// Number of rows; 0 when there are none.
+    Count,
+    /// Sum of values; 0 when there are none.
+    Sum(usize),
+    /// Mean of values; absent when there are none.
+    Mean(usize),
+    /// Smallest value; absent when there are none.
+    Min(usize),
+    /// Largest value; absent when there are none.
+    Max(usize),
+    /// Number of different codes of a code column; 0 when there are none.
+    Distinct(usize),
+    /// Days from the newest row to the as-of instant; absent without rows.
+    RecencyDays,
+    /// Days from the oldest row to the as-of instant; absent without rows.
+    FirstDays,
+    /// The newest value (of rows at one instant, the last in file order); absent when there are none.
+    Last(usize),
+    /// Sample standard deviation of values (divisor n − 1); absent below two values.
+    StdDev(usize),
+    /// Least-squares slope of values over time, in units a day; absent when fewer than two different instants (whole seconds) have values.
+    Trend(usize),
+    /// The window's amount over that of the window of the same length right before it; absent when that one is 0.
+    Surge(Amount),
+    /// The filtered rows' amount over that of all rows of the window; needs a filter; absent when that one is 0.
+    Share(Amount),
+    /// Mean days between one row and the next; absent below two rows.
+    MeanGapDays,
+}
+
+/// One output column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aggregate {
+    /// What is computed.
+    pub measure: Measure,
+    /// Over which rows; `None` for all.
+    pub filter: Option<Filter>,
+    /// Position of the window among each as-of's windows.
+    pub window: usize,
+}
+
+/// A list of aggregates, checked and arranged so that all that share a filter share one list of rows.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    pub(crate) columns: Vec<ColumnKind>,
+    pub(crate) n_windows: usize,
+    /// Group 0 holds all rows; the others those of one filter each.
+    pub(crate) groups: Vec<GroupPlan>,
+    pub(crate) tables: Vec<FilterTable>,
+    /// The row of a customer without any visible row.
+    pub(crate) empty_row: Vec<f64>,
+}
+
+/// Which group the rows of a code belong to.
+#[derive(Clone, Debug)]
+pub(crate) struct FilterTable {
+    pub(crate) column: usize,
+    /// By code; 0 means none, because group 0 holds every row anyway.
+    pub(crate) group_of: Vec<u32>,
+}
+
+/// The rows of one filter and what is wanted of them.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct GroupPlan {
+    pub(crate) streams: Vec<StreamPlan>,
+    /// Code columns whose different values are counted.
+    pub(crate) distincts: Vec<usize>,
+    /// For each distinct counter: which of `distincts`, which of `slots`.
+    pub(crate) counters: Vec<(usize, usize)>,
+    pub(crate) slots: Vec<SlotPlan>,
+}
+
+/// A value column within a group, and which running quantities its cells need.
+#[derive(Clone, Debug)]
+pub(crate) struct StreamPlan {
+    pub(crate) column: usize,
+    pub(crate) needs: Needs,
+}
+
+/// The running quantities of a stream beyond the count of values.
+#[derive(Clone, Copy, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "five independent questions, read one by one")]
+pub(crate) struct Needs {
+    pub(crate) sum: bool,
+    pub(crate) value: bool,
+    pub(crate) square: bool,
+    pub(crate) trend: bool,
+    pub(crate) low: bool,
+    pub(crate) high: bool,
+}
+
+/// A window within a group, with its output cells.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SlotPlan {
+    pub(crate) window: usize,
+    /// Computed when the window has rows.
+    pub(crate) cells: Vec<(usize, Op)>,
+    /// Computed when the window or the one before it has rows.
+    pub(crate) surges: Vec<(usize, Quantity)>,
+}
+
+/// What a ratio reads: rows, or a stream of the group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Quantity {
+    Rows,
+    Sum(usize),
+}
+
+/// A compiled measure; numbers are positions within the group.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Op {
+    Count,
+    Sum(usize),
+    Mean(usize),
+    Min(usize),
+    Max(usize),
+    Distinct(usize),
+    Recency,
+    First,
+    Last(usize),
+    StdDev(usize),
+    Trend(usize),
+    MeanGap,
+    /// A share is a cell of group 0, which knows the denominator: group, slot and quantity of the numerator, quantity of the denominator.
+    Share(usize, usize, Quantity, Quantity),
+}
+
+impl Plan {
+    /// Checks and arranges `aggregates`; output columns keep their order. `columns`: the kinds of the events' columns, in order.
+    ///
+    /// # Errors
+    /// A column that is absent or of the wrong kind, a window above `n_windows`, a share without a filter.
+    pub fn new(aggregates: &[Aggregate], columns: &[ColumnKind], n_windows: usize) -> Result<Self, Error> {
+        for (i, aggregate) in aggregates.iter().enumerate() {
+            check(i, aggregate, columns, n_windows)?;
+        }
+        let mut filters: Vec<Filter> = aggregates.iter().filter_map(|a| a.filter).collect();
+        filters.sort_unstable();
+        filters.dedup();
+        let mut plan = Self {
+            columns: columns.to_vec(),
+            n_windows,
+            groups: vec![GroupPlan::default(); filters.len() + 1],
+            tables: filter_tables(&filters, columns),
+            empty_row: aggregates.iter().map(|a| empty_value(a.measure)).collect(),
+        };
+        for (output, aggregate) in aggregates.iter().enumerate() {
+            let group = aggregate.filter.map_or(0, |f| 1 + filters.partition_point(|g| *g < f));
+            plan.add(output, aggregate, group);
+        }
+        Ok(plan)
+    }
+
+    /// Number of output columns.
+    pub fn n_aggregates(&self) -> usize {
+        self.empty_row.len()
+    }
+
+    fn add(&mut self, output: usize, aggregate: &Aggregate, group: usize) {
+        if let Measure::Share(amount) = aggregate.measure {
+            let numerator = self.groups[group].quantity(amount);
+            let denominator = self.groups[0].quantity(amount);
+            let slot = self.groups[group].slot(aggregate.window);
+            let all = self.groups[0].slot(aggregate.window);
+            self.groups[0].slots[all].cells.push((output, Op::Share(group, slot, numerator, denominator)));
+            return;
+        }
+        self.groups[group].add(output, aggregate);
+    }
+}
+
+impl GroupPlan {
+    fn add(&mut self, output: usize, aggregate: &Aggregate) {
+        let slot = self.slot(aggregate.window);
+        let op = match aggregate.measure {
+            Measure::Count => Op::Count,
+            Measure::Sum(c) => Op::Sum(self.stream(c, |n| n.sum = true)),
+            Measure::Mean(c) => Op::Mean(self.stream(c, |n| n.sum = true)),
+            Measure::Min(c) => Op::Min(self.stream(c, |n| (n.value, n.low) = (true, true))),
+            Measure::Max(c) => Op::Max(self.stream(c, |n| (n.value, n.high) = (true, true))),
+            Measure::Last(c) => Op::Last(self.stream(c, |n| n.value = true)),
+            Measure::StdDev(c) => Op::StdDev(self.stream(c, |n| n.square = true)),
+            Measure::Trend(c) => Op::Trend(self.stream(c, |n| n.trend = true)),
+            Measure::Distinct(c) => Op::Distinct(self.counter(c, slot)),
+            Measure::RecencyDays => Op::Recency,
+            Measure::FirstDays => Op::First,
+            Measure::MeanGapDays => Op::MeanGap,
+            Measure::Surge(amount) => {
+                let quantity = self.quantity(amount);
+                self.slots[slot].surges.push((output, quantity));
+                return;
+            }
+            Measure::Share(_) => unreachable!("shares are placed by the plan"),
+        };
+        self.slots[slot].cells.push((output, op));
+    }
+
+    fn quantity(&mut self, amount: Amount) -> Quantity {
+        match amount {
+            Amount::Rows => Quantity::Rows,
+            Amount::Sum(column) => Quantity::Sum(self.stream(column, |n| n.sum = true)),
+        }
+    }
+
+    fn slot(&mut self, window: usize) -> usize {
+        self.slots.iter().position(|s| s.window == window).unwrap_or_else(|| {
+            self.slots.push(SlotPlan { window, ..SlotPlan::default() });
+            self.slots.len() - 1
+        })
+    }
+
+    fn stream(&mut self, column: usize, need: impl FnOnce(&mut Needs)) -> usize {
+        let found = self.streams.iter().position(|s| s.column == column);
+        let idx = found.unwrap_or_else(|| {
+            self.streams.push(StreamPlan { column, needs: Needs::default() });
+            self.streams.len() - 1
+        });
+        need(&mut self.streams[idx].needs);
+        idx
+    }
+
+    fn counter(&mut self, column: usize, slot: usize) -> usize {
+        let found = self.distincts.iter().position(|&c| c == column);
+        let distinct = found.unwrap_or_else(|| {
+            self.distincts.push(column);
+            self.distincts.len() - 1
+        });
+        self.counters.push((distinct, slot));
+        self.counters.len() - 1
+    }
+}
+
+fn empty_value(measure: Measure) -> f64 {
+    match measure {
+        Measure::Count | Measure::Sum(_) | Measure::Distinct(_) => 0.0,
+        _ => f64::NAN,
+    }
+}
+
+fn filter_tables(filters: &[Filter], columns: &[ColumnKind]) -> Vec<FilterTable> {
+    let mut tables: Vec<FilterTable> = Vec::new();
+    for (i, filter) in filters.iter().enumerate() {
+        // Filters are sorted by column, so a column's table is always the newest one.
+        if tables.last().is_none_or(|t| t.column != filter.column) {
+            let ColumnKind::Code { n_codes } = columns[filter.column] else { unreachable!("checked to be codes") };
+            tables.push(FilterTable { column: filter.column, group_of: vec![0; n_codes] });
+        }
+        // A code no row can have keeps its group, which stays empty.
+        if let Some(table) = tables.last_mut()
+            && let Some(group) = table.group_of.get_mut(filter.code as usize)
+        {
+            *group = i as u32 + 1;
+        }
+    }
+    tables
+}
+
+fn check(i: usize, aggregate: &Aggregate, columns: &[ColumnKind], n_windows: usize) -> Result<(), Error> {
+    if aggregate.window >= n_windows {
+        return Err(Error::Window { aggregate: i, window: aggregate.window, n_windows });
+    }
+    if let Some(filter) = aggregate.filter {
+        check_column(i, filter.column, columns, true)?;
+    }
+    match aggregate.measure {
+        Measure::Share(_) if aggregate.filter.is_none() => Err(Error::ShareWithoutFilter { aggregate: i }),
+        Measure::Distinct(column) => check_column(i, column, columns, true),
+        Measure::Sum(column)
+        | Measure::Mean(column)
+        | Measure::Min(column)
+        | Measure::Max(column)
+        | Measure::Last(column)
+        | Measure::StdDev(column)
+        | Measure::Trend(column)
+        | Measure::Surge(Amount::Sum(column))
+        | Measure::Share(Amount::Sum(column)) => check_column(i, column, columns, false),
+        _ => Ok(()),
+    }
+}
+
+fn check_column(aggregate: usize, column: usize, columns: &[ColumnKind], wants_code: bool) -> Result<(), Error> {
+    match columns.get(column) {
+        Some(kind) if matches!(kind, ColumnKind::Code { .. }) == wants_code => Ok(()),
+        _ => Err(Error::Column { aggregate, column }),
+    }
+}
