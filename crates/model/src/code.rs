@@ -158,7 +158,7 @@ codes! {
     AsOfMissing = "E2007", Usage, AfterChange;
     /// An environment variable or secret file of the configuration is absent. Args: name.
     SecretMissing = "E2008", Usage, AfterChange;
-    /// The ladder, prerequisites or exclusions contradict each other. Args: detail names.
+    /// The ladder, prerequisites or exclusions contradict each other. Args: detail?, names?.
     CatalogueContradiction = "E2009", Usage, AfterChange;
     /// The command line is wrong. Args: detail.
     CommandLine = "E2010", Usage, AfterChange;

@@ -1,1 +1,39 @@
-//! text
+//! Every sentence and label a user reads, in English and Japanese.
+//!
+//! Layers below emit codes and arguments; this crate turns them into words.
+//! All words stand in static tables, one per language, filled by one small template engine:
+//! `{name}` is an argument, `{name:plain}` the same without thousands separators, `{name?one:many}` a word chosen by a count,
+//! and `<<…>>` a part that is left out when one of its arguments is absent.
+//! Control characters in arguments are escaped, so that no file name or library message can drive a terminal.
+//!
+//! Main entries: [`render`] and [`exit_error_json`] for faults, [`explain`] for a code, [`labels`] for features,
+//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`suggest`] for "did you mean".
+//!
+//! ```
+//! use osusume_model::{Code, Fault};
+//! use osusume_text::{Effect, Language, render};
+//! let fault = Fault::new(Code::UnterminatedQuote).in_file("customers.csv").at(48211, 17).at_byte(9_331_204);
+//! let text = render(&fault, &Effect::NothingPublished { previous: None }, Language::En);
+//! assert!(text.starts_with("error[E1017]: unterminated quote\n  --> customers.csv:48211:17 (byte 9331204)\n  effect: run stopped"));
+//! ```
+//!
+//! Not here: printing, colours and terminal width (crate `cli`), numbers and their computation.
+
+mod escape;
+mod language;
+mod messages;
+mod numbers;
+mod render;
+mod suggest;
+mod template;
+
+pub mod labels;
+pub mod reasons;
+pub mod summary;
+
+pub use escape::{escape_controls, json_string};
+pub use language::Language;
+pub use messages::{Message, explain, message};
+pub use numbers::{display_width, money, pad, percent, thousands};
+pub use render::{Effect, RunState, exit_error_json, render};
+pub use suggest::suggest;

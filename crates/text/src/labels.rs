@@ -1,0 +1,379 @@
+//! Features in words: the label of a feature from its [`FeatureSpec`], and the names of families, units and null meanings.
+
+use osusume_model::{Arg, Family, FeatureSpec, NullMeaning, Unit, Window};
+
+use crate::Language;
+use crate::template::fill;
+
+/// The words for one `text_key`: what the feature is, and what a high and a low value say about a customer.
+///
+/// Placeholders: `{subject}` and `{window}`; a part that needs an absent one is left out.
+struct Words {
+    key: &'static str,
+    label: [&'static str; 2],
+    high: [&'static str; 2],
+    low: [&'static str; 2],
+}
+
+/// Every key a [`FeatureSpec`] may carry.
+pub fn keys() -> impl Iterator<Item = &'static str> {
+    WORDS.iter().map(|words| words.key)
+}
+
+/// The label of a feature, e.g. "`traffic_gb` over the last 30 days" or 「直近30日間の `traffic_gb` の合計」.
+///
+/// A key this crate does not know falls back to the column's name, so that a report never lacks a row.
+pub fn label(spec: &FeatureSpec, language: Language) -> String {
+    words(spec).map_or_else(|| spec.name.clone(), |words| filled(words.label, spec, language))
+}
+
+/// What a high value says about a customer, e.g. "high `traffic_gb` over the last 30 days".
+pub fn high(spec: &FeatureSpec, language: Language) -> String {
+    let unknown = || language.pick(format!("{} is high", spec.name), format!("{}が高い", spec.name));
+    words(spec).map_or_else(unknown, |words| filled(words.high, spec, language))
+}
+
+/// What a low value says about a customer, e.g. "renewal is near".
+pub fn low(spec: &FeatureSpec, language: Language) -> String {
+    let unknown = || language.pick(format!("{} is low", spec.name), format!("{}が低い", spec.name));
+    words(spec).map_or_else(unknown, |words| filled(words.low, spec, language))
+}
+
+fn words(spec: &FeatureSpec) -> Option<&'static Words> {
+    WORDS.iter().find(|words| words.key == spec.text_key)
+}
+
+fn filled(pair: [&'static str; 2], spec: &FeatureSpec, language: Language) -> String {
+    let lookup = |name: &str| match name {
+        "subject" if !spec.subject.is_empty() => Some(Arg::from(spec.subject.as_str())),
+        "window" => spec.window.map(|window| Arg::from(window_phrase(window, language))),
+        _ => None,
+    };
+    fill(language.pick(pair[0], pair[1]), &lookup, language)
+}
+
+/// A window in words, e.g. "the last 30 days" or "days 60 to 31 before"; 「直近30日間」 or 「60日前から31日前まで」.
+pub fn window_phrase(window: Window, language: Language) -> String {
+    let Window { start_days, end_days } = window;
+    match (language, end_days) {
+        (Language::En, 0) if start_days == 1 => "the last day".to_owned(),
+        (Language::En, 0) => format!("the last {start_days} days"),
+        // Half-open: the day `end_days` before the date itself no longer belongs to it.
+        (Language::En, _) => format!("days {start_days} to {} before", end_days + 1),
+        (Language::Ja, 0) => format!("直近{start_days}日間"),
+        (Language::Ja, _) => format!("{start_days}日前から{}日前まで", end_days + 1),
+    }
+}
+
+/// The name of a feature family in headings.
+pub fn family(family: Family, language: Language) -> &'static str {
+    let (en, ja) = match family {
+        Family::Attribute => ("Profile", "属性"),
+        Family::Recency => ("Recency", "直近性"),
+        Family::Frequency => ("Frequency", "頻度"),
+        Family::Money => ("Spend and usage", "金額・利用量"),
+        Family::Trend => ("Trend", "増減傾向"),
+        Family::Surge => ("Surge", "急増"),
+        Family::Tenure => ("Tenure", "利用期間"),
+        Family::Renewal => ("Renewal", "契約更新"),
+        Family::Quota => ("Quota", "上限への到達度"),
+        Family::Mix => ("Mix", "利用内容の構成"),
+        Family::Holding => ("Holdings", "契約中の商品"),
+        Family::Voice => ("Voice of the customer", "お客様の声"),
+        Family::Contact => ("Contact history", "連絡履歴"),
+        Family::Affinity => ("Affinity", "関連商品との親和性"),
+    };
+    language.pick(en, ja)
+}
+
+/// What a feature counts.
+pub fn unit(unit: Unit, language: Language) -> &'static str {
+    let (en, ja) = match unit {
+        Unit::Count => ("count", "件数"),
+        Unit::Days => ("days", "日数"),
+        Unit::Minor => ("amount in minor currency units", "金額（通貨の最小単位）"),
+        Unit::Share => ("share from 0 to 1", "割合（0～1）"),
+        Unit::Ratio => ("ratio", "比率"),
+        Unit::Flag => ("0 or 1", "0または1"),
+        Unit::Native => ("unit of the source", "元データの単位"),
+        Unit::Level => ("category", "区分"),
+    };
+    language.pick(en, ja)
+}
+
+/// What an absent value of a feature means.
+pub fn null_meaning(null: NullMeaning, language: Language) -> &'static str {
+    let (en, ja) = match null {
+        NullMeaning::Never => ("always present", "常に値がある"),
+        NullMeaning::Unknown => ("not known at the as-of date", "基準日の時点で不明"),
+        NullMeaning::NotYet => ("has not happened yet", "まだ発生していない"),
+        NullMeaning::NotApplicable => ("does not apply to this customer", "この顧客には該当しない"),
+    };
+    language.pick(en, ja)
+}
+
+/// A template reads `[English, Japanese]`.
+const WORDS: &[Words] = &[
+    Words {
+        key: "attribute",
+        label: ["{subject}", "{subject}"],
+        high: ["profile fits: {subject}", "属性が合致（{subject}）"],
+        low: ["low {subject}", "{subject} が低い"],
+    },
+    Words {
+        key: "recency",
+        label: ["days since the last {subject}", "直近の {subject} からの経過日数"],
+        high: ["long since the last {subject}", "{subject} がしばらくない"],
+        low: ["recent {subject}", "最近 {subject} があった"],
+    },
+    Words {
+        key: "count_window",
+        label: ["number of {subject}<< in {window}>>", "<<{window}の >>{subject} の回数"],
+        high: ["frequent {subject}<< in {window}>>", "<<{window}の >>{subject} が多い"],
+        low: ["few {subject}<< in {window}>>", "<<{window}の >>{subject} が少ない"],
+    },
+    Words {
+        key: "sum_window",
+        label: ["{subject}<< over {window}>>", "<<{window}の >>{subject} の合計"],
+        high: ["high {subject}<< over {window}>>", "<<{window}の >>{subject} の合計が大きい"],
+        low: ["low {subject}<< over {window}>>", "<<{window}の >>{subject} の合計が小さい"],
+    },
+    Words {
+        key: "mean_window",
+        label: ["average {subject}<< over {window}>>", "<<{window}の >>{subject} の平均"],
+        high: ["high average {subject}<< over {window}>>", "<<{window}の >>{subject} の平均が高い"],
+        low: ["low average {subject}<< over {window}>>", "<<{window}の >>{subject} の平均が低い"],
+    },
+    Words {
+        key: "max_window",
+        label: ["highest {subject}<< in {window}>>", "<<{window}の >>{subject} の最大値"],
+        high: ["high peak of {subject}<< in {window}>>", "<<{window}の >>{subject} の最大値が高い"],
+        low: ["low peak of {subject}<< in {window}>>", "<<{window}の >>{subject} の最大値が低い"],
+    },
+    Words {
+        key: "min_window",
+        label: ["lowest {subject}<< in {window}>>", "<<{window}の >>{subject} の最小値"],
+        high: ["steadily high {subject}<< in {window}>>", "<<{window}の >>{subject} が高い水準を維持"],
+        low: ["low point of {subject}<< in {window}>>", "<<{window}に >>{subject} が低下した時期がある"],
+    },
+    Words {
+        key: "distinct_window",
+        label: ["number of different {subject}<< in {window}>>", "<<{window}の >>{subject} の種類数"],
+        high: ["many different {subject}<< in {window}>>", "<<{window}の >>{subject} の種類が多い"],
+        low: ["few different {subject}<< in {window}>>", "<<{window}の >>{subject} の種類が少ない"],
+    },
+    Words {
+        key: "trend",
+        label: ["trend of {subject}<< over {window}>>", "<<{window}の >>{subject} の増減傾向"],
+        high: ["rising {subject}<< over {window}>>", "<<{window}の >>{subject} が増加傾向"],
+        low: ["falling {subject}<< over {window}>>", "<<{window}の >>{subject} が減少傾向"],
+    },
+    Words {
+        key: "surge",
+        label: ["{subject}<< over {window}>> against the period before", "<<{window}の >>{subject} の前期間比"],
+        high: ["sharp rise in {subject}<< over {window}>>", "<<{window}の >>{subject} が急増"],
+        low: ["no rise in {subject}<< over {window}>>", "<<{window}の >>{subject} が伸びていない"],
+    },
+    Words {
+        key: "share_window",
+        label: ["share of {subject}<< over {window}>>", "<<{window}に占める >>{subject} の割合"],
+        high: ["high share of {subject}<< over {window}>>", "<<{window}に占める >>{subject} の割合が高い"],
+        low: ["low share of {subject}<< over {window}>>", "<<{window}に占める >>{subject} の割合が低い"],
+    },
+    Words {
+        key: "mean_gap",
+        label: ["average days between {subject}<< in {window}>>", "<<{window}の >>{subject} の平均間隔（日数）"],
+        high: ["long intervals between {subject}<< in {window}>>", "<<{window}の >>{subject} の間隔が長い"],
+        low: ["short intervals between {subject}<< in {window}>>", "<<{window}の >>{subject} の間隔が短い"],
+    },
+    Words {
+        key: "tenure",
+        label: ["days as a customer", "利用開始からの日数"],
+        high: ["long-standing customer", "利用期間が長い"],
+        low: ["recently joined", "利用開始から日が浅い"],
+    },
+    Words {
+        key: "tenure_family",
+        label: ["days with a product of the {subject} family", "{subject} の契約期間（日数）"],
+        high: ["long with the same kind of {subject} product", "{subject} の契約期間が長い"],
+        low: ["new to {subject} products", "{subject} の契約から日が浅い"],
+    },
+    Words {
+        key: "days_to_renewal",
+        label: ["days to renewal<< ({subject})>>", "<<{subject} の>>更新日までの日数"],
+        high: ["renewal is far off<< ({subject})>>", "<<{subject} の>>更新日まで間がある"],
+        low: ["renewal is near<< ({subject})>>", "<<{subject} の>>更新日が近い"],
+    },
+    Words {
+        key: "price",
+        label: ["monthly fee<< of {subject}>>", "<<{subject} の>>月額料金"],
+        high: ["high monthly fee<< of {subject}>>", "<<{subject} の>>月額料金が高い"],
+        low: ["low monthly fee<< of {subject}>>", "<<{subject} の>>月額料金が低い"],
+    },
+    Words {
+        key: "held",
+        label: ["holds {subject}", "{subject} の契約の有無"],
+        high: ["already holds {subject}", "{subject} を契約中"],
+        low: ["does not hold {subject}", "{subject} を契約していない"],
+    },
+    Words {
+        key: "tier",
+        label: ["tier held<< in {subject}>>", "<<{subject} の>>契約中の段階"],
+        high: ["holds a high tier<< of {subject}>>", "<<{subject} で>>上位の段階を契約中"],
+        low: ["holds a low tier<< of {subject}>>", "<<{subject} で>>下位の段階を契約中"],
+    },
+    Words {
+        key: "held_count",
+        label: ["number of products held<< ({subject})>>", "契約中の商品数<<（{subject}）>>"],
+        high: ["holds many products<< ({subject})>>", "契約中の商品が多い<<（{subject}）>>"],
+        low: ["holds few products<< ({subject})>>", "契約中の商品が少ない<<（{subject}）>>"],
+    },
+    Words {
+        key: "tickets_count",
+        label: [
+            "number of inquiries<< about {subject}>><< in {window}>>",
+            "<<{window}の>><<{subject} に関する>>問い合わせ件数",
+        ],
+        high: [
+            "many inquiries<< about {subject}>><< in {window}>>",
+            "<<{window}の>><<{subject} に関する>>問い合わせが多い",
+        ],
+        low: [
+            "few inquiries<< about {subject}>><< in {window}>>",
+            "<<{window}の>><<{subject} に関する>>問い合わせが少ない",
+        ],
+    },
+    Words {
+        key: "satisfaction_last",
+        label: ["latest satisfaction score", "直近の満足度"],
+        high: ["satisfied when last asked", "直近の満足度が高い"],
+        low: ["dissatisfied when last asked", "直近の満足度が低い"],
+    },
+    Words {
+        key: "satisfaction_mean",
+        label: ["average satisfaction score<< over {window}>>", "<<{window}の>>満足度の平均"],
+        high: ["high satisfaction<< over {window}>>", "<<{window}の>>満足度が高い"],
+        low: ["low satisfaction<< over {window}>>", "<<{window}の>>満足度が低い"],
+    },
+    Words {
+        key: "complaint_recency",
+        label: ["days since the last complaint", "直近の苦情からの経過日数"],
+        high: ["no recent complaint", "最近の苦情がない"],
+        low: ["recent complaint", "最近苦情があった"],
+    },
+    Words {
+        key: "contacts_count",
+        label: ["number of offers sent<< ({subject})>><< in {window}>>", "<<{window}の>>案内回数<<（{subject}）>>"],
+        high: ["contacted often<< ({subject})>><< in {window}>>", "<<{window}の>>案内が多い<<（{subject}）>>"],
+        low: ["rarely contacted<< ({subject})>><< in {window}>>", "<<{window}の>>案内が少ない<<（{subject}）>>"],
+    },
+    Words {
+        key: "contact_recency",
+        label: ["days since the last offer was sent<< ({subject})>>", "直近の案内からの経過日数<<（{subject}）>>"],
+        high: ["not contacted for a while<< ({subject})>>", "しばらく案内していない<<（{subject}）>>"],
+        low: ["contacted recently<< ({subject})>>", "最近案内した<<（{subject}）>>"],
+    },
+    Words {
+        key: "affinity_count",
+        label: ["number of dealings with {subject}<< in {window}>>", "<<{window}の >>{subject} に関する取引回数"],
+        high: ["frequent dealings with {subject}<< in {window}>>", "<<{window}の >>{subject} に関する取引が多い"],
+        low: ["few dealings with {subject}<< in {window}>>", "<<{window}の >>{subject} に関する取引が少ない"],
+    },
+    Words {
+        key: "affinity_recency",
+        label: ["days since the last dealing with {subject}", "{subject} に関する直近の取引からの経過日数"],
+        high: ["no recent dealing with {subject}", "最近 {subject} に関する取引がない"],
+        low: ["recent dealing with {subject}", "最近 {subject} に関する取引があった"],
+    },
+    Words {
+        key: "affinity_sum",
+        label: ["amount spent on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額"],
+        high: ["high spend on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額が大きい"],
+        low: ["low spend on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額が小さい"],
+    },
+    Words {
+        key: "missing",
+        label: ["{subject} is not recorded", "{subject} の記録の有無"],
+        high: ["{subject} is not recorded", "{subject} の記録がない"],
+        low: ["{subject} is recorded", "{subject} の記録がある"],
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use osusume_model::FeatureKind;
+
+    use super::*;
+    use crate::template::placeholders;
+
+    fn spec(text_key: &'static str, subject: &str, window: Option<Window>) -> FeatureSpec {
+        FeatureSpec {
+            name: "traffic_sum_30d".to_owned(),
+            family: Family::Money,
+            source: "usage".to_owned(),
+            window,
+            unit: Unit::Native,
+            null: NullMeaning::Never,
+            kind: FeatureKind::Numeric,
+            text_key,
+            subject: subject.to_owned(),
+        }
+    }
+
+    const LAST_30: Window = Window { start_days: 30, end_days: 0 };
+
+    #[test]
+    fn labels_read_as_sentences() {
+        let sum = spec("sum_window", "traffic_gb", Some(LAST_30));
+        assert_eq!(label(&sum, Language::En), "traffic_gb over the last 30 days");
+        assert_eq!(label(&sum, Language::Ja), "直近30日間の traffic_gb の合計");
+        let renewal = spec("days_to_renewal", "", None);
+        assert_eq!(low(&renewal, Language::En), "renewal is near");
+        assert_eq!(low(&renewal, Language::Ja), "更新日が近い");
+        let renewal = spec("days_to_renewal", "line", None);
+        assert_eq!(low(&renewal, Language::Ja), "line の更新日が近い");
+    }
+
+    #[test]
+    fn windows_are_half_open() {
+        let window = Window { start_days: 60, end_days: 30 };
+        assert_eq!(window_phrase(window, Language::En), "days 60 to 31 before");
+        assert_eq!(window_phrase(window, Language::Ja), "60日前から31日前まで");
+        assert_eq!(window_phrase(Window { start_days: 1, end_days: 0 }, Language::En), "the last day");
+    }
+
+    #[test]
+    fn every_key_has_both_languages_with_the_same_placeholders() {
+        let all: BTreeSet<&str> = keys().collect();
+        assert_eq!(all.len(), WORDS.len(), "keys are unique");
+        for words in WORDS {
+            for [en, ja] in [words.label, words.high, words.low] {
+                let names =
+                    |template| placeholders(template).into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
+                assert_eq!(names(en), names(ja), "{}: {en}", words.key);
+                assert!(en.is_ascii(), "{en}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_or_subject_that_is_absent_leaves_no_hole() {
+        for key in keys() {
+            for language in Language::ALL {
+                let spec = spec(key, "traffic_gb", None);
+                for text in [label(&spec, language), high(&spec, language), low(&spec, language)] {
+                    assert!(!text.contains('?') && !text.contains("  ") && text.trim() == text, "{text}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_key_falls_back_to_the_name() {
+        let spec = spec("not_a_key", "x", None);
+        assert_eq!(label(&spec, Language::En), "traffic_sum_30d");
+        assert_eq!(high(&spec, Language::Ja), "traffic_sum_30dが高い");
+    }
+}

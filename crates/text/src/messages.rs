@@ -1,0 +1,84 @@
+//! Title, help, cause and example of every error code.
+
+mod en_inputs;
+mod en_runs;
+mod ja_inputs;
+mod ja_runs;
+
+use osusume_model::{Code, Exit, Retry};
+
+use crate::Language;
+use crate::escape::push;
+use crate::template::outline;
+
+/// What is said about one code in one language.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The code.
+    pub code: Code,
+    /// Template of the headline: what is wrong, as a fragment.
+    pub title: &'static str,
+    /// Templates of what to do, one a line; a line whose optional parts are all absent is left out.
+    pub help: &'static [&'static str],
+    /// A few sentences on what the code means and why osusume insists.
+    pub cause: &'static str,
+    /// What it looks like, or the command that helps; lines of a file or a shell.
+    pub example: &'static str,
+}
+
+/// What is said about `code` in `language`.
+pub fn message(code: Code, language: Language) -> &'static Message {
+    tables(language)
+        .into_iter()
+        .flatten()
+        .find(|message| message.code == code)
+        .expect("a test holds that every code stands in every language's tables")
+}
+
+fn tables(language: Language) -> [&'static [Message]; 2] {
+    language.pick([en_inputs::MESSAGES, en_runs::MESSAGES], [ja_inputs::MESSAGES, ja_runs::MESSAGES])
+}
+
+/// The page `osusume explain CODE` prints: title, cause, example, what to do, exit code and whether to retry.
+pub fn explain(code: Code, language: Language) -> String {
+    let message = message(code, language);
+    let (example, remedy) = language.pick(("Example", "What to do"), ("例", "対処方法"));
+    let colon = language.pick(":", "：");
+    let mut page = String::new();
+    push(&mut page, format_args!("{}: {}\n\n{}\n", code.id(), outline(message.title), message.cause));
+    push(&mut page, format_args!("\n{example}{colon}\n"));
+    for line in message.example.lines() {
+        push(&mut page, format_args!("    {line}\n"));
+    }
+    push(&mut page, format_args!("\n{remedy}{colon}\n"));
+    for help in message.help {
+        push(&mut page, format_args!("  - {}\n", outline(help)));
+    }
+    push(&mut page, format_args!("\n{}\n", ending(code, language)));
+    page
+}
+
+fn ending(code: Code, language: Language) -> String {
+    let info = code.info();
+    let exit = info.exit as u8;
+    let exit = if info.exit == Exit::Terminated {
+        language.pick("130 or 143".to_owned(), "130または143".to_owned())
+    } else {
+        exit.to_string()
+    };
+    match (language, info.retry) {
+        (Language::En, Retry::Later) => format!("Exit code {exit}; the same command may succeed later."),
+        (Language::En, Retry::AfterChange) => {
+            format!("Exit code {exit}; retrying without a change gives the same error.")
+        }
+        (Language::Ja, Retry::Later) => {
+            format!("終了コードは{exit}です。時間をおいて同じコマンドを再実行すると、成功することがあります。")
+        }
+        (Language::Ja, Retry::AfterChange) => {
+            format!("終了コードは{exit}です。原因を取り除かずに再実行しても、同じエラーになります。")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,258 @@
+//! Reason codes of offers, and the rules that remove one, in words a sales agent reads.
+
+use std::fmt;
+
+use osusume_model::{Family, FeatureSpec};
+
+use crate::{Language, escape_controls, labels};
+
+/// Which way a feature's value departs from the usual.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Direction {
+    /// The value is high, or the attribute's level speaks for the offer: `+`.
+    High,
+    /// The value is low: `-`.
+    Low,
+}
+
+/// A reason as it stands in the offer table: `family:feature:+` or `family:feature:-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reason {
+    /// The family of the feature.
+    pub family: Family,
+    /// The name of the feature's column.
+    pub feature: String,
+    /// Which way its value departs from the usual.
+    pub direction: Direction,
+}
+
+impl Reason {
+    /// The reason of this code, or `None` when it is not of the form `family:feature:+|-`.
+    ///
+    /// A feature's name may itself contain colons.
+    pub fn parse(code: &str) -> Option<Self> {
+        let (family, rest) = code.split_once(':')?;
+        let (feature, sign) = rest.rsplit_once(':')?;
+        let family = Family::ALL.into_iter().find(|known| known.id() == family)?;
+        let direction = match sign {
+            "+" => Direction::High,
+            "-" => Direction::Low,
+            _ => return None,
+        };
+        (!feature.is_empty()).then(|| Self { family, feature: feature.to_owned(), direction })
+    }
+
+    /// The sentence from the feature's own entry in the dictionary, e.g. "renewal is near".
+    pub fn sentence(&self, spec: &FeatureSpec, language: Language) -> String {
+        match self.direction {
+            Direction::High => labels::high(spec, language),
+            Direction::Low => labels::low(spec, language),
+        }
+    }
+
+    /// The sentence where the dictionary is not at hand: by family and direction, with the feature's name.
+    pub fn family_sentence(&self, language: Language) -> String {
+        let [high, low] = family_words(self.family, language);
+        let words = match self.direction {
+            Direction::High => high,
+            Direction::Low => low,
+        };
+        let feature = escape_controls(&self.feature);
+        language.pick(format!("{words} ({feature})"), format!("{words}（{feature}）"))
+    }
+}
+
+/// The code in the offer table.
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sign = match self.direction {
+            Direction::High => '+',
+            Direction::Low => '-',
+        };
+        write!(f, "{}:{}:{sign}", self.family.id(), self.feature)
+    }
+}
+
+/// The sentence of a reason code: from the dictionary where it lists the feature, else by family; a code of another form stays as it is.
+pub fn sentence(code: &str, dictionary: &[FeatureSpec], language: Language) -> String {
+    let Some(reason) = Reason::parse(code) else { return escape_controls(code).into_owned() };
+    match dictionary.iter().find(|spec| spec.name == reason.feature) {
+        Some(spec) => reason.sentence(spec, language),
+        None => reason.family_sentence(language),
+    }
+}
+
+/// What a high and a low value of a family say.
+fn family_words(family: Family, language: Language) -> [&'static str; 2] {
+    let (en, ja) = match family {
+        Family::Attribute => (["profile fits", "profile fits, low value"], ["属性が合致", "属性が合致（低い値）"]),
+        Family::Recency => (["not for a while", "recently"], ["しばらく利用がない", "最近の利用がある"]),
+        Family::Frequency => (["frequent", "infrequent"], ["頻度が高い", "頻度が低い"]),
+        Family::Money => {
+            (["high spend or usage", "low spend or usage"], ["金額・利用量が多い", "金額・利用量が少ない"])
+        }
+        Family::Trend => (["rising", "falling"], ["増加傾向", "減少傾向"]),
+        Family::Surge => (["sharp rise", "no rise"], ["急増", "伸びていない"]),
+        Family::Tenure => (["long-standing customer", "recently joined"], ["利用期間が長い", "利用開始から日が浅い"]),
+        Family::Renewal => (["renewal is far off", "renewal is near"], ["更新日まで間がある", "更新日が近い"]),
+        Family::Quota => (["close to the limit", "far from the limit"], ["上限に近い", "上限まで余裕がある"]),
+        Family::Mix => (["large share", "small share"], ["占める割合が高い", "占める割合が低い"]),
+        Family::Holding => (["holds much already", "holds little yet"], ["契約中の商品が多い", "契約中の商品が少ない"]),
+        Family::Voice => {
+            (["voice of the customer: high", "voice of the customer: low"], ["お客様の声: 高い", "お客様の声: 低い"])
+        }
+        Family::Contact => (["contact history: high", "contact history: low"], ["連絡履歴: 多い", "連絡履歴: 少ない"]),
+        Family::Affinity => {
+            (["strong affinity", "weak affinity"], ["関連商品との親和性が高い", "関連商品との親和性が低い"])
+        }
+    };
+    language.pick(en, ja)
+}
+
+/// The ids of the rules that remove an offer, with a short label and a sentence in each language.
+const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
+    (
+        "AlreadyHeld",
+        ["already held", "契約済み"],
+        ["the customer already holds this product", "すでにこの商品を契約しています"],
+    ),
+    (
+        "HigherTierHeld",
+        ["higher tier held", "上位を契約済み"],
+        [
+            "the customer already holds a higher tier of the same family",
+            "同じファミリーの上位の商品をすでに契約しています",
+        ],
+    ),
+    (
+        "LadderStep",
+        ["not the next step", "次の段階ではない"],
+        [
+            "the product is not the next step above what the customer holds",
+            "現在の契約の次の段階に当たる商品ではありません",
+        ],
+    ),
+    (
+        "Prerequisite",
+        ["prerequisite missing", "前提条件が未充足"],
+        ["the customer does not hold what this product requires", "この商品の前提となる商品を契約していません"],
+    ),
+    (
+        "Excluded",
+        ["excluded by a holding", "併用不可"],
+        ["the customer holds a product that rules this one out", "併用できない商品を契約しています"],
+    ),
+    (
+        "NoConsent",
+        ["no consent", "同意なし"],
+        [
+            "the customer has not consented to be contacted for this purpose",
+            "この目的での連絡について、お客様の同意がありません",
+        ],
+    ),
+    (
+        "Suppressed",
+        ["suppressed", "配信停止"],
+        ["the customer is on the suppression list", "配信停止リストに登録されているお客様です"],
+    ),
+    (
+        "NotValid",
+        ["offer not valid", "提供期間外"],
+        ["the offer is not valid on this date", "このオファーの提供期間外です"],
+    ),
+    (
+        "RecentPurchase",
+        ["recent purchase", "購入直後"],
+        ["the customer took this family too recently", "同じファミリーの商品を購入したばかりです"],
+    ),
+    (
+        "ContactLimit",
+        ["contact limit reached", "案内回数の上限"],
+        ["the customer has been contacted as often as allowed", "お客様への案内回数が上限に達しています"],
+    ),
+    (
+        "HoldAfterComplaint",
+        ["hold after complaint", "苦情後の案内停止"],
+        ["the customer complained recently; offers wait", "最近苦情をいただいたため、案内を控えています"],
+    ),
+    (
+        "HoldAfterPurchase",
+        ["hold after purchase", "購入後の案内停止"],
+        ["the customer bought recently; offers wait", "最近購入いただいたため、案内を控えています"],
+    ),
+    (
+        "BelowThreshold",
+        ["below threshold", "基準値未満"],
+        ["the expected value is below what an offer must earn", "期待価値が、案内に必要な基準を下回っています"],
+    ),
+    (
+        "Outranked",
+        ["outranked", "他のオファーを優先"],
+        ["other offers are worth more to this customer", "このお客様には、より価値の高いオファーがあります"],
+    ),
+    (
+        "Holdout",
+        ["holdout", "比較対照群"],
+        [
+            "the customer belongs to the group that gets no offers, for comparison",
+            "効果を測るため、案内を行わない比較対照群のお客様です",
+        ],
+    ),
+];
+
+/// The ids of the rules that remove an offer.
+pub fn rules() -> impl Iterator<Item = &'static str> {
+    RULES.iter().map(|(id, _, _)| *id)
+}
+
+/// A short label of a removal rule, for tables; `None` for an unknown id.
+pub fn rule_label(id: &str, language: Language) -> Option<&'static str> {
+    RULES.iter().find(|(known, _, _)| *known == id).map(|(_, [en, ja], _)| language.pick(*en, *ja))
+}
+
+/// The sentence of a removal rule; `None` for an unknown id.
+pub fn rule_sentence(id: &str, language: Language) -> Option<&'static str> {
+    RULES.iter().find(|(known, _, _)| *known == id).map(|(_, _, [en, ja])| language.pick(*en, *ja))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_round_trip() {
+        for family in Family::ALL {
+            for direction in [Direction::High, Direction::Low] {
+                let reason = Reason { family, feature: "usage:night_share_30d".to_owned(), direction };
+                assert_eq!(Reason::parse(&reason.to_string()), Some(reason));
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_reason_code() {
+        for code in ["", "renewal", "renewal:+", "renewal::+", "renewal:x:*", "weather:x:+", "renewal:x:"] {
+            assert_eq!(Reason::parse(code), None, "{code}");
+        }
+    }
+
+    #[test]
+    fn sentences_by_family() {
+        let code = "renewal:days_to_renewal:-";
+        assert_eq!(sentence(code, &[], Language::En), "renewal is near (days_to_renewal)");
+        assert_eq!(sentence(code, &[], Language::Ja), "更新日が近い（days_to_renewal）");
+        assert_eq!(sentence("prior\u{1b}", &[], Language::En), "prior\\u{1b}");
+    }
+
+    #[test]
+    fn every_rule_has_both_languages() {
+        assert_eq!(rules().count(), 15);
+        for id in rules() {
+            for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
+                assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");
+            }
+            assert!(rule_sentence(id, Language::En).is_some_and(str::is_ascii), "{id}");
+        }
+        assert_eq!(rule_label("Weather", Language::En), None);
+    }
+}

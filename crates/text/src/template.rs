@@ -1,0 +1,180 @@
+//! Templates: the one way arguments get into sentences.
+
+use osusume_model::Arg;
+
+use crate::{Language, escape_controls, thousands};
+
+/// How many names of a list are printed before the rest is only counted.
+const NAMES_SHOWN: usize = 20;
+
+/// Finds the value of a placeholder.
+pub(crate) type Lookup<'a> = &'a dyn Fn(&str) -> Option<Arg>;
+
+/// `template` with its placeholders filled; a missing argument of a mandatory part reads `?`.
+pub(crate) fn fill(template: &str, lookup: Lookup<'_>, language: Language) -> String {
+    parts(template, lookup, language).0
+}
+
+/// `template` with its placeholders filled, or `None` when an argument of a mandatory part is missing.
+pub(crate) fn fill_whole(template: &str, lookup: Lookup<'_>, language: Language) -> Option<String> {
+    let (text, complete) = parts(template, lookup, language);
+    complete.then_some(text)
+}
+
+/// The filled template, and whether its mandatory parts had all their arguments.
+fn parts(template: &str, lookup: Lookup<'_>, language: Language) -> (String, bool) {
+    let mut parts = template.split("<<");
+    let (mut text, mut complete) = segment(parts.next().unwrap_or_default(), lookup, language);
+    for part in parts {
+        let (optional, rest) = part.split_once(">>").unwrap_or((part, ""));
+        if let (part, true) = segment(optional, lookup, language) {
+            text.push_str(&part);
+        }
+        let (rest, rest_complete) = segment(rest, lookup, language);
+        text.push_str(&rest);
+        complete &= rest_complete;
+    }
+    (text, complete)
+}
+
+/// A template with every placeholder shown as `<name>` and every optional part present, for `explain`.
+pub(crate) fn outline(template: &str) -> String {
+    let shown = template.replace("<<", "").replace(">>", "");
+    fill(&shown, &|name| Some(Arg::Name(format!("<{name}>"))), Language::En)
+}
+
+/// The names of a template's placeholders, each with whether it stands in an optional part.
+#[cfg(test)]
+pub(crate) fn placeholders(template: &str) -> Vec<(&str, bool)> {
+    let name = |(start, _): (usize, &str)| {
+        let inside = template[start + 1..].split('}').next().unwrap_or_default();
+        let optional = template[..start].matches("<<").count() > template[..start].matches(">>").count();
+        (inside.split([':', '?']).next().unwrap_or_default(), optional)
+    };
+    template.match_indices('{').map(name).collect()
+}
+
+/// A part without optional parts, and whether all its arguments were there.
+fn segment(template: &str, lookup: Lookup<'_>, language: Language) -> (String, bool) {
+    let mut text = String::with_capacity(template.len() + 32);
+    let mut complete = true;
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('{') {
+        let (placeholder, after) = after.split_once('}').unwrap_or((after, ""));
+        text.push_str(before);
+        let value = value(placeholder, lookup, language);
+        complete &= value.is_some();
+        text.push_str(&escape_controls(value.as_deref().unwrap_or("?")));
+        rest = after;
+    }
+    text.push_str(rest);
+    (text, complete)
+}
+
+fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<String> {
+    if let Some((name, words)) = placeholder.split_once('?') {
+        let (one, many) = words.split_once(':').unwrap_or((words, words));
+        return lookup(name).map(|arg| if arg == Arg::Int(1) { one } else { many }.to_owned());
+    }
+    match placeholder.split_once(':') {
+        Some((name, "kind")) => lookup(name).map(|arg| kind(plain(&arg, language), language)),
+        Some((name, _plain)) => lookup(name).map(|arg| plain(&arg, language)),
+        None => lookup(placeholder).map(|arg| match arg {
+            Arg::Int(value) => thousands(value),
+            other => plain(&other, language),
+        }),
+    }
+}
+
+/// Kinds of values and parts of files by the word code uses for them.
+const KINDS: &[(&str, [&str; 2])] = &[
+    ("array", ["a list", "リスト"]),
+    ("boolean", ["`true` or `false`", "真偽値（`true` または `false`）"]),
+    ("bytes", ["bytes", "内容"]),
+    ("category", ["a category", "区分"]),
+    ("date", ["a date", "日付"]),
+    ("datetime", ["a date or time", "日付または時刻"]),
+    ("flag", ["a flag", "フラグ"]),
+    ("float", ["a number", "数値"]),
+    ("header", ["header", "ヘッダー"]),
+    ("instant", ["a time", "時刻"]),
+    ("integer", ["a whole number", "整数"]),
+    ("list", ["a list", "リスト"]),
+    ("number", ["a number", "数値"]),
+    ("rows", ["rows", "データ行"]),
+    ("string", ["text", "文字列"]),
+    ("table", ["a table", "テーブル"]),
+    ("text", ["text", "文字列"]),
+    ("time", ["a time", "時刻"]),
+    ("timestamp", ["a time", "時刻"]),
+];
+
+/// A known kind in words; anything else stays as it is.
+fn kind(id: String, language: Language) -> String {
+    let known = KINDS.iter().find(|(known, _)| *known == id);
+    known.map_or(id, |(_, [en, ja])| language.pick(*en, *ja).to_owned())
+}
+
+fn plain(arg: &Arg, language: Language) -> String {
+    match arg {
+        Arg::Int(value) => value.to_string(),
+        Arg::Number(text) | Arg::Name(text) | Arg::Detail(text) => text.clone(),
+        Arg::Names(names) => list(names, language),
+    }
+}
+
+fn list(names: &[String], language: Language) -> String {
+    let (shown, hidden) = names.split_at(names.len().min(NAMES_SHOWN));
+    let mut text = shown.join(language.pick(", ", "、"));
+    if !hidden.is_empty() {
+        let more = hidden.len();
+        text.push_str(&language.pick(format!(", and {more} more"), format!("、ほか{more}件")));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(template: &str, expected: &str) {
+        let lookup = |name: &str| match name {
+            "n" => Some(Arg::Int(12_345)),
+            "one" => Some(Arg::Int(1)),
+            "kind" => Some(Arg::from("float")),
+            "name" => Some(Arg::from("a\u{1b}b")),
+            "names" => Some(Arg::Names(vec!["x".into(), "y".into()])),
+            _ => None,
+        };
+        assert_eq!(fill(template, &lookup, Language::En), expected);
+    }
+
+    #[test]
+    fn placeholders_are_filled() {
+        check("no placeholder", "no placeholder");
+        check("{n} {n?row:rows}, {one} {one?row:rows}", "12,345 rows, 1 row");
+        check("process {n:plain}", "process 12345");
+        check("`{name}` of {names}", "`a\\u{1b}b` of x, y");
+        check("{absent} rows", "? rows");
+        check("{kind:kind}, {names:kind}", "a number, x, y");
+    }
+
+    #[test]
+    fn parts_without_their_arguments_are_left_out() {
+        check("full<<: {n} needed>><<, {absent} free>>; stop", "full: 12,345 needed; stop");
+        check("<<did you mean `{absent}`?>>", "");
+    }
+
+    #[test]
+    fn long_lists_are_cut_and_counted() {
+        let names: Vec<String> = (0..23).map(|i| format!("c{i}")).collect();
+        assert!(list(&names, Language::En).ends_with("c19, and 3 more"));
+        assert!(list(&names, Language::Ja).ends_with("c19、ほか3件"));
+    }
+
+    #[test]
+    fn placeholders_and_outline_are_read_from_the_template() {
+        assert_eq!(placeholders("{a} <<{b:plain}>> {c?x:y}"), [("a", false), ("b", true), ("c", false)]);
+        assert_eq!(outline("`{a}`<< or {b}>>"), "`<a>` or <b>");
+    }
+}
