@@ -1,0 +1,282 @@
+//! Makes the typed configuration out of a tree in which every fault would have been found already.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
+use osusume_model::Date;
+
+use super::layer::{Entry, Node, Spot, Table, Value};
+use super::settings::{
+    AsOfPlan, AttributeKind, Calibrate, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter,
+    HoldEvent, Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver,
+    Source, Train,
+};
+use super::words::{parse_size, parse_step};
+
+/// Why a value cannot be of another kind here.
+const CHECKED: &str = "the table of fields was checked before";
+
+/// A table whose keys are known to be there and of their kind.
+#[derive(Clone, Copy)]
+pub(super) struct At<'a>(pub &'a Table);
+
+impl<'a> At<'a> {
+    fn find(self, key: &str) -> Option<&'a Node> {
+        self.0.get(key).map(|entry| &entry.node)
+    }
+
+    fn node(self, key: &str) -> &'a Node {
+        self.find(key).expect(CHECKED)
+    }
+
+    pub(super) fn table(self, key: &str) -> Self {
+        Self(self.node(key).as_table().expect(CHECKED))
+    }
+
+    fn tables(self, key: &str) -> impl Iterator<Item = Self> {
+        self.node(key).as_list().expect(CHECKED).iter().map(|node| Self(node.as_table().expect(CHECKED)))
+    }
+
+    pub(super) fn text(self, key: &str) -> String {
+        self.node(key).as_text().expect(CHECKED).to_owned()
+    }
+
+    fn texts(self, key: &str) -> Vec<String> {
+        let node = self.node(key);
+        let items = node.as_list().unwrap_or(std::slice::from_ref(node));
+        items.iter().map(|item| item.as_text().expect(CHECKED).to_owned()).collect()
+    }
+
+    fn word<T>(self, key: &str, parse: impl Fn(&str) -> Option<T>) -> T {
+        parse(self.node(key).as_text().expect(CHECKED)).expect(CHECKED)
+    }
+
+    fn integer<T: TryFrom<i64>>(self, key: &str) -> T {
+        integer(self.node(key)).expect(CHECKED)
+    }
+
+    fn number(self, key: &str) -> f64 {
+        number(self.node(key)).expect(CHECKED)
+    }
+
+    fn flag(self, key: &str) -> Option<bool> {
+        match self.find(key)?.value {
+            Value::Flag(flag) => Some(flag),
+            _ => None,
+        }
+    }
+}
+
+fn integer<T: TryFrom<i64>>(node: &Node) -> Option<T> {
+    match node.value {
+        Value::Integer(n) => T::try_from(n).ok(),
+        _ => None,
+    }
+}
+
+fn number(node: &Node) -> Option<f64> {
+    match node.value {
+        Value::Number(x) => Some(x),
+        _ => None,
+    }
+}
+
+fn date(node: &Node) -> Option<Date> {
+    match node.value {
+        Value::Date(date) => Some(date),
+        _ => None,
+    }
+}
+
+fn dates(node: &Node) -> Vec<Date> {
+    node.as_list().unwrap_or_default().iter().filter_map(date).collect()
+}
+
+/// Fills in the defaults that follow from other keys.
+pub(super) fn derive(root: &mut Table) {
+    let pipeline = At(root).table("pipeline");
+    let (name, zone, digits) =
+        (pipeline.text("name"), pipeline.text("time_zone"), digits_of(&pipeline.text("currency")));
+    default_in(root, &["pipeline", "minor_digits"], Value::Integer(digits));
+    default_in(root, &["decide", "holdout", "salt"], Value::Text(name));
+    let sources: Vec<String> = At(root).table("sources").0.keys().cloned().collect();
+    for source in sources {
+        default_in(root, &["sources", &source, "time_zone"], Value::Text(zone.clone()));
+    }
+}
+
+fn default_in(root: &mut Table, path: &[&str], value: Value) {
+    let (last, outer) = path.split_last().expect("a path has a key");
+    let mut table = root;
+    for key in outer {
+        let Some(Entry { node: Node { value: Value::Table(inner), .. }, .. }) = table.get_mut(*key) else { return };
+        table = inner;
+    }
+    let entry = || Entry { key: Spot::NOWHERE, node: Node::new(value, Spot::NOWHERE) };
+    table.entry((*last).to_owned()).or_insert_with(entry);
+}
+
+/// Digits of the minor unit, as ISO 4217 has them.
+fn digits_of(currency: &str) -> i64 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        _ => 2,
+    }
+}
+
+/// `path` as seen from the working directory, when it was written in a file of folder `base`.
+///
+/// `..` is resolved by name, not by asking the disk, so that messages show the path a person would have typed.
+pub(super) fn resolve(base: &Path, path: &str) -> PathBuf {
+    let mut resolved = PathBuf::new();
+    for part in base.join(path).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(resolved.components().next_back(), Some(Component::Normal(_))) => {
+                resolved.pop();
+            }
+            part => resolved.push(part),
+        }
+    }
+    if resolved.as_os_str().is_empty() { PathBuf::from(".") } else { resolved }
+}
+
+pub(super) fn pipeline(at: At) -> Pipeline {
+    Pipeline {
+        name: at.text("name"),
+        time_zone: at.text("time_zone"),
+        currency: at.text("currency"),
+        minor_digits: at.integer("minor_digits"),
+        purpose: at.text("purpose"),
+        as_of: at.find("as_of").and_then(date),
+    }
+}
+
+pub(super) fn sources(at: At, base: &Path) -> BTreeMap<String, Source> {
+    let source = |name: &String| (name.clone(), source(name, at.table(name), base));
+    at.0.keys().map(source).collect()
+}
+
+fn source(name: &str, at: At, base: &Path) -> Source {
+    Source {
+        name: name.to_owned(),
+        role: at.word("role", Role::parse),
+        paths: at.texts("path").iter().map(|path| resolve(base, path).to_string_lossy().into_owned()).collect(),
+        format: at.word("format", Format::parse),
+        encoding: at.word("encoding", Encoding::parse),
+        delimiter: at.text("delimiter").as_bytes()[0],
+        time_zone: at.text("time_zone"),
+        columns: at.table("columns").0.keys().map(|key| (key.clone(), at.table("columns").text(key))).collect(),
+        attributes: at
+            .find("attributes")
+            .and_then(Node::as_table)
+            .map(|table| attributes(At(table)))
+            .unwrap_or_default(),
+        history: at.word("history", History::parse),
+        assume_static: at.find("assume_static").map(|_| at.texts("assume_static")).unwrap_or_default(),
+        complete: at.flag("complete").unwrap_or(true),
+    }
+}
+
+fn attributes(at: At) -> BTreeMap<String, AttributeKind> {
+    at.0.keys().map(|header| (header.clone(), at.word(header, AttributeKind::parse))).collect()
+}
+
+pub(super) fn quality(at: At) -> Quality {
+    Quality {
+        on_error: at.word("on_error", OnError::parse),
+        max_rejects: at.integer("max_rejects"),
+        max_reject_rate: at.number("max_reject_rate"),
+    }
+}
+
+pub(super) fn offers(at: At) -> Offers {
+    Offers {
+        upsell_families: at.table("upsell").texts("families"),
+        cross_sell_families: at.table("cross_sell").texts("families"),
+        category: at.find("category").and_then(Node::as_table).map(|table| category(At(table))),
+        horizon_days: at.integer("horizon_days"),
+        gap_days: at.integer("gap_days"),
+        kept_days: at.integer("kept_days"),
+    }
+}
+
+fn category(at: At) -> CategoryOffers {
+    CategoryOffers {
+        source: at.text("source"),
+        level: at.text("level"),
+        names: at.texts("names"),
+        not_bought_days: at.integer("not_bought_days"),
+        margin_minor: at.integer("margin_minor"),
+    }
+}
+
+pub(super) fn features(at: At) -> Features {
+    let windows = at.node("windows_days").as_list().expect(CHECKED);
+    let mut recipes: Vec<Recipe> = at.texts("recipes").iter().map(|word| Recipe::parse(word).expect(CHECKED)).collect();
+    recipes.sort_unstable();
+    Features {
+        windows_days: windows.iter().map(|node| integer(node).expect(CHECKED)).collect(),
+        recipes,
+        levels: at.integer("levels"),
+    }
+}
+
+pub(super) fn train(at: At) -> Train {
+    let plan = at.node("as_of");
+    let as_of = match plan.as_table() {
+        Some(every) => AsOfPlan::Every { step: At(every).word("every", parse_step), count: At(every).integer("count") },
+        None => AsOfPlan::Dates { dates: dates(plan), tests: dates(at.node("tests")) },
+    };
+    Train {
+        as_of,
+        model: at.word("model", ModelKind::parse),
+        solver: at.word("solver", Solver::parse),
+        penalty: number(at.node("penalty")).map_or(Penalty::Auto, Penalty::Fixed),
+        calibrate: at.word("calibrate", Calibrate::parse),
+        max_rows: at.integer("max_rows"),
+        min_positives: at.integer("min_positives"),
+        folds: at.integer("folds"),
+        seed: at.text("seed"),
+    }
+}
+
+pub(super) fn decide(at: At) -> Decide {
+    let (consent, holdout, limit) = (at.table("consent"), at.table("holdout"), at.table("contact_limit"));
+    let hold = |at: At| HoldAfter { event: at.word("event", HoldEvent::parse), days: at.integer("days") };
+    Decide {
+        per_customer: at.integer("per_customer"),
+        months: at.integer("months"),
+        monthly_survival: at.number("monthly_survival"),
+        yearly_discount: at.number("yearly_discount"),
+        min_value_minor: at.integer("min_value_minor"),
+        contact_cost_minor: at.integer("contact_cost_minor"),
+        channels: at.texts("channels"),
+        is_consent_required: consent.flag("required").expect(CHECKED),
+        consent_purpose: consent.text("purpose"),
+        holdout_fraction: holdout.number("fraction"),
+        holdout_salt: Secret::new(holdout.text("salt")),
+        contact_limit_days: limit.integer("days"),
+        contact_limit_max: limit.integer("max"),
+        hold_after: at.tables("hold_after").map(hold).collect(),
+    }
+}
+
+pub(super) fn exports(at: At, base: &Path) -> Vec<Export> {
+    let export = |at: At| Export { profile: at.text("profile"), path: resolve(base, &at.text("path")) };
+    at.tables("export").map(export).collect()
+}
+
+pub(super) fn language(at: At) -> Language {
+    at.word("language", Language::parse)
+}
+
+pub(super) fn run(at: At, base: &Path) -> Run {
+    Run {
+        directory: resolve(base, &at.text("directory")),
+        threads: integer(at.node("threads")),
+        memory: at.node("memory").as_text().and_then(parse_size),
+    }
+}

@@ -1,0 +1,259 @@
+//! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
+
+use model::{Arg, Code};
+use osusume_model as model;
+
+use super::check::{Checker, got};
+use super::fields::ROLES;
+use super::layer::{Entry, Node, Spot, Table, Value};
+use super::words::nearest;
+
+/// Roles of which a pipeline may have several sources.
+const MANY: &[&str] = &["events", "voice"];
+
+/// The tree as far as it could be understood; whatever is faulty already counts as absent.
+struct View<'a> {
+    root: &'a Table,
+    sources: Vec<(&'a str, &'a Entry)>,
+}
+
+/// Finds what is wrong between keys, also in a tree that has other faults.
+pub(super) fn check(checker: &mut Checker, root: &Table) {
+    let sources = root.get("sources").and_then(|entry| entry.node.as_table());
+    let sources = sources.into_iter().flatten().map(|(name, entry)| (name.as_str(), entry)).collect();
+    let view = View { root, sources };
+    one_source_a_role(checker, &view);
+    what_offers_need(checker, &view);
+    categories(checker, &view);
+    static_columns(checker, &view);
+    consent(checker, &view);
+    holds(checker, &view);
+    tests(checker, &view);
+    exports(checker, &view);
+}
+
+impl<'a> View<'a> {
+    fn entry(&self, path: &str) -> Option<&'a Entry> {
+        let mut parts = path.split('.');
+        let first = self.root.get(parts.next()?)?;
+        parts.try_fold(first, |entry, part| entry.node.as_table()?.get(part))
+    }
+
+    fn node(&self, path: &str) -> Option<&'a Node> {
+        self.entry(path).map(|entry| &entry.node)
+    }
+
+    fn list(&self, path: &str) -> &'a [Node] {
+        self.node(path).and_then(Node::as_list).unwrap_or_default()
+    }
+
+    fn integer(&self, path: &str) -> Option<i64> {
+        match self.node(path)?.value {
+            Value::Integer(n) => Some(n),
+            _ => None,
+        }
+    }
+
+    /// The place of a table, or of the nearest one around it.
+    fn spot(&self, path: &str) -> Spot {
+        let written = |path: &str| self.entry(path).map(|entry| entry.key).filter(|spot| spot.layer.is_some());
+        let outer = || path.rsplit_once('.').and_then(|(outer, _)| written(outer));
+        written(path).or_else(outer).unwrap_or(Spot { layer: Some(0), line: 1, column: 1 })
+    }
+
+    fn with_role(&self, role: &str) -> impl Iterator<Item = (&'a str, &'a Entry)> {
+        self.sources.iter().copied().filter(move |(_, source)| text_of(source, "role") == Some(role))
+    }
+
+    fn has_role(&self, role: &str) -> bool {
+        self.with_role(role).next().is_some()
+    }
+
+    /// Whether a source's role could not be read: then nothing can be said of what is missing.
+    fn is_unsure(&self) -> bool {
+        self.sources.is_empty()
+            || self.sources.iter().any(|(_, source)| !text_of(source, "role").is_some_and(|role| ROLES.contains(&role)))
+    }
+}
+
+fn text_of<'a>(source: &'a Entry, key: &str) -> Option<&'a str> {
+    source.node.as_table()?.get(key)?.node.as_text()
+}
+
+/// Keys of a source's table of columns or attributes.
+fn keys_of<'a>(source: &'a Entry, table: &str) -> Vec<&'a str> {
+    let inner = source.node.as_table().and_then(|source| source.get(table)).and_then(|entry| entry.node.as_table());
+    inner.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The headers a source declares, as columns or attributes.
+fn headers_of(source: &Entry) -> Vec<&str> {
+    let columns =
+        source.node.as_table().and_then(|source| source.get("columns")).and_then(|entry| entry.node.as_table());
+    let headers = columns.into_iter().flatten().filter_map(|(_, entry)| entry.node.as_text());
+    headers.chain(keys_of(source, "attributes")).collect()
+}
+
+fn unknown_name(checker: &mut Checker, key: &str, node: &Node, known: &[&str]) {
+    let suggestion = node.as_text().and_then(|text| nearest(text, known.iter().copied()));
+    let mut args = vec![("got", got(node)), ("allowed", names(known))];
+    args.extend(suggestion.map(|word| ("suggestion", word.into())));
+    checker.fault(Code::ConfigUnknownName, key, node.spot, args);
+}
+
+fn names(words: &[&str]) -> Arg {
+    words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>().into()
+}
+
+/// A role that is needed and not there.
+fn need(checker: &mut Checker, view: &View, role: &str, by: &str) {
+    if !view.has_role(role) && !view.is_unsure() {
+        let args = vec![("got", got_roles(view)), ("allowed", format!("role = \"{role}\"").into())];
+        checker.fault(Code::ConfigNotAllowed, by, view.spot(by), args);
+    }
+}
+
+fn got_roles(view: &View) -> Arg {
+    let roles: Vec<&str> = view.sources.iter().filter_map(|(_, source)| text_of(source, "role")).collect();
+    names(&roles)
+}
+
+fn one_source_a_role(checker: &mut Checker, view: &View) {
+    for role in ROLES.iter().filter(|role| !MANY.contains(role)) {
+        for (name, source) in view.with_role(role).skip(1) {
+            let args = vec![("got", (*role).into()), ("allowed", names(MANY))];
+            checker.fault(Code::ConfigNotAllowed, &format!("sources.{name}.role"), source.key, args);
+        }
+    }
+    need(checker, view, "customers", "sources");
+}
+
+fn what_offers_need(checker: &mut Checker, view: &View) {
+    let ladders = ["offers.upsell.families", "offers.cross_sell.families"];
+    let ladder = ladders.into_iter().find(|path| !view.list(path).is_empty());
+    let is_category = view.entry("offers.category").is_some();
+    match ladder {
+        Some(path) => {
+            need(checker, view, "holdings", path);
+            need(checker, view, "products", path);
+            for (name, source) in view.with_role("products") {
+                let columns = keys_of(source, "columns");
+                for column in ["family", "tier", "margin"].into_iter().filter(|column| !columns.contains(column)) {
+                    checker.fault(
+                        Code::ConfigMissingKey,
+                        &format!("sources.{name}.columns.{column}"),
+                        source.key,
+                        vec![],
+                    );
+                }
+            }
+        }
+        None if !is_category
+            && ladders.into_iter().all(|path| view.node(path).is_some_and(|node| node.as_list().is_some())) =>
+        {
+            checker.fault(Code::NoOffers, "offers", view.spot("offers"), vec![]);
+        }
+        None => {}
+    }
+}
+
+fn categories(checker: &mut Checker, view: &View) {
+    if let Some(node) = view.node("offers.category.source").filter(|node| node.as_text().is_some()) {
+        let known: Vec<&str> = view.with_role("purchases").map(|(name, _)| name).collect();
+        if !known.iter().any(|&name| node.as_text() == Some(name)) {
+            unknown_name(checker, "offers.category.source", node, &known);
+        }
+    }
+    if let Some(node) = view.node("offers.category.level").filter(|node| node.as_text().is_some()) {
+        let known: Vec<&str> =
+            view.with_role("products").flat_map(|(_, source)| keys_of(source, "attributes")).collect();
+        if !known.iter().any(|&name| node.as_text() == Some(name)) {
+            unknown_name(checker, "offers.category.level", node, &known);
+        }
+    }
+}
+
+fn static_columns(checker: &mut Checker, view: &View) {
+    for (name, source) in &view.sources {
+        let known = headers_of(source);
+        let listed = source.node.as_table().and_then(|source| source.get("assume_static"));
+        let listed = listed.and_then(|entry| entry.node.as_list()).unwrap_or_default();
+        for (position, node) in listed.iter().enumerate() {
+            if node.as_text().is_some_and(|text| !known.contains(&text)) {
+                unknown_name(checker, &format!("sources.{name}.assume_static[{position}]"), node, &known);
+            }
+        }
+    }
+}
+
+fn consent(checker: &mut Checker, view: &View) {
+    if matches!(view.node("decide.consent.required").map(|node| &node.value), Some(Value::Flag(true))) {
+        need(checker, view, "consents", "decide.consent.required");
+    }
+}
+
+fn holds(checker: &mut Checker, view: &View) {
+    for (position, hold) in view.list("decide.hold_after").iter().enumerate() {
+        let Some(event) = hold.as_table().and_then(|table| table.get("event")) else { continue };
+        let roles: &[&str] = match event.node.as_text() {
+            Some("complaint") => &["voice"],
+            Some("purchase") => &["purchases", "holdings"],
+            _ => continue,
+        };
+        if !view.is_unsure() && !roles.iter().any(|role| view.has_role(role)) {
+            let allowed: Vec<String> = roles.iter().map(|role| format!("role = \"{role}\"")).collect();
+            let args = vec![("got", got_roles(view)), ("allowed", allowed.into())];
+            checker.fault(
+                Code::ConfigNotAllowed,
+                &format!("decide.hold_after[{position}].event"),
+                event.node.spot,
+                args,
+            );
+        }
+    }
+}
+
+/// Tests must be among the dates, and each needs a date before it whose label window had ended.
+fn tests(checker: &mut Checker, view: &View) {
+    let tests = view.list("train.tests");
+    let Some(plan) = view.node("train.as_of") else { return };
+    let Some(dates) = plan.as_list() else {
+        if let Some(test) = tests.first().filter(|_| plan.as_table().is_some()) {
+            let args = vec![("got", got(test)), ("allowed", "train.as_of = [ … ]".into())];
+            checker.fault(Code::ConfigNotAllowed, "train.tests[0]", test.spot, args);
+        }
+        return;
+    };
+    let days = |node: &Node| match node.value {
+        Value::Date(date) => Some(date),
+        _ => None,
+    };
+    let known: Vec<model::Date> = dates.iter().filter_map(days).collect();
+    let window =
+        view.integer("offers.gap_days").zip(view.integer("offers.horizon_days")).map(|(gap, horizon)| gap + horizon);
+    for (position, node) in tests.iter().enumerate() {
+        let (key, Some(test)) = (format!("train.tests[{position}]"), days(node)) else { continue };
+        let Some(window) = window.and_then(|window| i32::try_from(window).ok()) else { continue };
+        if !known.contains(&test) {
+            let known: Vec<String> = known.iter().map(ToString::to_string).collect();
+            unknown_name(checker, &key, node, &known.iter().map(String::as_str).collect::<Vec<_>>());
+        } else if !known.iter().any(|date| i64::from(date.0) + i64::from(window) <= i64::from(test.0)) {
+            let first = known.first().copied().unwrap_or(test);
+            let args = vec![("got", got(node)), ("allowed", format!("≥ {first} + {window} d").into())];
+            checker.fault(Code::ConfigNotAllowed, &key, node.spot, args);
+        }
+    }
+}
+
+/// Two exports into one file would leave only the second.
+fn exports(checker: &mut Checker, view: &View) {
+    let path = |node: &Node| node.as_table().and_then(|table| table.get("path")).map(|entry| entry.node.clone());
+    let paths: Vec<Option<Node>> = view.list("export").iter().map(path).collect();
+    for (position, node) in paths.iter().enumerate() {
+        let Some(node) = node.as_ref().filter(|node| node.as_text().is_some()) else { continue };
+        if paths[..position].iter().flatten().any(|other| other.as_text() == node.as_text()) {
+            let args = vec![("got", got(node)), ("allowed", "x ≠ y".into())];
+            checker.fault(Code::ConfigNotAllowed, &format!("export[{position}].path"), node.spot, args);
+        }
+    }
+}

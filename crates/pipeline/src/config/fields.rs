@@ -1,0 +1,548 @@
+//! Every key of the pipeline file, once: checks, defaults, the reference and the JSON Schema all come from this table.
+
+use super::field::Default::{Absent, Follows, Is, Required};
+use super::field::Kind::{
+    AutoOr, Choice, Columns, Date, Flag, Integer, List, Map, Named, Number, OneOrMore, Table, TableOr, Tables, Text,
+};
+use super::field::{Field, ListCheck};
+use super::words::Form;
+
+/// The roles a source can have, in the order of the reference.
+pub(super) const ROLES: &[&str] =
+    &["customers", "purchases", "holdings", "events", "voice", "contacts", "products", "consents"];
+
+/// The recipes features are made by.
+pub(super) const RECIPES: &[&str] = &[
+    "recency",
+    "frequency",
+    "money",
+    "trend",
+    "surge",
+    "tenure",
+    "renewal",
+    "mix",
+    "voice",
+    "attributes",
+    "holding",
+    "contact",
+    "affinity",
+];
+
+/// Any whole number that money, counts or rows may reach: exact in a float.
+const MANY: f64 = 1e15;
+
+/// Every key, sections and keys in the order of the reference.
+pub const FIELDS: &[Field] = &[
+    Field::new("pipeline", Table, Required, "What this pipeline is and how it reads dates and money."),
+    Field::new(
+        "pipeline.name",
+        Text,
+        Required,
+        "The pipeline's name; its runs and models lie in directories of this name.",
+    )
+    .form(Form::Name),
+    Field::new(
+        "pipeline.time_zone",
+        Text,
+        Required,
+        "The zone in which days begin: as-of dates, and every source that names no zone of its own. \
+         There is no default, because a wrong zone moves events silently to the day before or after.",
+    )
+    .form(Form::Zone),
+    Field::new("pipeline.currency", Text, Required, "The currency of every amount.").form(Form::Currency),
+    Field::new(
+        "pipeline.minor_digits",
+        Integer,
+        Follows("what ISO 4217 says of `pipeline.currency`: 0 for JPY, 2 for USD"),
+        "Digits of the minor unit: with 2, an amount of 1.50 in a table is 150 minor units.",
+    )
+    .unit("digits")
+    .between(0.0, 4.0),
+    Field::new(
+        "pipeline.purpose",
+        Text,
+        Required,
+        "What the personal data are used for, as the customers were told. It is written into every run's manifest.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "pipeline.as_of",
+        Date,
+        Absent,
+        "The date that counts as now; `--as-of` goes before it. The wall clock is never asked.",
+    ),
+    Field::new(
+        "sources",
+        Named,
+        Required,
+        "The input tables, each under a name of your choice. Messages, features and quarantine files use that name.",
+    )
+    .form(Form::Identifier),
+    Field::new(
+        "sources.*.role",
+        Choice(ROLES),
+        Required,
+        "What one row is: a customer, a purchase line, an interval of holding a product, an event, something said, \
+         a contact, a product, or a consent. Events and voice may have several sources, every other role one.",
+    ),
+    Field::new(
+        "sources.*.path",
+        OneOrMore(&Text),
+        Required,
+        "File, directory, or pattern with `*`. A relative path starts at the folder of the pipeline file, \
+         also when an overlay or `--set` gives it.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
+    Field::new(
+        "sources.*.format",
+        Choice(&["auto", "csv", "parquet"]),
+        Is("\"auto\""),
+        "The files' format; `auto` goes by the ending of each name.",
+    ),
+    Field::new(
+        "sources.*.encoding",
+        Choice(&["utf-8", "utf-16le", "utf-16be", "cp932"]),
+        Is("\"utf-8\""),
+        "The characters' encoding in CSV. A byte order mark is skipped.",
+    ),
+    Field::new("sources.*.delimiter", Text, Is("\",\""), "What stands between two fields in CSV.")
+        .form(Form::Delimiter),
+    Field::new(
+        "sources.*.time_zone",
+        Text,
+        Follows("`pipeline.time_zone`"),
+        "The zone of the source's dates and of its times without an offset.",
+    )
+    .form(Form::Zone),
+    Field::new(
+        "sources.*.columns",
+        Columns,
+        Required,
+        "What the source calls the columns that the role knows, as `ours = \"theirs\"`. The next table lists ours.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "sources.*.attributes",
+        Map(&Choice(&["integer", "number", "category", "flag", "text"])),
+        Is("{}"),
+        "Further columns by their own header, each with its kind. Only columns listed here reach a model: \
+         leave out what is filled in after the outcome.",
+    )
+    .form(Form::Some)
+    .only(&["customers", "products"]),
+    Field::new(
+        "sources.*.history",
+        Choice(&["append", "versions", "snapshot"]),
+        Is("\"append\""),
+        "How the table tells the past: rows are only added (`append`), rows are restated and each version has its \
+         arrival (`versions`), or the table is reloaded whole and old values are gone (`snapshot`).",
+    ),
+    Field::new(
+        "sources.*.assume_static",
+        List(&Text),
+        Is("[]"),
+        "Headers of a reloaded table whose values never change, so that they may be used at past as-of dates.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique)
+    .only(&["customers", "holdings", "products"]),
+    Field::new(
+        "sources.*.complete",
+        Flag,
+        Is("true"),
+        "Whether every customer stands in this table. With `false`, customers who appear only in purchases or \
+         holdings are customers too, without attributes; with `true`, their rows are rejected.",
+    )
+    .only(&["customers"]),
+    Field::new("quality", Table, Is("{}"), "How much bad input a run endures."),
+    Field::new(
+        "quality.on_error",
+        Choice(&["abort", "quarantine"]),
+        Is("\"abort\""),
+        "What a row that breaks its declaration does: it ends the run, or it goes into `quarantine/` and the run goes \
+         on below both limits.",
+    ),
+    Field::new("quality.max_rejects", Integer, Is("0"), "Rejected rows a run endures.")
+        .unit("rows")
+        .between(0.0, MANY),
+    Field::new(
+        "quality.max_reject_rate",
+        Number,
+        Is("0.0"),
+        "Rejected rows a run endures, as a share of the rows read. Both limits hold.",
+    )
+    .unit("share")
+    .between(0.0, 1.0),
+    Field::new("offers", Table, Required, "What can be offered, and what counts as a take."),
+    Field::new("offers.upsell", Table, Is("{}"), "Steps up a ladder."),
+    Field::new(
+        "offers.upsell.families",
+        List(&Text),
+        Is("[]"),
+        "Families whose products of tier 2 and more are offered to those who hold the next lower tier.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique),
+    Field::new("offers.cross_sell", Table, Is("{}"), "What stands beside what is held."),
+    Field::new(
+        "offers.cross_sell.families",
+        List(&Text),
+        Is("[]"),
+        "Families whose lowest tier is offered to those who hold nothing of the family.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique),
+    Field::new("offers.category", Table, Absent, "Categories of purchases the customer has not bought for a while."),
+    Field::new("offers.category.source", Text, Required, "The source of role `purchases` that tells who bought.")
+        .form(Form::Some),
+    Field::new(
+        "offers.category.level",
+        Text,
+        Required,
+        "The attribute of the products that holds the category.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "offers.category.names",
+        List(&Text),
+        Required,
+        "The categories to offer, as the products table spells them; each is one offer.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
+    Field::new(
+        "offers.category.not_bought_days",
+        Integer,
+        Is("182"),
+        "A customer may be offered a category if nothing of it was bought in so many days before the as-of date.",
+    )
+    .unit("days")
+    .between(1.0, 3660.0),
+    Field::new("offers.category.margin_minor", Integer, Required, "What one purchase out of the category earns.")
+        .unit("minor units a purchase")
+        .between(0.0, MANY),
+    Field::new(
+        "offers.horizon_days",
+        Integer,
+        Is("60"),
+        "Length of the label window: a take counts if it happens within so many days after the gap.",
+    )
+    .unit("days")
+    .between(1.0, 730.0),
+    Field::new(
+        "offers.gap_days",
+        Integer,
+        Is("7"),
+        "Days between the as-of date and the label window, for the offers to reach anybody. \
+         Who takes it meanwhile leaves the row, counted.",
+    )
+    .unit("days")
+    .between(0.0, 180.0),
+    Field::new(
+        "offers.kept_days",
+        Integer,
+        Is("30"),
+        "A take counts only if the product is kept so long: cooling-off, returns and steps back cancel it.",
+    )
+    .unit("days")
+    .between(0.0, 365.0),
+    Field::new("features", Table, Is("{}"), "What is known of a customer at an as-of date."),
+    Field::new(
+        "features.windows_days",
+        List(&Integer),
+        Is("[7, 30, 90, 365]"),
+        "The windows before the as-of date in which things are counted and summed.",
+    )
+    .unit("days")
+    .between(1.0, 3660.0)
+    .list(ListCheck::SomeIncreasing),
+    Field::new(
+        "features.recipes",
+        List(&Choice(RECIPES)),
+        Is(r#"["recency", "frequency", "money", "trend", "surge", "tenure", "renewal", "mix", "voice", "attributes", "holding", "contact", "affinity"]"#),
+        "Which families of features are made. A recipe whose source is not there makes none.",
+    )
+    .list(ListCheck::SomeUnique),
+    Field::new(
+        "features.levels",
+        Integer,
+        Is("20"),
+        "How many metrics, categories or levels of one column get features of their own; the most frequent before the \
+         first as-of date do, the rest are counted together.",
+    )
+    .unit("levels")
+    .between(1.0, 1000.0),
+    Field::new("train", Table, Is("{}"), "How the models are fitted and tested."),
+    Field::new(
+        "train.as_of",
+        TableOr(&Date),
+        Is("{}"),
+        "The past dates the models learn from: counted back from the newest date whose label window has ended, or a \
+         list of dates.",
+    )
+    .list(ListCheck::SomeIncreasing),
+    Field::new("train.as_of.every", Text, Is("\"1 month\""), "The time between two as-of dates.").form(Form::Step),
+    Field::new("train.as_of.count", Integer, Is("8"), "How many as-of dates, the test included.")
+        .unit("dates")
+        .between(2.0, 120.0),
+    Field::new(
+        "train.tests",
+        List(&Date),
+        Is("[]"),
+        "Which dates of the list `train.as_of` are tests; each is predicted by models fitted on the label windows that \
+         had ended by then. Without any, the newest date whose label window has ended is the test.",
+    )
+    .list(ListCheck::Increasing),
+    Field::new("train.model", Choice(&["linear"]), Is("\"linear\""), "The kind of model: one logistic regression an offer."),
+    Field::new(
+        "train.solver",
+        Choice(&["newton", "linfa"]),
+        Is("\"newton\""),
+        "Who fits it: our Newton method, or linfa-logistic as a reference.",
+    ),
+    Field::new(
+        "train.penalty",
+        AutoOr(&Number),
+        Is("\"auto\""),
+        "Strength of the L2 penalty on standardized coefficients, against the mean log loss. `auto` chooses it by \
+         cross-validation over customers.",
+    )
+    .above(0.0, 1e6),
+    Field::new(
+        "train.calibrate",
+        Choice(&["auto", "none"]),
+        Is("\"auto\""),
+        "Whether scores become probabilities by a calibration fitted out of fold. With `none` nothing is called a \
+         propensity and offers are ranked without values.",
+    ),
+    Field::new(
+        "train.max_rows",
+        Integer,
+        Is("250_000"),
+        "Rows one offer is trained on; above it, customers are drawn by hash and the probabilities corrected.",
+    )
+    .unit("rows")
+    .between(1000.0, 1e9),
+    Field::new(
+        "train.min_positives",
+        Integer,
+        Is("50"),
+        "Takes an offer needs in training; below it, it gets its family's pooled rate instead of a model.",
+    )
+    .unit("takes")
+    .between(1.0, 1e9),
+    Field::new("train.folds", Integer, Is("5"), "Folds of customers for the penalty and the calibration.")
+        .unit("folds")
+        .between(2.0, 20.0),
+    Field::new("train.seed", Text, Is("\"osusume\""), "The key by which customers are drawn and put into folds.")
+        .form(Form::Some),
+    Field::new("decide", Table, Is("{}"), "Who gets which offer, and who gets none."),
+    Field::new("decide.per_customer", Integer, Is("3"), "Offers a customer gets at most.").unit("offers").between(1.0, 20.0),
+    Field::new("decide.months", Integer, Is("12"), "Months of margin an offer's value counts.").unit("months").between(1.0, 120.0),
+    Field::new(
+        "decide.monthly_survival",
+        Number,
+        Is("0.98"),
+        "The share of takers who still hold the product a month later.",
+    )
+    .unit("share a month")
+    .above(0.0, 1.0),
+    Field::new("decide.yearly_discount", Number, Is("0.05"), "What a year's wait takes off money.")
+        .unit("share a year")
+        .between(0.0, 0.99),
+    Field::new("decide.min_value_minor", Integer, Is("0"), "An offer worth less than this is not made.")
+        .unit("minor units")
+        .between(0.0, MANY),
+    Field::new("decide.contact_cost_minor", Integer, Is("0"), "What one contact costs; it is taken off the value.")
+        .unit("minor units a contact")
+        .between(0.0, MANY),
+    Field::new(
+        "decide.channels",
+        List(&Text),
+        Is("[\"mail\"]"),
+        "The channels as the consents name them, the preferred one first; a customer gets the first that is allowed.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
+    Field::new("decide.consent", Table, Is("{}"), "Whose permission a contact needs."),
+    Field::new(
+        "decide.consent.required",
+        Flag,
+        Is("true"),
+        "Whether a contact needs a recorded consent; nobody without one is offered anything. Only `false`, written \
+         down, lets a pipeline run that has no source of role `consents`.",
+    ),
+    Field::new(
+        "decide.consent.purpose",
+        Text,
+        Is("\"marketing\""),
+        "The purpose a consent must name, where the consents have such a column.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "decide.holdout",
+        Table,
+        Is("{}"),
+        "Customers never contacted, so that what the offers earned can be measured. They are drawn once, by hash.",
+    ),
+    Field::new("decide.holdout.fraction", Number, Is("0.05"), "The share of customers held out.")
+        .unit("share")
+        .between(0.0, 0.5),
+    Field::new(
+        "decide.holdout.salt",
+        Text,
+        Follows("`pipeline.name`"),
+        "The key by which they are drawn; another key draws others. It may be a reference to a secret, so that nobody \
+         can work out who is held out.",
+    )
+    .form(Form::Some)
+    .may_be_secret(),
+    Field::new("decide.contact_limit", Table, Is("{}"), "How often a customer may be contacted."),
+    Field::new("decide.contact_limit.days", Integer, Is("30"), "The days in which contacts are counted.")
+        .unit("days")
+        .between(1.0, 366.0),
+    Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most.")
+        .unit("contacts")
+        .between(1.0, 1000.0),
+    Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
+    Field::new(
+        "decide.hold_after[].event",
+        Choice(&["complaint", "purchase"]),
+        Required,
+        "A complaint in a source of role `voice`, or a purchase or new holding.",
+    ),
+    Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
+        .unit("days")
+        .between(1.0, 366.0),
+    Field::new("export", Tables, Is("[]"), "Where the published offers are delivered to."),
+    Field::new(
+        "export[].profile",
+        Choice(&["parquet", "csv", "salesforce-bulk2"]),
+        Required,
+        "The form of the file: the table as it is, or as a CRM takes it.",
+    ),
+    Field::new("export[].path", Text, Required, "The file to write; a relative path starts at the folder of the pipeline file.")
+        .form(Form::Some),
+    Field::new("report", Table, Is("{}"), "What is said of a run."),
+    Field::new("report.language", Choice(&["en", "ja"]), Is("\"en\""), "The language of reasons and reports."),
+    Field::new("run", Table, Is("{}"), "Where and with what a run works; nothing here changes a result."),
+    Field::new(
+        "run.directory",
+        Text,
+        Is("\"../runs\""),
+        "The folder that holds `<pipeline>/<run>/`; a relative path starts at the folder of the pipeline file.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "run.threads",
+        AutoOr(&Integer),
+        Is("\"auto\""),
+        "Threads to use; `auto` takes what the machine or container allows, and `--threads` goes before it.",
+    )
+    .unit("threads")
+    .between(1.0, 1024.0),
+    Field::new(
+        "run.memory",
+        AutoOr(&Text),
+        Is("\"auto\""),
+        "Memory to keep within; `auto` takes a share of what the machine or container has, and `--memory` goes before it.",
+    )
+    .form(Form::Size),
+];
+
+/// A column that a role knows.
+#[derive(Clone, Copy, Debug)]
+pub struct RoleColumn {
+    /// The role.
+    pub role: &'static str,
+    /// Our name of the column.
+    pub name: &'static str,
+    /// What its values are: `id`, `time`, `text`, `integer`, `number`, `money`, `flag`, `names`.
+    pub kind: &'static str,
+    /// Whether the role cannot do without it.
+    pub is_required: bool,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+const fn must(role: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> RoleColumn {
+    RoleColumn { role, name, kind, is_required: true, doc }
+}
+
+const fn may(role: &'static str, name: &'static str, kind: &'static str, doc: &'static str) -> RoleColumn {
+    RoleColumn { role, name, kind, is_required: false, doc }
+}
+
+const ARRIVED: &str = "When the row became known here. Without it, the row counts as known when it happened.";
+
+/// Every column of every role, in the order of [`ROLES`].
+pub const ROLE_COLUMNS: &[RoleColumn] = &[
+    must("customers", "customer", "id", "The customer."),
+    may("customers", "joined", "time", "When the customer joined: tenure is counted from here."),
+    may("customers", "household", "id", "The household; folds keep its members together."),
+    may("customers", "arrived", "time", ARRIVED),
+    must("purchases", "customer", "id", "Who bought."),
+    must("purchases", "at", "time", "When."),
+    must("purchases", "product", "id", "What, as the products table names it."),
+    may("purchases", "quantity", "number", "How many; a return is negative."),
+    may("purchases", "amount", "money", "What was paid; a refund is negative."),
+    may("purchases", "basket", "id", "Which lines were bought together."),
+    may("purchases", "arrived", "time", ARRIVED),
+    must("holdings", "customer", "id", "Who holds."),
+    must("holdings", "product", "id", "What, as the products table names it."),
+    must("holdings", "start", "time", "Since when."),
+    may("holdings", "contract", "id", "The contract, where one customer has several."),
+    may("holdings", "quantity", "number", "How many, e.g. seats."),
+    may("holdings", "end", "time", "Until when; empty while it lasts."),
+    may("holdings", "renews", "time", "When it is renewed next."),
+    may("holdings", "price", "money", "What it costs a month."),
+    may("holdings", "start_arrived", "time", "When the start became known here."),
+    may("holdings", "end_arrived", "time", "When the end became known here."),
+    must("events", "customer", "id", "Whose event."),
+    must("events", "at", "time", "When."),
+    may("events", "kind", "text", "What happened or was measured; without it, all rows are of one kind."),
+    may("events", "value", "number", "How much; without it, rows are only counted."),
+    may("events", "arrived", "time", ARRIVED),
+    must("voice", "customer", "id", "Who said it."),
+    must("voice", "at", "time", "When."),
+    may("voice", "text", "text", "What was said, in any language."),
+    may("voice", "topic", "text", "What it was about."),
+    may("voice", "score", "number", "How satisfied the customer was."),
+    may("voice", "closed", "time", "When the case was closed: the score is not known before."),
+    may("voice", "arrived", "time", ARRIVED),
+    must("contacts", "customer", "id", "Who was contacted, or kept back as a control."),
+    must("contacts", "at", "time", "When."),
+    must("contacts", "offer", "id", "With which offer."),
+    may("contacts", "channel", "text", "Through which channel."),
+    may("contacts", "arm", "text", "`targeted`, `random` or `control`; a control was not contacted."),
+    may("contacts", "probability", "number", "The probability with which this was done."),
+    may("contacts", "responded", "time", "When the customer answered."),
+    may("contacts", "arrived", "time", ARRIVED),
+    must("products", "product", "id", "The product."),
+    may("products", "family", "text", "Its family; upsell and cross-sell need it."),
+    may(
+        "products",
+        "tier",
+        "integer",
+        "Its step in the family's ladder, 1 for the lowest; upsell and cross-sell need it.",
+    ),
+    may("products", "held_by", "text", "`customer`, `contract`, `household` or `account`: the unit it is sold to."),
+    may("products", "price", "money", "What it costs a month."),
+    may("products", "margin", "money", "What it earns a month; upsell and cross-sell need it."),
+    may("products", "requires", "names", "Families of which something must be held, with `|` between."),
+    may("products", "excludes", "names", "Families or products of which nothing may be held, with `|` between."),
+    may("products", "replaces", "names", "Products this one replaces, with `|` between: moving on is no take."),
+    may("products", "name_en", "text", "Its name in English."),
+    may("products", "name_ja", "text", "Its name in Japanese."),
+    must("consents", "customer", "id", "Who decided."),
+    must("consents", "channel", "text", "For which channel."),
+    must("consents", "allowed", "flag", "Whether it is allowed."),
+    must("consents", "at", "time", "When that was recorded; the latest counts."),
+    may("consents", "purpose", "text", "For which purpose; without it, for every one."),
+];
+
+/// The columns a role knows.
+pub(super) fn columns_of(role: &str) -> impl Iterator<Item = &'static RoleColumn> + use<'_> {
+    ROLE_COLUMNS.iter().filter(move |column| column.role == role)
+}

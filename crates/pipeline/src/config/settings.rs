@@ -1,0 +1,439 @@
+//! The checked configuration. Values are made in `build` only, out of a tree that passed every check.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use osusume_model::Date;
+
+pub use super::words::Step;
+
+/// A text that came out of the environment or a secret file, or might have.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub(super) fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The text itself; it belongs in no message, log or file.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+/// `[pipeline]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pipeline {
+    /// Safe as the name of a directory.
+    pub name: String,
+    /// A zone of the bundled IANA database.
+    pub time_zone: String,
+    /// Three capital letters.
+    pub currency: String,
+    /// Digits of the minor unit, 0 to 4.
+    pub minor_digits: u32,
+    /// What the data are used for.
+    pub purpose: String,
+    /// The date that counts as now, where the file gives one.
+    pub as_of: Option<Date>,
+}
+
+/// Declares an enum whose words stand in the pipeline file.
+macro_rules! words {
+    ($(#[doc = $doc:literal])+ $name:ident { $(#[doc = $word_doc:literal] $variant:ident = $word:literal,)+ }) => {
+        $(#[doc = $doc])+
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum $name { $(#[doc = $word_doc] $variant,)+ }
+
+        impl $name {
+            /// Every word there is.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The word in the pipeline file.
+            pub fn id(self) -> &'static str {
+                match self { $(Self::$variant => $word,)+ }
+            }
+
+            pub(super) fn parse(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.id() == word)
+            }
+        }
+    };
+}
+
+words! {
+    /// What one row of a source is.
+    Role {
+        /// A customer.
+        Customers = "customers",
+        /// A line of a purchase.
+        Purchases = "purchases",
+        /// An interval of holding a product.
+        Holdings = "holdings",
+        /// Something that happened or was measured.
+        Events = "events",
+        /// Something the customer said.
+        Voice = "voice",
+        /// A contact, or a control kept back from one.
+        Contacts = "contacts",
+        /// A product.
+        Products = "products",
+        /// A consent given or withdrawn.
+        Consents = "consents",
+    }
+}
+
+words! {
+    /// The format of a source's files.
+    Format {
+        /// By the ending of each name.
+        Auto = "auto",
+        /// Comma-separated values.
+        Csv = "csv",
+        /// Apache Parquet.
+        Parquet = "parquet",
+    }
+}
+
+words! {
+    /// The characters' encoding in CSV.
+    Encoding {
+        /// UTF-8, with or without a byte order mark.
+        Utf8 = "utf-8",
+        /// UTF-16, little end first.
+        Utf16Le = "utf-16le",
+        /// UTF-16, big end first.
+        Utf16Be = "utf-16be",
+        /// Shift_JIS as Windows writes it.
+        Cp932 = "cp932",
+    }
+}
+
+words! {
+    /// The kind of an attribute.
+    AttributeKind {
+        /// A whole number.
+        Integer = "integer",
+        /// A number.
+        Number = "number",
+        /// One of several levels.
+        Category = "category",
+        /// Yes or no.
+        Flag = "flag",
+        /// Free text.
+        Text = "text",
+    }
+}
+
+words! {
+    /// How a table tells the past.
+    History {
+        /// Rows are only added.
+        Append = "append",
+        /// Rows are restated, each version with its arrival.
+        Versions = "versions",
+        /// The table is reloaded whole.
+        Snapshot = "snapshot",
+    }
+}
+
+words! {
+    /// What a row that breaks its declaration does.
+    OnError {
+        /// It ends the run.
+        Abort = "abort",
+        /// It is set aside, below both limits.
+        Quarantine = "quarantine",
+    }
+}
+
+words! {
+    /// How features are made.
+    Recipe {
+        /// Time since something last happened.
+        Recency = "recency",
+        /// How often it happened in a window.
+        Frequency = "frequency",
+        /// Sums of money or use in a window.
+        Money = "money",
+        /// Growth from window to window.
+        Trend = "trend",
+        /// A sharp rise against the window before.
+        Surge = "surge",
+        /// How long a customer.
+        Tenure = "tenure",
+        /// How near a renewal.
+        Renewal = "renewal",
+        /// What use or baskets consist of.
+        Mix = "mix",
+        /// What the customer says.
+        Voice = "voice",
+        /// Who the customer is.
+        Attributes = "attributes",
+        /// What is held now.
+        Holding = "holding",
+        /// What was offered before, and how it was answered.
+        Contact = "contact",
+        /// Nearness to the offer's own family.
+        Affinity = "affinity",
+    }
+}
+
+words! {
+    /// The kind of model.
+    ModelKind {
+        /// One logistic regression an offer.
+        Linear = "linear",
+    }
+}
+
+words! {
+    /// Who fits the model.
+    Solver {
+        /// Our Newton method.
+        Newton = "newton",
+        /// linfa-logistic, the reference.
+        Linfa = "linfa",
+    }
+}
+
+words! {
+    /// Whether scores are calibrated.
+    Calibrate {
+        /// By a calibration fitted out of fold.
+        Auto = "auto",
+        /// Not at all.
+        None = "none",
+    }
+}
+
+words! {
+    /// After what a customer is left in peace.
+    HoldEvent {
+        /// A complaint.
+        Complaint = "complaint",
+        /// A purchase or a new holding.
+        Purchase = "purchase",
+    }
+}
+
+words! {
+    /// The language of reasons and reports.
+    Language {
+        /// English.
+        En = "en",
+        /// Japanese.
+        Ja = "ja",
+    }
+}
+
+/// One of `[sources]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Source {
+    /// The name it has in the pipeline file.
+    pub name: String,
+    /// What one row is.
+    pub role: Role,
+    /// Files, directories and patterns, seen from the working directory.
+    pub paths: Vec<String>,
+    /// The files' format.
+    pub format: Format,
+    /// The encoding of CSV.
+    pub encoding: Encoding,
+    /// The byte between two fields of CSV.
+    pub delimiter: u8,
+    /// The zone of dates and of times without an offset.
+    pub time_zone: String,
+    /// Our name of a column → the header in the files.
+    pub columns: BTreeMap<String, String>,
+    /// Header → kind; empty for roles other than customers and products.
+    pub attributes: BTreeMap<String, AttributeKind>,
+    /// How the table tells the past.
+    pub history: History,
+    /// Headers whose values never change.
+    pub assume_static: Vec<String>,
+    /// Whether every customer stands in it; true for roles other than customers.
+    pub complete: bool,
+}
+
+impl Source {
+    /// The header of one of our columns, where the source has it.
+    pub fn column(&self, name: &str) -> Option<&str> {
+        self.columns.get(name).map(String::as_str)
+    }
+}
+
+/// `[quality]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Quality {
+    /// What a bad row does.
+    pub on_error: OnError,
+    /// Rejected rows a run endures.
+    pub max_rejects: u64,
+    /// Rejected rows a run endures, as a share of rows read, in [0, 1].
+    pub max_reject_rate: f64,
+}
+
+/// `[offers.category]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CategoryOffers {
+    /// Name of the purchases source.
+    pub source: String,
+    /// The products' attribute that holds the category.
+    pub level: String,
+    /// The categories offered, in the order of the file.
+    pub names: Vec<String>,
+    /// Days without a purchase that make a customer eligible.
+    pub not_bought_days: u32,
+    /// What a purchase earns, in minor units.
+    pub margin_minor: i64,
+}
+
+/// `[offers]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Offers {
+    /// Families offered upward.
+    pub upsell_families: Vec<String>,
+    /// Families offered beside.
+    pub cross_sell_families: Vec<String>,
+    /// Categories of purchases.
+    pub category: Option<CategoryOffers>,
+    /// Length of the label window.
+    pub horizon_days: u32,
+    /// Days between the as-of date and the label window.
+    pub gap_days: u32,
+    /// Days a take must be kept.
+    pub kept_days: u32,
+}
+
+/// `[features]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Features {
+    /// Windows before the as-of date, strictly increasing.
+    pub windows_days: Vec<u32>,
+    /// Recipes in the order of [`Recipe::ALL`].
+    pub recipes: Vec<Recipe>,
+    /// Most levels of one column with features of their own.
+    pub levels: usize,
+}
+
+/// `train.as_of` and `train.tests`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AsOfPlan {
+    /// Counted back from the newest mature date, which is the test.
+    Every {
+        /// The time between two dates.
+        step: Step,
+        /// How many, the test included; at least 2.
+        count: u32,
+    },
+    /// Exactly these.
+    Dates {
+        /// Every date, strictly increasing.
+        dates: Vec<Date>,
+        /// Those of them that are tests; when empty, the newest mature one is.
+        tests: Vec<Date>,
+    },
+}
+
+/// `train.penalty`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Penalty {
+    /// By cross-validation.
+    Auto,
+    /// This strength, above 0.
+    Fixed(f64),
+}
+
+/// `[train]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Train {
+    /// The dates to learn from and to test on.
+    pub as_of: AsOfPlan,
+    /// The kind of model.
+    pub model: ModelKind,
+    /// Who fits it.
+    pub solver: Solver,
+    /// Strength of the penalty.
+    pub penalty: Penalty,
+    /// Whether to calibrate.
+    pub calibrate: Calibrate,
+    /// Most rows an offer is trained on.
+    pub max_rows: usize,
+    /// Fewest takes an offer is trained on.
+    pub min_positives: u64,
+    /// Folds of customers.
+    pub folds: u32,
+    /// Key of draws and folds.
+    pub seed: String,
+}
+
+/// One of `decide.hold_after`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HoldAfter {
+    /// After what.
+    pub event: HoldEvent,
+    /// For how long.
+    pub days: u32,
+}
+
+/// `[decide]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decide {
+    /// Most offers a customer gets.
+    pub per_customer: usize,
+    /// Months of margin counted.
+    pub months: u32,
+    /// Share of takers left after a month, in (0, 1].
+    pub monthly_survival: f64,
+    /// What a year's wait takes off money, in [0, 1).
+    pub yearly_discount: f64,
+    /// Least value of an offer made, in minor units.
+    pub min_value_minor: i64,
+    /// What a contact costs, in minor units.
+    pub contact_cost_minor: i64,
+    /// Channels, the preferred one first; at least one.
+    pub channels: Vec<String>,
+    /// Whether a contact needs a recorded consent.
+    pub is_consent_required: bool,
+    /// The purpose a consent must name.
+    pub consent_purpose: String,
+    /// Share of customers held out, in [0, 0.5].
+    pub holdout_fraction: f64,
+    /// Key of the holdout's draw.
+    pub holdout_salt: Secret,
+    /// Days in which contacts are counted.
+    pub contact_limit_days: u32,
+    /// Most contacts within those days.
+    pub contact_limit_max: u32,
+    /// Events after which a customer is left in peace.
+    pub hold_after: Vec<HoldAfter>,
+}
+
+/// One of `[[export]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Export {
+    /// The delivery profile's name.
+    pub profile: String,
+    /// The file to write, seen from the working directory.
+    pub path: PathBuf,
+}
+
+/// `[run]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The folder of all runs, seen from the working directory.
+    pub directory: PathBuf,
+    /// Threads; `None` for as many as the machine allows.
+    pub threads: Option<usize>,
+    /// Memory budget in bytes; `None` for a share of what the machine has.
+    pub memory: Option<u64>,
+}

@@ -1,0 +1,197 @@
+//! Texts with a form of their own, and the nearest of several words.
+
+use jiff::tz::TimeZoneDatabase;
+
+/// A form a text must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// At least one character that is not white space.
+    Some,
+    /// A name that is safe as a directory or file name on every system.
+    Name,
+    /// A name as the pipeline's own parts are called by.
+    Identifier,
+    /// A time zone of the IANA database.
+    Zone,
+    /// Three capital letters as in ISO 4217.
+    Currency,
+    /// One ASCII character that may stand between fields.
+    Delimiter,
+    /// A number of days, weeks or months.
+    Step,
+    /// A number of bytes with a unit.
+    Size,
+}
+
+/// The time between two as-of dates.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// So many days.
+    Days(u16),
+    /// So many calendar months; the day is cut to the month's last one.
+    Months(u16),
+}
+
+impl Form {
+    /// Whether `text` has the form.
+    pub(super) fn accepts(self, text: &str) -> bool {
+        match self {
+            Self::Some => !text.trim().is_empty() && !text.chars().any(char::is_control),
+            Self::Name => is_name(text, |b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)),
+            Self::Identifier => is_name(text, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+            Self::Zone => zones().get(text).is_ok(),
+            Self::Currency => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
+            Self::Delimiter => text.len() == 1 && text.bytes().all(is_delimiter),
+            Self::Step => parse_step(text).is_some(),
+            Self::Size => parse_size(text).is_some(),
+        }
+    }
+
+    /// What is allowed, as shortly as it can be said.
+    pub(super) fn allowed(self) -> &'static str {
+        match self {
+            Self::Some => "not empty",
+            Self::Name => "A-Z a-z 0-9 - _ . (1 to 64, first a letter or digit)",
+            Self::Identifier => "a-z 0-9 _ (1 to 64, first a letter or digit)",
+            Self::Zone => "IANA time zone, e.g. Asia/Tokyo",
+            Self::Currency => "ISO 4217, e.g. JPY",
+            Self::Delimiter => "one ASCII character, e.g. , ; | or \\t",
+            Self::Step => "N days, N weeks or N months, e.g. 1 month",
+            Self::Size => "N MiB or N GiB, at least 64 MiB, e.g. 2GiB",
+        }
+    }
+
+    /// The nearest text that has the form, where the form is a list of names.
+    pub(super) fn suggestion(self, text: &str) -> Option<String> {
+        match self {
+            Self::Zone => {
+                let names: Vec<String> = zones().available().map(|name| name.to_string()).collect();
+                nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
+            }
+            Self::Currency => Some(text.to_ascii_uppercase()).filter(|upper| self.accepts(upper)),
+            _ => None,
+        }
+    }
+}
+
+/// The time zones compiled into the program: the same on every machine.
+fn zones() -> TimeZoneDatabase {
+    TimeZoneDatabase::bundled()
+}
+
+fn is_name(text: &str, allowed: impl Fn(u8) -> bool) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(allowed) && text.as_bytes()[0].is_ascii_alphanumeric()
+}
+
+fn is_delimiter(byte: u8) -> bool {
+    byte == b'\t' || (byte.is_ascii_graphic() && byte != b'"' && !byte.is_ascii_alphanumeric()) || byte == b' '
+}
+
+/// `1 month`, `2 weeks`, `30 days`.
+pub(super) fn parse_step(text: &str) -> Option<Step> {
+    let (number, unit) = text.trim().split_once(' ')?;
+    let number: u16 = number.parse().ok().filter(|n| (1..=366).contains(n))?;
+    match unit.trim().strip_suffix('s').unwrap_or(unit.trim()) {
+        "day" => Some(Step::Days(number)),
+        "week" => Some(Step::Days(number * 7)),
+        "month" => Some(Step::Months(number)),
+        _ => None,
+    }
+}
+
+/// `512MiB`, `2 GiB`, as bytes; below 64 MiB nothing runs.
+pub(super) fn parse_size(text: &str) -> Option<u64> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number: u64 = text[..digits].parse().ok()?;
+    let unit = match text[digits..].trim() {
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return None,
+    };
+    number.checked_mul(unit).filter(|&bytes| bytes >= 64 << 20 && bytes <= 1 << 50)
+}
+
+/// The one of `words` that `text` was probably meant to be.
+///
+/// At most a third of the letters may differ; the first of equally near words in their order is taken.
+pub(super) fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    // Nobody misspells a name this long, and the distance is quadratic.
+    if text.len() > 80 {
+        return None;
+    }
+    let lower = text.to_lowercase();
+    let limit = (lower.chars().count() / 3).max(1);
+    words
+        .map(|word| (distance(&lower, &word.to_lowercase()), word))
+        .min_by_key(|(d, _)| *d)
+        .filter(|(d, _)| *d <= limit)
+        .map(|(_, word)| word)
+}
+
+/// Letters to insert, delete, replace or swap with their neighbor (optimal string alignment).
+fn distance(a: &str, b: &str) -> usize {
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut before = vec![0; b.len() + 1];
+    let mut last: Vec<usize> = (0..=b.len()).collect();
+    for i in 1..=a.len() {
+        let mut row = vec![i; b.len() + 1];
+        for j in 1..=b.len() {
+            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
+            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
+            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
+                row[j] = row[j].min(before[j - 2] + 1);
+            }
+        }
+        before = std::mem::replace(&mut last, row);
+    }
+    last[b.len()]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distances() {
+        for (a, b, d) in [
+            ("", "", 0),
+            ("abc", "abc", 0),
+            ("abc", "acb", 1),
+            ("horizon", "horizn", 1),
+            ("", "ab", 2),
+            ("kitten", "sitting", 3),
+        ] {
+            assert_eq!((distance(a, b), distance(b, a)), (d, d), "{a} {b}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_word_or_none() {
+        let words = || ["horizon_days", "gap_days", "kept_days"].into_iter();
+        assert_eq!(nearest("horizons_day", words()), Some("horizon_days"));
+        assert_eq!(nearest("GAP_DAYS", words()), Some("gap_days"));
+        assert_eq!(nearest("budget_minor", words()), None);
+    }
+
+    #[test]
+    fn forms_at_their_edges() {
+        let check = |form: Form, good: &[&str], bad: &[&str]| {
+            assert!(good.iter().all(|text| form.accepts(text)), "{form:?} {good:?}");
+            assert!(!bad.iter().any(|text| form.accepts(text)), "{form:?} {bad:?}");
+        };
+        check(Form::Name, &["isp", "a.b-c_9"], &["", ".", "..", ".hidden", "a/b", "a b", "名前", "-x"]);
+        check(Form::Zone, &["Asia/Tokyo", "UTC", "America/New_York"], &["", "Tokyo/Asia", "../etc/passwd"]);
+        check(Form::Delimiter, &[",", "\t", ";", "|"], &["", "\"", "\n", "ab", "a", "、"]);
+        check(
+            Form::Step,
+            &["1 month", "366 days", "2 weeks"],
+            &["month", "0 days", "367 days", "1 year", "1.5 months", "１ month"],
+        );
+        check(
+            Form::Size,
+            &["64MiB", "2 GiB"],
+            &["63MiB", "2GB", "2", "", "99999999999999999999GiB", "18014398509481984MiB"],
+        );
+        assert_eq!(Form::Zone.suggestion("Asia/Tokio").as_deref(), Some("Asia/Tokyo"));
+    }
+}
