@@ -49,6 +49,9 @@ pub struct FailurePlan {
     pub failure: Failure,
 }
 
+/// What the tree says: done, or the name of the error.
+type Outcome = std::result::Result<(), &'static str>;
+
 /// A file system in memory; clones share it.
 #[derive(Clone, Default)]
 pub struct SimFs {
@@ -62,6 +65,8 @@ struct State {
     plan: Option<FailurePlan>,
     history: Option<Vec<Snapshot>>,
     max_write: Option<usize>,
+    n_syncs: u64,
+    skipped_sync: Option<u64>,
     locks: BTreeMap<PathBuf, Vec<u8>>,
 }
 
@@ -100,6 +105,16 @@ impl SimFs {
     /// Makes operations fail from now on; `None` ends it.
     pub fn set_plan(&self, plan: Option<FailurePlan>) {
         self.lock().plan = plan;
+    }
+
+    /// Syncs of files and directories so far, those that failed included.
+    pub fn n_syncs(&self) -> u64 {
+        self.lock().n_syncs
+    }
+
+    /// Makes the sync of that number (from 0) report success and do nothing, as if the program had forgotten it.
+    pub fn skip_sync(&self, number: u64) {
+        self.lock().skipped_sync = Some(number);
     }
 
     /// Lets one `write` take at most `bytes`, as a nearly full pipe or disk does.
@@ -156,11 +171,15 @@ impl SimFs {
         }
     }
 
-    fn change(
-        &self,
-        path: &Path,
-        apply: impl FnOnce(&mut Tree) -> std::result::Result<(), &'static str>,
-    ) -> Result<()> {
+    /// Counts a sync, and does it unless it is the one to skip.
+    fn sync_step(&self, path: &Path, apply: impl FnOnce(&mut Tree) -> Outcome) -> Result<Outcome> {
+        let number = self.lock().n_syncs;
+        self.lock().n_syncs += 1;
+        let mut state = self.write_step(path, Code::SyncFailed)?;
+        Ok(if state.skipped_sync == Some(number) { Ok(()) } else { apply(&mut state.tree) })
+    }
+
+    fn change(&self, path: &Path, apply: impl FnOnce(&mut Tree) -> Outcome) -> Result<()> {
         let mut state = self.write_step(path, Code::CannotWrite)?;
         apply(&mut state.tree).map_err(|detail| cannot_write(path, detail))
     }
@@ -212,8 +231,8 @@ impl Fs for SimFs {
     }
 
     fn sync_dir(&self, path: &Path) -> Result<()> {
-        let mut state = self.write_step(path, Code::SyncFailed)?;
-        state.tree.sync_dir(path).map_err(|detail| Fault::new(Code::SyncFailed).in_file(shown(path)).because(detail))
+        let synced = self.sync_step(path, |tree| tree.sync_dir(path))?;
+        synced.map_err(|detail| Fault::new(Code::SyncFailed).in_file(shown(path)).because(detail))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> Result<()> {
@@ -311,12 +330,15 @@ impl WriteFile for SimWrite {
         if self.is_lost {
             return Err(Fault::new(Code::SyncFailed).in_file(shown(&self.path)).because("an earlier sync failed"));
         }
-        let stepped = self.fs.write_step(&self.path, Code::SyncFailed).map(|mut state| state.tree.sync_file(self.node));
-        if stepped.is_err() {
+        let synced = self.fs.sync_step(&self.path, |tree| {
+            tree.sync_file(self.node);
+            Ok(())
+        });
+        if synced.is_err() {
             self.is_lost = true;
             self.fs.lock().tree.lose_file(self.node);
         }
-        stepped
+        synced.map(|_| ())
     }
 }
 

@@ -265,7 +265,7 @@ impl Tree {
 
     /// What is left after the power is gone; all of it durable.
     pub(super) fn after_power_cut(&self, damage: Damage, seed: u64) -> Self {
-        let mut coins = Coins { seed, n_tossed: 0 };
+        let mut coins = Coins { seed, damage, n_tossed: 0 };
         let mut left = Self { nodes: BTreeMap::new(), next: self.next, version: self.version };
         let (mut open, mut seen) = (vec![ROOT], BTreeSet::from([ROOT]));
         while let Some(id) = open.pop() {
@@ -361,9 +361,10 @@ impl FileNode {
     }
 }
 
-/// Random bits by seed and count.
+/// Random bits by seed, damage and count: two kinds of damage toss independently under one seed.
 struct Coins {
     seed: u64,
+    damage: Damage,
     n_tossed: u64,
 }
 
@@ -372,6 +373,7 @@ impl Coins {
         self.n_tossed += 1;
         let mut id = self.seed.to_le_bytes().to_vec();
         id.extend_from_slice(&self.n_tossed.to_le_bytes());
+        id.push(self.damage as u8);
         keyed_hash("power cut", &id)
     }
 
