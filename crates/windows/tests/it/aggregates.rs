@@ -1,0 +1,158 @@
+//! The fast pass against the naive loop.
+
+use osusume_model::{DAY_US, NoControl};
+use osusume_windows::{
+    Aggregate, ColumnKind, Cutoffs, EventColumn, EventValues, Events, Filter, Measure, Plan, Scratch, Span, aggregate,
+    aggregate_block,
+};
+use proptest::prelude::*;
+
+use crate::oracle::{cell, scale};
+use crate::world::{ITEM, KINDS, MONEY, REAL, Row, Table, aggregates, computed, config, customers, cutoffs, spans};
+
+/// Whether a cell agrees: to the bit, except for the two measures the oracle itself computes with rounding.
+/// `scale` is the largest value of the window; times are at least a quarter day apart, so slopes are at most four times as blurred.
+fn agrees(measure: Measure, got: f64, expected: f64, scale: f64) -> bool {
+    let slack = match measure {
+        Measure::StdDev(_) | Measure::Trend(_) => 1e-11 * expected.abs() + 64.0 * f64::EPSILON * scale,
+        _ => 0.0,
+    };
+    (got.is_nan() && expected.is_nan()) || (got - expected).abs() <= slack
+}
+
+fn check(customers: &[Vec<Row>]) {
+    let (aggregates, cutoffs) = (aggregates(), cutoffs());
+    let out = computed(customers, &cutoffs, &aggregates);
+    let mut got = out.iter();
+    for (c, rows) in customers.iter().enumerate() {
+        for &as_of in cutoffs.as_of() {
+            for aggregate in &aggregates {
+                let span = spans(as_of)[aggregate.window];
+                let expected = cell(rows, as_of, span, aggregate);
+                let got = *got.next().unwrap();
+                assert!(
+                    agrees(aggregate.measure, got, expected, scale(rows, as_of, span, aggregate)),
+                    "customer {c}, day {}, {aggregate:?}: got {got}, expected {expected}",
+                    as_of / DAY_US
+                );
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn every_cell_agrees_with_the_naive_loop(customers in customers(40)) {
+        check(&customers);
+    }
+}
+
+/// A deterministic customer with many rows.
+fn busy_customer(n: usize) -> Vec<Row> {
+    let mut rows: Vec<Row> = (0..n as i64)
+        .map(|i| {
+            let at = (i * 7_919 % 90_000) * (DAY_US / 1_000);
+            Row {
+                at,
+                arrived: at + if i % 5 == 0 { i % 31 * DAY_US } else { 0 },
+                money: (i % 13 != 0).then_some(i % 1_009),
+                real: (i % 257) as f64 / 8.0,
+                metric: Some((i % 4) as u32),
+                item: (i * i % 9) as u32,
+            }
+        })
+        .collect();
+    rows.sort_by_key(|r| r.at);
+    rows
+}
+
+#[test]
+fn one_huge_customer_between_empty_ones() {
+    check(&[Vec::new(), busy_customer(9_000), Vec::new(), Vec::new(), busy_customer(3)]);
+}
+
+#[test]
+fn the_same_bits_for_any_number_of_threads_and_any_block() {
+    let customers: Vec<Vec<Row>> = (0..2_500).map(|c| busy_customer(c % 9)).collect();
+    let (aggregates, cutoffs) = (aggregates(), cutoffs());
+    let plan = Plan::new(&aggregates, &KINDS, 6).unwrap();
+    let table = Table::new(&customers);
+    let columns = table.columns();
+    let row_len = cutoffs.as_of().len() * aggregates.len();
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let mut out = vec![0.0_f32; customers.len() * row_len];
+        pool.install(|| aggregate(&table.events(&columns), &cutoffs, &plan, &mut out, &NoControl)).unwrap();
+        out.into_iter().map(f32::to_bits).collect::<Vec<_>>()
+    };
+    let one = run(1);
+    assert!(one == run(3));
+    // A block of customers in the middle, on this thread: offsets start above 0.
+    let mut out = vec![0.0_f32; 700 * row_len];
+    let block = Events { offsets: &table.offsets[900..=1_600], ..table.events(&columns) };
+    aggregate_block(&block, &cutoffs, &plan, &mut Scratch::new(&plan), &mut out).unwrap();
+    assert!(out.iter().map(|x| x.to_bits()).eq(one[900 * row_len..1_600 * row_len].iter().copied()));
+}
+
+/// One customer, one as-of at 100, one window `[40, 100)`, money only.
+fn single(at: &[i64], arrived: Option<&[i64]>, money: &[i64], measure: Measure) -> f64 {
+    let columns = [EventColumn { values: EventValues::Money(money), valid: None }];
+    let events = Events { offsets: &[0, at.len() as u32], at, arrived, columns: &columns };
+    let cutoffs = Cutoffs::new(vec![100], vec![Span { start: 40, end: 100 }]).unwrap();
+    let plan = Plan::new(&[Aggregate { measure, filter: None, window: 0 }], &[ColumnKind::Money], 1).unwrap();
+    let mut out = [0.0];
+    aggregate(&events, &cutoffs, &plan, &mut out, &NoControl).unwrap();
+    out[0]
+}
+
+#[test]
+fn windows_are_half_open() {
+    let sum = |at: &[i64]| single(at, None, &[1, 2, 4, 8], Measure::Sum(0));
+    assert_eq!(sum(&[39, 40, 99, 100]), 6.0);
+    assert_eq!(sum(&[100, 100, 100, 100]), 0.0);
+}
+
+#[test]
+fn arrival_at_the_as_of_instant_is_too_late() {
+    let sum = |arrived: &[i64]| single(&[50, 60, 70], Some(arrived), &[1, 2, 4], Measure::Sum(0));
+    assert_eq!(sum(&[99, 100, 101]), 1.0);
+    // A row that arrived before it happened is seen once it has happened.
+    assert_eq!(sum(&[0, 99, 99]), 7.0);
+}
+
+#[test]
+fn money_is_exact_beyond_doubles() {
+    let old = i64::MAX - 10;
+    // The old row lies outside the window, and the running sum wraps; the window's own sum does not notice.
+    assert_eq!(single(&[10, 50, 60], None, &[old, 20, 3], Measure::Sum(0)), 23.0);
+}
+
+#[test]
+fn equal_values_have_no_deviation_and_no_slope() {
+    let at = [50, 2_000_000, 4_000_000];
+    assert_eq!(single(&[50, 60, 70], None, &[7, 7, 7], Measure::StdDev(0)), 0.0);
+    assert!(single(&at[..1], None, &[7], Measure::StdDev(0)).is_nan());
+    assert!(single(&[50, 50], None, &[7, 9], Measure::Trend(0)).is_nan());
+}
+
+#[test]
+fn a_small_real_value_survives_a_huge_one_before_the_window() {
+    let rows =
+        |real: f64, day: i64| Row { at: day * DAY_US, arrived: day * DAY_US, money: None, real, metric: None, item: 0 };
+    let out = computed(
+        &[vec![rows(1e17, 1), rows(0.1, 50), rows(0.3, 55)]],
+        &cutoffs(),
+        &[
+            Aggregate { measure: Measure::Sum(REAL), filter: None, window: 2 },
+            Aggregate { measure: Measure::Trend(REAL), filter: None, window: 2 },
+            Aggregate { measure: Measure::Sum(MONEY), filter: Some(Filter { column: ITEM, code: 8 }), window: 2 },
+        ],
+    );
+    // As-of day 58 is the sixth; its week holds day 55 alone.
+    // The pairs carry 1e17 · 2^-104 = 5e-15; plain doubles would give 0.
+    assert!((out[5 * 3] - 0.3).abs() < 1e-14);
+    assert!(out[5 * 3 + 1].is_nan());
+    assert_eq!(out[5 * 3 + 2], 0.0);
+}
