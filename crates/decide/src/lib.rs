@@ -1,1 +1,45 @@
-//! decide
+//! Which offer to make to whom: ladders, eligibility, value, contact policy, holdout, ranking and reasons.
+//!
+//! Pure functions on plain slices, a block of customers at a time. Matrices are customer-major: the cell of customer c and offer o is
+//! `c * n_offers + o`. The result for a customer depends on that customer alone, so neither the number of threads nor the order of
+//! the customers changes it.
+//!
+//! The order of calls: [`offers_of`] and [`Ladder::new`] once; then for each block of customers [`eligibility`],
+//! [`apply_contact_policy`] and [`rank`]; [`reasons`] for what was chosen. Customers in the holdout ([`Holdout`]) go through the same
+//! calls; only where the result is written differs. What value means and what is left out for now stands in the crate's DESIGN.md.
+//!
+//! ```
+//! use osusume_decide::offers_of;
+//! use osusume_model::{HeldBy, Minor, Product, Tier};
+//! let step = |key: &str, tier| Product {
+//!     key: key.into(), family: "line".into(), tier: Tier(tier), held_by: HeldBy::Customer, margin: Minor(500),
+//!     requires: vec![], excludes: vec![], replaces: vec![],
+//! };
+//! let offers = offers_of(&[step("line_100m", 1), step("line_1g", 2)], &["line".to_owned()], &[]).unwrap();
+//! assert_eq!(offers[0].key, "line_1g");
+//! ```
+//!
+//! Not here: propensities (crate `propensity`), tables and files (crate `pipeline`), sentences (crate `text`).
+
+mod block;
+mod catalogue;
+mod contact;
+mod eligibility;
+mod error;
+mod holdout;
+mod ladder;
+mod rank;
+mod reasons;
+mod rule;
+mod value;
+
+pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
+pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
+pub use eligibility::{ChannelSet, Customers, Permission, eligibility};
+pub use error::{DecideError, Result};
+pub use holdout::{Design, Holdout};
+pub use ladder::Ladder;
+pub use rank::{Channel, Choice, Decision, RankPolicy, Ranked, rank};
+pub use reasons::{Direction, Reason, reasons};
+pub use rule::{Layer, Rule, Verdict};
+pub use value::{Lifetime, expected_value};

@@ -33,7 +33,7 @@ impl Hits {
 
 /// Hits within each customer's `k` highest scores; equal scores rank by position, which is the order of the offers.
 ///
-/// `offsets`: one more than customers, ascending positions; the rows of customer c are `offsets[c]..offsets[c + 1]` of `scores` and `labels`.
+/// `offsets`: ascending positions, one more than customers; the rows of customer c are `offsets[c]..offsets[c + 1]` of `scores` and `labels`.
 ///
 /// # Errors
 /// `NotANumber`.

@@ -19,7 +19,7 @@ fn split(scores: &[f64], labels: &[bool]) -> (Vec<f64>, Vec<f64>) {
     (of(true), of(false))
 }
 
-/// Area and DeLong covariance of two scores by the definition: all pairs.
+/// Area and covariance of two scores by the definition: all pairs.
 fn oracle(a: &[f64], b: &[f64], labels: &[bool]) -> (f64, f64, f64) {
     let ((ap, an), (bp, bn)) = (split(a, labels), split(b, labels));
     let (m, n) = (ap.len() as f64, an.len() as f64);

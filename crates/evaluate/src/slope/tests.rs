@@ -68,7 +68,7 @@ proptest! {
     #[test]
     fn pooled_slope_ignores_the_offers_levels(seed in any::<u64>(), shift in -1.5..1.5_f64) {
         let (p, q) = (spread(300), spread(200));
-        let (y, z) = (draw(&p, seed), draw(&q, seed ^ 99));
+        let (y, z) = (draw(&p, seed), draw(&q, seed.wrapping_add(99)));
         let first = Rows { probabilities: &p, labels: &y, clusters: None };
         let second = Rows { probabilities: &q, labels: &z, clusters: None };
         let shifted: Vec<f64> = q.iter().map(|q| sigma((q / (1.0 - q)).ln() + shift)).collect();

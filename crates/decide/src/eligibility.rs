@@ -1,0 +1,204 @@
+//! Which offers a customer may have, from what is held, consented and bought.
+
+use std::cmp::Ordering;
+
+use osusume_model::{Control, Date, Minor, ProductId, Tier};
+
+use crate::block::for_each_block;
+use crate::ladder::{Ladder, Rung, Target};
+use crate::{Result, Rule, Verdict};
+
+/// A set of channels, one bit each; the meaning of a bit is the caller's, at most 32 channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChannelSet(pub u32);
+
+impl ChannelSet {
+    /// Whether channel `index` (0..32) is in the set.
+    pub fn contains(self, index: u8) -> bool {
+        self.0 >> index & 1 == 1
+    }
+
+    /// The set with channel `index` (0..32) added.
+    #[must_use]
+    pub fn with(self, index: u8) -> Self {
+        Self(self.0 | 1 << index)
+    }
+}
+
+/// Who may be asked.
+#[derive(Clone, Copy, Debug)]
+pub enum Permission<'a> {
+    /// Rows of the past that are only learned from: consent is not asked. Nothing can be ranked from it.
+    ForTraining,
+    /// The channels each customer consents to, one set a customer.
+    Consents(&'a [ChannelSet]),
+}
+
+/// A block of customers at the as-of date.
+#[derive(Clone, Copy, Debug)]
+pub struct Customers<'a> {
+    /// One more than customers, ascending: customer c holds `held[held_offsets[c]..held_offsets[c + 1]]`.
+    pub held_offsets: &'a [u32],
+    /// Products held, in any order; duplicates do not matter.
+    pub held: &'a [ProductId],
+    /// Who may be asked, and through which channels.
+    pub permission: Permission<'a>,
+    /// Customers on a suppression list, one flag a customer; `None` where there is no such list.
+    pub suppressed: Option<&'a [bool]>,
+    /// Customers × categories: bought within the category's window. `None` where no offer is a category.
+    pub bought: Option<&'a [bool]>,
+}
+
+impl<'a> Customers<'a> {
+    /// Number of customers.
+    pub fn len(&self) -> usize {
+        self.held_offsets.len().saturating_sub(1)
+    }
+
+    /// Whether there is no customer.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    pub(crate) fn held_by(&self, customer: usize) -> &'a [ProductId] {
+        &self.held[self.held_offsets[customer] as usize..self.held_offsets[customer + 1] as usize]
+    }
+
+    /// The consented channels; none for training rows.
+    pub(crate) fn consents(&self, customer: usize) -> ChannelSet {
+        match self.permission {
+            Permission::ForTraining => ChannelSet::default(),
+            Permission::Consents(sets) => sets[customer],
+        }
+    }
+
+    fn check(&self, ladder: &Ladder) {
+        let n = self.len();
+        if let Permission::Consents(sets) = self.permission {
+            assert_eq!(sets.len(), n, "one consent set a customer");
+        }
+        assert!(self.suppressed.is_none_or(|flags| flags.len() == n), "one suppression flag a customer");
+        let n_flags = self.bought.map_or(0, <[bool]>::len);
+        assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
+    }
+}
+
+/// The verdict of every customer and offer (customer-major) at `as_of`, over the `channels` of this run.
+///
+/// An offer is removed by the first rule that applies, in the order of [`Rule`]. Of several products held in a family the one of the
+/// highest tier counts, whichever contract it stands on. O(customers × (held + offers)).
+///
+/// # Errors
+/// `Stopped`.
+pub fn eligibility(
+    ladder: &Ladder,
+    customers: &Customers,
+    as_of: Date,
+    channels: ChannelSet,
+    control: &dyn Control,
+) -> Result<Vec<Verdict>> {
+    customers.check(ladder);
+    let blocks = for_each_block(customers.len(), control, |rows| {
+        let mut verdicts = Vec::with_capacity(rows.len() * ladder.n_offers());
+        let mut holdings = Holdings::new(ladder);
+        for customer in rows {
+            holdings.read(ladder, customers.held_by(customer));
+            let barred = barred(customers, customer, channels);
+            for rung in &ladder.offers {
+                let rule = if is_valid(rung, as_of) { barred } else { Some(Rule::NotValid) };
+                let rule = rule.or_else(|| removed_by(rung, &holdings, ladder, customers, customer));
+                verdicts.push(rule.map_or(Verdict::Eligible, Verdict::Removed));
+            }
+        }
+        Ok(verdicts)
+    })?;
+    Ok(blocks.concat())
+}
+
+/// The highest tier held of each family, and its margin.
+pub(crate) struct Holdings<'a> {
+    highest: Vec<(Tier, Minor)>,
+    held: &'a [ProductId],
+}
+
+impl<'a> Holdings<'a> {
+    pub(crate) fn new(ladder: &Ladder) -> Self {
+        Self { highest: vec![(Tier(0), Minor(0)); ladder.n_families], held: &[] }
+    }
+
+    /// Replaces the customer. Of two products of one tier the larger margin counts: an upgrade is not valued above what it adds.
+    pub(crate) fn read(&mut self, ladder: &Ladder, held: &'a [ProductId]) {
+        self.highest.fill((Tier(0), Minor(0)));
+        self.held = held;
+        for id in held {
+            let step = ladder.products[id.0 as usize];
+            let slot = &mut self.highest[step.family as usize];
+            *slot = (*slot).max((step.tier, step.margin));
+        }
+    }
+
+    /// The highest tier held of a family, `Tier(0)` for nothing.
+    fn tier(&self, family: u32) -> Tier {
+        self.highest[family as usize].0
+    }
+
+    /// The margin of what is held at that tier, 0 for nothing.
+    pub(crate) fn margin(&self, family: u32) -> Minor {
+        self.highest[family as usize].1
+    }
+}
+
+fn is_valid(rung: &Rung, as_of: Date) -> bool {
+    rung.valid_from.is_none_or(|from| from <= as_of) && rung.valid_until.is_none_or(|until| as_of < until)
+}
+
+/// What bars the customer from every offer.
+fn barred(customers: &Customers, customer: usize, channels: ChannelSet) -> Option<Rule> {
+    if customers.suppressed.is_some_and(|flags| flags[customer]) {
+        return Some(Rule::Suppressed);
+    }
+    let Permission::Consents(sets) = customers.permission else {
+        return None;
+    };
+    (sets[customer].0 & channels.0 == 0).then_some(Rule::NoConsent)
+}
+
+/// What removes this one offer.
+fn removed_by(
+    rung: &Rung,
+    holdings: &Holdings,
+    ladder: &Ladder,
+    customers: &Customers,
+    customer: usize,
+) -> Option<Rule> {
+    let bought = |position| customers.bought.is_some_and(|flags| flags[customer * ladder.n_categories + position]);
+    let step = match rung.target {
+        Target::Category { position } => return bought(position).then_some(Rule::RecentPurchase),
+        Target::Upsell { lower, tier } => upsell_rule(holdings.tier(rung.family), lower, tier),
+        Target::CrossSell { tier } => cross_sell_rule(holdings.tier(rung.family), tier),
+    };
+    step.or_else(|| {
+        let lacks = rung.requires.iter().any(|&family| holdings.tier(family) == Tier(0));
+        lacks.then_some(Rule::Prerequisite)
+    })
+    .or_else(|| {
+        let by_family = rung.excluded_families.iter().any(|&family| holdings.tier(family) > Tier(0));
+        let by_product = rung.excluded_products.iter().any(|id| holdings.held.contains(id));
+        (by_family || by_product).then_some(Rule::Excluded)
+    })
+}
+
+fn upsell_rule(held: Tier, lower: Tier, offered: Tier) -> Option<Rule> {
+    match held.cmp(&offered) {
+        Ordering::Greater => Some(Rule::HigherTierHeld),
+        Ordering::Equal => Some(Rule::AlreadyHeld),
+        Ordering::Less => (held < lower).then_some(Rule::LadderStep),
+    }
+}
+
+fn cross_sell_rule(held: Tier, offered: Tier) -> Option<Rule> {
+    if held > offered { Some(Rule::HigherTierHeld) } else { (held > Tier(0)).then_some(Rule::AlreadyHeld) }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! The rules that remove an offer, in their three layers.
+
+/// What a rule asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Layer {
+    /// May this customer have it?
+    Eligibility,
+    /// Is now the time?
+    Applicability,
+    /// Should it be offered at all?
+    Suitability,
+}
+
+/// Why an offer was removed for a customer. The first that applies, in the order below, is the one reported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Rule {
+    /// The as-of date lies outside the offer's validity.
+    NotValid,
+    /// The customer is on a suppression list.
+    Suppressed,
+    /// No channel of the run has the customer's consent.
+    NoConsent,
+    /// The product, or one of its tier, is held; for a cross-sell anything of the family.
+    AlreadyHeld,
+    /// A higher tier of the family is held.
+    HigherTierHeld,
+    /// The next lower tier is not held.
+    LadderStep,
+    /// A required family is not held.
+    Prerequisite,
+    /// An excluded family or product is held.
+    Excluded,
+    /// The category was bought recently.
+    RecentPurchase,
+    /// As many contacts as allowed have been made.
+    ContactLimit,
+    /// A complaint is too recent.
+    HoldAfterComplaint,
+    /// A purchase is too recent.
+    HoldAfterPurchase,
+    /// There is no calibrated propensity for the pair.
+    NotScored,
+}
+
+impl Rule {
+    /// Every rule, in the order in which they are asked.
+    pub const ALL: [Self; 13] = [
+        Self::NotValid,
+        Self::Suppressed,
+        Self::NoConsent,
+        Self::AlreadyHeld,
+        Self::HigherTierHeld,
+        Self::LadderStep,
+        Self::Prerequisite,
+        Self::Excluded,
+        Self::RecentPurchase,
+        Self::ContactLimit,
+        Self::HoldAfterComplaint,
+        Self::HoldAfterPurchase,
+        Self::NotScored,
+    ];
+
+    /// The name in files.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::NotValid => "not_valid",
+            Self::Suppressed => "suppressed",
+            Self::NoConsent => "no_consent",
+            Self::AlreadyHeld => "already_held",
+            Self::HigherTierHeld => "higher_tier_held",
+            Self::LadderStep => "ladder_step",
+            Self::Prerequisite => "prerequisite",
+            Self::Excluded => "excluded",
+            Self::RecentPurchase => "recent_purchase",
+            Self::ContactLimit => "contact_limit",
+            Self::HoldAfterComplaint => "hold_after_complaint",
+            Self::HoldAfterPurchase => "hold_after_purchase",
+            Self::NotScored => "not_scored",
+        }
+    }
+
+    /// The layer it belongs to.
+    pub fn layer(self) -> Layer {
+        match self {
+            Self::RecentPurchase | Self::ContactLimit | Self::HoldAfterComplaint | Self::HoldAfterPurchase => {
+                Layer::Applicability
+            }
+            Self::NotScored => Layer::Suitability,
+            _ => Layer::Eligibility,
+        }
+    }
+}
+
+/// Whether an offer may go to a customer so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Nothing has removed it.
+    Eligible,
+    /// This rule removed it.
+    Removed(Rule),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_rules_are_listed_once_in_order() {
+        assert!(Rule::ALL.windows(2).all(|pair| pair[0] < pair[1] && pair[0].layer() <= pair[1].layer()));
+        assert_eq!(Rule::ALL.len(), Rule::NotScored as usize + 1);
+        let mut ids = Rule::ALL.map(Rule::id);
+        ids.sort_unstable();
+        assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+}
