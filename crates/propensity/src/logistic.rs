@@ -1,0 +1,232 @@
+//! Penalised logistic regression for one offer.
+
+use osusume_model::Control;
+use osusume_numeric::elementary::logit;
+use osusume_numeric::linalg::dependent_columns;
+
+use crate::calibration::solve_intercept;
+use crate::error::{Error, Warning};
+use crate::newton::{State, Stopping, factor, minimize, scaled_tolerance};
+use crate::penalty;
+use crate::problem::Objective;
+
+pub use crate::problem::Problem;
+
+/// Variance inflation of a million: f32 columns that agree this closely are the same information.
+const COLLINEAR: f64 = 1e-6;
+
+/// How λ is chosen. λ weighs ½‖β‖² against the mean log-loss.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Penalty {
+    /// This λ ≥ 0.
+    Fixed(f64),
+    /// The λ that maximises the evidence, by its fixed point, kept between a floor and a ceiling; `DESIGN.md` derives it.
+    EmpiricalBayes,
+}
+
+/// How a model is fitted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LogisticParams {
+    /// The penalty.
+    pub penalty: Penalty,
+    /// Converged when max |∇f| ≤ `tolerance` · 4 ȳ(1 − ȳ), and likewise the squared Newton decrement. 1e-8 leaves coefficients
+    /// exact to about as many digits.
+    pub tolerance: f64,
+    /// Newton steps allowed for one value of λ.
+    pub max_iterations: u32,
+    /// Return the last point with `converged = false` instead of an error.
+    pub accept_unconverged: bool,
+}
+
+impl LogisticParams {
+    /// What the pipelines use: empirical Bayes, 1e-8, 100 steps, no unconverged result.
+    pub const STANDARD: Self =
+        Self { penalty: Penalty::EmpiricalBayes, tolerance: 1e-8, max_iterations: 100, accept_unconverged: false };
+
+    fn check(&self) -> Result<(), Error> {
+        if let Penalty::Fixed(lambda) = self.penalty
+            && !(lambda >= 0.0 && lambda.is_finite())
+        {
+            return Err(Error::Parameter { name: "lambda", allowed: "at least 0", got: lambda });
+        }
+        if !(self.tolerance > 0.0 && self.tolerance < 1.0) {
+            return Err(Error::Parameter { name: "tolerance", allowed: "in (0, 1)", got: self.tolerance });
+        }
+        Ok(())
+    }
+}
+
+/// A fitted model: η = xβ + intercept on standardised design columns.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Fit {
+    /// Coefficients, one a design column.
+    pub beta: Vec<f64>,
+    /// Log-odds at the training mean of every column.
+    pub intercept: f64,
+    /// The penalty used.
+    pub lambda: f64,
+    /// Mean log-loss over the training rows, without the penalty.
+    pub loss: f64,
+    /// Newton steps over all penalties tried.
+    pub iterations: u32,
+    /// Hessians computed.
+    pub hessians: u32,
+    /// max |∇f| at the end.
+    pub max_gradient: f64,
+    /// Whether the tolerance was reached.
+    pub converged: bool,
+    /// Diagonal of the Hessian of the mean log-loss, without the penalty: d coefficients, then the intercept. Its row weights are
+    /// within an eighth of those at the optimum.
+    pub hessian_diagonal: Vec<f64>,
+    /// d − λ tr((H + λD)⁻¹) over the coefficients, plus 1 for the intercept; from the same Hessian.
+    pub effective_dof: f64,
+    /// Sum of weights.
+    pub total_weight: f64,
+    /// Rows labelled 1 with a positive weight.
+    pub positives: u64,
+    /// Rows with a positive weight.
+    pub rows: u64,
+    /// Findings worth telling.
+    pub warnings: Vec<Warning>,
+}
+
+impl Fit {
+    /// The parameters as one vector, intercept last.
+    pub fn params(&self) -> Vec<f64> {
+        let mut params = self.beta.clone();
+        params.push(self.intercept);
+        params
+    }
+}
+
+/// Fits one model: minimises (1/W) Σ wᵢ ℓᵢ + (λ/2)‖β‖² over β and a free intercept.
+///
+/// `start` is a warm start (length d + 1, intercept last); without one β = 0 and the intercept is the logit of the mean.
+/// Each step reads X twice (n d operations), plus n d² / 2 where the Hessian is computed anew. Bits do not depend on the number of
+/// threads. Method: Boyd and Vandenberghe, Convex Optimization (2004), 9.5.
+///
+/// # Errors
+/// [`Error::Shape`], [`Error::NotFinite`], [`Error::Parameter`], [`Error::OneClass`], [`Error::Singular`],
+/// [`Error::NotConverged`] unless accepted, [`Error::Stopped`].
+pub fn fit(
+    problem: &Problem<'_>,
+    params: &LogisticParams,
+    start: Option<&[f64]>,
+    control: &dyn Control,
+) -> Result<Fit, Error> {
+    params.check()?;
+    let objective = Objective::new(problem)?;
+    let classes = objective.classes();
+    if !classes.is_mixed() {
+        return Err(Error::OneClass { positives: classes.positives, rows: classes.rows });
+    }
+    let mut state = State::new(&objective, start_params(&objective, start)?);
+    let stopping = Stopping { tolerance: params.tolerance, max_iterations: params.max_iterations };
+    let (lambda, mut warnings) = match params.penalty {
+        Penalty::Fixed(lambda) => (lambda, Vec::new()),
+        Penalty::EmpiricalBayes => penalty::empirical_bayes(&objective, stopping, &mut state, control)?,
+    };
+    minimize(&objective, lambda, stopping, &mut state, control)?;
+    let separation = find_separation(&objective, &state.eta);
+    if lambda <= 0.0 && separation.is_some() {
+        // A vanishing gradient far out is no optimum: coefficients would grow without end.
+        state.is_converged = false;
+    }
+    if !state.is_converged && !params.accept_unconverged {
+        return Err(Error::NotConverged {
+            iterations: state.iterations,
+            max_gradient: state.max_gradient,
+            tolerance: scaled_tolerance(&objective, params.tolerance),
+            is_separated: separation.is_some(),
+        });
+    }
+    warnings.extend(separation);
+    finish(&objective, &state, lambda, warnings)
+}
+
+fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> Result<Vec<f64>, Error> {
+    if let Some(start) = start {
+        crate::error::check_len("start", start.len(), objective.n_params())?;
+        crate::error::check_finite("start", start)?;
+        return Ok(start.to_vec());
+    }
+    let mut params = vec![0.0; objective.n_params()];
+    params[objective.design.n_cols()] = match &objective.offset {
+        None => logit(objective.mean_y),
+        Some(offset) => solve_intercept(offset, &objective.w, objective.mean_y),
+    };
+    Ok(params)
+}
+
+/// Assembles the result from the last state.
+fn finish(objective: &Objective<'_>, state: &State, lambda: f64, mut warnings: Vec<Warning>) -> Result<Fit, Error> {
+    let n = objective.n_params();
+    let curvature = state.curvature.as_ref().expect("every search computes a Hessian first");
+    let columns = find_collinear(&curvature.hessian, n);
+    if !columns.is_empty() {
+        warnings.push(Warning::Collinear { columns });
+    }
+    let factor = factor(&curvature.hessian, n, lambda)?;
+    let classes = objective.classes();
+    Ok(Fit {
+        beta: state.params[..n - 1].to_vec(),
+        intercept: state.params[n - 1],
+        lambda,
+        loss: objective.loss(&state.eta, &state.eta, 0.0),
+        iterations: state.iterations,
+        hessians: state.hessians,
+        max_gradient: state.max_gradient,
+        converged: state.is_converged,
+        hessian_diagonal: (0..n).map(|j| curvature.hessian[j * n + j]).collect(),
+        effective_dof: n as f64 - lambda * factor.inverse_trace(n - 1),
+        total_weight: objective.total_weight,
+        positives: classes.positives,
+        rows: classes.rows,
+        warnings,
+    })
+}
+
+/// Design columns that depend on earlier ones or on the constant, in the metric of the Hessian.
+fn find_collinear(hessian: &[f64], n: usize) -> Vec<u32> {
+    // The constant goes first, so that a column equal to it is named and not the intercept.
+    let order: Vec<usize> = std::iter::once(n - 1).chain(0..n - 1).collect();
+    let mut permuted = vec![0.0; n * n];
+    for (i, from_i) in order.iter().enumerate() {
+        for (j, from_j) in order[..=i].iter().enumerate() {
+            permuted[i * n + j] = hessian[from_i.max(from_j) * n + from_i.min(from_j)];
+        }
+    }
+    dependent_columns(&permuted, n, COLLINEAR).into_iter().filter(|i| *i > 0).map(|i| i as u32 - 1).collect()
+}
+
+/// Whether the linear predictor separates the classes, and the first column that does so alone.
+fn find_separation(objective: &Objective<'_>, eta: &[f64]) -> Option<Warning> {
+    if !Ranges::over(objective, |i| eta[i]).are_disjoint() {
+        return None;
+    }
+    let column = (0..objective.design.n_cols())
+        .find(|j| Ranges::over(objective, |i| f64::from(objective.design_row(i)[*j])).are_disjoint());
+    Some(Warning::Separated { column: column.map(|j| j as u32) })
+}
+
+/// Smallest and largest value of each class.
+struct Ranges {
+    low: [f64; 2],
+    high: [f64; 2],
+}
+
+impl Ranges {
+    fn over(objective: &Objective<'_>, value: impl Fn(usize) -> f64) -> Self {
+        let mut ranges = Self { low: [f64::INFINITY; 2], high: [f64::NEG_INFINITY; 2] };
+        for i in (0..objective.n_rows()).filter(|i| objective.w[*i] > 0.0) {
+            let class = usize::from(objective.y[i] > 0.5);
+            ranges.low[class] = ranges.low[class].min(value(i));
+            ranges.high[class] = ranges.high[class].max(value(i));
+        }
+        ranges
+    }
+
+    fn are_disjoint(&self) -> bool {
+        self.low[1] > self.high[0] || self.low[0] > self.high[1]
+    }
+}

@@ -1,0 +1,285 @@
+//! The objective over a set of rows, and its value, gradient and Hessian in fixed-shape parallel passes.
+//!
+//! f(β, b) = (1/W) Σ wᵢ ℓ(ηᵢ, yᵢ) + (λ/2) ‖β‖², with W = Σ wᵢ, ηᵢ = xᵢβ + b + offsetᵢ and ℓ(η, y) = ln(1 + e^η) − y η.
+//! Vectors of parameters have length d + 1: the d coefficients, then the intercept, which carries no penalty.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rayon::prelude::*;
+
+use osusume_model::Control;
+use osusume_numeric::dispatch;
+use osusume_numeric::elementary::{log_loss_row, sigmoid};
+use osusume_numeric::linalg::{GramScratch, add_t_product, add_t_product_at, linear_rows, linear_rows_at};
+use osusume_numeric::sums::{self, BLOCK_ROWS, GROUPS};
+
+use crate::design::Design;
+use crate::error::{Error, check_control, check_finite, check_len};
+
+/// What one model is fitted to. Many problems share one design; `rows` picks the eligible ones.
+#[derive(Clone, Copy, Debug)]
+pub struct Problem<'a> {
+    /// The shared matrix.
+    pub design: &'a Design,
+    /// Rows of the design that take part, in any order; all of them when `None`. The other slices are parallel to it.
+    pub rows: Option<&'a [u32]>,
+    /// The labels.
+    pub y: &'a [bool],
+    /// Row weights ≥ 0, 1 when `None`. A weight of 2 is the row twice, 0 the row absent.
+    pub weight: Option<&'a [f64]>,
+    /// Added to the linear predictor of each row, 0 when `None`.
+    pub offset: Option<&'a [f64]>,
+}
+
+impl Problem<'_> {
+    /// Rows that take part.
+    pub fn n_rows(&self) -> usize {
+        self.rows.map_or(self.design.n_rows(), <[u32]>::len)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let n = self.n_rows();
+        check_len("y", self.y.len(), n)?;
+        if let Some(row) = self.rows.and_then(|rows| rows.iter().find(|row| **row as usize >= self.design.n_rows())) {
+            return Err(Error::Shape { what: "rows", got: *row as usize, expected: self.design.n_rows() });
+        }
+        if let Some(weight) = self.weight {
+            check_len("weight", weight.len(), n)?;
+            check_finite("weight", weight)?;
+            if let Some(negative) = weight.iter().find(|w| **w < 0.0) {
+                return Err(Error::Parameter { name: "weight", allowed: "at least 0", got: *negative });
+            }
+        }
+        if let Some(offset) = self.offset {
+            check_len("offset", offset.len(), n)?;
+            check_finite("offset", offset)?;
+        }
+        Ok(())
+    }
+}
+
+/// A checked problem in the form the passes read: labels and weights as numbers, rows as owned positions.
+pub(crate) struct Objective<'a> {
+    pub(crate) design: &'a Design,
+    rows: Option<Vec<u32>>,
+    pub(crate) y: Vec<f64>,
+    pub(crate) w: Vec<f64>,
+    pub(crate) offset: Option<Vec<f64>>,
+    /// W = Σ w.
+    pub(crate) total_weight: f64,
+    /// Σ w y / W.
+    pub(crate) mean_y: f64,
+}
+
+/// Labels and rows that count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Classes {
+    pub(crate) positives: u64,
+    pub(crate) rows: u64,
+}
+
+impl Classes {
+    pub(crate) fn is_mixed(self) -> bool {
+        0 < self.positives && self.positives < self.rows
+    }
+}
+
+impl<'a> Objective<'a> {
+    pub(crate) fn new(problem: &Problem<'a>) -> Result<Self, Error> {
+        problem.check()?;
+        let all: Vec<usize> = (0..problem.n_rows()).collect();
+        let mut objective = Self::at(problem, &all);
+        if problem.rows.is_none() {
+            // Consecutive rows need no positions.
+            objective.rows = None;
+        }
+        Ok(objective)
+    }
+
+    /// The objective over the given positions of a checked problem's rows.
+    pub(crate) fn at(problem: &Problem<'a>, positions: &[usize]) -> Self {
+        let y: Vec<f64> = positions.iter().map(|i| f64::from(u8::from(problem.y[*i]))).collect();
+        let w: Vec<f64> = positions.iter().map(|i| problem.weight.map_or(1.0, |w| w[*i])).collect();
+        let offset = problem.offset.map(|offset| positions.iter().map(|i| offset[*i]).collect());
+        let rows = positions.iter().map(|i| problem.rows.map_or(*i as u32, |rows| rows[*i])).collect();
+        let total_weight = sums::sum(&w);
+        let mean_y = sums::dot(&w, &y) / total_weight;
+        Self { design: problem.design, rows: Some(rows), y, w, offset, total_weight, mean_y }
+    }
+
+    pub(crate) fn n_rows(&self) -> usize {
+        self.y.len()
+    }
+
+    /// Parameters: coefficients and intercept.
+    pub(crate) fn n_params(&self) -> usize {
+        self.design.n_cols() + 1
+    }
+
+    pub(crate) fn classes(&self) -> Classes {
+        let counted = |positive: bool| {
+            self.y.iter().zip(&self.w).filter(|(y, w)| **w > 0.0 && (!positive || **y > 0.5)).count() as u64
+        };
+        Classes { positives: counted(true), rows: counted(false) }
+    }
+
+    /// Design row of the i-th row of the problem.
+    pub(crate) fn design_row(&self, i: usize) -> &[f32] {
+        self.design.row(self.rows.as_ref().map_or(i, |rows| rows[i] as usize))
+    }
+
+    /// Sets `out` to X v + v₀, without the offset, where v₀ is the last entry of `params`.
+    pub(crate) fn linear(&self, params: &[f64], out: &mut [f64]) {
+        let d = self.design.n_cols();
+        let x = self.design.x();
+        out.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(|(block, out)| {
+            let start = block * BLOCK_ROWS;
+            match &self.rows {
+                None => linear_rows(&x[start * d..(start + out.len()) * d], &params[..d], params[d], out),
+                Some(rows) => linear_rows_at(x, &rows[start..start + out.len()], &params[..d], params[d], out),
+            }
+        });
+    }
+
+    /// Sets `eta` to the linear predictor, offset included.
+    pub(crate) fn eta(&self, params: &[f64], eta: &mut [f64]) {
+        self.linear(params, eta);
+        if let Some(offset) = &self.offset {
+            eta.iter_mut().zip(offset).for_each(|(eta, offset)| *eta += offset);
+        }
+    }
+
+    /// Sets `residual` to w (μ − y) and `curvature` to w μ (1 − μ).
+    pub(crate) fn link(&self, eta: &[f64], residual: &mut [f64], curvature: &mut [f64]) {
+        let outputs = residual.par_chunks_mut(BLOCK_ROWS).zip(curvature.par_chunks_mut(BLOCK_ROWS));
+        let inputs = eta.par_chunks(BLOCK_ROWS).zip(self.y.par_chunks(BLOCK_ROWS)).zip(self.w.par_chunks(BLOCK_ROWS));
+        outputs.zip(inputs).for_each(|((r, c), ((eta, y), w))| link_block(eta, y, w, r, c));
+    }
+
+    /// Mean log-loss at η + t ξ.
+    pub(crate) fn loss(&self, eta: &[f64], xi: &[f64], t: f64) -> f64 {
+        let block = |sum: &mut f64, rows: std::ops::Range<usize>| {
+            *sum += loss_block(&eta[rows.clone()], &xi[rows.clone()], t, &self.y[rows.clone()], &self.w[rows]);
+        };
+        sums::reduce(self.n_rows(), GROUPS, || 0.0, block, |sum, other| *sum += other) / self.total_weight
+    }
+
+    /// Gradient of the mean log-loss, Xᵀ r / W, length d + 1.
+    pub(crate) fn gradient(&self, residual: &[f64]) -> Vec<f64> {
+        let d = self.design.n_cols();
+        let x = self.design.x();
+        let block = |gradient: &mut Vec<f64>, range: std::ops::Range<usize>| match &self.rows {
+            None => add_t_product(&x[range.start * d..range.end * d], &residual[range], gradient),
+            Some(rows) => add_t_product_at(x, &rows[range.clone()], &residual[range], gradient),
+        };
+        let mut gradient = sums::reduce(self.n_rows(), GROUPS, || vec![0.0; d + 1], block, |a, b| add_all(a, &b));
+        for g in &mut gradient {
+            *g /= self.total_weight;
+        }
+        gradient
+    }
+
+    /// Hessian of the mean log-loss, Xᵀ diag(c) X / W, lower triangle of a (d + 1) × (d + 1) matrix.
+    pub(crate) fn hessian(&self, curvature: &[f64], control: &dyn Control) -> Result<Vec<f64>, Error> {
+        let n = self.n_params();
+        // 64 MiB of partial sums at once.
+        let max_states = ((64 << 20) / (8 * n * n)).clamp(2, GROUPS);
+        let is_stopped = AtomicBool::new(false);
+        let init = || (vec![0.0; n * n], GramScratch::new(n));
+        let block = |state: &mut (Vec<f64>, GramScratch), rows: std::ops::Range<usize>| {
+            if is_stopped.load(Ordering::Relaxed) || control.stop().is_some() {
+                is_stopped.store(true, Ordering::Relaxed);
+                return;
+            }
+            let (h, scratch) = state;
+            for i in rows {
+                scratch.push(self.design_row(i), curvature[i]);
+                if scratch.is_full() {
+                    scratch.add_to(h);
+                }
+            }
+            scratch.add_to(h);
+        };
+        let (mut h, _) = sums::reduce(self.n_rows(), max_states, init, block, |a, b| add_all(&mut a.0, &b.0));
+        if is_stopped.into_inner() {
+            check_control(control)?;
+        }
+        for value in &mut h {
+            *value /= self.total_weight;
+        }
+        Ok(h)
+    }
+}
+
+fn add_all(sum: &mut [f64], other: &[f64]) {
+    sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
+}
+
+/// Σ |a − b| / Σ b.
+pub(crate) fn relative_change(a: &[f64], b: &[f64]) -> f64 {
+    let block = |sums: &mut [f64; 2], rows: std::ops::Range<usize>| {
+        let [change, total] = change_block(&a[rows.clone()], &b[rows]);
+        sums[0] += change;
+        sums[1] += total;
+    };
+    let merge = |a: &mut [f64; 2], b: [f64; 2]| {
+        a[0] += b[0];
+        a[1] += b[1];
+    };
+    let [change, total] = sums::reduce(a.len(), GROUPS, || [0.0; 2], block, merge);
+    if total > 0.0 { change / total } else { f64::INFINITY }
+}
+
+dispatch! {
+    fn link_block(eta: &[f64], y: &[f64], w: &[f64], residual: &mut [f64], curvature: &mut [f64]) {
+        let n = eta.len();
+        let (y, w) = (&y[..n], &w[..n]);
+        let (residual, curvature) = (&mut residual[..n], &mut curvature[..n]);
+        for i in 0..n {
+            let mu = sigmoid(eta[i]);
+            // μ (1 − μ) from the other tail: 1 − μ would lose it for large η.
+            let nu = sigmoid(-eta[i]);
+            residual[i] = w[i] * if y[i] > 0.5 { -nu } else { mu };
+            curvature[i] = w[i] * (mu * nu);
+        }
+    }
+
+    fn loss_block(eta: &[f64], xi: &[f64], t: f64, y: &[f64], w: &[f64]) -> f64 {
+        let mut losses = [0.0; 256];
+        let mut total = 0.0;
+        for start in (0..eta.len()).step_by(256) {
+            let end = eta.len().min(start + 256);
+            let (eta, xi, y, w) = (&eta[start..end], &xi[start..end], &y[start..end], &w[start..end]);
+            let losses = &mut losses[..end - start];
+            for i in 0..losses.len() {
+                losses[i] = w[i] * log_loss_row(eta[i] + t * xi[i], y[i]);
+            }
+            total += lane_sum(losses);
+        }
+        total
+    }
+
+    fn change_block(a: &[f64], b: &[f64]) -> [f64; 2] {
+        let mut change = [0.0; 8];
+        let mut total = [0.0; 8];
+        for (a, b) in a.chunks(8).zip(b.chunks(8)) {
+            for (lane, (a, b)) in a.iter().zip(b).enumerate() {
+                change[lane] += (a - b).abs();
+                total[lane] += b;
+            }
+        }
+        [change.iter().sum(), total.iter().sum()]
+    }
+}
+
+#[expect(clippy::inline_always, reason = "called inside a dispatched body")]
+#[inline(always)]
+fn lane_sum(values: &[f64]) -> f64 {
+    let mut acc = [0.0; 16];
+    for chunk in values.chunks(16) {
+        for (sum, value) in acc.iter_mut().zip(chunk) {
+            *sum += value;
+        }
+    }
+    acc.iter().sum()
+}

@@ -1,0 +1,65 @@
+//! Rates of offers too rare for a model of their own.
+
+/// Takes of one offer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OfferCount {
+    /// Which offers are alike: an index the caller chose.
+    pub family: u32,
+    /// Eligible customers observed.
+    pub rows: u64,
+    /// Takes among them.
+    pub positives: u64,
+}
+
+/// The rate to use for an offer.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ShrunkRate {
+    /// Posterior mean.
+    pub rate: f64,
+    /// Mean of the prior: the family's rate.
+    pub prior_rate: f64,
+    /// Share of the prior in `rate`, in [0, 1]; 0 for an offer with enough positives.
+    pub prior_share: f64,
+}
+
+/// Posterior means of the offers' rates; an offer with at least `min_positives` keeps its own.
+///
+/// Beta-binomial: rate = (k + s m) / (n + s) with k takes among n, m the family's rate, and s = `min_positives` / m, so that the prior
+/// weighs as much as the takes an offer needs to stand alone. The family's rate is shrunk in the same way toward the rate of all
+/// offers, and that toward one half by Jeffreys' half take, so every rate is strictly between 0 and 1.
+/// The result is parallel to `offers`; `min_positives` of 0 counts as 1.
+pub fn shrink_rates(offers: &[OfferCount], min_positives: u64) -> Vec<ShrunkRate> {
+    let weight = min_positives.max(1) as f64;
+    let [all_positives, all_rows] = totals(offers.iter());
+    let global = (all_positives + 0.5) / (all_rows + 1.0);
+    offers
+        .iter()
+        .map(|offer| {
+            let [positives, rows] = totals(offers.iter().filter(|other| other.family == offer.family));
+            let family = posterior_mean(positives, rows, global, weight);
+            shrink(offer, family, min_positives, weight)
+        })
+        .collect()
+}
+
+fn shrink(offer: &OfferCount, family: f64, min_positives: u64, weight: f64) -> ShrunkRate {
+    let [positives, rows] = [offer.positives as f64, offer.rows as f64];
+    if offer.positives >= min_positives.max(1) && offer.positives < offer.rows {
+        return ShrunkRate { rate: positives / rows, prior_rate: family, prior_share: 0.0 };
+    }
+    let strength = weight / family;
+    ShrunkRate {
+        rate: posterior_mean(positives, rows, family, weight),
+        prior_rate: family,
+        prior_share: strength / (rows + strength),
+    }
+}
+
+fn posterior_mean(positives: f64, rows: f64, prior: f64, weight: f64) -> f64 {
+    (positives + weight) / (rows + weight / prior)
+}
+
+fn totals<'a>(offers: impl Iterator<Item = &'a OfferCount>) -> [f64; 2] {
+    let (positives, rows) = offers.fold((0_u64, 0_u64), |(p, n), offer| (p + offer.positives, n + offer.rows));
+    [positives as f64, rows as f64]
+}

@@ -1,0 +1,298 @@
+//! The solver: optimality, weights, penalties, warnings, determinism.
+
+use osusume_model::{Control, NoControl, Stop};
+use osusume_numeric::dispatch::with_baseline;
+use osusume_propensity::design::Design;
+use osusume_propensity::logistic::{LogisticParams, Penalty, Problem, fit};
+use osusume_propensity::{Error, Warning};
+
+use crate::support::*;
+
+#[test]
+fn the_optimum_satisfies_its_conditions_by_finite_differences() {
+    let design = design(700, 5, 1);
+    let y = labels(&design, &truth(5), -1.0, 1);
+    let weight: Vec<f64> = (0..700).map(|i| f64::from(i % 3)).collect();
+    let offset: Vec<f64> = (0..700).map(|i| f64::from(i % 7) * 0.1).collect();
+    let problem = Problem { weight: Some(&weight), offset: Some(&offset), ..problem(&design, &y) };
+    for lambda in [0.0, 0.01, 1.0] {
+        let fit = fit_with(&problem, &fixed(lambda)).unwrap();
+        assert!(fit.converged);
+        // Central differences of step 1e-5 are exact to about 1e-10.
+        assert_close(&numeric_gradient(&problem, &fit.params(), lambda), &[0.0; 6], 1.1e-8);
+    }
+}
+
+#[test]
+fn the_hessian_diagonal_matches_finite_differences() {
+    let design = design(400, 3, 9);
+    let y = labels(&design, &truth(3), 0.3, 9);
+    let problem = problem(&design, &y);
+    let fit = fit_with(&problem, &fixed(10.0)).unwrap();
+    let params = fit.params();
+    for (j, diagonal) in fit.hessian_diagonal.iter().enumerate() {
+        let at = |delta: f64| {
+            let mut moved = params.clone();
+            moved[j] += delta;
+            numeric_gradient(&problem, &moved, 0.0)[j]
+        };
+        let want = (at(1e-3) - at(-1e-3)) / 2e-3;
+        assert!((diagonal / want - 1.0).abs() < 0.125, "{j}: {diagonal} against {want}");
+    }
+}
+
+#[test]
+fn the_truth_is_recovered() {
+    let design = design(40_000, 6, 2);
+    let y = labels(&design, &truth(6), -1.5, 2);
+    let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
+    // Four standard errors: 1 / √(n · 0.13).
+    assert_close(&fit.beta, &truth(6), 0.06);
+    assert!((fit.intercept + 1.5).abs() < 0.06);
+}
+
+#[test]
+fn without_columns_the_intercept_is_the_logit_of_the_mean() {
+    let empty = Design::from_parts(100, Vec::new(), Vec::new()).unwrap();
+    let y: Vec<bool> = (0..100).map(|i| i % 4 == 0).collect();
+    for params in [fixed(0.5), LogisticParams::STANDARD] {
+        let fit = fit_with(&problem(&empty, &y), &params).unwrap();
+        assert!((fit.intercept - (0.25_f64 / 0.75).ln()).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn an_infinite_penalty_leaves_the_intercept_alone() {
+    let design = design(500, 4, 3);
+    let y = labels(&design, &truth(4), -0.5, 3);
+    let fit = fit_with(&problem(&design, &y), &fixed(1e9)).unwrap();
+    let mean = y.iter().filter(|y| **y).count() as f64 / 500.0;
+    assert_close(&fit.beta, &[0.0; 4], 1e-8);
+    assert!((fit.intercept - (mean / (1.0 - mean)).ln()).abs() < 1e-7);
+    assert!((fit.effective_dof - 1.0).abs() < 1e-6);
+}
+
+#[test]
+fn weight_two_is_the_row_twice_and_zero_the_row_absent() {
+    let design = design(300, 4, 4);
+    let y = labels(&design, &truth(4), -0.5, 4);
+    let weight: Vec<f64> = (0..300).map(|i| f64::from(i % 3)).collect();
+    let rows: Vec<u32> = (0..300_u32).flat_map(|i| std::iter::repeat_n(i, (i % 3) as usize)).collect();
+    let repeated: Vec<bool> = rows.iter().map(|i| y[*i as usize]).collect();
+    for params in [fixed(0.02), LogisticParams::STANDARD] {
+        let weighted = fit_with(&Problem { weight: Some(&weight), ..problem(&design, &y) }, &params).unwrap();
+        let twice = fit_with(&Problem { rows: Some(&rows), ..problem(&design, &repeated) }, &params).unwrap();
+        assert_close(&weighted.params(), &twice.params(), 1e-8);
+        assert_eq!((weighted.rows, twice.rows), (200, 300));
+    }
+}
+
+#[test]
+fn flipping_labels_flips_signs() {
+    let design = design(500, 4, 5);
+    let y = labels(&design, &truth(4), -1.0, 5);
+    let flipped: Vec<bool> = y.iter().map(|y| !y).collect();
+    let a = fit_with(&problem(&design, &y), &fixed(0.01)).unwrap();
+    let b = fit_with(&problem(&design, &flipped), &fixed(0.01)).unwrap();
+    let negated: Vec<f64> = b.params().iter().map(|p| -p).collect();
+    assert_close(&a.params(), &negated, 1e-8);
+}
+
+#[test]
+fn threads_and_bodies_do_not_change_a_bit() {
+    let design = design(20_011, 13, 6);
+    let y = labels(&design, &truth(13), -2.0, 6);
+    let run = || {
+        let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
+        bits(&[fit.params(), vec![fit.lambda, fit.effective_dof, fit.loss]].concat())
+    };
+    let expected = run();
+    assert_eq!(with_baseline(run), expected);
+    for threads in [1, 2, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(pool.install(run), expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn a_warm_start_reaches_the_same_optimum_in_fewer_steps() {
+    let design = design(3_000, 8, 7);
+    let y = labels(&design, &truth(8), -1.0, 7);
+    let problem = problem(&design, &y);
+    let cold = fit_with(&problem, &fixed(0.01)).unwrap();
+    let warm = fit(&problem, &fixed(0.011), Some(&cold.params()), &NoControl).unwrap();
+    let again = fit_with(&problem, &fixed(0.011)).unwrap();
+    assert_close(&warm.params(), &again.params(), 1e-7);
+    assert!(warm.iterations < again.iterations);
+}
+
+#[test]
+fn more_columns_than_rows() {
+    let design = design(60, 200, 8);
+    let y = labels(&design, &truth(200), 0.0, 8);
+    let fit = fit_with(&problem(&design, &y), &fixed(0.05)).unwrap();
+    assert!(fit.converged && has_warning(&fit, |w| matches!(w, Warning::Collinear { columns } if columns.len() > 100)));
+    assert_close(&numeric_gradient(&problem(&design, &y), &fit.params(), 0.05), &vec![0.0; 201], 2e-8);
+    assert!(matches!(fit_with(&problem(&design, &y), &fixed(0.0)), Err(Error::Singular { .. })));
+    assert!(fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap().converged);
+}
+
+#[test]
+fn empirical_bayes_beats_almost_no_penalty_on_new_rows() {
+    for (n_cols, seed) in [(120, 10), (200, 11), (60, 12)] {
+        let design = design(3_300, n_cols, seed);
+        let y = labels(&design, &truth(n_cols), -1.5, seed);
+        let train: Vec<u32> = (0..300).collect();
+        let test: Vec<u32> = (300..3_300).collect();
+        let on_train = Problem { rows: Some(&train), ..problem(&design, &y[..300]) };
+        let on_test = Problem { rows: Some(&test), ..problem(&design, &y[300..]) };
+        let chosen = fit_with(&on_train, &LogisticParams::STANDARD).unwrap();
+        let loss = |params: &[f64]| objective(&on_test, params, 0.0);
+        let tiny = fit_with(&on_train, &fixed(1e-6)).unwrap();
+        assert!(loss(&chosen.params()) < loss(&tiny.params()) - 0.05, "{n_cols}");
+        // Near the best penalty on a grid that has seen the test rows.
+        let best = (-8..4)
+            .map(|e| fit_with(&on_train, &fixed(f64::from(e).exp2())).unwrap())
+            .map(|fit| loss(&fit.params()))
+            .fold(f64::INFINITY, f64::min);
+        assert!(loss(&chosen.params()) < best + 0.02, "{n_cols}: {} against {best}", loss(&chosen.params()));
+    }
+}
+
+#[test]
+fn empirical_bayes_is_a_fixed_point() {
+    let design = design(2_000, 10, 13);
+    let y = labels(&design, &truth(10), -1.0, 13);
+    let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
+    let size: f64 = fit.beta.iter().map(|b| b * b).sum();
+    let implied = (fit.effective_dof - 1.0) / (fit.total_weight * size);
+    assert!((implied / fit.lambda - 1.0).abs() < 0.05, "{implied} against {}", fit.lambda);
+    assert!(fit.warnings.is_empty());
+}
+
+#[test]
+fn noise_alone_shrinks_to_nothing() {
+    let design = design(2_000, 40, 14);
+    let y: Vec<bool> = (0..2_000).map(|i| i % 10 == 0).collect();
+    let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
+    let spread: f64 = fit.beta.iter().map(|b| b * b).sum::<f64>().sqrt();
+    assert!(spread < 0.35, "{spread}");
+    assert!((fit.intercept - (0.1_f64 / 0.9).ln()).abs() < 0.05);
+}
+
+#[test]
+fn separable_labels_are_named() {
+    let mut noise = Noise::new(15);
+    let x: Vec<f32> = (0..400).map(|_| noise.normal() as f32).collect();
+    let design = Design::from_parts(200, x, vec![0, 1]).unwrap();
+    let y: Vec<bool> = (0..200).map(|i| design.row(i)[1] > 0.2).collect();
+    for params in [fixed(1e-3), LogisticParams::STANDARD] {
+        let fit = fit_with(&problem(&design, &y), &params).unwrap();
+        assert!(has_warning(&fit, |w| *w == Warning::Separated { column: Some(1) }), "{:?}", fit.warnings);
+    }
+    let error = fit_with(&problem(&design, &y), &fixed(0.0)).unwrap_err();
+    // Without a penalty there is no optimum, only ever larger coefficients.
+    assert!(matches!(error, Error::NotConverged { is_separated: true, .. } | Error::Singular { .. }), "{error}");
+}
+
+#[test]
+fn repeated_columns_share_their_effect_and_are_named() {
+    let base = design(500, 2, 16);
+    let x: Vec<f32> = (0..500).flat_map(|i| [base.row(i)[0], base.row(i)[1], base.row(i)[0], 0.7]).collect();
+    let doubled = Design::from_parts(500, x, vec![0, 1, 2, 3]).unwrap();
+    let y = labels(&base, &[1.0, -0.5], -0.3, 16);
+    let fit = fit_with(&problem(&doubled, &y), &fixed(0.01)).unwrap();
+    assert!((fit.beta[0] - fit.beta[2]).abs() < 1e-7);
+    assert!(has_warning(&fit, |w| *w == Warning::Collinear { columns: vec![2, 3] }), "{:?}", fit.warnings);
+    let error = fit_with(&problem(&doubled, &y), &fixed(0.0)).unwrap_err();
+    assert!(matches!(error, Error::Singular { column: 2, .. }), "{error}");
+}
+
+#[test]
+fn a_single_positive_moves_little() {
+    let design = design(1_000, 30, 17);
+    let y: Vec<bool> = (0..1_000).map(|i| i == 123).collect();
+    let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
+    let spread: f64 = fit.beta.iter().map(|b| b * b).sum::<f64>().sqrt();
+    assert!(fit.converged && spread < 2.0, "{spread}");
+    assert_eq!(fit.positives, 1);
+}
+
+#[test]
+fn one_in_a_hundred_thousand() {
+    let design = design(100_000, 5, 18);
+    let mut y = vec![false; 100_000];
+    y[77_777] = true;
+    let fixed_fit = fit_with(&problem(&design, &y), &fixed(1e-5)).unwrap();
+    let rate: f64 = (0..100_000)
+        .map(|i| {
+            let eta: f64 = design.row(i).iter().zip(&fixed_fit.beta).map(|(x, b)| f64::from(*x) * b).sum();
+            1.0 / (1.0 + (-(eta + fixed_fit.intercept)).exp())
+        })
+        .sum();
+    // A free intercept makes the mean propensity the base rate.
+    assert!((rate - 1.0).abs() < 1e-5, "{rate}");
+    assert!(fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap().converged);
+}
+
+#[test]
+fn one_class_is_refused() {
+    let design = design(50, 2, 19);
+    let error = fit_with(&problem(&design, &[false; 50]), &LogisticParams::STANDARD).unwrap_err();
+    assert!(matches!(error, Error::OneClass { positives: 0, rows: 50 }));
+    let mut y = vec![true; 50];
+    y[3] = false;
+    let mut weight = vec![1.0; 50];
+    weight[3] = 0.0;
+    let problem = Problem { weight: Some(&weight), ..problem(&design, &y) };
+    let error = fit_with(&problem, &LogisticParams::STANDARD).unwrap_err();
+    assert!(matches!(error, Error::OneClass { positives: 49, rows: 49 }));
+}
+
+#[test]
+fn values_that_are_no_numbers_are_refused_with_their_place() {
+    for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+        let error = Design::from_parts(2, vec![0.0, 1.0, 2.0, bad], vec![0, 1]).unwrap_err();
+        assert!(matches!(error, Error::NotFinite { what: "x", row: 1, column: 1 }));
+    }
+    let design = design(4, 1, 20);
+    let y = [true, false, true, false];
+    for bad in [f64::NAN, f64::INFINITY] {
+        let values = [1.0, 1.0, bad, 1.0];
+        let weighted = Problem { weight: Some(&values), ..problem(&design, &y) };
+        assert!(matches!(fit_with(&weighted, &fixed(1.0)), Err(Error::NotFinite { what: "weight", row: 2, .. })));
+        let shifted = Problem { offset: Some(&values), ..problem(&design, &y) };
+        assert!(matches!(fit_with(&shifted, &fixed(1.0)), Err(Error::NotFinite { what: "offset", row: 2, .. })));
+    }
+    let negative = Problem { weight: Some(&[1.0, -1.0, 1.0, 1.0]), ..problem(&design, &y) };
+    assert!(matches!(fit_with(&negative, &fixed(1.0)), Err(Error::Parameter { name: "weight", .. })));
+    assert!(matches!(fit_with(&problem(&design, &y), &fixed(-1.0)), Err(Error::Parameter { name: "lambda", .. })));
+    assert!(matches!(fit_with(&problem(&design, &y[..3]), &fixed(1.0)), Err(Error::Shape { what: "y", .. })));
+    let rows = Problem { rows: Some(&[0, 1, 2, 4]), ..problem(&design, &y) };
+    assert!(matches!(fit_with(&rows, &fixed(1.0)), Err(Error::Shape { what: "rows", .. })));
+}
+
+#[test]
+fn too_few_steps_are_an_error_unless_accepted() {
+    let design = design(500, 4, 21);
+    let y = labels(&design, &truth(4), -1.0, 21);
+    let hasty = LogisticParams { penalty: Penalty::Fixed(0.01), max_iterations: 1, ..LogisticParams::STANDARD };
+    assert!(matches!(fit_with(&problem(&design, &y), &hasty), Err(Error::NotConverged { iterations: 1, .. })));
+    let accepted = fit_with(&problem(&design, &y), &LogisticParams { accept_unconverged: true, ..hasty }).unwrap();
+    assert!(!accepted.converged && accepted.max_gradient > 0.0);
+}
+
+#[test]
+fn a_stop_is_obeyed() {
+    struct Stopped;
+    impl Control for Stopped {
+        fn progress(&self, _done: u64, _total: u64) {}
+        fn stop(&self) -> Option<Stop> {
+            Some(Stop::Deadline)
+        }
+    }
+    let design = design(50, 2, 22);
+    let y = labels(&design, &truth(2), 0.0, 22);
+    let result = fit(&problem(&design, &y), &fixed(0.1), None, &Stopped);
+    assert!(matches!(result, Err(Error::Stopped(Stop::Deadline))));
+}

@@ -1,0 +1,10 @@
+//! Tests of the public API.
+
+mod support;
+
+mod calibration;
+mod encoder;
+mod folds;
+mod logistic;
+mod reference;
+mod scoring;
