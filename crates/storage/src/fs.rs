@@ -169,17 +169,21 @@ pub fn write_fault(path: &Path, error: &io::Error) -> Fault {
 
 /// Creates `path` and the directories above it that are absent, each made durable in its parent before the next.
 ///
-/// `Ok` too when another process creates one of them at the same moment.
+/// A process killed in between leaves at most the last directory it created not yet durable, so the deepest one found is made
+/// durable as well. `Ok` too when another process creates one of them at the same moment.
 pub fn create_dirs(fs: &dyn Fs, path: &Path) -> Result<()> {
-    if path.as_os_str().is_empty() || fs.metadata(path)?.is_some_and(|found| found.is_dir) {
-        return Ok(());
+    let Some(parent) = path.parent() else { return Ok(()) };
+    let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+    let is_dir = || fs.metadata(path).map(|found| found.is_some_and(|found| found.is_dir));
+    if is_dir()? {
+        // A directory whose parent we may not even list was not created by us.
+        return if fs.list_dir(parent).is_ok() { fs.sync_dir(parent) } else { Ok(()) };
     }
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent {
+    if parent != Path::new(".") {
         create_dirs(fs, parent)?;
     }
-    if let Err(fault) = fs.create_dir(path) {
-        return if fs.metadata(path)?.is_some_and(|found| found.is_dir) { Ok(()) } else { Err(fault) };
+    match fs.create_dir(path) {
+        Err(fault) if !is_dir()? => Err(fault),
+        _ => fs.sync_dir(parent),
     }
-    fs.sync_dir(parent.unwrap_or(Path::new(".")))
 }

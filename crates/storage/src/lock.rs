@@ -47,18 +47,26 @@ pub struct Lock {
 impl Lock {
     /// Takes the lock of `root` (`runs/<pipeline>`) without waiting; the directory is created when absent.
     ///
+    /// The root is synced: a run killed right after CURRENT moved is published for good once another has seen it so.
+    ///
     /// # Errors
     /// `LockHeld` with the holder's `pid`, `host` and `since` as far as the file tells them; writing faults.
     pub fn acquire(fs: Arc<dyn Fs>, root: &Path, info: &LockInfo) -> Result<Self> {
-        create_dirs(&*fs, root)?;
+        let path = root.join(LOCK_NAME);
+        if fs.metadata(&path)?.is_none() {
+            // The file is created last, so where it is the directories are durable.
+            create_dirs(&*fs, root)?;
+        }
         let warnings = RootWarnings {
             network: fs.network_kind(root)?,
             is_writable_by_others: fs.metadata(root)?.is_some_and(|found| found.writable_by_others),
         };
-        let path = root.join(LOCK_NAME);
         let content = serde_json::to_vec(info).expect("text and numbers always become JSON");
         match fs.try_lock(&path, &content)? {
-            LockAttempt::Held(held) => Ok(Self { fs, root: root.to_owned(), warnings, _held: held }),
+            LockAttempt::Held(held) => {
+                fs.sync_dir(root)?;
+                Ok(Self { fs, root: root.to_owned(), warnings, _held: held })
+            }
             LockAttempt::Taken(content) => Err(held_fault(&path, &content)),
         }
     }

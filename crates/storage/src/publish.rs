@@ -41,6 +41,9 @@
 //! A failure in step 7 is reported although readers may already see the new run; both outcomes are whole.
 //! A failure between 4 and 6 leaves a directory nobody points to; `runs` lists it as unpublished, and its number is not used again.
 //!
+//! *Kills.* A killed writer leaves names that are visible and not yet durable. Whoever takes the lock next syncs the root before it
+//! looks, so a run it calls already published stays published.
+//!
 //! *Two writers.* The lock is held from before the staging directory until after step 7, and the kernel frees it when its holder
 //! dies. Where locks do not hold (network file systems), NOREPLACE lets only one of two runs have a name, and the fence, asked at the
 //! start and again before step 5, refuses a run whose (as-of date, sequence number) is not higher than the current one's, so a

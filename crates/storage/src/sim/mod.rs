@@ -75,6 +75,11 @@ struct State {
 pub struct Snapshot(Tree);
 
 impl Snapshot {
+    /// What the next process finds when this one is killed: everything, and what was not synced still is not.
+    pub fn after_kill(&self) -> SimFs {
+        SimFs::of(self.0.clone())
+    }
+
     /// The file system a machine could find after losing power in this state. The same seed gives the same one.
     pub fn after_power_cut(&self, damage: Damage, seed: u64) -> SimFs {
         SimFs::of(self.0.after_power_cut(damage, seed))

@@ -44,7 +44,8 @@ pub(crate) fn content(name: &str) -> BTreeMap<String, Vec<u8>> {
 
 /// Bytes that look random; none is zero, so that a zeroed sector differs.
 pub(crate) fn noise(key: &str, len: u64) -> Vec<u8> {
-    (0..len).map(|i| keyed_hash(key, &i.to_le_bytes()) as u8 | 1).collect()
+    let words = (0..len.div_ceil(8)).map(|i| keyed_hash(key, &i.to_le_bytes()) | 0x0101_0101_0101_0101);
+    words.flat_map(u64::to_le_bytes).take(len as usize).collect()
 }
 
 pub(crate) fn manifest(run_id: RunId, name: &str) -> Manifest {
