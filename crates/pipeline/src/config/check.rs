@@ -215,14 +215,13 @@ impl<'a> Checker<'a> {
             (Kind::AutoOr(inner), Value::Text(_)) if !matches!(inner, Kind::Text) => {
                 self.not_allowed(path, node, Arg::from(kind.describe()), None);
             }
-            (Kind::AutoOr(inner), _) => self.value(field, *inner, path, node),
             (Kind::OneOrMore(inner) | Kind::List(inner) | Kind::TableOr(inner), Value::List(list)) => {
                 for (position, item) in list.iter_mut().enumerate() {
                     self.value(field, *inner, &path.item(position), item);
                 }
                 self.list(field, path, node);
             }
-            (Kind::OneOrMore(inner), _) => self.value(field, *inner, path, node),
+            (Kind::AutoOr(inner) | Kind::OneOrMore(inner), _) => self.value(field, *inner, path, node),
             (Kind::Map(inner), Value::Table(table)) => {
                 for (name, entry) in table {
                     let here = path.key(name);
@@ -236,30 +235,39 @@ impl<'a> Checker<'a> {
 
     fn scalar(&mut self, field: &Field, kind: Kind, path: &Path, node: &mut Node) {
         adapt(kind, node);
+        if node.as_text().is_some_and(|text| text.contains("${")) && !self.resolve(field, path, node) {
+            return;
+        }
         match (kind, &node.value) {
-            (Kind::Text | Kind::Choice(_), Value::Text(text)) if text.contains("${") => self.secret(field, path, node),
-            (Kind::Text, Value::Text(text)) => {
-                if let Check::Form(form) = field.check
-                    && !form.accepts(text)
-                {
-                    let suggestion = form.suggestion(text);
-                    self.not_allowed(path, node, form.allowed().into(), suggestion);
-                }
-            }
-            (Kind::Choice(words), Value::Text(text)) => {
-                if !words.contains(&text.as_str()) {
-                    let suggestion = nearest(text, words.iter().copied()).map(str::to_owned);
-                    let allowed = words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
-                    self.not_allowed(path, node, allowed.into(), suggestion);
-                }
-            }
+            (Kind::Text, Value::Text(text)) => self.form(field, path, node, text),
+            (Kind::Choice(words), Value::Text(text)) => self.choice(words, path, node, text),
             (Kind::Integer, Value::Integer(n)) => self.range(field, path, node, *n as f64),
             (Kind::Number, Value::Number(x)) => self.range(field, path, node, *x),
             (Kind::Flag, Value::Flag(_)) | (Kind::Date, Value::Date(_)) => {}
             (_, value) => {
-                let args = vec![("got", value.kind().into()), ("expected", kind.describe().into())];
+                // What stands beside the kind inside, such as `auto`, is said too, but not of a list's items.
+                let outer = matches!(field.kind, Kind::AutoOr(_) | Kind::OneOrMore(_)) && !path.pattern.ends_with("[]");
+                let expected = if outer { field.kind.describe() } else { kind.describe() };
+                let args = vec![("got", value.kind().into()), ("expected", expected.into())];
                 self.fault(Code::ConfigWrongKind, &path.real, node.spot, args);
             }
+        }
+    }
+
+    fn form(&mut self, field: &Field, path: &Path, node: &Node, text: &str) {
+        if let Check::Form(form) = field.check
+            && !form.accepts(text)
+        {
+            let suggestion = if node.secret { None } else { form.suggestion(text) };
+            self.not_allowed(path, node, form.allowed().into(), suggestion);
+        }
+    }
+
+    fn choice(&mut self, words: &[&str], path: &Path, node: &Node, text: &str) {
+        if !words.contains(&text) {
+            let suggestion = nearest(text, words.iter().copied()).map(str::to_owned);
+            let allowed = words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>();
+            self.not_allowed(path, node, allowed.into(), suggestion);
         }
     }
 
@@ -298,22 +306,22 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Replaces `${env:NAME}` or `${file:PATH}` by its text, where the field may hold a secret.
-    fn secret(&mut self, field: &Field, path: &Path, node: &mut Node) {
-        let text = node.as_text().unwrap_or_default();
-        let Some(reference) = SecretRef::parse(text).filter(|_| field.secret) else {
+    /// Replaces `${env:NAME}` or `${file:PATH}` by its text, where the field may hold a secret; whether that went well.
+    fn resolve(&mut self, field: &Field, path: &Path, node: &mut Node) -> bool {
+        let Some(reference) = node.as_text().and_then(SecretRef::parse).filter(|_| field.secret) else {
             let keys: Vec<&str> = FIELDS.iter().filter(|field| field.secret).map(|field| field.path).collect();
             let allowed = format!("${{env:NAME}} or ${{file:PATH}} in {}", keys.join(", "));
             self.not_allowed(path, node, allowed.into(), None);
-            return;
+            return false;
         };
-        match (self.lookup)(&reference).filter(|text| !text.trim().is_empty()) {
-            Some(text) => {
-                node.value = Value::Text(text.trim_end_matches(['\r', '\n']).to_owned());
-                node.secret = true;
-            }
-            None => self.fault(Code::SecretMissing, &path.real, node.spot, vec![("name", reference.name().into())]),
-        }
+        let Some(text) = (self.lookup)(&reference).filter(|text| !text.trim().is_empty()) else {
+            self.fault(Code::SecretMissing, &path.real, node.spot, vec![("name", reference.name().into())]);
+            return false;
+        };
+        // Editors end a file with a line break that is no part of the secret.
+        node.value = Value::Text(text.trim_end_matches(['\r', '\n']).to_owned());
+        node.secret = true;
+        true
     }
 
     fn not_allowed(&mut self, path: &Path, node: &Node, allowed: Arg, suggestion: Option<String>) {
@@ -343,7 +351,7 @@ fn adapt(kind: Kind, node: &mut Node) {
 pub(super) fn got(node: &Node) -> Arg {
     match &node.value {
         Value::Text(_) if node.secret => "***".into(),
-        Value::Text(text) => text.chars().take(80).collect::<String>().into(),
+        Value::Text(text) => shortened(text).into(),
         Value::Integer(n) => (*n).into(),
         Value::Number(x) => (*x).into(),
         Value::Flag(flag) => flag.to_string().into(),
@@ -352,6 +360,12 @@ pub(super) fn got(node: &Node) -> Arg {
         Value::List(_) => "list".into(),
         Value::Table(_) => "table".into(),
     }
+}
+
+/// At most 80 characters, with control characters made visible.
+fn shortened(text: &str) -> String {
+    let visible = |c: char| if c.is_control() { c.escape_default().collect::<String>() } else { c.to_string() };
+    text.chars().take(80).map(visible).collect()
 }
 
 fn is_same(a: &Node, b: &Node) -> bool {

@@ -4,7 +4,7 @@ use model::{Arg, Code};
 use osusume_model as model;
 
 use super::check::{Checker, got};
-use super::fields::ROLES;
+use super::fields::{ROLES, columns_of};
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::words::nearest;
 
@@ -26,6 +26,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     what_offers_need(checker, &view);
     categories(checker, &view);
     static_columns(checker, &view);
+    arrivals(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tests(checker, &view);
@@ -182,6 +183,17 @@ fn static_columns(checker: &mut Checker, view: &View) {
             if node.as_text().is_some_and(|text| !known.contains(&text)) {
                 unknown_name(checker, &format!("sources.{name}.assume_static[{position}]"), node, &known);
             }
+        }
+    }
+}
+
+/// Which version held at a date can only be told by when each arrived.
+fn arrivals(checker: &mut Checker, view: &View) {
+    for (name, source) in view.sources.iter().filter(|(_, source)| text_of(source, "history") == Some("versions")) {
+        let column = if text_of(source, "role") == Some("holdings") { "start_arrived" } else { "arrived" };
+        let is_known = text_of(source, "role").is_some_and(|role| columns_of(role).any(|known| known.name == column));
+        if is_known && !keys_of(source, "columns").contains(&column) {
+            checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.{column}"), source.key, vec![]);
         }
     }
 }

@@ -136,7 +136,7 @@ pub const FIELDS: &[Field] = &[
         Choice(&["append", "versions", "snapshot"]),
         Is("\"append\""),
         "How the table tells the past: rows are only added (`append`), rows are restated and each version has its \
-         arrival (`versions`), or the table is reloaded whole and old values are gone (`snapshot`).",
+         arrival (`versions`; needs the column), or the table is reloaded whole and old values are gone (`snapshot`).",
     ),
     Field::new(
         "sources.*.assume_static",

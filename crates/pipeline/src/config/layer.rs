@@ -7,6 +7,9 @@ use osusume_model as model;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+/// What crate `toml` says of a key that stands twice; a test holds it to that.
+const DUPLICATE: &str = "duplicate key";
+
 /// Where a value was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Spot {
@@ -130,19 +133,22 @@ impl<'a> Places<'a> {
 pub(super) fn parse_file(name: &str, text: &str, layer: usize) -> (Option<Table>, Vec<Fault>) {
     let places = Places::new(text, layer);
     let (root, errors) = DeTable::parse_recoverable(text);
-    let is_whole = errors.iter().all(|error| error.message() == "duplicate key");
+    let is_whole = errors.iter().all(|error| error.message() == DUPLICATE);
     let faults = errors.iter().map(|error| syntax_fault(error, name, &places)).collect();
     (is_whole.then(|| table(root.get_ref(), &places)), faults)
 }
 
 fn syntax_fault(error: &toml::de::Error, name: &str, places: &Places) -> Fault {
-    let byte = error.span().map_or(0, |span| span.start);
-    let spot = places.spot(byte);
-    Fault::new(Code::ConfigSyntax)
-        .because(error.message())
-        .in_file(name)
-        .at(spot.line, spot.column)
-        .at_byte(byte as u64)
+    let span = error.span().unwrap_or(0..0);
+    let spot = places.spot(span.start);
+    let byte = span.start as u64;
+    let fault =
+        Fault::new(Code::ConfigSyntax).because(error.message()).in_file(name).at(spot.line, spot.column).at_byte(byte);
+    // Only of a key that stands twice is it known that the text at the place is no value.
+    match places.text.get(span).filter(|_| error.message() == DUPLICATE) {
+        Some(key) => fault.with("key", key).named(key),
+        None => fault,
+    }
 }
 
 /// `key=value` of a command line as a tree of one value; what is no TOML value is a text.

@@ -78,7 +78,7 @@ fn default(field: &Field) -> String {
     match field.default {
         Default::Required => "**required**".to_owned(),
         Default::Absent => "none".to_owned(),
-        Default::Is("{}") => "see its keys".to_owned(),
+        Default::Is("{}") if !matches!(field.kind, Kind::Map(_)) => "see its keys".to_owned(),
         Default::Is(text) => format!("`{text}`"),
         Default::Follows(text) => text.to_owned(),
     }

@@ -112,7 +112,7 @@ words! {
         Utf16Le = "utf-16le",
         /// UTF-16, big end first.
         Utf16Be = "utf-16be",
-        /// Shift_JIS as Windows writes it.
+        /// Windows code page 932, an extended Shift JIS.
         Cp932 = "cp932",
     }
 }

@@ -1,12 +1,55 @@
+use std::cell::RefCell;
 use std::fmt::Write;
 
+use super::layer::Value;
 use super::*;
+
+mod mutations;
+mod schema_check;
 
 const ISP: &str = include_str!("../../../../pipelines/isp.toml");
 const GROCER: &str = include_str!("../../../../pipelines/grocer.toml");
 
+/// The least a pipeline file can say.
+const LEAST: &str = r#"
+[pipeline]
+name = "least"
+time_zone = "Europe/Berlin"
+currency = "EUR"
+purpose = "tests"
+[sources.people]
+role = "customers"
+path = "people.csv"
+columns = { customer = "id" }
+[sources.held]
+role = "holdings"
+path = "held.csv"
+columns = { customer = "id", product = "code", start = "since" }
+[sources.goods]
+role = "products"
+path = "goods.csv"
+columns = { product = "code", family = "family", tier = "tier", margin = "margin" }
+[sources.agreed]
+role = "consents"
+path = "agreed.csv"
+columns = { customer = "id", channel = "channel", allowed = "yes", at = "on" }
+[offers]
+upsell = { families = ["line"] }
+"#;
+
 fn no_secrets(_: &SecretRef) -> Option<String> {
     None
+}
+
+fn parse(text: &str) -> Result<Config> {
+    Config::parse("pipelines/x.toml", text, &no_secrets)
+}
+
+/// Layers without a disk: a file, overlays and sets.
+fn layered(files: &[(&str, &str)], sets: &[&str]) -> Result<Config> {
+    let files = files.iter().map(|(name, text)| ((*name).to_owned(), Text::File((*text).to_owned())));
+    let sets = sets.iter().map(|set| (set_name(set), Text::Set((*set).to_owned())));
+    Config::from_texts(files.chain(sets).collect(), Path::new("pipelines"), &no_secrets)
 }
 
 /// Codes, places, keys and arguments, one fault a line: the sentences belong to crate `text`.
@@ -34,15 +77,10 @@ fn show_arg(arg: &model::Arg) -> String {
     }
 }
 
-fn parse(text: &str) -> Result<Config> {
-    Config::parse("pipelines/x.toml", text, &no_secrets)
-}
-
-#[test]
-fn our_pipelines_have_no_fault() {
-    for (name, text) in [("pipelines/isp.toml", ISP), ("pipelines/grocer.toml", GROCER)] {
-        assert_eq!(show(Config::parse(name, text, &no_secrets)), "no fault\n", "{name}");
-    }
+/// The first fault's code and key.
+fn first(result: Result<Config>) -> (Code, String) {
+    let fault = result.unwrap_err();
+    (fault.code(), fault.place().name.clone().unwrap_or_default())
 }
 
 /// Compares with a committed file, or writes it when `UPDATE_GOLDEN` is set.
@@ -56,6 +94,24 @@ fn check_golden(path: &str, text: &str) {
 }
 
 #[test]
+fn our_pipelines_have_no_fault() {
+    for (name, text) in [("pipelines/isp.toml", ISP), ("pipelines/grocer.toml", GROCER), ("least.toml", LEAST)] {
+        assert_eq!(show(Config::parse(name, text, &no_secrets)), "no fault\n", "{name}");
+    }
+}
+
+#[test]
+fn every_fault_of_a_broken_file_is_reported_with_its_place() {
+    for name in ["broken", "twice", "syntax"] {
+        let path = format!("crates/pipeline/src/config/testdata/{name}");
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(format!("{path}.toml"));
+        let text = std::fs::read_to_string(file).unwrap();
+        let faults = show(Config::parse(&format!("{name}.toml"), &text, &no_secrets));
+        check_golden(&format!("{path}.faults"), &faults);
+    }
+}
+
+#[test]
 fn the_reference_is_current() {
     check_golden("docs/pipeline-file.md", &reference());
 }
@@ -63,4 +119,231 @@ fn the_reference_is_current() {
 #[test]
 fn the_schema_is_current() {
     check_golden("docs/pipeline.schema.json", &schema());
+}
+
+#[test]
+fn the_effective_configuration_is_the_configuration() {
+    for (name, text) in [("pipelines/isp.toml", ISP), ("pipelines/grocer.toml", GROCER), ("least.toml", LEAST)] {
+        let config = Config::parse(name, text, &no_secrets).unwrap();
+        let again = Config::parse(name, config.effective(), &no_secrets).unwrap();
+        assert_eq!(config, again, "{name}");
+    }
+}
+
+#[test]
+fn every_default_passes_its_own_check_and_is_shown() {
+    let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n";
+    let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
+    let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
+    let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();
+    for field in FIELDS.iter().filter(|field| !matches!(field.default, Default::Required | Default::Absent)) {
+        let path = field.path.replace('*', if field.path.ends_with("complete") { "people" } else { "goods" });
+        let mut parts = path.split('.');
+        let top = &effective[parts.next().unwrap()];
+        let value = parts.try_fold(top, |value, part| value.get(part));
+        let value = value.unwrap_or_else(|| panic!("{path} is not in the effective configuration"));
+        if let Default::Is(default) = field.default
+            && default != "{}"
+        {
+            let default: toml::Value = default.parse().unwrap();
+            assert!(
+                &default == value || ["sources.*.attributes", "offers.upsell.families"].contains(&field.path),
+                "{path}"
+            );
+        }
+    }
+}
+
+#[test]
+fn the_table_of_fields_is_sound() {
+    for (position, field) in FIELDS.iter().enumerate() {
+        assert!(!FIELDS[..position].iter().any(|other| other.path == field.path), "{} twice", field.path);
+        assert!(field.doc.ends_with('.') && field.doc.len() > 15, "{}", field.path);
+        let has_parent = field.parent().is_empty()
+            || FIELDS.iter().any(|other| {
+                [other.path.to_owned(), format!("{}.*", other.path), format!("{}[]", other.path)]
+                    .contains(&field.parent().to_owned())
+            });
+        assert!(has_parent, "{} hangs in the air", field.path);
+        let is_counted = matches!(field.kind, Kind::Integer) || field.kind.describe().contains("integer");
+        assert!(!is_counted || !field.unit.is_empty(), "{} has no unit", field.path);
+        let is_numeric = is_counted || matches!(field.kind, Kind::Number | Kind::AutoOr(Kind::Number));
+        assert_eq!(
+            is_numeric,
+            matches!(field.check, Check::Between(..) | Check::Above(..)),
+            "{} has no range",
+            field.path
+        );
+    }
+    let words = |path: &str| FIELDS.iter().find(|field| field.path == path).unwrap().kind.choices().to_vec();
+    assert_eq!(words("sources.*.role"), Role::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("sources.*.format"), Format::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("sources.*.encoding"), Encoding::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("sources.*.attributes"), AttributeKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("sources.*.history"), History::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("quality.on_error"), OnError::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("features.recipes"), Recipe::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("train.calibrate"), Calibrate::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("decide.hold_after[].event"), HoldEvent::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("report.language"), Language::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+}
+
+#[test]
+fn our_pipelines_say_what_they_mean() {
+    let isp = Config::parse("pipelines/isp.toml", ISP, &no_secrets).unwrap();
+    assert_eq!(isp.pipeline.minor_digits, 0);
+    assert_eq!(isp.source_of(Role::Customers).unwrap().paths, ["data/isp/customers.csv"]);
+    assert_eq!(isp.source_of(Role::Holdings).unwrap().column("renews"), Some("renewal_date"));
+    assert_eq!(isp.train.as_of, AsOfPlan::Every { step: Step::Months(1), count: 8 });
+    assert_eq!(isp.decide.holdout_salt.reveal(), "isp-2026");
+    assert_eq!(isp.run.directory, Path::new("runs"));
+    let grocer = Config::parse("/srv/pipelines/grocer.toml", GROCER, &no_secrets).unwrap();
+    assert_eq!(grocer.offers.category.as_ref().unwrap().names.len(), 20);
+    assert!(!grocer.source_of(Role::Customers).unwrap().complete);
+    assert_eq!(grocer.pipeline.minor_digits, 2);
+    assert_eq!(grocer.sources["transactions"].paths, ["/srv/data/complete-journey/transactions.parquet"]);
+    let AsOfPlan::Dates { dates, tests } = &grocer.train.as_of else { panic!("dates") };
+    assert_eq!((dates.len(), tests.len(), tests[0]), (6, 3, dates[3]));
+}
+
+#[test]
+fn overlays_and_sets_lie_over_the_file() {
+    let overlay = "[decide]\nper_customer = 5\n[train]\nas_of = [2026-01-01, 2026-04-01]\n[sources.people]\npath = [\"a.csv\", \"b.csv\"]\n";
+    let sets = [
+        "decide.per_customer=7",
+        "sources.goods.path=/data/goods.csv",
+        "decide.holdout.salt=2026",
+        "train.tests = [\"2026-04-01\"]",
+    ];
+    let config = layered(&[("x.toml", LEAST), ("x.prod.toml", overlay)], &sets).unwrap();
+    assert_eq!(config.decide.per_customer, 7);
+    assert_eq!(config.sources["goods"].paths, ["/data/goods.csv"]);
+    assert_eq!(config.sources["people"].paths, ["pipelines/a.csv", "pipelines/b.csv"]);
+    assert_eq!(config.decide.holdout_salt.reveal(), "2026");
+    assert!(matches!(&config.train.as_of, AsOfPlan::Dates { tests, .. } if tests.len() == 1));
+    assert_eq!(config.layers()[2], "--set decide.per_customer");
+}
+
+#[test]
+fn faults_name_the_layer() {
+    let faults = show(layered(
+        &[("x.toml", LEAST), ("x.prod.toml", "decide.per_customer = 0\n")],
+        &["run.thread=4", "nonsense", "a b=1"],
+    ));
+    let expected = "\
+--set nonsense:0:0 ConfigSyntax detail=expected key=value
+--set a b:0:0 ConfigSyntax detail=";
+    assert!(faults.starts_with(expected), "{faults}");
+    let faults = show(layered(&[("x.toml", LEAST), ("x.prod.toml", "decide.per_customer = 0\n")], &["run.thread=4"]));
+    let expected = "\
+x.prod.toml:1:23 ConfigNotAllowed key=decide.per_customer got=0 allowed=1 ≤ x ≤ 20
+--set run.thread:0:0 ConfigUnknownKey key=run.thread allowed=[directory threads memory] suggestion=threads
+";
+    assert_eq!(faults, expected);
+}
+
+#[test]
+fn secrets_are_looked_up_and_never_shown() {
+    let asked = RefCell::new(Vec::new());
+    let lookup = |secret: &SecretRef| {
+        asked.borrow_mut().push(secret.clone());
+        Some("s3cret\n".to_owned())
+    };
+    for (reference, expected) in [
+        ("${env:SALT}", SecretRef::Env("SALT".to_owned())),
+        ("${file:../salt.txt}", SecretRef::File("salt.txt".to_owned())),
+    ] {
+        let text = format!("{LEAST}[decide.holdout]\nsalt = \"{reference}\"\n");
+        let config = Config::parse("pipelines/x.toml", &text, &lookup).unwrap();
+        assert_eq!(asked.borrow_mut().pop(), Some(expected));
+        assert_eq!(config.decide.holdout_salt.reveal(), "s3cret");
+        assert!(config.effective().contains("salt = \"***\""));
+        assert!(!format!("{config:?}").contains("s3cret"));
+        assert!(config.identity().reveal().contains("s3cret"));
+        assert_eq!(first(parse(&text)), (Code::SecretMissing, "decide.holdout.salt".to_owned()));
+    }
+    // A secret in a place where messages would show it is refused before it is looked up.
+    let text = LEAST.replace("people.csv", "${env:TOKEN}/people.csv");
+    assert_eq!(
+        first(Config::parse("x.toml", &text, &lookup)),
+        (Code::ConfigNotAllowed, "sources.people.path".to_owned())
+    );
+    assert!(asked.borrow().is_empty());
+    let control = |_: &SecretRef| Some("s3\u{7}cret".to_owned());
+    let text = format!("{LEAST}[decide.holdout]\nsalt = \"${{env:SALT}}\"\n");
+    assert!(!show(Config::parse("x.toml", &text, &control)).contains("cret"));
+}
+
+#[test]
+fn what_a_run_works_with_is_no_part_of_its_identity() {
+    let one = parse(LEAST).unwrap();
+    let two = parse(&format!("{LEAST}[run]\nthreads = 3\nmemory = \"256MiB\"\n")).unwrap();
+    assert_eq!(one.identity(), two.identity());
+    assert_ne!(one.effective(), two.effective());
+    assert_eq!((two.run.threads, two.run.memory), (Some(3), Some(256 << 20)));
+}
+
+#[test]
+fn files_that_cannot_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let load = |name: &str| {
+        let file = folder.path().join(name);
+        Config::load(Layers { file: &file, overlays: &[], sets: &[] }, &no_secrets)
+    };
+    std::fs::write(folder.path().join("latin.toml"), b"# caf\xe9\n").unwrap();
+    std::fs::write(folder.path().join("large.toml"), vec![b'#'; 1 + MAX_BYTES as usize]).unwrap();
+    std::fs::write(folder.path().join("least.toml"), LEAST).unwrap();
+    assert_eq!(first(load("none.toml")).0, Code::FileMissing);
+    assert_eq!(first(load("latin.toml")).0, Code::WrongEncoding);
+    assert_eq!(first(load("large.toml")).0, Code::ConfigSyntax);
+    assert_eq!(first(load(".")).0, Code::FileUnreadable);
+    let config = load("least.toml").unwrap();
+    assert_eq!(config.sources["people"].paths, [folder.path().join("people.csv").to_string_lossy()]);
+}
+
+#[test]
+fn what_only_shows_between_keys() {
+    let check = |from: &str, to: &str, code: Code, key: &str| {
+        assert!(LEAST.contains(from), "{from}");
+        assert_eq!(first(parse(&LEAST.replace(from, to))), (code, key.to_owned()), "{to}");
+    };
+    check("upsell = { families = [\"line\"] }", "", Code::NoOffers, "offers");
+    check("margin = \"margin\"", "price = \"fee\"", Code::ConfigMissingKey, "sources.goods.columns.margin");
+    check("role = \"customers\"", "role = \"events\"", Code::ConfigNotAllowed, "sources");
+    check(
+        "[offers]",
+        "[decide]\nhold_after = [{ event = \"complaint\", days = 3 }]\n[offers]",
+        Code::ConfigNotAllowed,
+        "decide.hold_after[0].event",
+    );
+    check("[offers]", "[train]\ntests = [2026-01-01]\n[offers]", Code::ConfigNotAllowed, "train.tests[0]");
+    check(
+        "[offers]",
+        "[train]\nas_of = [2026-01-01, 2026-03-08]\ntests = [2026-03-08]\n[offers]",
+        Code::ConfigNotAllowed,
+        "train.tests[0]",
+    );
+    // The gap of 7 and the horizon of 60 days end on the 9th of March.
+    let fits = LEAST.replace("[offers]", "[train]\nas_of = [2026-01-01, 2026-03-09]\ntests = [2026-03-09]\n[offers]");
+    assert_eq!(show(parse(&fits)), "no fault\n");
+    let consents = LEAST.find("[sources.agreed]").unwrap()..LEAST.find("[offers]").unwrap();
+    let without = LEAST.replace(&LEAST[consents], "");
+    assert_eq!(first(parse(&without)), (Code::ConfigNotAllowed, "decide.consent.required".to_owned()));
+    assert_eq!(show(parse(&format!("{without}[decide.consent]\nrequired = false\n"))), "no fault\n");
+    let versions = LEAST.replace("path = \"held.csv\"", "path = \"held.csv\"\nhistory = \"versions\"");
+    assert_eq!(first(parse(&versions)), (Code::ConfigMissingKey, "sources.held.columns.start_arrived".to_owned()));
+}
+
+#[test]
+fn places_count_characters() {
+    let (table, faults) = layer::parse_file("x", "# 日本\n\"名\" = 1 # é\r\nb.c = [1,\n  2]", 0);
+    assert!(faults.is_empty());
+    let table = table.unwrap();
+    let at = |spot: layer::Spot| (spot.line, spot.column);
+    assert_eq!((at(table["名"].key), at(table["名"].node.spot)), ((2, 1), (2, 7)));
+    let Value::Table(inner) = &table["b"].node.value else { panic!("table") };
+    let Value::List(items) = &inner["c"].node.value else { panic!("list") };
+    assert_eq!((at(inner["c"].key), at(items[1].spot)), ((3, 3), (4, 3)));
 }

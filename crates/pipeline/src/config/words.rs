@@ -108,24 +108,24 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
         "GiB" => 1 << 30,
         _ => return None,
     };
-    number.checked_mul(unit).filter(|&bytes| bytes >= 64 << 20 && bytes <= 1 << 50)
+    number.checked_mul(unit).filter(|bytes| (64 << 20..=1 << 50).contains(bytes))
 }
 
 /// The one of `words` that `text` was probably meant to be.
 ///
-/// At most a third of the letters may differ; the first of equally near words in their order is taken.
+/// At most a quarter of the letters may differ, so that a key of another program is not taken for one of ours; the first
+/// of equally near words in their order is taken. Failing that, a word that `text` is the beginning of: `horizon`.
 pub(super) fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // Nobody misspells a name this long, and the distance is quadratic.
-    if text.len() > 80 {
+    if text.is_empty() || text.len() > 80 {
         return None;
     }
     let lower = text.to_lowercase();
-    let limit = (lower.chars().count() / 3).max(1);
-    words
-        .map(|word| (distance(&lower, &word.to_lowercase()), word))
-        .min_by_key(|(d, _)| *d)
-        .filter(|(d, _)| *d <= limit)
-        .map(|(_, word)| word)
+    let limit = (lower.chars().count() / 4).max(1);
+    let words: Vec<&str> = words.collect();
+    let ranked = words.iter().map(|word| (distance(&lower, &word.to_lowercase()), *word));
+    let near = ranked.min_by_key(|(distance, _)| *distance).filter(|(distance, _)| *distance <= limit);
+    near.map(|(_, word)| word).or_else(|| words.into_iter().find(|word| lower.len() >= 3 && word.starts_with(&lower)))
 }
 
 /// Letters to insert, delete, replace or swap with their neighbor (optimal string alignment).
@@ -170,7 +170,9 @@ mod tests {
         let words = || ["horizon_days", "gap_days", "kept_days"].into_iter();
         assert_eq!(nearest("horizons_day", words()), Some("horizon_days"));
         assert_eq!(nearest("GAP_DAYS", words()), Some("gap_days"));
+        assert_eq!(nearest("horizon", words()), Some("horizon_days"));
         assert_eq!(nearest("budget_minor", words()), None);
+        assert_eq!(nearest("", words()), None);
     }
 
     #[test]
