@@ -1,0 +1,239 @@
+//! Writes a company: blocks of customers are played in parallel and written in order.
+
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use osusume_model::{Control, Date, Result, check_stop};
+use osusume_storage::{Fs, WriteFile, create_dirs, write_fault};
+use rayon::prelude::*;
+
+use crate::World;
+use crate::household::play;
+use crate::person::{HOUSEHOLD_RUN, households};
+use crate::rows::{Recorder, Table, Tables, quoted, record_chances};
+use crate::schema::Product;
+use crate::truth::chances;
+
+/// Customers a task; a multiple of [`HOUSEHOLD_RUN`].
+const BLOCK: u64 = 512;
+/// Blocks in memory at once. Constant, so that memory does not grow with the number of threads.
+const BLOCKS_AT_ONCE: u64 = 16;
+/// Customers whose usage is counted to find out how much to thin.
+const THINNING_SAMPLE: u64 = 256;
+
+/// What to generate.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Number of customers.
+    pub customers: u64,
+    /// Seed; the world's own in [`World::default_seed`].
+    pub seed: u64,
+    /// About how many usage rows to write; all of them when absent. Metrics late in the file are left out first, then old months.
+    pub events: Option<u64>,
+    /// Write what an export made on this day's morning holds; the world's end when absent. Later than the end, life goes on without campaigns.
+    pub until: Option<Date>,
+    /// As-of dates the truth is told for; the world's end when empty.
+    /// A date is rounded down to the beginning of its week, counted from the world's end.
+    pub truth_as_of: Vec<Date>,
+    /// Directory the tables are written into; created when absent.
+    pub out_dir: PathBuf,
+}
+
+/// One file written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Written {
+    /// Path under the output directory.
+    pub path: String,
+    /// Rows without the header.
+    pub rows: u64,
+}
+
+/// What was written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Summary {
+    /// Files in the order of writing.
+    pub files: Vec<Written>,
+}
+
+/// Generates the tables of a company into `options.out_dir`. The same bytes for any number of threads.
+///
+/// # Errors
+/// `CannotWrite`, `DiskFull`, or the request to stop.
+pub fn generate(world: &World, options: &Options, fs: &dyn Fs, control: &dyn Control) -> Result<Summary> {
+    for dir in ["", "usage", "truth"] {
+        create_dirs(fs, &options.out_dir.join(dir))?;
+    }
+    let until = options.until.map_or(world.plan().end, |date| date.0);
+    let usage_from = thinning(world, options, until);
+    let recorder = Recorder::new(world, options.seed, until, &usage_from);
+    let mut files = open_files(world, options, fs)?;
+    let n_blocks = options.customers.div_ceil(BLOCK);
+    for first in (0..n_blocks).step_by(BLOCKS_AT_ONCE as usize) {
+        check_stop(control)?;
+        let blocks: Vec<Tables> = (first..(first + BLOCKS_AT_ONCE).min(n_blocks))
+            .into_par_iter()
+            .map(|block| generate_block(world, options, until, &recorder, block * BLOCK))
+            .collect();
+        for tables in blocks {
+            files.append(tables)?;
+        }
+        control.progress((first + BLOCKS_AT_ONCE).min(n_blocks), n_blocks);
+    }
+    let mut written = files.finish(fs)?;
+    written.insert(1, write_products(world, options, fs)?);
+    Ok(Summary { files: written })
+}
+
+fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recorder<'_>, first: u64) -> Tables {
+    let mut tables = Tables::default();
+    let dates: Vec<i32> = match options.truth_as_of.as_slice() {
+        [] => vec![world.plan().end.min(until)],
+        given => given.iter().map(|date| date.0).collect(),
+    };
+    let end = (first + BLOCK).min(options.customers);
+    for run in (first..end).step_by(HOUSEHOLD_RUN as usize) {
+        for members in households(world.file(), options.seed, run, end) {
+            let truth = &mut tables.true_chances;
+            let lives = play(world, options.seed, &members, until, &dates, &mut |snapshot| {
+                let told = chances(world, options.seed, snapshot, 0.0);
+                record_chances(world, snapshot.person.number, snapshot.as_of, &told, truth);
+            });
+            for life in &lives {
+                recorder.record(life, &mut tables);
+            }
+        }
+    }
+    tables
+}
+
+/// For each metric the first day written, so that about `options.events` rows come out.
+fn thinning(world: &World, options: &Options, until: i32) -> Vec<i32> {
+    let n_metrics = world.file().metric.len();
+    let Some(events) = options.events else { return vec![i32::MIN; n_metrics] };
+    let sample = THINNING_SAMPLE.min(options.customers.max(1));
+    let mut days: Vec<Vec<i32>> = vec![Vec::new(); n_metrics];
+    for run in (0..sample).step_by(HOUSEHOLD_RUN as usize) {
+        for members in households(world.file(), options.seed, run, sample) {
+            for life in play(world, options.seed, &members, until, &[], &mut |_| {}) {
+                life.log.usage.iter().for_each(|row| days[row.metric].push(row.day));
+            }
+        }
+    }
+    // Rows of the sample that may be written; a missing value is no row.
+    let present = 1.0 - world.file().setting.missing;
+    let mut left = (events as f64 * sample as f64 / options.customers.max(1) as f64 / present) as usize;
+    days.iter_mut()
+        .map(|days| {
+            days.sort_unstable_by(|a, b| b.cmp(a));
+            let kept = left.min(days.len());
+            left -= kept;
+            if kept == days.len() { i32::MIN } else { days.get(kept).map_or(i32::MAX, |day| day + 1) }
+        })
+        .collect()
+}
+
+/// The files being written, each under a temporary name.
+struct Files<'a> {
+    dir: &'a Path,
+    open: Vec<Open>,
+}
+
+struct Open {
+    path: &'static str,
+    file: Box<dyn WriteFile>,
+    rows: u64,
+}
+
+fn open_files<'a>(world: &World, options: &'a Options, fs: &dyn Fs) -> Result<Files<'a>> {
+    let fixed = ["customer_id", "household_id", "joined_on", "loaded_at"];
+    let attributes = world.file().attribute.iter().map(|a| a.name.as_str());
+    let customers = fixed.into_iter().chain(attributes).collect::<Vec<&str>>().join(",");
+    let headers: [(&'static str, &str); 9] = [
+        ("customers.csv", &customers),
+        (
+            "holdings.csv",
+            "customer_id,line_id,product_id,seats,start_date,end_date,renewal_date,monthly_fee,loaded_at,end_loaded_at",
+        ),
+        ("usage/usage.csv", "customer_id,day,metric,value,loaded_at"),
+        ("tickets.csv", "customer_id,opened_at,closed_at,topic,body,satisfaction,loaded_at"),
+        ("contacts.csv", "customer_id,sent_at,offer_id,channel,arm,action_probability,responded_at,loaded_at"),
+        ("consents.csv", "customer_id,channel,purpose,allowed,recorded_at"),
+        ("truth/customers.csv", "customer_id,segment,response,left_on"),
+        ("truth/chances.csv", "customer_id,as_of,offer,without_contact,with_contact,effect"),
+        ("truth/triggers.csv", "customer_id,trigger,day"),
+    ];
+    let mut open = Vec::new();
+    for (path, header) in headers {
+        let mut file = create_part(fs, &options.out_dir, path)?;
+        writeln!(file, "{header}").map_err(|error| write_fault(&options.out_dir.join(path), &error))?;
+        open.push(Open { path, file, rows: 0 });
+    }
+    Ok(Files { dir: &options.out_dir, open })
+}
+
+impl Files<'_> {
+    fn append(&mut self, tables: Tables) -> Result<()> {
+        let Tables {
+            customers,
+            holdings,
+            usage,
+            tickets,
+            contacts,
+            consents,
+            true_customers,
+            true_chances,
+            true_triggers,
+        } = tables;
+        let tables: [Table; 9] =
+            [customers, holdings, usage, tickets, contacts, consents, true_customers, true_chances, true_triggers];
+        for (open, table) in self.open.iter_mut().zip(tables) {
+            open.file.write_all(&table.bytes).map_err(|error| write_fault(&self.dir.join(open.path), &error))?;
+            open.rows += table.rows;
+        }
+        Ok(())
+    }
+
+    fn finish(self, fs: &dyn Fs) -> Result<Vec<Written>> {
+        let mut written = Vec::new();
+        for Open { path, mut file, rows } in self.open {
+            file.sync()?;
+            drop(file);
+            fs.rename(&part(self.dir, path), &self.dir.join(path))?;
+            written.push(Written { path: path.to_owned(), rows });
+        }
+        Ok(written)
+    }
+}
+
+fn part(dir: &Path, path: &str) -> PathBuf {
+    dir.join(format!("{path}.part"))
+}
+
+/// Opens a file under a temporary name; one left by an earlier, broken attempt is replaced.
+fn create_part(fs: &dyn Fs, dir: &Path, path: &str) -> Result<Box<dyn WriteFile>> {
+    let part = part(dir, path);
+    if fs.metadata(&part)?.is_some() {
+        fs.remove_file(&part)?;
+    }
+    fs.create(&part)
+}
+
+fn write_products(world: &World, options: &Options, fs: &dyn Fs) -> Result<Written> {
+    let path = "products.csv";
+    let header = String::from(
+        "product_id,name_en,name_ja,family,tier,held_by,monthly_fee,monthly_margin,requires,excludes,replaces\n",
+    );
+    let products = &world.file().product;
+    let line = |p: &Product| {
+        let lists = [&p.requires, &p.excludes, &p.replaces].map(|list| list.join("|")).join(",");
+        let names = format!("{},{},{}", p.id, quoted(&p.name_en), quoted(&p.name_ja));
+        format!("{names},{},{},customer,{},{},{lists}\n", p.family, p.tier, p.fee, p.margin)
+    };
+    let text = std::iter::once(header).chain(products.iter().map(line)).collect::<Vec<String>>().concat();
+    let mut file = create_part(fs, &options.out_dir, path)?;
+    file.write_all(text.as_bytes()).map_err(|error| write_fault(&options.out_dir.join(path), &error))?;
+    file.sync()?;
+    drop(file);
+    fs.rename(&part(&options.out_dir, path), &options.out_dir.join(path))?;
+    Ok(Written { path: path.to_owned(), rows: products.len() as u64 })
+}

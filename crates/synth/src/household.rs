@@ -1,0 +1,120 @@
+//! Plays whole households: their members' weeks in turn, so that one member's purchase can move another.
+
+use crate::World;
+use crate::life::{STEP_DAYS, Setup, State, campaigns, leaves, take_up};
+use crate::log::Log;
+use crate::person::Person;
+use crate::plan::{NEVER, Plan};
+use crate::rng::{Purpose, Stream};
+
+/// One customer with everything that happened.
+pub(crate) struct Life {
+    pub(crate) person: Person,
+    pub(crate) log: Log,
+    /// Absent until the customer has joined.
+    pub(crate) state: Option<State>,
+    rng: Stream,
+}
+
+/// A customer as of a date, with what the household did.
+pub(crate) struct Snapshot<'a> {
+    pub(crate) person: &'a Person,
+    pub(crate) state: &'a State,
+    pub(crate) log: &'a Log,
+    /// For each family, the day another member last took something of it.
+    pub(crate) others: Vec<i32>,
+    pub(crate) as_of: i32,
+}
+
+/// Plays the household until `until`; `see` is shown every member at the last step that begins at or before each of `dates`.
+pub(crate) fn play(
+    world: &World,
+    seed: u64,
+    members: &[u64],
+    until: i32,
+    dates: &[i32],
+    see: &mut dyn FnMut(&Snapshot<'_>),
+) -> Vec<Life> {
+    let plan = world.plan();
+    let mut lives: Vec<Life> = members.iter().map(|number| Life::new(world, seed, *number, members[0])).collect();
+    for (day, days) in steps(plan, until) {
+        for as_of in dates.iter().filter(|date| (day..day + STEP_DAYS).contains(*date)) {
+            // A date inside a step belongs to its beginning, unless the step is the cut one at the end.
+            if days == STEP_DAYS || *as_of < day + days {
+                show(world, &lives, (day, *as_of), see);
+            }
+        }
+        for i in 0..lives.len() {
+            let others = takes_of_others(&lives, i, plan.starts.len());
+            lives[i].step(world, day, days, &others);
+        }
+    }
+    for as_of in dates.iter().filter(|date| **date == until) {
+        show(world, &lives, (until, *as_of), see);
+    }
+    lives
+}
+
+/// Steps of a week from the start, laid so that one ends at the end of the history; the first and the last may be shorter.
+fn steps(plan: &Plan, until: i32) -> impl Iterator<Item = (i32, i32)> {
+    let first = plan.start - (plan.start - plan.end).rem_euclid(STEP_DAYS);
+    let start = plan.start;
+    (0..).map(move |i| first + i * STEP_DAYS).take_while(move |day| *day < until).map(move |day| {
+        let from = day.max(start);
+        (from, (day + STEP_DAYS).min(until) - from)
+    })
+}
+
+fn show(world: &World, lives: &[Life], (day, as_of): (i32, i32), see: &mut dyn FnMut(&Snapshot<'_>)) {
+    for (i, life) in lives.iter().enumerate() {
+        let Some(state) = life.state.as_ref().filter(|state| state.left.is_none()) else { continue };
+        let setup = Setup { file: world.file(), plan: world.plan(), person: &life.person };
+        let mut state = state.clone();
+        state.refresh(setup, day);
+        let others = takes_of_others(lives, i, world.plan().starts.len());
+        see(&Snapshot { person: &life.person, state: &state, log: &life.log, others, as_of });
+    }
+}
+
+fn takes_of_others(lives: &[Life], me: usize, n_families: usize) -> Vec<i32> {
+    let mut last = vec![NEVER; n_families];
+    for state in lives.iter().enumerate().filter(|(i, _)| *i != me).filter_map(|(_, life)| life.state.as_ref()) {
+        for (newest, day) in last.iter_mut().zip(&state.taken) {
+            *newest = (*newest).max(*day);
+        }
+    }
+    last
+}
+
+impl Life {
+    fn new(world: &World, seed: u64, number: u64, household: u64) -> Self {
+        Self {
+            person: Person::draw(world.file(), world.plan(), seed, number, household),
+            log: Log::default(),
+            state: None,
+            rng: Stream::new(seed, Purpose::Life, number),
+        }
+    }
+
+    fn step(&mut self, world: &World, day: i32, days: i32, others: &[i32]) {
+        let Self { person, log, state, rng } = self;
+        let setup = Setup { file: world.file(), plan: world.plan(), person };
+        if person.joined >= day + days || state.as_ref().is_some_and(|state| state.left.is_some()) {
+            return;
+        }
+        let is_first = state.is_none();
+        let state = state.get_or_insert_with(|| State::begin(setup, rng, log));
+        if is_first && person.joined >= day {
+            // The week of joining is the time of setting up; life begins with the next.
+            return;
+        }
+        state.administer(setup, day, days, rng, log);
+        state.advance(setup, day, days, rng, log);
+        if rng.chance(leaves(state, setup, day, days)) {
+            state.leave(day + rng.days(0, days - 1), log);
+            return;
+        }
+        campaigns(state, setup, (day, days), rng, log);
+        take_up(state, setup, (day, days), others, rng, log);
+    }
+}
