@@ -121,7 +121,8 @@ impl TakeFinder {
         self.held.clear();
         let rows = intervals.rows(customer).filter(|&row| intervals.has_started(row, truth.data_end));
         self.held.extend(rows.map(|row| known_at(intervals, ladder, row, truth.data_end)));
-        self.held.sort_unstable_by_key(|h| (h.family, h.start, h.tier, h.end, h.arrived));
+        // Every field is in the key, so the order of the rows never shows; the customer's own start goes before the company's.
+        self.held.sort_unstable_by_key(|h| (h.family, h.start, h.tier, h.by_company, h.arrived, h.end));
         for family in self.held.chunk_by(|a, b| a.family == b.family) {
             takes_of_family(family, truth.kept_us, takes);
         }
@@ -140,18 +141,14 @@ fn known_at(intervals: &Intervals<'_>, ladder: &Ladder<'_>, row: usize, data_end
     }
 }
 
-/// `held` is sorted by start.
+/// `held` is sorted by start and tier, so that of several starts at one instant each tier is a take once.
 fn takes_of_family(held: &[Held], kept_us: i64, takes: &mut Vec<Take>) {
-    // Reached by what started strictly before the start looked at, and by that start itself.
-    let (mut reached, mut reached_now, mut now) = (0, 0, i64::MIN);
+    let mut reached = 0;
     for (i, step) in held.iter().enumerate() {
-        if step.start > now {
-            (reached, now) = (reached_now, step.start);
-        }
         if step.tier <= reached || !is_kept(&held[i..], kept_us) {
             continue;
         }
-        reached_now = reached_now.max(step.tier);
+        reached = step.tier;
         if !step.by_company {
             takes.push(Take { family: step.family, tier: step.tier, start: step.start, arrived: step.arrived });
         }

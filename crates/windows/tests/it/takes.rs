@@ -5,7 +5,8 @@
 
 use osusume_model::{DAY_US, NoControl, OfferKind};
 use osusume_windows::{
-    Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, OfferRule, Truth, find_takes, offer_labels,
+    HoldingState, Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, OfferRule, Truth, find_takes,
+    holdings_as_of, offer_labels,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -36,7 +37,7 @@ fn held(product: u32, start: f64, end: impl Into<Option<f64>>) -> Holding {
 }
 
 fn us(days: f64) -> i64 {
-    (days * DAY_US as f64) as i64
+    (days * DAY_US as f64).round() as i64
 }
 
 fn window(as_of: f64) -> LabelWindow {
@@ -166,6 +167,9 @@ fn kept_for_exactly_the_days_is_kept() {
 #[test]
 fn kept_one_day_less_is_not() {
     check(&moved(1, 120.0, 149.0), LINE_2, Label::Negative);
+    // Two hours is what a clock change may take away, and no more.
+    check(&moved(1, 120.0, 150.0 - 2.0 / 24.0), LINE_2, Label::Positive);
+    check(&moved(1, 120.0, 150.0 - 2.01 / 24.0), LINE_2, Label::Negative);
 }
 
 #[test]
@@ -192,8 +196,10 @@ fn a_step_back_to_a_tier_still_above_is_a_take_of_that_tier() {
 
 #[test]
 fn a_continuation_without_a_break_counts_as_keeping() {
-    check(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(1, 130.0, None)], LINE_2, Label::Positive);
-    check(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(2, 131.0, None)], LINE_2, Label::Positive);
+    let start_of_take = |rows: &[Holding]| labels(rows, window(100.0), &TRUTH).1[0];
+    assert_eq!(start_of_take(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(1, 130.0, None)]), us(120.0));
+    assert_eq!(start_of_take(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(2, 131.0, None)]), us(120.0));
+    assert_eq!(start_of_take(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(2, 132.0, None)]), us(132.0));
     let broken = [held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(1, 132.0, 140.0)];
     check(&broken, LINE_2, Label::Negative);
 }
@@ -214,9 +220,9 @@ fn renewal_is_none() {
 #[test]
 fn migration_by_replaces_is_none() {
     check(&[held(3, 0.0, 120.0), held(0, 120.0, None)], LINE_2, Label::Negative);
-    let (takes, columns) = (vec![(0, 0.0)], Columns::new(&[held(3, 0.0, 120.0), held(0, 120.0, None)]));
-    let found = find_takes(&columns.intervals(), &LADDER, &TRUTH).unwrap();
-    assert_eq!(found.iter().map(|(c, t)| (*c, t.start as f64)).collect::<Vec<_>>(), takes);
+    let columns = Columns::new(&[held(3, 0.0, 120.0), held(0, 120.0, None)]);
+    let takes = find_takes(&columns.intervals(), &LADDER, &TRUTH).unwrap();
+    assert_eq!(takes.iter().map(|(_, take)| take.start).collect::<Vec<_>>(), [0]);
     // From the old code upwards is a take like any other.
     check(&[held(3, 0.0, 120.0), held(1, 120.0, None)], LINE_2, Label::Positive);
 }
@@ -261,6 +267,15 @@ fn a_second_holding_after_an_earlier_one_is_none() {
 #[test]
 fn an_earlier_one_that_was_sent_back_does_not_stand_in_the_way() {
     check(&[held(4, 50.0, 58.0), held(4, 120.0, None)], ADD_ON, Label::Positive);
+}
+
+#[test]
+fn two_starts_at_one_instant_are_one_take_and_the_customers_counts() {
+    let mut rows = [held(4, 120.0, None), held(4, 120.0, None), held(4, 120.0, None)];
+    rows[0].by_company = true;
+    let columns = Columns::new(&rows);
+    assert_eq!(find_takes(&columns.intervals(), &LADDER, &TRUTH).unwrap().len(), 1);
+    check(&rows, ADD_ON, Label::Positive);
 }
 
 #[test]
@@ -343,8 +358,43 @@ fn holding() -> impl Strategy<Value = Holding> {
     )
 }
 
+/// Nothing that happens or becomes known at or after `day`: such rows are gone, such ends are open.
+fn without_future(rows: &[Holding], day: f64) -> Vec<Holding> {
+    let known = rows.iter().filter(|row| row.start < day && row.arrived < day).copied();
+    known
+        .map(|mut row| {
+            if row.end_arrived.or(row.end).is_some_and(|arrived| arrived >= day) {
+                (row.end, row.end_arrived) = (None, None);
+            }
+            row
+        })
+        .collect()
+}
+
 proptest! {
     #![proptest_config(config(300))]
+
+    /// The states of a day are those of a world that ended with that day.
+    #[test]
+    fn the_future_changes_no_state(rows in vec(holding(), 0..8), day in 1..330_u32) {
+        let states = |rows: &[Holding]| {
+            let mut out = [HoldingState::NOTHING; 3];
+            let columns = Columns::new(rows);
+            holdings_as_of(&columns.intervals(), &LADDER, &[us(f64::from(day))], &mut out, &NoControl).unwrap();
+            // Debug text, because an absent number is not equal to itself.
+            format!("{out:?}")
+        };
+        prop_assert_eq!(states(&rows), states(&without_future(&rows, f64::from(day))));
+    }
+
+    /// Eligibility is what a world that ended with the as-of day would say.
+    #[test]
+    fn the_future_changes_no_eligibility(rows in vec(holding(), 0..8), day in 1..330_u32) {
+        let window = window(f64::from(day));
+        let late = Truth { data_end: us(1_000.0), ..TRUTH };
+        let eligible = |rows: &[Holding]| labels(rows, window, &late).0.map(|label| label != Label::NotEligible);
+        prop_assert_eq!(eligible(&rows), eligible(&without_future(&rows, f64::from(day))));
+    }
 
     /// What happens or arrives at or after the end of the data changes no label, and the order of rows never matters.
     #[test]
@@ -355,13 +405,7 @@ proptest! {
         let window = window(f64::from(as_of));
         let expected = labels(&rows, window, &truth);
         let hidden = extra.iter().map(|h| Holding { arrived: h.arrived.max(230.0), ..*h });
-        let mut changed: Vec<Holding> = rows.iter().copied().chain(hidden).rev().collect();
-        for row in &mut changed {
-            let end_arrived = row.end_arrived.or(row.end);
-            if end_arrived.is_some_and(|day| day >= 230.0) {
-                (row.end, row.end_arrived) = (None, None);
-            }
-        }
+        let changed: Vec<Holding> = without_future(&rows, 230.0).into_iter().chain(hidden).rev().collect();
         prop_assert_eq!(labels(&changed, window, &truth), expected);
     }
 
