@@ -1,0 +1,264 @@
+//! Who a row belongs to, and whether it may.
+
+use osusume_model::{Code, bucket_of};
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::block::{Block, BlockStart, Reject, RowPlace};
+use crate::cells::{Cells, NO_CODE};
+use crate::customers::Registry;
+use crate::ingest::{SourceCount, may_add};
+use crate::spec::{Identity, SourceSpec};
+use crate::store::{PARTITION_BUCKETS, Prepared, Store};
+
+/// A block whose customers have been looked up.
+pub(crate) struct Resolved {
+    block: Block,
+    /// Provisional customer of each row; `NO_CODE` when not known (yet).
+    customers: Vec<u32>,
+    partition: Vec<u8>,
+    /// Of all values but the id, for sources that define customers.
+    hashes: Vec<u64>,
+    /// Rows that stay.
+    kept: Vec<bool>,
+    /// All rejects that this block brought, in order.
+    pub(crate) rejects: Vec<PlacedReject>,
+}
+
+/// A reject, the file of the source it belongs to, and the block start its place counts from.
+pub(crate) struct PlacedReject {
+    pub(crate) file: usize,
+    pub(crate) start: BlockStart,
+    pub(crate) reject: Reject,
+}
+
+/// Looks the customers of a block up. Pure, so that blocks can be resolved side by side.
+pub(crate) fn resolve(block: Block, spec: &SourceSpec, registry: &Registry) -> Resolved {
+    let n_rows = block.places.len();
+    let mut resolved = Resolved {
+        customers: Vec::new(),
+        partition: vec![0; n_rows],
+        hashes: Vec::new(),
+        kept: vec![true; n_rows],
+        rejects: Vec::new(),
+        block,
+    };
+    let Some(customer) = spec.customer else { return resolved };
+    let Cells::Text(ids) = &resolved.block.columns[customer].cells else { unreachable!("customer ids are texts") };
+    resolved.customers.reserve(n_rows);
+    for row in 0..n_rows {
+        let id = ids.get(row);
+        resolved.partition[row] = (bucket_of(id) as usize / PARTITION_BUCKETS) as u8;
+        resolved.customers.push(registry.find(id).unwrap_or(NO_CODE));
+    }
+    if spec.identity == Identity::Defines {
+        resolved.hashes = (0..n_rows).map(|row| row_hash(&resolved.block, customer, row)).collect();
+    }
+    resolved
+}
+
+/// A hash of a row's values besides the id; categories by their text.
+fn row_hash(block: &Block, customer: usize, row: usize) -> u64 {
+    let mut hasher = Xxh3::new();
+    let text = |bytes: &[u8], hasher: &mut Xxh3| {
+        hasher.update(&bytes.len().to_le_bytes());
+        hasher.update(bytes);
+    };
+    for (i, column) in block.columns.iter().enumerate() {
+        match &column.cells {
+            _ if i == customer => {}
+            Cells::I64(v) => hasher.update(&v[row].to_le_bytes()),
+            Cells::F64(v) => hasher.update(&v[row].to_bits().to_le_bytes()),
+            Cells::Code(v) if v[row] == NO_CODE => text(b"", &mut hasher),
+            Cells::Code(v) => text(column.levels.get(v[row]), &mut hasher),
+            Cells::Text(v) => text(v.get(row), &mut hasher),
+        }
+    }
+    hasher.digest()
+}
+
+impl Resolved {
+    /// Makes the block's category levels known to the store; returns store codes by block code, for each stored column.
+    pub(crate) fn intern_levels(&self, store: &mut Store) -> Vec<Vec<u32>> {
+        let columns = store.data.clone();
+        let intern = |(c, &i): (usize, &usize)| {
+            let column = &self.block.columns[i];
+            let Cells::Code(codes) = &column.cells else { return Vec::new() };
+            // A level that only rejected rows hold is no level.
+            let mut used = vec![false; column.levels.len()];
+            for (&code, _) in codes.iter().zip(&self.kept).filter(|(code, kept)| **kept && **code != NO_CODE) {
+                used[code as usize] = true;
+            }
+            let levels = column.levels.iter().zip(used);
+            levels.map(|(level, used)| if used { store.dictionaries[c].intern(level) } else { NO_CODE }).collect()
+        };
+        columns.iter().enumerate().map(intern).collect()
+    }
+
+    /// The rows that stay, with the store's codes.
+    pub(crate) fn prepare(mut self, store: &Store, maps: &[Vec<u32>]) -> Prepared {
+        let mut columns = Vec::with_capacity(store.data.len() + 1);
+        if store.has_customers() {
+            columns.push(Cells::Code(std::mem::take(&mut self.customers)));
+        }
+        for (c, &i) in store.data.iter().enumerate() {
+            let mut cells = std::mem::replace(&mut self.block.columns[i].cells, Cells::Code(Vec::new()));
+            if let (Cells::Code(codes), true) = (&mut cells, store.is_category(c)) {
+                codes.iter_mut().filter(|code| **code != NO_CODE).for_each(|code| *code = maps[c][*code as usize]);
+            }
+            columns.push(cells);
+        }
+        if self.kept.iter().all(|kept| *kept) {
+            return Prepared { columns, partition: self.partition };
+        }
+        let rows: Vec<u32> = (0..self.kept.len() as u32).filter(|&row| self.kept[row as usize]).collect();
+        let gather = |cells: &Cells| {
+            let mut kept = cells.empty_like();
+            kept.extend_rows(cells, &rows);
+            kept
+        };
+        let partition = rows.iter().map(|&row| self.partition[row as usize]).collect();
+        Prepared { columns: columns.iter().map(gather).collect(), partition }
+    }
+}
+
+/// Decides block by block, in order, which rows may stay.
+pub(crate) struct Admission {
+    /// Customers from this number on were first met in this source.
+    first_new: u32,
+    /// By provisional customer: the row that defined it.
+    defined: Vec<Option<Defined>>,
+    /// Starts of the blocks met, with their file.
+    starts: Vec<(usize, BlockStart)>,
+    /// Customers defined in contradicting ways.
+    conflicting: Vec<u32>,
+}
+
+/// Where and how a customer was defined.
+#[derive(Clone, Copy)]
+struct Defined {
+    hash: u64,
+    block: u32,
+    place: RowPlace,
+    is_conflicting: bool,
+}
+
+impl Admission {
+    pub(crate) fn new(registry: &Registry) -> Self {
+        Self { first_new: registry.ids.len() as u32, defined: Vec::new(), starts: Vec::new(), conflicting: Vec::new() }
+    }
+
+    /// Settles a block: new customers get a number, rows that may not stay are rejected or excluded and counted.
+    pub(crate) fn admit(
+        &mut self,
+        resolved: &mut Resolved,
+        spec: &SourceSpec,
+        registry: &mut Registry,
+        counts: &mut [SourceCount],
+    ) {
+        let file = counts.len() - 1;
+        self.starts.push((file, resolved.block.start));
+        let start = resolved.block.start;
+        let mut rejects = std::mem::take(&mut resolved.block.rejects);
+        let before = counts[file].excluded;
+        let mut earlier = Vec::new();
+        if let Some(customer) = spec.customer {
+            for row in 0..resolved.kept.len() {
+                match self.admit_row(resolved, row, customer, spec.identity, registry) {
+                    Verdict::Stays => continue,
+                    Verdict::Repeats => counts[file].excluded += 1,
+                    Verdict::Rejected(code) => rejects.push(reject(resolved.block.places[row], code, customer)),
+                    Verdict::Conflicts(first) => {
+                        rejects.push(reject(resolved.block.places[row], Code::ConflictingRows, customer));
+                        let (first_file, first_start) = self.starts[first.block as usize];
+                        counts[first_file].accepted -= u64::from(first.block as usize + 1 != self.starts.len());
+                        earlier.push((first_file, first_start, first));
+                    }
+                }
+                resolved.kept[row] = false;
+            }
+        }
+        // A first row of this very block has not been counted as accepted yet: it just does not stay.
+        let excluded = counts[file].excluded - before;
+        let here = earlier.iter().filter(|(_, _, first)| first.block as usize + 1 == self.starts.len()).count() as u64;
+        counts[file].read += resolved.block.read;
+        counts[file].accepted += resolved.block.read - excluded - rejects.len() as u64 - here;
+        counts[file].rejected += rejects.len() as u64;
+        rejects.sort_by_key(|reject| reject.place.record);
+        resolved.rejects = rejects.into_iter().map(|reject| PlacedReject { file, start, reject }).collect();
+        for (file, start, first) in earlier {
+            counts[file].rejected += 1;
+            let reject = reject(first.place, Code::ConflictingRows, spec.customer.unwrap_or_default());
+            resolved.rejects.push(PlacedReject { file, start, reject });
+        }
+    }
+
+    fn admit_row(
+        &mut self,
+        resolved: &mut Resolved,
+        row: usize,
+        customer: usize,
+        identity: Identity,
+        registry: &mut Registry,
+    ) -> Verdict {
+        let mut number = resolved.customers[row];
+        if number == NO_CODE {
+            let Cells::Text(ids) = &resolved.block.columns[customer].cells else { unreachable!("ids are texts") };
+            if !may_add(identity) {
+                return Verdict::Rejected(Code::UnknownCustomer);
+            }
+            number = registry.ids.intern(ids.get(row));
+            if registry.is_removed(number) {
+                return Verdict::Rejected(Code::UnknownCustomer);
+            }
+            resolved.customers[row] = number;
+        }
+        if identity == Identity::Defines {
+            let place = resolved.block.places[row];
+            return self.define(number, resolved.hashes[row], place);
+        }
+        Verdict::Stays
+    }
+
+    fn define(&mut self, number: u32, hash: u64, place: RowPlace) -> Verdict {
+        if self.defined.len() <= number as usize {
+            self.defined.resize(number as usize + 1, None);
+        }
+        let block = self.starts.len() as u32 - 1;
+        match &mut self.defined[number as usize] {
+            empty @ None => {
+                *empty = Some(Defined { hash, block, place, is_conflicting: false });
+                Verdict::Stays
+            }
+            Some(first) if first.is_conflicting => Verdict::Rejected(Code::ConflictingRows),
+            Some(first) if first.hash == hash => Verdict::Repeats,
+            Some(first) => {
+                first.is_conflicting = true;
+                self.conflicting.push(number);
+                Verdict::Conflicts(*first)
+            }
+        }
+    }
+
+    /// Ends the source: contradicting customers vanish. Returns whose rows of this source are dropped, ascending.
+    pub(crate) fn finish(mut self, registry: &mut Registry) -> Vec<u32> {
+        self.conflicting.sort_unstable();
+        let new: Vec<u32> = self.conflicting.iter().copied().filter(|&number| number >= self.first_new).collect();
+        registry.remove(&new);
+        self.conflicting
+    }
+}
+
+enum Verdict {
+    Stays,
+    /// The same row again.
+    Repeats,
+    Rejected(Code),
+    /// Contradicts the row that defined the customer, which is rejected with it.
+    Conflicts(Defined),
+}
+
+fn reject(place: RowPlace, code: Code, customer: usize) -> Reject {
+    let expected =
+        if code == Code::UnknownCustomer { "a customer of the customers table" } else { "one row a customer" };
+    Reject { column: Some(customer), ..Reject::of_row(place, code, expected) }
+}

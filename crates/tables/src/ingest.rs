@@ -1,0 +1,265 @@
+//! Sources in, checked tables by customer out.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use osusume_model::{Code, Control, Fault, Result, check_stop};
+use osusume_storage::{SpillDir, create_dirs};
+use rayon::prelude::*;
+
+use crate::admit::{Admission, PlacedReject, Resolved, resolve};
+use crate::block::{InputFile, RecordSource};
+use crate::csv::CsvSource;
+use crate::customers::{CustomerIndex, Registry};
+use crate::output::{FileFacts, Target};
+use crate::parquet_source::ParquetSource;
+use crate::quarantine::{IsEnd, Quarantine, RejectCount, Scan};
+use crate::spec::{Format, Identity, SourceSpec};
+use crate::store::Store;
+use crate::write::write_table;
+use crate::zone::Zone;
+
+/// Rows of a source: `read = accepted + rejected + excluded`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SourceCount {
+    /// Records met, without blank lines and headers.
+    pub read: u64,
+    /// Rows in the table.
+    pub accepted: u64,
+    /// Rows in the quarantine.
+    pub rejected: u64,
+    /// Rows left out for a reason that is no error: a customer's row repeated word for word.
+    pub excluded: u64,
+}
+
+/// What ingest leaves behind.
+#[derive(Debug)]
+pub struct Tables {
+    /// All customers, also in `tables/customer_index.parquet`.
+    pub customers: CustomerIndex,
+    /// The tables written, in the order read: name and file.
+    pub tables: Vec<(String, FileFacts)>,
+    /// Rows of each source, in the order read.
+    pub counts: Vec<(String, SourceCount)>,
+    /// The files read: source and file, with digests.
+    pub inputs: Vec<(String, InputFile)>,
+    /// The first rejected rows of each file, code and column.
+    pub faults: Vec<Fault>,
+    /// All rejected rows, counted.
+    pub rejects: Vec<RejectCount>,
+}
+
+/// Reads sources one after the other; the source that defines customers comes first.
+pub struct Ingest<'a> {
+    target: Target<'a>,
+    budget_bytes: u64,
+    control: &'a dyn Control,
+    registry: Registry,
+    quarantine: Quarantine,
+    stores: Vec<Store>,
+    spill: Option<SpillDir>,
+    counts: Vec<(String, SourceCount)>,
+    inputs: Vec<(String, InputFile)>,
+}
+
+impl<'a> Ingest<'a> {
+    /// Starts with no customers. Rows beyond `budget_bytes` of memory go to work files in `target` until [`Ingest::finish`].
+    pub fn new(target: Target<'a>, budget_bytes: u64, control: &'a dyn Control) -> Result<Self> {
+        let quarantine = Quarantine::create(&target)?;
+        Ok(Self {
+            target,
+            budget_bytes,
+            control,
+            registry: Registry::default(),
+            quarantine,
+            stores: Vec::new(),
+            spill: None,
+            counts: Vec::new(),
+            inputs: Vec::new(),
+        })
+    }
+
+    /// Reads all files of a source.
+    ///
+    /// # Errors
+    /// What faults a file; the first rejected row with `OnError::Abort`; `TooManyRejects`; `MemoryBudget`; `CountBalance`.
+    pub fn read(&mut self, spec: &SourceSpec) -> Result<SourceCount> {
+        let zone = Arc::new(Zone::new(&spec.zone)?);
+        let mut reading = Reading::new(spec, &self.registry, self.quarantine.n_files());
+        for path in &spec.paths {
+            self.read_file(&mut reading, path, &zone)?;
+        }
+        let Reading { admission, mut store, files, total, first_file, .. } = reading;
+        let last = spec.paths.last().map_or(Path::new(""), |path| path);
+        self.quarantine.check(spec, last, total, IsEnd::Yes)?;
+        check_balance(spec, total, &files)?;
+        for (i, (file, count)) in files.iter().enumerate() {
+            self.quarantine.end_file(spec, first_file + i + 1, file, *count);
+            self.inputs.push((spec.name.clone(), file.clone()));
+        }
+        self.quarantine.end_source(spec);
+        store.dropped = admission.finish(&mut self.registry);
+        self.stores.push(store);
+        self.counts.push((spec.name.clone(), total));
+        Ok(total)
+    }
+
+    fn read_file(&mut self, reading: &mut Reading<'_>, path: &Path, zone: &Arc<Zone>) -> Result<()> {
+        let fs = Arc::clone(self.target.fs());
+        let mut source: Box<dyn RecordSource> = match &reading.spec.format {
+            Format::Csv(dialect) => Box::new(CsvSource::open(&*fs, path, reading.spec, dialect, Arc::clone(zone))?),
+            Format::Parquet => Box::new(ParquetSource::open(&*fs, path, reading.spec, Arc::clone(zone))?),
+        };
+        self.quarantine.begin_file(path);
+        reading.begin_file();
+        loop {
+            check_stop(self.control)?;
+            let blocks = source.next_blocks()?;
+            if blocks.is_empty() {
+                break;
+            }
+            let registry = &self.registry;
+            let resolved: Vec<Resolved> =
+                blocks.into_par_iter().map(|block| resolve(block, reading.spec, registry)).collect();
+            reading.take(resolved, &mut self.registry, &mut self.quarantine, path)?;
+            self.control.progress(reading.total.read, 0);
+            self.keep_budget(&mut reading.store)?;
+        }
+        let file = source.finish()?;
+        let count = reading.file_counts.last().copied().unwrap_or_default();
+        self.quarantine.check(reading.spec, path, count, IsEnd::Yes)?;
+        reading.end_file(file);
+        Ok(())
+    }
+
+    /// Spills everything when half of the budget is in use: the other half is for sorting, and for what is in flight.
+    fn keep_budget(&mut self, current: &mut Store) -> Result<()> {
+        let index = self.registry.ids.footprint() as u64;
+        let rows: usize = self.stores.iter().map(Store::footprint).sum::<usize>() + current.footprint();
+        if index + rows as u64 <= self.budget_bytes / 2 {
+            return Ok(());
+        }
+        if index > self.budget_bytes / 2 {
+            let fault = Fault::new(Code::MemoryBudget).with("budget", self.budget_bytes);
+            return Err(fault.with("needed", 2 * index).with("largest", "customer ids"));
+        }
+        if self.spill.is_none() {
+            let dir = self.target.path("spill");
+            create_dirs(&**self.target.fs(), dir.parent().unwrap_or(Path::new("")))?;
+            self.spill = Some(SpillDir::create(Arc::clone(self.target.fs()), dir, u64::MAX)?);
+        }
+        let Some(spill) = &self.spill else { unreachable!("set just above") };
+        self.stores.iter_mut().chain([current]).try_for_each(|store| store.spill(spill))
+    }
+
+    /// Sorts and writes every table and the customer index.
+    ///
+    /// # Errors
+    /// `MemoryBudget` when the rows of one 64th of the customers do not fit; faults of writing.
+    pub fn finish(self) -> Result<Tables> {
+        let (customers, finals) = self.registry.index();
+        drop(self.registry);
+        customers.write(&self.target, "tables/customer_index.parquet")?;
+        let mut tables = Vec::new();
+        for store in self.stores {
+            check_stop(self.control)?;
+            let name = store.spec.name.clone();
+            let facts = write_table(store, &self.target, &customers, &finals, self.budget_bytes)?;
+            tables.push((name, facts));
+        }
+        let (faults, rejects) = (self.quarantine.details.clone(), self.quarantine.totals.clone());
+        self.quarantine.finish(&self.target)?;
+        self.spill.map_or(Ok(()), SpillDir::remove)?;
+        Ok(Tables { customers, tables, counts: self.counts, inputs: self.inputs, faults, rejects })
+    }
+}
+
+/// A source being read.
+struct Reading<'s> {
+    spec: &'s SourceSpec,
+    admission: Admission,
+    store: Store,
+    files: Vec<(InputFile, SourceCount)>,
+    file_counts: Vec<SourceCount>,
+    /// Files of earlier sources.
+    first_file: usize,
+    total: SourceCount,
+}
+
+impl<'s> Reading<'s> {
+    fn new(spec: &'s SourceSpec, registry: &Registry, first_file: usize) -> Self {
+        Self {
+            spec,
+            admission: Admission::new(registry),
+            store: Store::new(spec),
+            files: Vec::new(),
+            file_counts: Vec::new(),
+            first_file,
+            total: SourceCount::default(),
+        }
+    }
+
+    fn begin_file(&mut self) {
+        self.file_counts.push(SourceCount::default());
+    }
+
+    fn take(
+        &mut self,
+        mut resolved: Vec<Resolved>,
+        registry: &mut Registry,
+        quarantine: &mut Quarantine,
+        path: &Path,
+    ) -> Result<()> {
+        for block in &mut resolved {
+            self.admission.admit(block, self.spec, registry, &mut self.file_counts);
+            for PlacedReject { file, start, reject } in &block.rejects {
+                let (file_id, path) = (self.first_file + file + 1, &self.spec.paths[*file]);
+                quarantine.take(Scan { spec: self.spec, file_id, path, start: *start }, reject)?;
+            }
+        }
+        self.total = self.file_counts.iter().fold(SourceCount::default(), |sum, count| sum.plus(*count));
+        let file = self.file_counts.last().copied().unwrap_or_default();
+        quarantine.check(self.spec, path, file, IsEnd::NotYet)?;
+        quarantine.check(self.spec, path, self.total, IsEnd::NotYet)?;
+        let maps: Vec<Vec<Vec<u32>>> = resolved.iter().map(|block| block.intern_levels(&mut self.store)).collect();
+        let store = &self.store;
+        let prepared: Vec<_> =
+            resolved.into_par_iter().zip(maps).map(|(block, maps)| block.prepare(store, &maps)).collect();
+        self.store.append(&prepared);
+        Ok(())
+    }
+
+    fn end_file(&mut self, file: InputFile) {
+        self.files.push((file, SourceCount::default()));
+        // A later file can still turn an accepted row of an earlier one into a rejected one.
+        for ((_, count), latest) in self.files.iter_mut().zip(&self.file_counts) {
+            *count = *latest;
+        }
+    }
+}
+
+impl SourceCount {
+    fn plus(self, other: Self) -> Self {
+        Self {
+            read: self.read + other.read,
+            accepted: self.accepted + other.accepted,
+            rejected: self.rejected + other.rejected,
+            excluded: self.excluded + other.excluded,
+        }
+    }
+}
+
+fn check_balance(spec: &SourceSpec, total: SourceCount, files: &[(InputFile, SourceCount)]) -> Result<()> {
+    let accounted = total.accepted + total.rejected + total.excluded;
+    let by_file: u64 = files.iter().map(|(_, count)| count.read).sum();
+    if total.read == accounted && by_file == total.read {
+        return Ok(());
+    }
+    let fault = Fault::new(Code::CountBalance).with("source", spec.name.as_str());
+    Err(fault.with("read", total.read).with("accounted", accounted))
+}
+
+/// Whether rows of a source may make new customers.
+pub(crate) fn may_add(identity: Identity) -> bool {
+    identity != Identity::MustExist
+}

@@ -1,0 +1,223 @@
+//! Writing Parquet whose bytes depend on the rows alone, and reading it back by batches.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::{DataType, Schema, SchemaRef};
+use osusume_model::{Code, Fault, Result};
+use osusume_storage::{Fs, fault_in};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, ArrowWriterOptions, compute_leaves};
+use parquet::arrow::{ArrowWriter, arrow_writer::ArrowColumnWriter};
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::types::ColumnPath;
+use rayon::prelude::*;
+
+use crate::chunks::{Chunks, guarded, metadata};
+use crate::input::in_file;
+use crate::output::{FileFacts, OutputFile, Target};
+
+/// Written into every file; constant, so that a newer build of the same format writes the same bytes.
+const CREATED_BY: &str = "osusume";
+/// Rows of a group, unless groups are ended by hand.
+const GROUP_ROWS: usize = 1 << 18;
+/// Rows of a data page at most.
+const PAGE_ROWS: usize = 1 << 16;
+/// Rows a reader hands over at once.
+const READ_ROWS: usize = 1 << 16;
+
+/// Writes batches as Parquet: zstd, fixed row groups, no statistics, no time stamps. Columns are encoded side by side.
+pub struct ParquetSink {
+    writer: SerializedFileWriter<OutputFile>,
+    factory: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    pending: Vec<RecordBatch>,
+    pending_rows: usize,
+    rows: u64,
+    n_groups: usize,
+    path: std::path::PathBuf,
+}
+
+impl ParquetSink {
+    /// Starts the file `relative` in `target`; `metadata` becomes the file's key-value pairs, in this order.
+    pub fn create(target: &Target<'_>, relative: &str, schema: &Schema, metadata: &[(String, String)]) -> Result<Self> {
+        let file = target.create_file(relative)?;
+        let path = file.path().to_owned();
+        let schema = Arc::new(schema.clone());
+        let options =
+            ArrowWriterOptions::new().with_properties(properties(&schema, metadata)).with_skip_arrow_metadata(true);
+        let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
+        let (writer, factory) =
+            writer.and_then(ArrowWriter::into_serialized_writer).map_err(|error| write_error(&path, error))?;
+        Ok(Self { writer, factory, schema, pending: Vec::new(), pending_rows: 0, rows: 0, n_groups: 0, path })
+    }
+
+    /// Appends rows; the batch must have the sink's schema.
+    pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
+        let mut offset = 0;
+        while offset < batch.num_rows() {
+            let take = (batch.num_rows() - offset).min(GROUP_ROWS - self.pending_rows);
+            self.pending.push(batch.slice(offset, take));
+            self.pending_rows += take;
+            offset += take;
+            if self.pending_rows == GROUP_ROWS {
+                self.end_group()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes `batch` as one row group of its own, whatever its size.
+    pub(crate) fn write_group(&mut self, batch: RecordBatch) -> Result<()> {
+        self.end_group()?;
+        self.pending_rows = batch.num_rows();
+        self.pending.push(batch);
+        self.end_group()
+    }
+
+    /// Adds a key-value pair that is only known after the rows.
+    pub fn add_metadata(&mut self, key: &str, value: String) {
+        self.writer.append_key_value_metadata(KeyValue::new(key.to_owned(), value));
+    }
+
+    /// Ends the file and forces it to the disk.
+    pub fn finish(mut self) -> Result<FileFacts> {
+        self.end_group()?;
+        let path = self.path;
+        let file = self.writer.into_inner().map_err(|error| write_error(&path, error))?;
+        file.finish(self.rows)
+    }
+
+    fn end_group(&mut self) -> Result<()> {
+        if self.pending_rows == 0 {
+            return Ok(());
+        }
+        let pending = std::mem::take(&mut self.pending);
+        self.rows += std::mem::take(&mut self.pending_rows) as u64;
+        let batch =
+            concat_batches(&self.schema, &pending).map_err(|error| in_file(Code::Bug, &self.path).because(error))?;
+        drop(pending);
+        self.encode(&batch).map_err(|error| write_error(&self.path, error))?;
+        self.n_groups += 1;
+        Ok(())
+    }
+
+    fn encode(&mut self, batch: &RecordBatch) -> std::result::Result<(), ParquetError> {
+        let writers = self.factory.create_column_writers(self.n_groups)?;
+        // One leaf a column unless lists are stored; those have one leaf too, since structs are never written.
+        let fields = self.schema.fields();
+        let chunks: std::result::Result<Vec<ArrowColumnChunk>, ParquetError> = writers
+            .into_par_iter()
+            .zip(fields.par_iter().zip(batch.columns().par_iter()))
+            .map(|(writer, (field, array))| encode_column(writer, field, array))
+            .collect();
+        let mut group = self.writer.next_row_group()?;
+        for chunk in chunks? {
+            chunk.append_to_row_group(&mut group)?;
+        }
+        group.close()?;
+        Ok(())
+    }
+}
+
+fn encode_column(
+    mut writer: ArrowColumnWriter,
+    field: &arrow::datatypes::Field,
+    array: &ArrayRef,
+) -> std::result::Result<ArrowColumnChunk, ParquetError> {
+    for leaf in compute_leaves(field, array)? {
+        writer.write(&leaf)?;
+    }
+    writer.close()
+}
+
+fn properties(schema: &Schema, metadata: &[(String, String)]) -> WriterProperties {
+    let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
+    let zstd = ZstdLevel::try_new(1).expect("zstd has a level 1");
+    let mut builder = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_2_0)
+        .set_created_by(CREATED_BY.to_owned())
+        .set_compression(Compression::ZSTD(zstd))
+        .set_statistics_enabled(EnabledStatistics::None)
+        .set_offset_index_disabled(true)
+        .set_data_page_row_count_limit(PAGE_ROWS)
+        .set_max_row_group_row_count(None)
+        .set_key_value_metadata(Some(pairs));
+    for field in schema.fields() {
+        // Instants and wide integers are mostly distinct, so a dictionary costs time and saves nothing; deltas are small.
+        if matches!(field.data_type(), DataType::Timestamp(_, _) | DataType::Int64) {
+            let path = ColumnPath::from(field.name().as_str());
+            builder = builder
+                .set_column_dictionary_enabled(path.clone(), false)
+                .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
+        } else if matches!(field.data_type(), DataType::Float64 | DataType::Float32) {
+            builder = builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        }
+    }
+    builder.build()
+}
+
+fn write_error(path: &Path, error: ParquetError) -> Fault {
+    fault_in(&error).unwrap_or_else(|| in_file(Code::CannotWrite, path).because(error))
+}
+
+/// Reads the named columns (all when empty) of a Parquet file of ours, batch by batch, in the given order of names.
+///
+/// # Errors
+/// `FileDamaged` when it cannot be decoded, `ColumnMissing` when a column is not there; the first error ends the sequence.
+pub fn read_batches(
+    fs: &dyn Fs,
+    path: &Path,
+    columns: &[&str],
+) -> Result<impl Iterator<Item = Result<RecordBatch>> + use<>> {
+    let chunks = Chunks(Arc::from(fs.open(path)?));
+    let metadata = metadata(&chunks, path, Code::FileDamaged)?;
+    let schema = Arc::clone(metadata.schema());
+    let all: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+    let wanted = if columns.is_empty() { all.as_slice() } else { columns };
+    let mut roots = Vec::with_capacity(wanted.len());
+    for name in wanted {
+        let root = schema.index_of(name);
+        roots.push(root.map_err(|_| in_file(Code::ColumnMissing, path).named(*name).with("column", *name))?);
+    }
+    let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
+    let mut sorted = roots.clone();
+    sorted.sort_unstable();
+    let order: Vec<usize> = roots.iter().map(|root| sorted.partition_point(|other| other < root)).collect();
+    let mut reader = guarded(Code::FileDamaged, path, || {
+        ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, metadata)
+            .with_projection(mask)
+            .with_batch_size(READ_ROWS)
+            .build()
+    })?;
+    let path = path.to_owned();
+    let mut is_failed = false;
+    Ok(std::iter::from_fn(move || {
+        if is_failed {
+            return None;
+        }
+        let batch = guarded(Code::FileDamaged, &path, || match reader.next() {
+            None => Ok(None),
+            Some(batch) => Ok(Some(batch?.project(&order)?)),
+        });
+        is_failed = batch.is_err();
+        batch.transpose()
+    }))
+}
+
+/// Rows and key-value pairs of a Parquet file of ours.
+pub fn read_metadata(fs: &dyn Fs, path: &Path) -> Result<(u64, Vec<(String, String)>)> {
+    let chunks = Chunks(Arc::from(fs.open(path)?));
+    let metadata = metadata(&chunks, path, Code::FileDamaged)?;
+    let file = metadata.metadata().file_metadata();
+    let pairs = file.key_value_metadata().into_iter().flatten();
+    let pairs = pairs.map(|pair| (pair.key.clone(), pair.value.clone().unwrap_or_default())).collect();
+    Ok((u64::try_from(file.num_rows()).unwrap_or(0), pairs))
+}

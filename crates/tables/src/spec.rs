@@ -1,0 +1,287 @@
+//! What a source is declared to be: files, dialect, columns, limits.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use osusume_model::{Code, Fault, Result};
+
+/// One declared source: files of one shape that become one table.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SourceSpec {
+    /// Name of the table, e.g. `holdings`; also the stem of its file.
+    pub name: String,
+    /// The files, as [`expand`] returns them. They are read in this order.
+    pub paths: Vec<PathBuf>,
+    /// How the files are written.
+    pub format: Format,
+    /// IANA name of the zone that local times without an offset belong to.
+    pub zone: String,
+    /// The columns to read; others in the file are ignored.
+    pub columns: Vec<ColumnSpec>,
+    /// Position in `columns` of the customer id. Without one the table is kept in input order.
+    pub customer: Option<usize>,
+    /// Position in `columns` of the time a customer's rows are ordered by; absent times come last.
+    pub order_by: Option<usize>,
+    /// How many bad rows are tolerated.
+    pub limits: RejectLimits,
+    /// What the source says about who is a customer.
+    pub identity: Identity,
+}
+
+/// How a source's files are written.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Format {
+    /// Comma-separated text, plain or compressed as the file's extension says.
+    Csv(CsvDialect),
+    /// Apache Parquet.
+    Parquet,
+}
+
+/// How CSV is written. There is no detection: what is not declared is the default.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CsvDialect {
+    /// Between fields; one ASCII byte.
+    pub delimiter: u8,
+    /// Around fields that hold delimiters or line ends; doubled inside.
+    pub quote: u8,
+    /// The declared encoding; `None` means UTF-8 is expected and a better guess is offered when it is not.
+    pub encoding: Option<Encoding>,
+    /// Texts that mean "absent", besides the empty one.
+    pub null_tokens: Vec<String>,
+    /// Whether the first record names the columns; without one, `ColumnSpec::header` is a 1-based position.
+    pub header: bool,
+    /// Largest record in bytes; a larger one faults the file, since its end cannot be told.
+    pub max_record_bytes: usize,
+}
+
+impl Default for CsvDialect {
+    /// RFC 4180: comma, double quote, header, UTF-8, records up to 1 MiB.
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            quote: b'"',
+            encoding: None,
+            null_tokens: Vec::new(),
+            header: true,
+            max_record_bytes: 1 << 20,
+        }
+    }
+}
+
+/// Encodings a CSV file may declare.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// UTF-8, with or without a byte order mark.
+    Utf8,
+    /// UTF-16, little endian unless a byte order mark says otherwise.
+    Utf16,
+    /// Windows-31J, the `Shift_JIS` of Windows.
+    Cp932,
+}
+
+/// One column of a source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ColumnSpec {
+    /// The logical name, by which stages ask for it.
+    pub name: String,
+    /// The name in the file's header.
+    pub header: String,
+    /// What the values are.
+    pub kind: ColumnKind,
+    /// Whether an absent value rejects the row.
+    pub required: bool,
+}
+
+/// What the values of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// The customer's id: exact bytes, never trimmed.
+    Customer,
+    /// Free text. An empty text is an absent one.
+    Text,
+    /// Text with few distinct values; becomes a code into a sorted dictionary.
+    Category,
+    /// A whole number.
+    Integer,
+    /// A decimal number, as f64. NaN and infinities are rejected.
+    Decimal,
+    /// An exact amount with at most this many decimals, as i64 minor units.
+    Minor {
+        /// Decimals of the currency: 0 for yen, 2 for euro.
+        digits: u8,
+    },
+    /// `1/0`, `true/false`, `t/f`, `yes/no`, `y/n` in any case.
+    Flag,
+    /// An instant; see [`crate::Zone`] for the forms.
+    Timestamp,
+    /// Texts separated by `|`; kept as one text, see [`split_list`].
+    List,
+}
+
+/// How many rejected rows are tolerated, per file and over the whole source.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RejectLimits {
+    /// Largest number of rejected rows.
+    pub max_rejects: u64,
+    /// Largest share of rejected rows, in [0, 1].
+    pub max_reject_rate: f64,
+    /// What the first rejected row does.
+    pub on_error: OnError,
+}
+
+impl Default for RejectLimits {
+    /// Nothing is tolerated.
+    fn default() -> Self {
+        Self { max_rejects: 0, max_reject_rate: 0.0, on_error: OnError::Abort }
+    }
+}
+
+/// What a rejected row does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnError {
+    /// It fails the run.
+    Abort,
+    /// It is set aside, until the limits are crossed.
+    Quarantine,
+}
+
+/// What a source says about who is a customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// One row a customer: the same row again is excluded, a different one rejects both.
+    Defines,
+    /// Ids not seen before become customers.
+    Extends,
+    /// Ids not seen before reject the row.
+    MustExist,
+}
+
+/// The parts of a [`ColumnKind::List`] value, without empty ones.
+pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
+    text.split('|').map(str::trim).filter(|part| !part.is_empty())
+}
+
+/// The files a pattern names, sorted: a file, a directory (its files with a known extension) or a glob with `*` inside one path component.
+///
+/// # Errors
+/// `FileMissing` when nothing matches.
+pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
+    let missing = || {
+        Fault::new(Code::FileMissing).with("path", pattern.display().to_string()).in_file(pattern.display().to_string())
+    };
+    let mut found = vec![PathBuf::new()];
+    for component in pattern.components() {
+        let text = component.as_os_str().to_string_lossy();
+        found = if text.contains('*') {
+            found.iter().flat_map(|dir| matching(dir, &text)).collect()
+        } else {
+            found.into_iter().map(|dir| dir.join(component)).collect()
+        };
+    }
+    let mut files: Vec<PathBuf> = found.into_iter().flat_map(files_of).collect();
+    files.sort();
+    files.dedup();
+    if files.is_empty() { Err(missing()) } else { Ok(files) }
+}
+
+/// A file itself, or a directory's data files.
+fn files_of(path: PathBuf) -> Vec<PathBuf> {
+    if path.is_dir() {
+        return entries(&path).into_iter().filter(|file| file.is_file() && Container::of(file).is_some()).collect();
+    }
+    if path.exists() { vec![path] } else { Vec::new() }
+}
+
+fn entries(dir: &Path) -> Vec<PathBuf> {
+    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    fs::read_dir(dir).map(|list| list.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default()
+}
+
+fn matching(dir: &Path, glob: &str) -> Vec<PathBuf> {
+    let names = entries(dir).into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+    // Hidden files are never data: editors and copy tools leave them behind.
+    names.filter(|name| !name.starts_with('.') && glob_matches(glob, name)).map(|name| dir.join(name)).collect()
+}
+
+/// Whether `*` (any run of characters) and literal characters of `glob` match all of `name`.
+fn glob_matches(glob: &str, name: &str) -> bool {
+    let mut parts = glob.split('*');
+    let first = parts.next().unwrap_or_default();
+    let Some(mut rest) = name.strip_prefix(first) else { return false };
+    let Some(last) = glob.rsplit('*').next().filter(|_| glob.contains('*')) else { return rest.is_empty() };
+    let middle: Vec<&str> = parts.collect();
+    for part in &middle[..middle.len().saturating_sub(1)] {
+        let Some(at) = rest.find(part) else { return false };
+        rest = &rest[at + part.len()..];
+    }
+    rest.ends_with(last)
+}
+
+/// What a file's extension says about its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Container {
+    Plain,
+    Gzip,
+    Zstd,
+    Parquet,
+}
+
+impl Container {
+    /// By extension; `None` for a name that says nothing.
+    pub(crate) fn of(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_str()?.to_ascii_lowercase();
+        let ends = |suffix: &str| name.ends_with(suffix);
+        if ends(".parquet") {
+            Some(Self::Parquet)
+        } else if ends(".csv.gz") || ends(".tsv.gz") || ends(".txt.gz") {
+            Some(Self::Gzip)
+        } else if ends(".csv.zst") || ends(".tsv.zst") || ends(".txt.zst") {
+            Some(Self::Zstd)
+        } else if ends(".csv") || ends(".tsv") || ends(".txt") {
+            Some(Self::Plain)
+        } else {
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn globs() {
+        for (glob, name, expected) in [
+            ("*", "a", true),
+            ("*.csv", "a.csv", true),
+            ("*.csv", "a.csv.gz", false),
+            ("a*b*c", "a1b2c", true),
+            ("a*b*c", "ac", false),
+            ("a*a", "a", false),
+            ("part-*", "part-", true),
+        ] {
+            assert_eq!(glob_matches(glob, name), expected, "{glob} {name}");
+        }
+    }
+
+    #[test]
+    fn patterns_expand_sorted_and_missing_is_a_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["b.csv", "a.csv", "c.parquet", "note.md", ".x.csv"] {
+            fs::write(dir.path().join(name), "x").unwrap();
+        }
+        let names = |pattern: &str| -> Vec<String> {
+            let found = expand(&dir.path().join(pattern)).unwrap();
+            found.iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect()
+        };
+        assert_eq!(names("*.csv"), ["a.csv", "b.csv"]);
+        assert_eq!(names(""), [".x.csv", "a.csv", "b.csv", "c.parquet"]);
+        assert_eq!(expand(&dir.path().join("z*.csv")).unwrap_err().code(), Code::FileMissing);
+    }
+
+    #[test]
+    fn lists_split() {
+        assert_eq!(split_list("a| b||c").collect::<Vec<_>>(), ["a", "b", "c"]);
+        assert_eq!(split_list("").count(), 0);
+    }
+}

@@ -1,0 +1,316 @@
+//! One cell's text to one value.
+
+use osusume_model::Code;
+
+use crate::cells::{Cells, NO_CODE, NO_I64, TextCells};
+use crate::interner::Interner;
+use crate::spec::ColumnKind;
+use crate::zone::{TimeError, Zone};
+
+/// Why a cell is not accepted; `expected` is what the quarantine says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CellFault {
+    pub(crate) code: Code,
+    pub(crate) expected: &'static str,
+}
+
+impl CellFault {
+    pub(crate) fn wrong_type(kind: ColumnKind) -> Self {
+        Self { code: Code::WrongType, expected: expected(kind) }
+    }
+
+    pub(crate) fn out_of_range(kind: ColumnKind) -> Self {
+        Self { code: Code::OutOfRange, expected: expected(kind) }
+    }
+}
+
+/// What a kind accepts, in the words of the quarantine files.
+pub(crate) fn expected(kind: ColumnKind) -> &'static str {
+    match kind {
+        ColumnKind::Customer => "customer id",
+        ColumnKind::Text | ColumnKind::List => "text",
+        ColumnKind::Category => "category",
+        ColumnKind::Integer => "whole number",
+        ColumnKind::Decimal => "decimal number",
+        ColumnKind::Minor { digits: 0 } => "amount without decimals",
+        ColumnKind::Minor { .. } => "amount",
+        ColumnKind::Flag => "flag",
+        ColumnKind::Timestamp => "date or time",
+    }
+}
+
+/// Collects one column's values of a block.
+#[derive(Debug)]
+pub(crate) struct ColumnBuilder {
+    kind: ColumnKind,
+    pub(crate) cells: Cells,
+    /// Levels of a category met in this block.
+    pub(crate) levels: Interner,
+}
+
+impl ColumnBuilder {
+    pub(crate) fn new(kind: ColumnKind) -> Self {
+        let cells = match kind {
+            ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => Cells::Text(TextCells::default()),
+            ColumnKind::Category => Cells::Code(Vec::new()),
+            ColumnKind::Decimal => Cells::F64(Vec::new()),
+            ColumnKind::Integer | ColumnKind::Minor { .. } | ColumnKind::Flag | ColumnKind::Timestamp => {
+                Cells::I64(Vec::new())
+            }
+        };
+        Self { kind, cells, levels: Interner::default() }
+    }
+
+    /// Appends an absent value.
+    pub(crate) fn push_absent(&mut self) {
+        match &mut self.cells {
+            Cells::I64(v) => v.push(NO_I64),
+            Cells::F64(v) => v.push(f64::NAN),
+            Cells::Code(v) => v.push(NO_CODE),
+            Cells::Text(v) => v.push(b""),
+        }
+    }
+
+    /// Appends a whole number, amount, flag or instant.
+    pub(crate) fn push_i64(&mut self, value: i64) {
+        match &mut self.cells {
+            Cells::I64(values) => values.push(value),
+            _ => unreachable!("only kinds stored as whole numbers get one"),
+        }
+    }
+
+    /// Appends a decimal.
+    pub(crate) fn push_f64(&mut self, value: f64) {
+        match &mut self.cells {
+            Cells::F64(values) => values.push(value),
+            _ => unreachable!("only decimals get one"),
+        }
+    }
+
+    /// Appends the value of a present cell of valid UTF-8.
+    pub(crate) fn push(&mut self, text: &[u8], zone: &Zone) -> Result<(), CellFault> {
+        match &mut self.cells {
+            Cells::Text(cells) => {
+                if self.kind == ColumnKind::Customer {
+                    check_controls(text, self.kind)?;
+                }
+                cells.push(text);
+            }
+            Cells::Code(codes) => {
+                check_controls(text, self.kind)?;
+                codes.push(self.levels.intern(text));
+            }
+            Cells::F64(values) => values.push(parse_decimal(trim(text))?),
+            Cells::I64(values) => values.push(parse_i64(trim(text), self.kind, zone)?),
+        }
+        Ok(())
+    }
+}
+
+fn parse_i64(text: &[u8], kind: ColumnKind, zone: &Zone) -> Result<i64, CellFault> {
+    match kind {
+        ColumnKind::Timestamp => zone.parse(text).map_err(time_fault),
+        ColumnKind::Flag => parse_flag(text),
+        ColumnKind::Minor { digits } => parse_minor(text, digits),
+        _ => parse_integer(text),
+    }
+}
+
+/// The fault of a time that is none.
+pub(crate) fn time_fault(error: TimeError) -> CellFault {
+    match error {
+        TimeError::Form => CellFault::wrong_type(ColumnKind::Timestamp),
+        TimeError::Range => CellFault { code: Code::OutOfRange, expected: "1900-01-01 to 2199-12-31" },
+        TimeError::Ambiguous => {
+            CellFault { code: Code::AmbiguousTime, expected: "local time that exists once in the zone" }
+        }
+    }
+}
+
+/// Ids and categories reach reports and terminals, where control bytes would act.
+fn check_controls(text: &[u8], kind: ColumnKind) -> Result<(), CellFault> {
+    if text.iter().any(u8::is_ascii_control) {
+        return Err(CellFault { code: Code::ControlByte, expected: expected(kind) });
+    }
+    Ok(())
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    text.trim_ascii()
+}
+
+fn parse_integer(text: &[u8]) -> Result<i64, CellFault> {
+    parse_minor(text, 0).map_err(|fault| CellFault { expected: expected(ColumnKind::Integer), ..fault })
+}
+
+/// Exact decimal text as an integer of `digits` implied decimals; further decimals must be zeros.
+fn parse_minor(text: &[u8], digits: u8) -> Result<i64, CellFault> {
+    let kind = ColumnKind::Minor { digits };
+    let (negative, text) = match text {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, text),
+    };
+    let (whole, fraction) = match memchr::memchr(b'.', text) {
+        // A point needs digits behind it, and a whole number has none.
+        Some(at) if digits > 0 && at + 1 < text.len() => (&text[..at], &text[at + 1..]),
+        Some(_) => return Err(CellFault::wrong_type(kind)),
+        None => (text, &[][..]),
+    };
+    if whole.is_empty() || !whole.iter().chain(fraction).all(u8::is_ascii_digit) {
+        return Err(CellFault::wrong_type(kind));
+    }
+    let (kept, cut) = fraction.split_at(fraction.len().min(digits.into()));
+    if cut.iter().any(|&b| b != b'0') {
+        return Err(CellFault::wrong_type(kind));
+    }
+    let padding = std::iter::repeat_n(&b'0', usize::from(digits) - kept.len());
+    let value = whole
+        .iter()
+        .chain(kept)
+        .chain(padding)
+        .try_fold(0_i64, |sum, b| sum.checked_mul(10)?.checked_add(i64::from(b - b'0')));
+    // i64::MIN cannot arise: the magnitude is at most i64::MAX.
+    value.map(|value| if negative { -value } else { value }).ok_or(CellFault::out_of_range(kind))
+}
+
+/// Powers of ten that f64 holds exactly.
+const POWERS: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+fn parse_decimal(text: &[u8]) -> Result<f64, CellFault> {
+    if let Some(value) = parse_short_decimal(text) {
+        return Ok(value);
+    }
+    let wrong = CellFault::wrong_type(ColumnKind::Decimal);
+    // The library also reads `inf` and `nan`: only digits, signs, point and exponent may pass.
+    let plain = text.iter().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+    let text = std::str::from_utf8(text).ok().filter(|_| plain).ok_or(wrong)?;
+    let value: f64 = text.parse().map_err(|_| wrong)?;
+    if value.is_finite() { Ok(value) } else { Err(CellFault::out_of_range(ColumnKind::Decimal)) }
+}
+
+/// `[-]digits[.digits]` with at most 15 digits: mantissa and power of ten are exact, so one division rounds right (Clinger, 1990).
+fn parse_short_decimal(text: &[u8]) -> Option<f64> {
+    let (negative, text) = text.strip_prefix(b"-").map_or((false, text), |rest| (true, rest));
+    if text.is_empty() || text.len() > 16 {
+        return None;
+    }
+    let (mut mantissa, mut digits, mut point) = (0_u64, 0, None);
+    for &b in text {
+        match b {
+            b'0'..=b'9' => {
+                mantissa = mantissa * 10 + u64::from(b - b'0');
+                digits += 1;
+            }
+            b'.' if point.is_none() => point = Some(digits),
+            _ => return None,
+        }
+    }
+    if digits == 0 || digits > 15 {
+        return None;
+    }
+    let value = mantissa as f64 / POWERS[digits - point.unwrap_or(digits)];
+    Some(if negative { -value } else { value })
+}
+
+fn parse_flag(text: &[u8]) -> Result<i64, CellFault> {
+    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    if is(&["1", "true", "t", "yes", "y"]) {
+        Ok(1)
+    } else if is(&["0", "false", "f", "no", "n"]) {
+        Ok(0)
+    } else {
+        Err(CellFault::wrong_type(ColumnKind::Flag))
+    }
+}
+
+/// Byte length and character classes of a cell: all that messages and quarantine may say about it.
+pub(crate) fn shape_of(text: &[u8]) -> String {
+    let lossy = String::from_utf8_lossy(text);
+    let mut classes: [(&str, bool); 8] = [
+        ("digits", false),
+        ("letters", false),
+        ("kana_or_kanji", false),
+        ("spaces", false),
+        ("signs", false),
+        ("points", false),
+        ("control", false),
+        ("other", false),
+    ];
+    for c in lossy.chars() {
+        let class = match c {
+            '0'..='9' => 0,
+            'a'..='z' | 'A'..='Z' => 1,
+            '\u{3040}'..='\u{30ff}' | '\u{3400}'..='\u{9fff}' | '\u{ff66}'..='\u{ff9f}' => 2,
+            ' ' | '\u{3000}' => 3,
+            '+' | '-' | '/' | ':' => 4,
+            '.' | ',' => 5,
+            c if c.is_control() => 6,
+            _ => 7,
+        };
+        classes[class].1 = true;
+    }
+    let names: Vec<&str> = classes.iter().filter(|class| class.1).map(|class| class.0).collect();
+    names.join("+")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code<T>(result: Result<T, CellFault>) -> Code {
+        result.err().expect("a fault").code
+    }
+
+    #[test]
+    fn integers_and_amounts() {
+        assert_eq!(parse_integer(b"-9223372036854775807"), Ok(-i64::MAX));
+        assert_eq!(code(parse_integer(b"9223372036854775808")), Code::OutOfRange);
+        assert_eq!(parse_minor(b"12.5", 2), Ok(1250));
+        assert_eq!(parse_minor(b"-0.05", 2), Ok(-5));
+        assert_eq!(parse_minor(b"1.2300", 2), Ok(123));
+        assert_eq!(parse_minor(b"1200", 0), Ok(1200));
+        for text in ["", "-", "1.", ".5", "1,200", "1e5", "0x1F", "(100)", "12%", "1.005", "--1", "\u{ff11}"] {
+            assert_eq!(code(parse_minor(text.as_bytes(), 2)), Code::WrongType, "{text}");
+        }
+        assert_eq!(code(parse_integer(b"1.0")), Code::WrongType);
+    }
+
+    #[test]
+    fn decimals() {
+        for text in ["", ".", "nan", "NaN", "inf", "-inf", "infinity", "1_000", "1 2", "1e", "e5", "--1"] {
+            assert_eq!(code(parse_decimal(text.as_bytes())), Code::WrongType, "{text}");
+        }
+        assert_eq!(code(parse_decimal(b"1e309")), Code::OutOfRange);
+        assert_eq!(parse_decimal(b"-0.0").map(f64::to_bits), Ok((-0.0_f64).to_bits()));
+        assert_eq!(parse_decimal(b"+1.5e3"), Ok(1500.0));
+    }
+
+    #[test]
+    fn flags() {
+        for (text, expected) in [("Y", 1), ("true", 1), ("0", 0), ("No", 0)] {
+            assert_eq!(parse_flag(text.as_bytes()), Ok(expected));
+        }
+        assert_eq!(code(parse_flag(b"2")), Code::WrongType);
+    }
+
+    #[test]
+    fn shapes_say_no_value() {
+        assert_eq!(shape_of(b"2026-1-1"), "digits+signs");
+        assert_eq!(shape_of("令和6年".as_bytes()), "digits+kana_or_kanji");
+        assert_eq!(shape_of(b"\x1b[0m"), "digits+letters+control+other");
+    }
+
+    proptest! {
+        #[test]
+        fn short_decimals_round_as_the_library_does(text in "-?[0-9]{1,9}(\\.[0-9]{0,8})?") {
+            let expected: f64 = text.parse().unwrap();
+            prop_assert_eq!(parse_decimal(text.as_bytes()).map(f64::to_bits), Ok(expected.to_bits()));
+        }
+    }
+}

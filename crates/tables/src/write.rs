@@ -1,0 +1,378 @@
+//! A store's rows as a table file, sorted by customer, time and input order.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    UInt32Array,
+};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use osusume_model::{BUCKETS, Code, Fault, Result};
+use rayon::prelude::*;
+
+use crate::cells::{Cells, NO_CODE, NO_I64};
+use crate::customers::CustomerIndex;
+use crate::interner::Interner;
+use crate::output::{FileFacts, Target};
+use crate::sink::ParquetSink;
+use crate::spec::{ColumnKind, ColumnSpec};
+use crate::store::{PARTITION_BUCKETS, PARTITIONS, Store};
+
+/// Column of the customer's index; a reserved name.
+pub(crate) const CUSTOMER: &str = "customer_index";
+/// Key of the format version.
+pub(crate) const VERSION_KEY: &str = "osusume.format_version";
+/// The format version this code writes.
+pub(crate) const VERSION: &str = "1";
+/// Key of the first customer of each row group, and of the number of customers.
+pub(crate) const GROUPS_KEY: &str = "osusume.group_customers";
+/// Key of a column's levels, before the column's name.
+pub(crate) const LEVELS_KEY: &str = "osusume.levels.";
+
+/// Row groups are made for about this many rows.
+const GROUP_ROWS: u64 = 1 << 18;
+/// Partitions sorted side by side.
+const WAVE: usize = 4;
+/// Rows of a plain table written at once.
+const PLAIN_ROWS: usize = 1 << 18;
+
+/// Sorts and writes a store.
+pub(crate) fn write_table(
+    mut store: Store,
+    target: &Target<'_>,
+    customers: &CustomerIndex,
+    finals: &[u32],
+    budget_bytes: u64,
+) -> Result<FileFacts> {
+    store.end_spilling()?;
+    let dictionaries: Vec<Option<Ranked>> =
+        (0..store.data.len()).map(|c| store.is_category(c).then(|| Ranked::new(&store.dictionaries[c]))).collect();
+    let schema = schema_of(&store);
+    let mut metadata = vec![(VERSION_KEY.to_owned(), VERSION.to_owned())];
+    for (c, ranked) in dictionaries.iter().enumerate() {
+        if let Some(ranked) = ranked {
+            metadata.push((format!("{LEVELS_KEY}{}", store.spec.columns[store.data[c]].name), ranked.escaped()));
+        }
+    }
+    let path = format!("tables/{}.parquet", store.spec.name);
+    let sink = ParquetSink::create(target, &path, &schema, &metadata)?;
+    let mut writer = TableWriter { sink, plan: Plan { schema: Arc::new(schema), dictionaries, finals } };
+    if store.has_customers() {
+        writer.write_customers(&mut store, customers, budget_bytes)?;
+    } else {
+        writer.write_plain(&store)?;
+    }
+    writer.sink.finish()
+}
+
+/// A dictionary's levels in order, and each provisional code's rank.
+struct Ranked {
+    levels: Vec<String>,
+    rank: Vec<u32>,
+}
+
+impl Ranked {
+    fn new(interner: &Interner) -> Self {
+        let mut order: Vec<u32> = (0..interner.len() as u32).collect();
+        order.sort_unstable_by_key(|&code| interner.get(code));
+        let mut rank = vec![0; order.len()];
+        for (at, &code) in order.iter().enumerate() {
+            rank[code as usize] = at as u32;
+        }
+        let text = |&code: &u32| String::from_utf8_lossy(interner.get(code)).into_owned();
+        Self { levels: order.iter().map(text).collect(), rank }
+    }
+
+    /// One level a line. Levels hold no control characters, so a line end is none of theirs.
+    fn escaped(&self) -> String {
+        self.levels.join("\n")
+    }
+}
+
+fn schema_of(store: &Store) -> Schema {
+    let customer = store.has_customers().then(|| Field::new(CUSTOMER, DataType::UInt32, false));
+    let data = store.data.iter().map(|&i| {
+        let column = &store.spec.columns[i];
+        Field::new(&column.name, stored_type(column.kind), !column.required)
+    });
+    Schema::new(customer.into_iter().chain(data).collect::<Vec<_>>())
+}
+
+fn stored_type(kind: ColumnKind) -> DataType {
+    match kind {
+        ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => DataType::Utf8,
+        ColumnKind::Category => DataType::Int32,
+        ColumnKind::Integer | ColumnKind::Minor { .. } => DataType::Int64,
+        ColumnKind::Decimal => DataType::Float64,
+        ColumnKind::Flag => DataType::Boolean,
+        ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
+    }
+}
+
+struct TableWriter<'a> {
+    sink: ParquetSink,
+    plan: Plan<'a>,
+}
+
+/// How rows are ordered and coded; shared by threads.
+struct Plan<'a> {
+    schema: Arc<Schema>,
+    dictionaries: Vec<Option<Ranked>>,
+    finals: &'a [u32],
+}
+
+/// Rows in their final order.
+struct Sorted {
+    customers: Vec<u32>,
+    columns: Vec<Cells>,
+}
+
+impl TableWriter<'_> {
+    fn write_plain(&mut self, store: &Store) -> Result<()> {
+        let columns = self.plan.ranked(store.load(0)?);
+        let n_rows = columns.first().map_or(0, Cells::len);
+        for start in (0..n_rows).step_by(PLAIN_ROWS) {
+            let rows: Vec<u32> = (start as u32..(start + PLAIN_ROWS).min(n_rows) as u32).collect();
+            let cells = columns.iter().map(|column| gathered(column, &rows)).collect();
+            let batch = self.plan.batch(&store.spec.columns, &store.data, None, cells);
+            self.sink.write(&batch)?;
+        }
+        Ok(())
+    }
+
+    fn write_customers(&mut self, store: &mut Store, customers: &CustomerIndex, budget_bytes: u64) -> Result<()> {
+        let largest = (0..store.n_partitions()).map(|p| store.partition_bytes(p)).max().unwrap_or(0);
+        // Loading, the sorted copy and the encoded pages exist side by side.
+        if 3 * largest > budget_bytes {
+            let fault = Fault::new(Code::MemoryBudget).with("budget", budget_bytes).with("needed", 3 * largest);
+            return Err(fault.with("largest", store.spec.name.as_str()));
+        }
+        let wave = (budget_bytes / (6 * largest.max(1))).clamp(1, WAVE as u64) as usize;
+        let rows = self.plan.count_rows(store)?;
+        let n_groups = group_count(rows);
+        let ends = group_ends(customers, n_groups);
+        let mut groups = GroupCutter { ends, pending: None, starts: Vec::new() };
+        for first in (0..PARTITIONS).step_by(wave) {
+            let partitions: Vec<usize> = (first..(first + wave).min(PARTITIONS)).collect();
+            let range = |p: usize| {
+                let starts = customers.bucket_starts();
+                (starts[p * PARTITION_BUCKETS], starts[(p + 1) * PARTITION_BUCKETS])
+            };
+            let sorted: Result<Vec<Sorted>> =
+                partitions.par_iter().map(|&p| self.plan.sorted(store, p, range(p))).collect();
+            for (sorted, p) in sorted?.into_iter().zip(partitions) {
+                store.release(p);
+                let whole = groups.take(sorted, range(p).1);
+                for group in whole {
+                    self.write_group(store, group)?;
+                }
+            }
+        }
+        let starts: Vec<String> = groups.starts.iter().chain([&(customers.len() as u32)]).map(u32::to_string).collect();
+        self.sink.add_metadata(GROUPS_KEY, starts.join(","));
+        Ok(())
+    }
+
+    fn write_group(&mut self, store: &Store, group: Sorted) -> Result<()> {
+        let batch = self.plan.batch(&store.spec.columns, &store.data, Some(group.customers), group.columns);
+        self.sink.write_group(batch)
+    }
+}
+
+impl Plan<'_> {
+    /// Rows that will be written; a constant of the data, which the row groups are chosen by.
+    fn count_rows(&self, store: &Store) -> Result<u64> {
+        let mut rows = 0;
+        for p in 0..store.n_partitions() {
+            rows += store.rows_kept(p, |customer| self.is_kept(store, customer))?;
+        }
+        Ok(rows)
+    }
+
+    fn is_kept(&self, store: &Store, customer: u32) -> bool {
+        self.finals[customer as usize] != NO_CODE && store.dropped.binary_search(&customer).is_err()
+    }
+
+    /// A partition's rows by customer, time (absent last) and input order.
+    fn sorted(&self, store: &Store, partition: usize, range: (u32, u32)) -> Result<Sorted> {
+        let mut columns = store.load(partition)?;
+        let data = columns.split_off(1);
+        let Some(Cells::Code(provisional)) = columns.pop() else { unreachable!("column 0 is the customer") };
+        let kept: Vec<u32> =
+            (0..provisional.len() as u32).filter(|&row| self.is_kept(store, provisional[row as usize])).collect();
+        let customer_of = |row: u32| self.finals[provisional[row as usize] as usize];
+        let mut order = counted_order(&kept, customer_of, range);
+        if let Some(time) = store.spec.order_by.and_then(|i| store.data.iter().position(|&d| d == i))
+            && let Cells::I64(times) = &data[time]
+        {
+            sort_runs(&mut order, customer_of, times);
+        }
+        let customers = order.iter().map(|&row| customer_of(row)).collect();
+        let columns = data.iter().map(|cells| gathered(cells, &order)).collect();
+        Ok(Sorted { customers, columns: self.ranked(columns) })
+    }
+
+    /// Provisional codes become ranks.
+    fn ranked(&self, mut columns: Vec<Cells>) -> Vec<Cells> {
+        for (cells, ranked) in columns.iter_mut().zip(&self.dictionaries) {
+            if let (Cells::Code(codes), Some(ranked)) = (cells, ranked) {
+                codes.iter_mut().filter(|code| **code != NO_CODE).for_each(|code| *code = ranked.rank[*code as usize]);
+            }
+        }
+        columns
+    }
+
+    fn batch(
+        &self,
+        specs: &[ColumnSpec],
+        data: &[usize],
+        customers: Option<Vec<u32>>,
+        cells: Vec<Cells>,
+    ) -> RecordBatch {
+        let customer = customers.map(|customers| Arc::new(UInt32Array::from(customers)) as ArrayRef);
+        let arrays = cells.into_par_iter().zip(data).map(|(cells, &i)| array_of(cells, specs[i].kind));
+        let arrays: Vec<ArrayRef> = customer.into_iter().chain(arrays.collect::<Vec<_>>()).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays).expect("the schema was made from the same columns")
+    }
+}
+
+fn gathered(cells: &Cells, rows: &[u32]) -> Cells {
+    let mut gathered = cells.empty_like();
+    gathered.extend_rows(cells, rows);
+    gathered
+}
+
+/// Rows by customer, in input order within one, by counting.
+fn counted_order(rows: &[u32], customer_of: impl Fn(u32) -> u32, (first, end): (u32, u32)) -> Vec<u32> {
+    let mut next = vec![0_u32; (end - first) as usize + 1];
+    for &row in rows {
+        next[(customer_of(row) - first) as usize + 1] += 1;
+    }
+    for i in 1..next.len() {
+        next[i] += next[i - 1];
+    }
+    let mut order = vec![0; rows.len()];
+    for &row in rows {
+        let slot = &mut next[(customer_of(row) - first) as usize];
+        order[*slot as usize] = row;
+        *slot += 1;
+    }
+    order
+}
+
+/// Sorts each customer's run by time; stable, so that input order decides ties.
+fn sort_runs(order: &mut [u32], customer_of: impl Fn(u32) -> u32, times: &[i64]) {
+    let key = |row: &u32| match times[*row as usize] {
+        NO_I64 => i64::MAX,
+        time => time,
+    };
+    for run in order.chunk_by_mut(|&a, &b| customer_of(a) == customer_of(b)) {
+        if !run.is_sorted_by_key(key) {
+            run.sort_by_key(key);
+        }
+    }
+}
+
+/// A power of two, so that groups are whole runs of buckets.
+fn group_count(rows: u64) -> usize {
+    rows.div_ceil(GROUP_ROWS).clamp(1, BUCKETS.into()).next_power_of_two() as usize
+}
+
+/// First customer behind each group.
+fn group_ends(customers: &CustomerIndex, n_groups: usize) -> Vec<u32> {
+    let buckets = BUCKETS as usize / n_groups;
+    (1..=n_groups).map(|group| customers.bucket_starts()[group * buckets]).collect()
+}
+
+/// Cuts sorted rows at the ends of row groups.
+struct GroupCutter {
+    /// Ends of the groups not yet written.
+    ends: Vec<u32>,
+    pending: Option<Sorted>,
+    /// First customer of each group written.
+    starts: Vec<u32>,
+}
+
+impl GroupCutter {
+    /// Adds the rows of customers below `until`; returns the groups they complete. Empty groups are left out.
+    fn take(&mut self, rows: Sorted, until: u32) -> Vec<Sorted> {
+        let mut rest = match self.pending.take() {
+            None => rows,
+            Some(mut pending) => {
+                pending.customers.extend_from_slice(&rows.customers);
+                for (cells, more) in pending.columns.iter_mut().zip(&rows.columns) {
+                    cells.append(more);
+                }
+                pending
+            }
+        };
+        let mut whole = Vec::new();
+        let n_whole = self.ends.partition_point(|&end| end <= until);
+        for end in self.ends.drain(..n_whole).collect::<Vec<_>>() {
+            let cut = rest.customers.partition_point(|&customer| customer < end);
+            if cut == 0 {
+                continue;
+            }
+            let tail = rest.split_off(cut);
+            let group = std::mem::replace(&mut rest, tail);
+            self.starts.push(if self.starts.is_empty() { 0 } else { group.customers[0] });
+            whole.push(group);
+        }
+        self.pending = Some(rest);
+        whole
+    }
+}
+
+impl Sorted {
+    fn split_off(&mut self, at: usize) -> Self {
+        if at == self.customers.len() {
+            return Self { customers: Vec::new(), columns: self.columns.iter().map(Cells::empty_like).collect() };
+        }
+        let rows: Vec<u32> = (at as u32..self.customers.len() as u32).collect();
+        let tail = Self {
+            customers: self.customers.split_off(at),
+            columns: self.columns.iter().map(|cells| gathered(cells, &rows)).collect(),
+        };
+        self.columns.iter_mut().for_each(|cells| cells.truncate(at));
+        tail
+    }
+}
+
+fn array_of(cells: Cells, kind: ColumnKind) -> ArrayRef {
+    match cells {
+        Cells::I64(values) => {
+            let nulls = nulls(&values, |value| *value != NO_I64);
+            match kind {
+                ColumnKind::Flag => {
+                    let flags: Vec<bool> = values.iter().map(|&value| value == 1).collect();
+                    Arc::new(BooleanArray::new(flags.into(), nulls))
+                }
+                ColumnKind::Timestamp => {
+                    Arc::new(TimestampMicrosecondArray::new(values.into(), nulls).with_timezone("UTC"))
+                }
+                _ => Arc::new(Int64Array::new(values.into(), nulls)),
+            }
+        }
+        Cells::F64(values) => {
+            let nulls = nulls(&values, |value| !value.is_nan());
+            Arc::new(Float64Array::new(values.into(), nulls))
+        }
+        Cells::Code(codes) => {
+            let nulls = nulls(&codes, |code| *code != NO_CODE);
+            let codes: Vec<i32> = codes.into_iter().map(|code| code as i32).collect();
+            Arc::new(Int32Array::new(codes.into(), nulls))
+        }
+        Cells::Text(texts) => {
+            let text = |row| std::str::from_utf8(texts.get(row)).expect("sources give UTF-8");
+            Arc::new(
+                (0..texts.len()).map(|row| Some(text(row)).filter(|text| !text.is_empty())).collect::<StringArray>(),
+            )
+        }
+    }
+}
+
+/// Validity, or nothing when all values are present.
+fn nulls<T>(values: &[T], is_present: impl Fn(&T) -> bool) -> Option<NullBuffer> {
+    if values.iter().all(&is_present) { None } else { Some(values.iter().map(is_present).collect()) }
+}
