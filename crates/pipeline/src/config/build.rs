@@ -167,6 +167,7 @@ fn source(name: &str, at: At, base: &Path) -> Source {
         format: at.word("format", Format::parse),
         encoding: at.word("encoding", Encoding::parse),
         delimiter: at.text("delimiter").as_bytes()[0],
+        null_tokens: at.texts("null_tokens"),
         time_zone: at.text("time_zone"),
         columns: at.table("columns").0.keys().map(|key| (key.clone(), at.table("columns").text(key))).collect(),
         attributes: at

@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
         if let Check::Form(form) = field.check
             && !form.accepts(name)
         {
-            let args = vec![("got", name.into()), ("allowed", form.allowed().into())];
+            let args = vec![("got", quoted(name).into()), ("allowed", form.allowed().into())];
             self.fault(Code::ConfigNotAllowed, &path.real, spot, args);
         }
     }
@@ -213,7 +213,8 @@ impl<'a> Checker<'a> {
         match (kind, &mut node.value) {
             (Kind::AutoOr(_), Value::Text(text)) if text == "auto" => {}
             (Kind::AutoOr(inner), Value::Text(_)) if !matches!(inner, Kind::Text) => {
-                self.not_allowed(path, node, Arg::from(kind.describe()), None);
+                let allowed = vec!["auto".to_owned(), field.allowed()];
+                self.not_allowed(path, node, allowed.into(), None);
             }
             (Kind::OneOrMore(inner) | Kind::List(inner) | Kind::TableOr(inner), Value::List(list)) => {
                 for (position, item) in list.iter_mut().enumerate() {
@@ -235,8 +236,15 @@ impl<'a> Checker<'a> {
 
     fn scalar(&mut self, field: &Field, kind: Kind, path: &Path, node: &mut Node) {
         adapt(kind, node);
-        if node.as_text().is_some_and(|text| text.contains("${")) && !self.resolve(field, path, node) {
-            return;
+        if let Some(text) = node.as_text() {
+            let is_plain = !text.contains("${");
+            if is_plain && field.secret && node.spot.is_command_line() {
+                self.refused_secret(path, node);
+                return;
+            }
+            if !is_plain && !self.resolve(field, path, node) {
+                return;
+            }
         }
         match (kind, &node.value) {
             (Kind::Text, Value::Text(text)) => self.form(field, path, node, text),
@@ -245,10 +253,7 @@ impl<'a> Checker<'a> {
             (Kind::Number, Value::Number(x)) => self.range(field, path, node, *x),
             (Kind::Flag, Value::Flag(_)) | (Kind::Date, Value::Date(_)) => {}
             (_, value) => {
-                // What stands beside the kind inside, such as `auto`, is said too, but not of a list's items.
-                let outer = matches!(field.kind, Kind::AutoOr(_) | Kind::OneOrMore(_)) && !path.pattern.ends_with("[]");
-                let expected = if outer { field.kind.describe() } else { kind.describe() };
-                let args = vec![("got", value.kind().into()), ("expected", expected.into())];
+                let args = vec![("got", value.kind().into()), ("expected", kind.word().into())];
                 self.fault(Code::ConfigWrongKind, &path.real, node.spot, args);
             }
         }
@@ -297,11 +302,11 @@ impl<'a> Checker<'a> {
         let is_increasing = matches!(field.list, ListCheck::Increasing | ListCheck::SomeIncreasing);
         for (position, item) in items.iter().enumerate() {
             let here = path.item(position);
-            let is_twice = field.list != ListCheck::Any && items[..position].iter().any(|other| is_same(other, item));
-            if is_twice {
-                self.not_allowed(&here, item, "x ≠ y".into(), None);
+            let twin = items[..position].iter().position(|other| is_same(other, item));
+            if let Some(twin) = twin.filter(|_| field.list != ListCheck::Any) {
+                self.not_allowed(&here, item, format!("≠ {}", path.item(twin).real).into(), None);
             } else if is_increasing && position > 0 && !is_above(&items[position - 1], item) {
-                self.not_allowed(&here, item, "x₁ < x₂ < …".into(), None);
+                self.not_allowed(&here, item, format!("> {}", path.item(position - 1).real).into(), None);
             }
         }
     }
@@ -309,9 +314,7 @@ impl<'a> Checker<'a> {
     /// Replaces `${env:NAME}` or `${file:PATH}` by its text, where the field may hold a secret; whether that went well.
     fn resolve(&mut self, field: &Field, path: &Path, node: &mut Node) -> bool {
         let Some(reference) = node.as_text().and_then(SecretRef::parse).filter(|_| field.secret) else {
-            let keys: Vec<&str> = FIELDS.iter().filter(|field| field.secret).map(|field| field.path).collect();
-            let allowed = format!("${{env:NAME}} or ${{file:PATH}} in {}", keys.join(", "));
-            self.not_allowed(path, node, allowed.into(), None);
+            self.not_allowed(path, node, secret_forms(), None);
             return false;
         };
         let Some(text) = (self.lookup)(&reference).filter(|text| !text.trim().is_empty()) else {
@@ -322,6 +325,12 @@ impl<'a> Checker<'a> {
         node.value = Value::Text(text.trim_end_matches(['\r', '\n']).to_owned());
         node.secret = true;
         true
+    }
+
+    /// Whoever lists the machine's processes reads a command line.
+    fn refused_secret(&mut self, path: &Path, node: &Node) {
+        let args = vec![("got", "***".into()), ("allowed", secret_forms())];
+        self.fault(Code::ConfigNotAllowed, &path.real, node.spot, args);
     }
 
     fn not_allowed(&mut self, path: &Path, node: &Node, allowed: Arg, suggestion: Option<String>) {
@@ -351,6 +360,7 @@ fn adapt(kind: Kind, node: &mut Node) {
 pub(super) fn got(node: &Node) -> Arg {
     match &node.value {
         Value::Text(_) if node.secret => "***".into(),
+        Value::Text(text) if text.is_empty() => "\"\"".into(),
         Value::Text(text) => shortened(text).into(),
         Value::Integer(n) => (*n).into(),
         Value::Number(x) => (*x).into(),
@@ -360,6 +370,13 @@ pub(super) fn got(node: &Node) -> Arg {
         Value::List(_) => "list".into(),
         Value::Table(_) => "table".into(),
     }
+}
+
+/// The keys that may hold a secret, and how they refer to it.
+fn secret_forms() -> Arg {
+    let keys = FIELDS.iter().filter(|field| field.secret).map(|field| field.path);
+    let forms = keys.flat_map(|key| ["env:NAME", "file:PATH"].map(|form| format!("{key} = \"${{{form}}}\"")));
+    forms.collect::<Vec<_>>().into()
 }
 
 /// At most 80 characters, with control characters made visible.

@@ -106,23 +106,24 @@ fn names(words: &[&str]) -> Arg {
     words.iter().map(|&word| word.to_owned()).collect::<Vec<_>>().into()
 }
 
-/// A role that is needed and not there.
+/// A role that is needed and not there; the place is that of the key that needs it.
 fn need(checker: &mut Checker, view: &View, role: &str, by: &str) {
     if !view.has_role(role) && !view.is_unsure() {
-        let args = vec![("got", got_roles(view)), ("allowed", format!("role = \"{role}\"").into())];
-        checker.fault(Code::ConfigNotAllowed, by, view.spot(by), args);
+        let args = vec![("needed_by", by.into())];
+        checker.fault(Code::ConfigMissingKey, &role_key(role), view.spot(by), args);
     }
 }
 
-fn got_roles(view: &View) -> Arg {
-    let roles: Vec<&str> = view.sources.iter().filter_map(|(_, source)| text_of(source, "role")).collect();
-    names(&roles)
+/// How a source of a role begins.
+fn role_key(role: &str) -> String {
+    format!("sources.*.role = \"{role}\"")
 }
 
 fn one_source_a_role(checker: &mut Checker, view: &View) {
     for role in ROLES.iter().filter(|role| !MANY.contains(role)) {
+        let first = view.with_role(role).next().map(|(name, _)| format!("≠ sources.{name}.role"));
         for (name, source) in view.with_role(role).skip(1) {
-            let args = vec![("got", (*role).into()), ("allowed", names(MANY))];
+            let args = vec![("got", (*role).into()), ("allowed", first.clone().unwrap_or_default().into())];
             checker.fault(Code::ConfigNotAllowed, &format!("sources.{name}.role"), source.key, args);
         }
     }
@@ -213,13 +214,12 @@ fn holds(checker: &mut Checker, view: &View) {
             _ => continue,
         };
         if !view.is_unsure() && !roles.iter().any(|role| view.has_role(role)) {
-            let allowed: Vec<String> = roles.iter().map(|role| format!("role = \"{role}\"")).collect();
-            let args = vec![("got", got_roles(view)), ("allowed", allowed.into())];
+            let key = format!("decide.hold_after[{position}].event");
             checker.fault(
-                Code::ConfigNotAllowed,
-                &format!("decide.hold_after[{position}].event"),
+                Code::ConfigMissingKey,
+                &role_key(roles[0]),
                 event.node.spot,
-                args,
+                vec![("needed_by", key.into())],
             );
         }
     }
@@ -258,13 +258,15 @@ fn tests(checker: &mut Checker, view: &View) {
 }
 
 /// Two exports into one file would leave only the second.
-fn exports(checker: &mut Checker, view: &View) {
-    let path = |node: &Node| node.as_table().and_then(|table| table.get("path")).map(|entry| entry.node.clone());
-    let paths: Vec<Option<Node>> = view.list("export").iter().map(path).collect();
+fn exports<'a>(checker: &mut Checker, view: &View<'a>) {
+    let path =
+        |node: &'a Node| node.as_table()?.get("path").map(|entry| &entry.node).filter(|node| node.as_text().is_some());
+    let paths: Vec<Option<&Node>> = view.list("export").iter().map(path).collect();
     for (position, node) in paths.iter().enumerate() {
-        let Some(node) = node.as_ref().filter(|node| node.as_text().is_some()) else { continue };
-        if paths[..position].iter().flatten().any(|other| other.as_text() == node.as_text()) {
-            let args = vec![("got", got(node)), ("allowed", "x ≠ y".into())];
+        let Some(node) = node else { continue };
+        let mut before = paths[..position].iter().map(|other| other.and_then(Node::as_text));
+        if let Some(twin) = before.position(|text| text == node.as_text()) {
+            let args = vec![("got", got(node)), ("allowed", format!("≠ export[{twin}].path").into())];
             checker.fault(Code::ConfigNotAllowed, &format!("export[{position}].path"), node.spot, args);
         }
     }

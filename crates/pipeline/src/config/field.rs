@@ -157,7 +157,21 @@ impl Field {
 }
 
 impl Kind {
-    /// The kind as messages and the reference name it.
+    /// The kind by the one word that messages know in every language.
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Text | Self::Choice(_) => "text",
+            Self::Integer => "integer",
+            Self::Number => "number",
+            Self::Flag => "flag",
+            Self::Date => "date",
+            Self::AutoOr(inner) | Self::OneOrMore(inner) => inner.word(),
+            Self::List(_) | Self::Tables => "list",
+            Self::Map(_) | Self::Table | Self::Columns | Self::Named | Self::TableOr(_) => "table",
+        }
+    }
+
+    /// The kind in full, for the reference.
     pub(super) fn describe(self) -> String {
         match self {
             Self::Text | Self::Choice(_) => "text".to_owned(),

@@ -28,6 +28,10 @@ pub(super) const RECIPES: &[&str] = &[
     "affinity",
 ];
 
+/// The delivery profiles of crate `export`.
+pub(super) const PROFILES: &[&str] =
+    &["parquet", "csv", "csv-cp932", "excel-ja", "salesforce-bulk2", "hubspot-import", "kintone"];
+
 /// Any whole number that money, counts or rows may reach: exact in a float.
 const MANY: f64 = 1e15;
 
@@ -102,12 +106,20 @@ pub const FIELDS: &[Field] = &[
     ),
     Field::new(
         "sources.*.encoding",
-        Choice(&["utf-8", "utf-16le", "utf-16be", "cp932"]),
+        Choice(&["utf-8", "utf-16", "cp932"]),
         Is("\"utf-8\""),
-        "The characters' encoding in CSV. A byte order mark is skipped.",
+        "The characters' encoding in CSV. A byte order mark is skipped; without one, `utf-16` has its little end first.",
     ),
     Field::new("sources.*.delimiter", Text, Is("\",\""), "What stands between two fields in CSV.")
         .form(Form::Delimiter),
+    Field::new(
+        "sources.*.null_tokens",
+        List(&Text),
+        Is("[]"),
+        "Texts that mean that a value is absent in CSV, besides the empty one.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique),
     Field::new(
         "sources.*.time_zone",
         Text,
@@ -163,14 +175,14 @@ pub const FIELDS: &[Field] = &[
         "What a row that breaks its declaration does: it ends the run, or it goes into `quarantine/` and the run goes \
          on below both limits.",
     ),
-    Field::new("quality.max_rejects", Integer, Is("0"), "Rejected rows a run endures.")
+    Field::new("quality.max_rejects", Integer, Is("0"), "Rejected rows a source may have.")
         .unit("rows")
         .between(0.0, MANY),
     Field::new(
         "quality.max_reject_rate",
         Number,
         Is("0.0"),
-        "Rejected rows a run endures, as a share of the rows read. Both limits hold.",
+        "Rejected rows a source or one of its files may have, as a share of the rows read. Both limits hold.",
     )
     .unit("share")
     .between(0.0, 1.0),
@@ -394,7 +406,7 @@ pub const FIELDS: &[Field] = &[
         Text,
         Follows("`pipeline.name`"),
         "The key by which they are drawn; another key draws others. It may be a reference to a secret, so that nobody \
-         can work out who is held out.",
+         can work out who is held out; `--set` may only give a reference.",
     )
     .form(Form::Some)
     .may_be_secret(),
@@ -418,7 +430,7 @@ pub const FIELDS: &[Field] = &[
     Field::new("export", Tables, Is("[]"), "Where the published offers are delivered to."),
     Field::new(
         "export[].profile",
-        Choice(&["parquet", "csv", "salesforce-bulk2"]),
+        Choice(PROFILES),
         Required,
         "The form of the file: the table as it is, or as a CRM takes it.",
     ),
@@ -476,7 +488,7 @@ const fn may(role: &'static str, name: &'static str, kind: &'static str, doc: &'
 
 const ARRIVED: &str = "When the row became known here. Without it, the row counts as known when it happened.";
 
-/// Every column of every role, in the order of [`ROLES`].
+/// Every column of every role, role by role.
 pub const ROLE_COLUMNS: &[RoleColumn] = &[
     must("customers", "customer", "id", "The customer."),
     may("customers", "joined", "time", "When the customer joined: tenure is counted from here."),

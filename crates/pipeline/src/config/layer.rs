@@ -24,6 +24,11 @@ pub(super) struct Spot {
 impl Spot {
     /// The place of what nobody wrote.
     pub(super) const NOWHERE: Self = Self { layer: None, line: 0, column: 0 };
+
+    /// Whether a `--set` gave it.
+    pub(super) fn is_command_line(self) -> bool {
+        self.layer.is_some() && self.line == 0
+    }
 }
 
 /// A value with its place.
@@ -31,7 +36,7 @@ impl Spot {
 pub(super) struct Node {
     pub value: Value,
     pub spot: Spot,
-    /// The characters of a `--set`, which become a text where a text is wanted: `--set decide.holdout.salt=2026`.
+    /// The characters of a `--set`, which become a text where a text is wanted: `--set train.seed=2026`.
     pub raw: Option<String>,
     /// Whether the text came out of the environment or a secret file.
     pub secret: bool,
@@ -229,7 +234,7 @@ fn value(value: &DeValue, places: &Places) -> Value {
             .map_or(Value::Other("integer of more than 64 bits"), Value::Integer),
         DeValue::Float(digits) => digits.as_str().parse().map_or(Value::Other("number"), Value::Number),
         DeValue::Boolean(flag) => Value::Flag(*flag),
-        DeValue::Datetime(time) => date(time).map_or(Value::Other("date with a time"), Value::Date),
+        DeValue::Datetime(time) => date(time).map_or(Value::Other("datetime"), Value::Date),
         DeValue::Array(list) => Value::List(list.iter().map(|node| node_of(node, places)).collect()),
         DeValue::Table(inner) => Value::Table(table(inner, places)),
     }

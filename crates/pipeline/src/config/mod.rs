@@ -1,6 +1,6 @@
 //! The pipeline file: one table of its keys, and the checked configuration that comes out of it.
 //!
-//! [`FIELDS`] is the single source of truth: [`Config::load`] checks by it and fills in its defaults, [`reference`] prints it,
+//! [`FIELDS`] is the single source of truth: [`Config::load`] checks by it and fills in its defaults, [`reference()`] prints it,
 //! [`schema`] turns it into a JSON Schema for editors. Files are laid over each other and `--set` over all of them;
 //! every fault of every layer is reported together, with file, line and column.
 //!

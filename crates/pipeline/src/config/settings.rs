@@ -108,10 +108,8 @@ words! {
     Encoding {
         /// UTF-8, with or without a byte order mark.
         Utf8 = "utf-8",
-        /// UTF-16, little end first.
-        Utf16Le = "utf-16le",
-        /// UTF-16, big end first.
-        Utf16Be = "utf-16be",
+        /// UTF-16, little end first unless a byte order mark says otherwise.
+        Utf16 = "utf-16",
         /// Windows code page 932, an extended Shift JIS.
         Cp932 = "cp932",
     }
@@ -250,6 +248,8 @@ pub struct Source {
     pub encoding: Encoding,
     /// The byte between two fields of CSV.
     pub delimiter: u8,
+    /// Texts that mean "absent" in CSV, besides the empty one.
+    pub null_tokens: Vec<String>,
     /// The zone of dates and of times without an offset.
     pub time_zone: String,
     /// Our name of a column → the header in the files.
@@ -276,9 +276,9 @@ impl Source {
 pub struct Quality {
     /// What a bad row does.
     pub on_error: OnError,
-    /// Rejected rows a run endures.
+    /// Rejected rows a source may have.
     pub max_rejects: u64,
-    /// Rejected rows a run endures, as a share of rows read, in [0, 1].
+    /// Rejected rows a source may have, as a share of rows read, in [0, 1].
     pub max_reject_rate: f64,
 }
 

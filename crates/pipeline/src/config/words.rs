@@ -1,6 +1,7 @@
 //! Texts with a form of their own, and the nearest of several words.
 
 use jiff::tz::TimeZoneDatabase;
+use osusume_text::suggest;
 
 /// A form a text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,17 +48,17 @@ impl Form {
         }
     }
 
-    /// What is allowed, as shortly as it can be said.
+    /// What is allowed, in signs and examples that need no translation.
     pub(super) fn allowed(self) -> &'static str {
         match self {
-            Self::Some => "not empty",
-            Self::Name => "A-Z a-z 0-9 - _ . (1 to 64, first a letter or digit)",
-            Self::Identifier => "a-z 0-9 _ (1 to 64, first a letter or digit)",
-            Self::Zone => "IANA time zone, e.g. Asia/Tokyo",
-            Self::Currency => "ISO 4217, e.g. JPY",
-            Self::Delimiter => "one ASCII character, e.g. , ; | or \\t",
-            Self::Step => "N days, N weeks or N months, e.g. 1 month",
-            Self::Size => "N MiB or N GiB, at least 64 MiB, e.g. 2GiB",
+            Self::Some => "≠ \"\"",
+            Self::Name => "A-Z a-z 0-9 _ - . (1–64)",
+            Self::Identifier => "a-z 0-9 _ (1–64)",
+            Self::Zone => "IANA: Asia/Tokyo, UTC, …",
+            Self::Currency => "ISO 4217: JPY, USD, …",
+            Self::Delimiter => "ASCII: , ; | \\t",
+            Self::Step => "\"1 month\", \"2 weeks\", \"30 days\", …",
+            Self::Size => "≥ 64 MiB: \"512MiB\", \"2GiB\", …",
         }
     }
 
@@ -111,59 +112,19 @@ pub(super) fn parse_size(text: &str) -> Option<u64> {
     number.checked_mul(unit).filter(|bytes| (64 << 20..=1 << 50).contains(bytes))
 }
 
-/// The one of `words` that `text` was probably meant to be.
-///
-/// At most a quarter of the letters may differ, so that a key of another program is not taken for one of ours; the first
-/// of equally near words in their order is taken. Failing that, a word that `text` is the beginning of: `horizon`.
-pub(super) fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The one of `words` that `text` was probably meant to be: the nearest, or one that `text` is the beginning of.
+pub(super) fn nearest<'a>(text: &str, words: impl Iterator<Item = &'a str> + Clone) -> Option<&'a str> {
     // Nobody misspells a name this long, and the distance is quadratic.
-    if text.is_empty() || text.len() > 80 {
+    if text.len() > 80 {
         return None;
     }
-    let lower = text.to_lowercase();
-    let limit = (lower.chars().count() / 4).max(1);
-    let words: Vec<&str> = words.collect();
-    let ranked = words.iter().map(|word| (distance(&lower, &word.to_lowercase()), *word));
-    let near = ranked.min_by_key(|(distance, _)| *distance).filter(|(distance, _)| *distance <= limit);
-    near.map(|(_, word)| word).or_else(|| words.into_iter().find(|word| lower.len() >= 3 && word.starts_with(&lower)))
-}
-
-/// Letters to insert, delete, replace or swap with their neighbor (optimal string alignment).
-fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut before = vec![0; b.len() + 1];
-    let mut last: Vec<usize> = (0..=b.len()).collect();
-    for i in 1..=a.len() {
-        let mut row = vec![i; b.len() + 1];
-        for j in 1..=b.len() {
-            let replaced = last[j - 1] + usize::from(a[i - 1] != b[j - 1]);
-            row[j] = replaced.min(last[j] + 1).min(row[j - 1] + 1);
-            if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                row[j] = row[j].min(before[j - 2] + 1);
-            }
-        }
-        before = std::mem::replace(&mut last, row);
-    }
-    last[b.len()]
+    let begun = |word: &&str| text.len() >= 3 && word.starts_with(text);
+    suggest(text, words.clone()).or_else(|| words.into_iter().find(begun))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances() {
-        for (a, b, d) in [
-            ("", "", 0),
-            ("abc", "abc", 0),
-            ("abc", "acb", 1),
-            ("horizon", "horizn", 1),
-            ("", "ab", 2),
-            ("kitten", "sitting", 3),
-        ] {
-            assert_eq!((distance(a, b), distance(b, a)), (d, d), "{a} {b}");
-        }
-    }
 
     #[test]
     fn the_nearest_word_or_none() {
