@@ -79,13 +79,14 @@ impl Company {
 
 /// Products of three families in up to three tiers, with prerequisites, exclusions and a replaced code; offers; and people.
 pub(crate) fn company() -> impl Strategy<Value = Company> {
-    let margins = prop::collection::vec(-50..400_i64, 10);
-    let links = prop::collection::vec((0..10_usize, 0..3_usize, any::<bool>()), 0..4);
+    // Few distinct margins make ties of values likely.
+    let margins = prop::collection::vec((-1..5_i64).prop_map(|hundreds| hundreds * 100), 12);
+    let links = prop::collection::vec((0..12_usize, 0..3_usize, any::<bool>()), 0..4);
     let window = (-2..3_i32, -2..4_i32);
     (margins, links, window, prop::collection::vec(person(), 1..25)).prop_map(|(margins, links, window, people)| {
         let mut catalogue = Catalogue { products: products(&margins, &links), offers: Vec::new() };
         let families = |list: &[&str]| list.iter().map(|&f| f.to_owned()).collect::<Vec<_>>();
-        catalogue.offers = offers_of(&catalogue.products, &families(&["a", "b"]), &families(&["b", "c"])).unwrap();
+        catalogue.offers = offers_of(&catalogue.products, &families(&["a", "b", "c"]), &families(&["b", "c"])).unwrap();
         catalogue.offers[0].valid_from = Some(AS_OF + window.0);
         catalogue.offers[1].valid_until = Some(AS_OF + window.1);
         catalogue.offers.extend(["tea", "rice"].map(|name| Offer {
@@ -110,9 +111,13 @@ fn products(margins: &[i64], links: &[(usize, usize, bool)]) -> Vec<Product> {
         ("a3", 3),
         ("aold", 1),
         ("b1", 1),
-        ("b2", 2),
+        // Three offers of one family that are open at once.
+        ("b2x", 2),
+        ("b2y", 2),
+        ("b2z", 2),
         ("c1", 1),
         ("c4", 4),
+        // A withdrawn tier between two that are sold.
         ("cold", 2),
     ];
     let mut products: Vec<Product> = steps
@@ -144,7 +149,7 @@ fn products(margins: &[i64], links: &[(usize, usize, bool)]) -> Vec<Product> {
 }
 
 fn person() -> impl Strategy<Value = Person> {
-    let held = prop::collection::vec((0..10_u32).prop_map(ProductId), 0..5);
+    let held = prop::collection::vec((0..12_u32).prop_map(ProductId), 0..5);
     // Eighths make ties likely.
     let propensity = prop_oneof![9 => (0..9_u8).prop_map(|p| f32::from(p) / 8.0), 1 => Just(f32::NAN)];
     let flags = (prop::bool::weighted(0.1), any::<[bool; 2]>());

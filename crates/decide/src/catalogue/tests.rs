@@ -25,11 +25,12 @@ fn names(families: &[&str]) -> Vec<String> {
     families.iter().map(|&family| family.to_owned()).collect()
 }
 
-const PROVIDER: [&str; 12] = [
+const PROVIDER: [&str; 13] = [
     "line_100m line 1 replaces:line_100m_old",
     "line_100m_old line 1",
     "line_10g line 3 requires:support",
-    "line_1g line 2",
+    "line_1g line 2 replaces:line_1g_old",
+    "line_1g_old line 2",
     "security security 1 requires:line",
     "security_family security 2 requires:line",
     "storage storage 1",
@@ -124,6 +125,8 @@ fn lists_that_contradict_the_catalogue() {
     check(&["f"], &[], vec![CatalogueError::NothingToUpsell { family: s("f") }]);
     check(&["g"], &[], vec![CatalogueError::NoLowerTier { product: s("b") }]);
     check(&["h", "h"], &[], vec![CatalogueError::FamilyTwice { family: s("h") }]);
+    let twice = CatalogueError::LowestTierTwice { family: s("h"), products: names(&["c", "d"]) };
+    assert_eq!(twice.parts(), ("lowest_tier_twice", vec!["h", "c", "d"]));
     check(&[], &["h"], vec![CatalogueError::LowestTierTwice { family: s("h"), products: names(&["c", "d"]) }]);
     assert_eq!(offers_of(&products, &[], &[]), Ok(vec![]));
 }

@@ -95,7 +95,7 @@ proptest! {
                 prop_assert_eq!((choice.customer as usize, usize::from(choice.rank)), (customer, place + 1));
                 prop_assert_eq!((choice.offer.0 as usize, choice.expected_value.0), (offer_idx, value));
                 prop_assert_eq!(choice.margin.0, plain_margin(&company, customer, offer_idx));
-                prop_assert_eq!(choice.channel, if company.people[customer].consents.contains(1) { 1 } else { 0 });
+                prop_assert_eq!(choice.channel, u8::from(company.people[customer].consents.contains(1)));
                 prop_assert_eq!(got.expected_values[customer * n_offers + offer_idx], Some(Minor(value)));
             }
         }
