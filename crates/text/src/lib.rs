@@ -34,6 +34,6 @@ pub mod summary;
 pub use escape::{escape_controls, json_string};
 pub use language::Language;
 pub use messages::{Message, explain, message};
-pub use numbers::{display_width, money, pad, percent, thousands};
+pub use numbers::{display_width, minor_digits, money, pad, percent, thousands};
 pub use render::{Effect, RunState, exit_error_json, render};
 pub use suggest::suggest;

@@ -46,7 +46,7 @@ fn decimal(minor: i64, digits: u32) -> String {
 }
 
 /// Digits after the point of a currency (ISO 4217); two for what is not listed.
-fn minor_digits(currency: &str) -> u32 {
+pub fn minor_digits(currency: &str) -> u32 {
     match currency {
         "JPY" | "KRW" | "VND" | "CLP" | "ISK" | "UGX" | "XAF" | "XOF" | "XPF" | "PYG" | "RWF" => 0,
         "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,

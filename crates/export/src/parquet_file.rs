@@ -1,0 +1,137 @@
+//! The offer table copied as Parquet, with its delivery key and lineage in further columns.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use osusume_model::{Control, Result};
+use osusume_storage::Fs;
+use osusume_tables::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use osusume_tables::arrow::datatypes::{DataType, Field as ArrowField, Schema};
+use osusume_tables::{FileFacts, ParquetSink, Target};
+use serde_json::json;
+
+use crate::csv_file::{Counts, Delivered, Lineage, destination_fault};
+use crate::field::{Field, OfferRow, SCHEMA_VERSION};
+use crate::key::KeyCheck;
+use crate::manifest;
+use crate::offers::{ACTION_PROBABILITY, Arrays, COLUMNS, for_each_batch};
+use crate::parts::{Part, Place, put_in_place};
+
+/// What is added behind the table's own columns.
+const ADDED: [Field; 5] = [Field::Key, Field::RunId, Field::Pipeline, Field::Model, Field::SchemaVersion];
+/// What identifies a row.
+const KEY: [Field; 3] = [Field::Customer, Field::Offer, Field::AsOf];
+
+/// Copies the offer table `from` to `path`.
+///
+/// # Errors
+/// As for CSV, except that every character can be written.
+pub(crate) fn deliver_parquet(
+    fs: &Arc<dyn Fs>,
+    path: &Path,
+    lineage: &Lineage<'_>,
+    from: &Path,
+    total: u64,
+    control: &dyn Control,
+) -> Result<Delivered> {
+    let place = Place::of(path)?;
+    let temporary = place.temporary("001");
+    if fs.metadata(&temporary).map_err(destination_fault)?.is_some() {
+        fs.remove_file(&temporary).map_err(destination_fault)?;
+    }
+    let delivered = copy(fs, &place, lineage, from, total, control).and_then(|facts| {
+        let FileFacts { rows, bytes, sha256 } = facts;
+        let part = Part { name: place.name.clone(), rows, bytes, sha256 };
+        publish(&**fs, &place, lineage, &[(temporary.clone(), part)]).map_err(destination_fault)
+    });
+    if delivered.is_err() {
+        // The fault that brought us here is the one to report; a leftover is removed by the next delivery.
+        let _ = fs.remove_file(&temporary);
+    }
+    delivered
+}
+
+fn copy(
+    fs: &Arc<dyn Fs>,
+    place: &Place,
+    lineage: &Lineage<'_>,
+    from: &Path,
+    total: u64,
+    control: &dyn Control,
+) -> Result<FileFacts> {
+    let target = Target::Dir { fs: Arc::clone(fs), dir: place.dir.clone() };
+    let name = place.temporary_name("001");
+    let pairs = [("osusume.schema_version".to_owned(), SCHEMA_VERSION.to_string())];
+    let schema = Arc::new(schema());
+    let mut sink = ParquetSink::create(&target, &name, &schema, &pairs).map_err(destination_fault)?;
+    let mut keys = KeyCheck::new(KEY.map(Field::id).to_vec());
+    for_each_batch(&**fs, from, total, control, &mut |batch, arrays| {
+        let columns = batch.columns().iter().cloned().chain(added(batch, arrays, lineage, &mut keys, from)?).collect();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| damaged(from, &error))?;
+        sink.write(&batch).map_err(destination_fault)
+    })?;
+    sink.finish().map_err(destination_fault)
+}
+
+fn publish(
+    fs: &dyn Fs,
+    place: &Place,
+    lineage: &Lineage<'_>,
+    finished: &[(std::path::PathBuf, Part)],
+) -> Result<Delivered> {
+    let before = manifest::parts_before(fs, place)?;
+    let parts: Vec<Part> = finished.iter().map(|(_, part)| part.clone()).collect();
+    let counts = Counts { rows: parts.iter().map(|part| part.rows).sum(), ..Counts::default() };
+    let columns: Vec<String> = schema().fields().iter().map(|field| field.name().clone()).collect();
+    let format = json!({ "profile": crate::PARQUET, "kind": "parquet", "columns": columns });
+    let bytes = manifest::bytes(&format, &KEY.map(Field::id), lineage, &counts, &parts);
+    put_in_place(fs, place, finished, &bytes, &before)?;
+    Ok(Delivered { counts, parts, manifest: place.dir.join(place.manifest_name()) })
+}
+
+/// The table's columns and the added ones.
+fn schema() -> Schema {
+    let kind = |name: &str| match name {
+        "as_of" | "expires_on" => DataType::Date32,
+        "rank" => DataType::Int16,
+        "propensity" | ACTION_PROBABILITY => DataType::Float64,
+        "margin_minor" | "expected_value_minor" => DataType::Int64,
+        _ => DataType::Utf8,
+    };
+    let own = COLUMNS.into_iter().chain([ACTION_PROBABILITY]).map(|name| ArrowField::new(name, kind(name), true));
+    let added = ADDED.map(|field| {
+        let kind = if field == Field::SchemaVersion { DataType::Int32 } else { DataType::Utf8 };
+        ArrowField::new(field.id(), kind, true)
+    });
+    Schema::new(own.chain(added).collect::<Vec<_>>())
+}
+
+/// The added columns of a batch; checks the keys on the way.
+fn added(
+    batch: &RecordBatch,
+    arrays: &Arrays<'_>,
+    lineage: &Lineage<'_>,
+    keys: &mut KeyCheck,
+    from: &Path,
+) -> Result<Vec<ArrayRef>> {
+    let mut texts: [Vec<Option<String>>; 4] = Default::default();
+    arrays.feed(from, &mut |row: &OfferRow<'_>| {
+        let key: Result<Vec<_>> = KEY.iter().map(|field| field.value(row, lineage)).collect();
+        keys.take(row.customer, key?)?;
+        for field in [Field::Propensity, Field::ActionProbability] {
+            // Refuses what is not finite.
+            field.value(row, lineage)?;
+        }
+        for (texts, field) in texts.iter_mut().zip(ADDED) {
+            texts.push(field.value(row, lineage)?);
+        }
+        Ok(())
+    })?;
+    let version = Int32Array::from(vec![SCHEMA_VERSION as i32; batch.num_rows()]);
+    let texts = texts.map(|texts| Arc::new(StringArray::from(texts)) as ArrayRef);
+    Ok(texts.into_iter().chain([Arc::new(version) as ArrayRef]).collect())
+}
+
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> osusume_model::Fault {
+    osusume_model::Fault::new(osusume_model::Code::FileDamaged).in_file(path.display().to_string()).because(error)
+}
