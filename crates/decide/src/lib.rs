@@ -31,6 +31,8 @@ mod ladder;
 mod rank;
 mod reasons;
 mod rule;
+#[cfg(test)]
+mod testing;
 mod value;
 
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};

@@ -72,6 +72,18 @@ pub enum Decision {
     },
 }
 
+impl Decision {
+    /// The name in files: `chosen`, `below_threshold`, `outranked`, or the rule's own.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Chosen { .. } => "chosen",
+            Self::Removed(rule) => rule.id(),
+            Self::BelowThreshold => "below_threshold",
+            Self::Outranked { .. } => "outranked",
+        }
+    }
+}
+
 /// The result of a ranking.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ranked {

@@ -1,1 +1,174 @@
+use super::*;
+use crate::testing::{CHANNELS, Columns, Company, company, plain_verdict};
+use crate::{ChannelSet, Permission};
+use osusume_model::{NoControl, OfferKind};
+use proptest::prelude::*;
+use proptest::strategy::ValueTree;
 
+fn policy() -> impl Strategy<Value = RankPolicy> {
+    let lifetime = (1..30_u32, 0.8..=1.0_f64).prop_map(|(horizon_months, monthly_survival)| Lifetime {
+        horizon_months,
+        monthly_survival,
+        monthly_discount: 0.01,
+    });
+    (1..5_usize, 1..3_usize, -20..200_i64, 0..60_i64, lifetime).prop_map(
+        |(per_customer, per_family, threshold, cost, lifetime)| RankPolicy {
+            per_customer,
+            per_family,
+            threshold: Minor(threshold),
+            channels: vec![
+                Channel { index: 1, contact_cost: Minor(cost) },
+                Channel { index: 0, contact_cost: Minor(cost / 2) },
+            ],
+            lifetime,
+        },
+    )
+}
+
+fn ranked(company: &Company, policy: &RankPolicy) -> Ranked {
+    let columns = Columns::of(&company.people);
+    let verdicts = company.verdicts(&columns);
+    let pairs = (verdicts.as_slice(), &company.propensities()[..]);
+    rank(&company.ladder(), &columns.customers(), pairs, policy, &NoControl).unwrap()
+}
+
+/// What a month of the offer adds, from the definition.
+fn plain_margin(company: &Company, customer: usize, offer_idx: usize) -> i64 {
+    let offer = &company.catalogue.offers[offer_idx];
+    let products = company.people[customer].held.iter().map(|id| &company.catalogue.products[id.0 as usize]);
+    let held = products.filter(|p| p.family == offer.family).map(|p| (p.tier, p.margin.0)).max();
+    offer.margin.0 - if offer.kind == OfferKind::Upsell { held.map_or(0, |held| held.1) } else { 0 }
+}
+
+/// One customer's decisions and offers: all pairs valued, sorted, and filtered.
+fn plain(company: &Company, policy: &RankPolicy, customer: usize) -> (Vec<Decision>, Vec<(usize, i64)>) {
+    let (offers, person) = (&company.catalogue.offers, &company.people[customer]);
+    let propensities = company.propensities();
+    let cost = if person.consents.contains(1) { policy.channels[0] } else { policy.channels[1] }.contact_cost.0;
+    let mut decisions = Vec::new();
+    let mut running = Vec::new();
+    for offer_idx in 0..offers.len() {
+        let p = f64::from(propensities[customer * offers.len() + offer_idx]);
+        let verdict = plain_verdict(&company.catalogue, offer_idx, person);
+        let is_category = offers[offer_idx].kind == OfferKind::Category;
+        let months = if is_category { 1.0 } else { policy.lifetime.expected_months() };
+        let value = (p * plain_margin(company, customer, offer_idx) as f64 * months).round_ties_even() as i64 - cost;
+        decisions.push(match verdict {
+            Verdict::Removed(rule) => Decision::Removed(rule),
+            Verdict::Eligible if p.is_nan() => Decision::Removed(Rule::NotScored),
+            Verdict::Eligible => Decision::BelowThreshold,
+        });
+        if decisions[offer_idx] == Decision::BelowThreshold && value >= policy.threshold.0 {
+            running.push((offer_idx, p, value));
+        }
+    }
+    running.sort_by(|a, b| b.2.cmp(&a.2).then(b.1.total_cmp(&a.1)).then(a.0.cmp(&b.0)));
+    let mut chosen: Vec<(usize, i64)> = Vec::new();
+    for (offer_idx, _, value) in running {
+        let family: Vec<usize> =
+            chosen.iter().map(|c| c.0).filter(|&c| offers[c].family == offers[offer_idx].family).collect();
+        decisions[offer_idx] = if family.len() == policy.per_family {
+            Decision::Outranked { by: OfferId(*family.last().unwrap() as u32) }
+        } else if chosen.len() == policy.per_customer {
+            Decision::Outranked { by: OfferId(chosen.last().unwrap().0 as u32) }
+        } else {
+            chosen.push((offer_idx, value));
+            Decision::Chosen { rank: chosen.len() as u16 }
+        };
+    }
+    (decisions, chosen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn is_sort_all_and_filter(company in company(), policy in policy()) {
+        let got = ranked(&company, &policy);
+        let n_offers = company.catalogue.offers.len();
+        let mut choices = got.choices.iter();
+        for customer in 0..company.people.len() {
+            let (decisions, chosen) = plain(&company, &policy, customer);
+            prop_assert_eq!(&got.decisions[customer * n_offers..(customer + 1) * n_offers], &decisions[..]);
+            for (place, (offer_idx, value)) in chosen.into_iter().enumerate() {
+                let choice = choices.next().unwrap();
+                prop_assert_eq!((choice.customer as usize, usize::from(choice.rank)), (customer, place + 1));
+                prop_assert_eq!((choice.offer.0 as usize, choice.expected_value.0), (offer_idx, value));
+                prop_assert_eq!(choice.margin.0, plain_margin(&company, customer, offer_idx));
+                prop_assert_eq!(choice.channel, u8::from(company.people[customer].consents.contains(1)));
+                prop_assert_eq!(got.expected_values[customer * n_offers + offer_idx], Some(Minor(value)));
+            }
+        }
+        prop_assert!(choices.next().is_none());
+    }
+
+    /// No offer that a rule removes, and none without consent, is ever chosen; no family and no customer gets too many.
+    #[test]
+    fn limits_hold(company in company(), policy in policy()) {
+        let got = ranked(&company, &policy);
+        for choice in &got.choices {
+            let person = &company.people[choice.customer as usize];
+            prop_assert!(person.consents.contains(choice.channel) && CHANNELS.contains(choice.channel) && !person.suppressed);
+            prop_assert!(choice.expected_value >= policy.threshold);
+            let mine: Vec<_> = got.choices.iter().filter(|other| other.customer == choice.customer).collect();
+            prop_assert!(mine.len() <= policy.per_customer);
+            let family = |c: &Choice| &company.catalogue.offers[c.offer.0 as usize].family;
+            prop_assert!(mine.iter().filter(|other| family(other) == family(choice)).count() <= policy.per_family);
+        }
+    }
+
+    /// A removed pair leaves the values of the others as they were.
+    #[test]
+    fn pairs_are_valued_alone(company in company(), policy in policy()) {
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let full = ranked(&company, &policy);
+        let mut fewer = verdicts.clone();
+        for verdict in fewer.iter_mut().step_by(3) {
+            *verdict = Verdict::Removed(Rule::ContactLimit);
+        }
+        let propensities = company.propensities();
+        let got = rank(&company.ladder(), &columns.customers(), (&fewer, &propensities), &policy, &NoControl).unwrap();
+        for (cell, value) in got.expected_values.into_iter().enumerate() {
+            prop_assert_eq!(value, if cell % 3 == 0 { None } else { full.expected_values[cell] });
+        }
+    }
+}
+
+fn sample() -> (Company, RankPolicy) {
+    let mut runner = proptest::test_runner::TestRunner::deterministic();
+    let company = company().new_tree(&mut runner).unwrap().current();
+    (company, policy().new_tree(&mut runner).unwrap().current())
+}
+
+#[test]
+fn threads_change_nothing() {
+    let (mut company, policy) = sample();
+    company.people = company.people.into_iter().cycle().take(30_000).collect();
+    let with = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| ranked(&company, &policy))
+    };
+    let one = with(1);
+    assert!(one == with(2) && one == with(7));
+    assert!(!one.choices.is_empty());
+}
+
+#[test]
+fn a_propensity_out_of_range_is_an_error_and_training_rows_get_nothing() {
+    let (company, policy) = sample();
+    let columns = Columns::of(&company.people);
+    let n_pairs = company.people.len() * company.catalogue.offers.len();
+    let (verdicts, mut propensities) = (vec![Verdict::Eligible; n_pairs], vec![0.5_f32; n_pairs]);
+    let all = vec![ChannelSet(0b11); company.people.len()];
+    let ladder = company.ladder();
+    let run = |propensities: &[f32], permission| {
+        let customers = Customers { permission, ..columns.customers() };
+        rank(&ladder, &customers, (&verdicts, propensities), &policy, &NoControl)
+    };
+    let training = run(&propensities, Permission::ForTraining).unwrap();
+    assert!(training.decisions.iter().all(|decision| *decision == Decision::Removed(Rule::NoConsent)));
+    propensities[ladder.n_offers() - 1] = 1.5;
+    let expected = DecideError::NotAProbability { customer: 0, offer: ladder.n_offers() - 1 };
+    assert_eq!(run(&propensities, Permission::Consents(&all)), Err(expected));
+}
