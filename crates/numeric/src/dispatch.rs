@@ -80,7 +80,7 @@ macro_rules! dispatch {
             #[cfg(target_arch = "x86_64")]
             if $crate::dispatch::use_avx2() {
                 // JUSTIFICATION
-                // Benefit: vectors twice as wide and 16 registers of them; the Hessian is 2 to 3 times faster.
+                // Benefit: vectors twice as wide and 16 registers of them; the weighted Gram matrix takes half the time.
                 // Soundness: `avx2` is safe code; calling it needs only the features of its attribute, and `use_avx2` has just
                 // confirmed every one of them on this processor.
                 #[expect(unsafe_code, reason = "the only way to call a function compiled for more features than its caller")]

@@ -2,7 +2,7 @@
 //!
 //! The platform's `exp` and `ln` differ between C libraries in the last bit, and an iterative solver carries that bit into every
 //! coefficient it writes. These versions use additions, multiplications, divisions and integer shifts only, have no branch, and so
-//! are the same on every processor and vectorise. Their errors stay below 2 units in the last place.
+//! are the same on every processor and vectorize. Their errors stay below 2 units in the last place.
 
 #![expect(
     clippy::inline_always,

@@ -4,14 +4,9 @@
 
 use std::fmt;
 
-use crate::dispatch;
+mod gram;
 
-/// Rows of H a tile of the rank-k update computes at once.
-const TILE_ROWS: usize = 4;
-/// Columns of H a tile computes at once: 4 × 8 running sums fill half of the 16 AVX2 registers, operands the rest.
-const TILE_COLS: usize = 8;
-/// Rows of X packed at once: both panels of a tile stay in the first-level cache.
-pub const PANEL_ROWS: usize = 256;
+pub use gram::{GramScratch, PANEL_ROWS, add_t_product, add_t_product_at, linear_rows, linear_rows_at, mixed_dot};
 
 /// A matrix is not positive definite: the pivot of `column` is not positive once the columns before it are eliminated.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,175 +152,12 @@ fn short_dot(a: &[f64], b: &[f64]) -> f64 {
     ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7])) + tail
 }
 
-/// Scratch of a weighted Gram update, reused between panels: both factors of a panel in `f64`, cut into column tiles.
-#[derive(Clone, Debug)]
-pub struct GramScratch {
-    n: usize,
-    /// w x, tiles of [`TILE_ROWS`] columns: `[tile][row][column in tile]`.
-    left: Vec<f64>,
-    /// x, tiles of [`TILE_COLS`] columns.
-    right: Vec<f64>,
-    filled: usize,
-}
-
-impl GramScratch {
-    /// Scratch for matrices of order `n`.
-    pub fn new(n: usize) -> Self {
-        let left = vec![0.0; n.next_multiple_of(TILE_ROWS) * PANEL_ROWS];
-        let right = vec![0.0; n.next_multiple_of(TILE_COLS) * PANEL_ROWS];
-        Self { n, left, right, filled: 0 }
-    }
-
-    /// Adds row `x` (length n − 1; the last column of the matrix is the constant 1) with weight `w`. Panics when the panel is full.
-    pub fn push(&mut self, x: &[f32], w: f64) {
-        assert!(self.filled < PANEL_ROWS, "the panel was added before it overflowed");
-        assert_eq!(x.len() + 1, self.n, "one value a column, without the constant");
-        pack_row(x, w, self.filled, &mut self.left, &mut self.right);
-        self.filled += 1;
-    }
-
-    /// Whether the panel must be added before the next push.
-    pub fn is_full(&self) -> bool {
-        self.filled == PANEL_ROWS
-    }
-
-    /// H = H + Xᵀ W X of the pushed rows, lower triangle of the `n × n` matrix `h`; empties the panel.
-    pub fn add_to(&mut self, h: &mut [f64]) {
-        assert_eq!(h.len(), self.n * self.n, "a square matrix");
-        add_panel(&self.left, &self.right, self.filled, self.n, h);
-        self.filled = 0;
-    }
-}
-
-dispatch! {
-    fn pack_row(x: &[f32], w: f64, row: usize, left: &mut [f64], right: &mut [f64]) {
-        let d = x.len();
-        for (tile, columns) in x.chunks(TILE_ROWS).enumerate() {
-            let start = (tile * PANEL_ROWS + row) * TILE_ROWS;
-            for (out, value) in left[start..start + columns.len()].iter_mut().zip(columns) {
-                *out = w * f64::from(*value);
-            }
-        }
-        for (tile, columns) in x.chunks(TILE_COLS).enumerate() {
-            let start = (tile * PANEL_ROWS + row) * TILE_COLS;
-            for (out, value) in right[start..start + columns.len()].iter_mut().zip(columns) {
-                *out = f64::from(*value);
-            }
-        }
-        left[(d / TILE_ROWS * PANEL_ROWS + row) * TILE_ROWS + d % TILE_ROWS] = w;
-        right[(d / TILE_COLS * PANEL_ROWS + row) * TILE_COLS + d % TILE_COLS] = 1.0;
-    }
-
-    fn add_panel(left: &[f64], right: &[f64], n_rows: usize, n: usize, h: &mut [f64]) {
-        for (tile_i, a) in left.chunks_exact(PANEL_ROWS * TILE_ROWS).enumerate() {
-            let i0 = tile_i * TILE_ROWS;
-            for (tile_j, b) in right.chunks_exact(PANEL_ROWS * TILE_COLS).enumerate() {
-                let j0 = tile_j * TILE_COLS;
-                if j0 >= i0 + TILE_ROWS {
-                    break;
-                }
-                let sums = tile_product(&a[..n_rows * TILE_ROWS], &b[..n_rows * TILE_COLS]);
-                for (i, row) in (i0..n.min(i0 + TILE_ROWS)).zip(&sums) {
-                    // Above the diagonal nothing is kept.
-                    let end = (i + 1).min(j0 + TILE_COLS);
-                    if j0 < end {
-                        for (out, sum) in h[i * n + j0..i * n + end].iter_mut().zip(row) {
-                            *out += sum;
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// Σ over rows of the outer product of a 4-column and an 8-column tile.
-#[expect(clippy::inline_always, reason = "the hot loop of a dispatched body")]
-#[inline(always)]
-fn tile_product(a: &[f64], b: &[f64]) -> [[f64; TILE_COLS]; TILE_ROWS] {
-    let mut acc = [[0.0; TILE_COLS]; TILE_ROWS];
-    for (x, y) in a.chunks_exact(TILE_ROWS).zip(b.chunks_exact(TILE_COLS)) {
-        for i in 0..TILE_ROWS {
-            for j in 0..TILE_COLS {
-                acc[i][j] += x[i] * y[j];
-            }
-        }
-    }
-    acc
-}
-
-dispatch! {
-    /// `eta[i]` = `x[i]` · beta + intercept for the `eta.len()` rows of the row-major `x` with `beta.len()` columns.
-    pub fn linear_rows(x: &[f32], beta: &[f64], intercept: f64, eta: &mut [f64]) {
-        let d = beta.len();
-        assert_eq!(x.len(), eta.len() * d, "one result a row");
-        for (row, out) in eta.iter_mut().enumerate() {
-            *out = intercept + mixed_dot(&x[row * d..(row + 1) * d], beta);
-        }
-    }
-
-    /// As [`linear_rows`], for the rows `rows` of `x` in their order.
-    pub fn linear_rows_at(x: &[f32], rows: &[u32], beta: &[f64], intercept: f64, eta: &mut [f64]) {
-        let d = beta.len();
-        for (row, out) in rows.iter().zip(eta) {
-            let start = *row as usize * d;
-            *out = intercept + mixed_dot(&x[start..start + d], beta);
-        }
-    }
-
-    /// gradient = gradient + Xᵀ r over consecutive rows of the row-major `x`; the last entry of `gradient` takes Σ r.
-    pub fn add_t_product(x: &[f32], r: &[f64], gradient: &mut [f64]) {
-        let d = gradient.len() - 1;
-        assert_eq!(x.len(), r.len() * d, "one residual a row");
-        let (slopes, constant) = gradient.split_at_mut(d);
-        for (row, residual) in r.iter().enumerate() {
-            axpy(*residual, &x[row * d..(row + 1) * d], slopes);
-            constant[0] += residual;
-        }
-    }
-
-    /// As [`add_t_product`], for the rows `rows` of `x` in their order.
-    pub fn add_t_product_at(x: &[f32], rows: &[u32], r: &[f64], gradient: &mut [f64]) {
-        let d = gradient.len() - 1;
-        let (slopes, constant) = gradient.split_at_mut(d);
-        for (row, residual) in rows.iter().zip(r) {
-            let start = *row as usize * d;
-            axpy(*residual, &x[start..start + d], slopes);
-            constant[0] += residual;
-        }
-    }
-}
-
-/// Σ x b in eight running sums; the products of widened f32 values lose nothing but the rounding of b.
-#[expect(clippy::inline_always, reason = "the hot loop of dispatched bodies")]
-#[inline(always)]
-pub fn mixed_dot(x: &[f32], b: &[f64]) -> f64 {
-    let mut acc = [0.0; 8];
-    let (x_chunks, b_chunks) = (x.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = x_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| f64::from(*x) * y).sum();
-    for (x, y) in x_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            acc[lane] += f64::from(x[lane]) * y[lane];
-        }
-    }
-    ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7])) + tail
-}
-
-#[expect(clippy::inline_always, reason = "the hot loop of dispatched bodies")]
-#[inline(always)]
-fn axpy(a: f64, x: &[f32], out: &mut [f64]) {
-    for (o, v) in out.iter_mut().zip(x) {
-        *o += a * f64::from(*v);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatch::with_baseline;
 
     /// Numbers without a pattern, in [-1, 1).
-    fn noise(n: usize, seed: u64) -> Vec<f64> {
+    pub(super) fn noise(n: usize, seed: u64) -> Vec<f64> {
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         (0..n)
             .map(|_| {
@@ -400,66 +232,5 @@ mod tests {
         // Columns 1 and 3 repeat 0 and 2.
         let a = [1.0, 1.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0, 0.0, 1.0, 1.0];
         assert_eq!(dependent_columns(&a, 4, 1e-10), [1, 3]);
-    }
-
-    fn gram(x: &[f32], d: usize, w: &[f64]) -> Vec<f64> {
-        let n = d + 1;
-        let mut h = vec![0.0; n * n];
-        let mut scratch = GramScratch::new(n);
-        for (row, w) in x.chunks_exact(d).zip(w) {
-            scratch.push(row, *w);
-            if scratch.is_full() {
-                scratch.add_to(&mut h);
-            }
-        }
-        scratch.add_to(&mut h);
-        h
-    }
-
-    #[test]
-    fn gram_matches_the_definition_for_every_width() {
-        for d in [1, 2, 3, 4, 5, 7, 8, 9, 16, 21] {
-            let rows = 300;
-            let x: Vec<f32> = noise(rows * d, 3).into_iter().map(|v| v as f32).collect();
-            let w = noise(rows, 4);
-            let h = gram(&x, d, &w);
-            let at = |row: usize, j: usize| if j == d { 1.0 } else { f64::from(x[row * d + j]) };
-            for i in 0..=d {
-                for j in 0..=i {
-                    let want: f64 = (0..rows).map(|row| w[row] * at(row, i) * at(row, j)).sum();
-                    assert!((h[i * (d + 1) + j] - want).abs() < 1e-11, "{d} {i} {j}");
-                }
-            }
-            let bits = |h: &[f64]| h.iter().map(|v| v.to_bits()).collect::<Vec<u64>>();
-            assert_eq!(bits(&h), bits(&with_baseline(|| gram(&x, d, &w))));
-        }
-    }
-
-    #[test]
-    fn products_match_the_definition() {
-        let (rows, d) = (37, 19);
-        let x: Vec<f32> = noise(rows * d, 8).into_iter().map(|v| v as f32).collect();
-        let beta = noise(d, 9);
-        let mut eta = vec![0.0; rows];
-        linear_rows(&x, &beta, 0.5, &mut eta);
-        for row in 0..rows {
-            let want: f64 = 0.5 + (0..d).map(|j| f64::from(x[row * d + j]) * beta[j]).sum::<f64>();
-            assert!((eta[row] - want).abs() < 1e-13);
-        }
-        let mut picked = vec![0.0; 2];
-        linear_rows_at(&x, &[36, 4], &beta, 0.5, &mut picked);
-        assert_eq!(picked.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), [eta[36].to_bits(), eta[4].to_bits()]);
-
-        let mut gradient = vec![0.0; d + 1];
-        add_t_product(&x, &eta, &mut gradient);
-        let all: Vec<u32> = (0..rows as u32).collect();
-        let mut picked = vec![0.0; d + 1];
-        add_t_product_at(&x, &all, &eta, &mut picked);
-        for j in 0..d {
-            let want: f64 = (0..rows).map(|row| f64::from(x[row * d + j]) * eta[row]).sum();
-            assert!((gradient[j] - want).abs() < 1e-12);
-            assert_eq!(gradient[j].to_bits(), picked[j].to_bits());
-        }
-        assert!((gradient[d] - eta.iter().sum::<f64>()).abs() < 1e-12);
     }
 }

@@ -74,7 +74,7 @@ pub struct Calibration {
     pub calibrator: Calibrator,
     /// Which rule gave it.
     pub kind: CalibrationKind,
-    /// Rows labelled 1 with a positive weight.
+    /// Rows labeled 1 with a positive weight.
     pub positives: u64,
     /// Rows with a positive weight.
     pub rows: u64,
@@ -82,7 +82,7 @@ pub struct Calibration {
 
 /// Fits slope and intercept on rows the model has not seen (out-of-fold or out-of-time `eta`).
 ///
-/// Minimises Σ wᵢ ℓ(a ηᵢ + b, tᵢ) + (a − 1)² / (2 · ¼²) with Platt's targets t₊ = (P + 1)/(P + 2), t₋ = 1/(N + 2), which keep the
+/// Minimizes Σ wᵢ ℓ(a ηᵢ + b, tᵢ) + (a − 1)² / (2 · ¼²) with Platt's targets t₊ = (P + 1)/(P + 2), t₋ = 1/(N + 2), which keep the
 /// intercept finite when the rows are separated. The second term is a prior that matters only while positives are few.
 /// Source: Platt, Probabilistic Outputs for Support Vector Machines (1999), section 2.2.
 ///

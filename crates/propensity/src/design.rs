@@ -8,7 +8,7 @@ use crate::error::{Error, check_len};
 /// Rows encoded at once: a strip of the row-major matrix that stays in the second-level cache while its columns are written.
 pub(crate) const STRIP_ROWS: usize = 256;
 
-/// A dense, standardised, row-major matrix of f32 without NaN, and where each column comes from.
+/// A dense, standardized, row-major matrix of f32 without NaN, and where each column comes from.
 ///
 /// Shapes: `x` is `n_rows × n_cols`. The constant column of the intercept is not stored.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,4 +1,4 @@
-//! Raw feature columns to standardised design columns, fitted on training rows only.
+//! Raw feature columns to standardized design columns, fitted on training rows only.
 
 use std::ops::Range;
 
@@ -63,7 +63,7 @@ impl EncoderParams {
     }
 }
 
-/// The value of a design column before standardisation.
+/// The value of a design column before standardization.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Transform {
     /// The number, clipped.
@@ -100,7 +100,7 @@ pub struct Column {
     pub transform: Transform,
     /// Mean over the training rows where the raw value is present ([`Transform::Absent`]: over all of them).
     pub mean: f64,
-    /// Standard deviation over the same rows; one half for indicators, so that a level half of the customers have is standardised
+    /// Standard deviation over the same rows; one half for indicators, so that a level half of the customers have is standardized
     /// exactly and the penalty shrinks rarer levels more.
     pub scale: f64,
 }
@@ -140,9 +140,9 @@ pub struct Encoder {
 }
 
 impl Encoder {
-    /// Chooses and standardises columns from the training rows `rows` (positions in `raw`) alone.
+    /// Chooses and standardizes columns from the training rows `rows` (positions in `raw`) alone.
     ///
-    /// Numeric: clipped to the training quantiles and standardised; a column whose clipped values are all equal is clipped to its
+    /// Numeric: clipped to the training quantiles and standardized; a column whose clipped values are all equal is clipped to its
     /// minimum and maximum instead, so that a rare but real value survives. A non-negative, heavy-tailed column also gets log(1 + x).
     /// Category: one column a level with at least `min_level_count` rows, except the most frequent, which is the baseline; all other
     /// levels share one column. Either kind gets an indicator when it is absent in more than `max_absent_share` of the rows.
@@ -216,7 +216,7 @@ impl Column {
         let pairs = values.iter().zip(cells);
         match &self.transform {
             Transform::Absent => {
-                let [absent, present] = [self.standardise(1.0), self.standardise(0.0)];
+                let [absent, present] = [self.standardize(1.0), self.standardize(0.0)];
                 pairs.for_each(|(v, cell)| *cell = if v.is_nan() { absent } else { present });
             }
             Transform::Level(level) => self.indicate(pairs, |code| code == Some(*level)),
@@ -232,16 +232,16 @@ impl Column {
         }
     }
 
-    fn standardise(&self, value: f64) -> f32 {
+    fn standardize(&self, value: f64) -> f32 {
         ((value - self.mean) / self.scale) as f32
     }
 
     fn number(&self, value: f32, transform: impl Fn(f64) -> f64) -> f32 {
-        if value.is_nan() { 0.0 } else { self.standardise(transform(f64::from(value))) }
+        if value.is_nan() { 0.0 } else { self.standardize(transform(f64::from(value))) }
     }
 
     fn indicate<'v>(&self, pairs: impl Iterator<Item = (&'v f32, &'v mut f32)>, holds: impl Fn(Option<u32>) -> bool) {
-        let [yes, no] = [self.standardise(1.0), self.standardise(0.0)];
+        let [yes, no] = [self.standardize(1.0), self.standardize(0.0)];
         for (v, cell) in pairs {
             *cell = match *v {
                 v if v.is_nan() => 0.0,

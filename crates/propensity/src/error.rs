@@ -38,7 +38,7 @@ pub enum Error {
     /// Nothing can be learned: all rows with a positive weight have the same label.
     #[error("only one class: {positives} positives in {rows} rows")]
     OneClass {
-        /// Rows labelled 1 with a positive weight.
+        /// Rows labeled 1 with a positive weight.
         positives: u64,
         /// Rows with a positive weight.
         rows: u64,
@@ -48,7 +48,7 @@ pub enum Error {
     OneClassFold {
         /// The fold.
         fold: u8,
-        /// Rows labelled 1 outside the fold.
+        /// Rows labeled 1 outside the fold.
         positives: u64,
         /// Rows outside the fold.
         rows: u64,

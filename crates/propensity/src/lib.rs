@@ -1,4 +1,4 @@
-//! Propensities: raw features to a standardised design matrix, penalised logistic regression, calibration, contributions, scores.
+//! Propensities: raw features to a standardized design matrix, penalized logistic regression, calibration, contributions, scores.
 //!
 //! The road from data to a propensity: [`encoder::Encoder::fit`] on training rows, [`design::Design::encode`],
 //! [`logistic::fit`] for each offer on its eligible rows, [`folds::out_of_fold`], [`calibration::calibrate`],

@@ -1,4 +1,4 @@
-//! Penalised logistic regression for one offer.
+//! Penalized logistic regression for one offer.
 
 use osusume_model::Control;
 use osusume_numeric::elementary::logit;
@@ -20,7 +20,7 @@ const COLLINEAR: f64 = 1e-6;
 pub enum Penalty {
     /// This λ ≥ 0.
     Fixed(f64),
-    /// The λ that maximises the evidence, by its fixed point, kept between a floor and a ceiling; `DESIGN.md` derives it.
+    /// The λ that maximizes the evidence, by its fixed point, kept between a floor and a ceiling; `DESIGN.md` derives it.
     EmpiricalBayes,
 }
 
@@ -56,7 +56,7 @@ impl LogisticParams {
     }
 }
 
-/// A fitted model: η = xβ + intercept on standardised design columns.
+/// A fitted model: η = xβ + intercept on standardized design columns.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fit {
     /// Coefficients, one a design column.
@@ -82,7 +82,7 @@ pub struct Fit {
     pub effective_dof: f64,
     /// Sum of weights.
     pub total_weight: f64,
-    /// Rows labelled 1 with a positive weight.
+    /// Rows labeled 1 with a positive weight.
     pub positives: u64,
     /// Rows with a positive weight.
     pub rows: u64,
@@ -99,7 +99,7 @@ impl Fit {
     }
 }
 
-/// Fits one model: minimises (1/W) Σ wᵢ ℓᵢ + (λ/2)‖β‖² over β and a free intercept.
+/// Fits one model: minimizes (1/W) Σ wᵢ ℓᵢ + (λ/2)‖β‖² over β and a free intercept.
 ///
 /// `start` is a warm start (length d + 1, intercept last); without one β = 0 and the intercept is the logit of the mean.
 /// Each step reads X twice (n d operations), plus n d² / 2 where the Hessian is computed anew. Bits do not depend on the number of

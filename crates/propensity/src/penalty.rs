@@ -1,4 +1,4 @@
-//! The penalty that maximises the evidence.
+//! The penalty that maximizes the evidence.
 //!
 //! Multiply the objective by W: Σ wᵢ ℓᵢ + (α/2)‖β‖² with α = λ W. That is the negative logarithm of a posterior whose prior is
 //! β ~ N(0, 1/α), flat in the intercept. Under the Laplace approximation the evidence is stationary in α where α ‖β‖² = γ, with
@@ -10,7 +10,7 @@
 //! Iterating the right side moves toward the maximum from either side. Two limits keep rare labels safe:
 //!
 //! * Floor: α ≥ max(¼, d / (4 P)) with P positives. ¼ is a prior standard deviation of 2 in log-odds for one standard deviation of a
-//!   column. d / (4 P) bounds the prior variance of xβ, about d/α on standardised columns, by 4 P: with a single positive the model
+//!   column. d / (4 P) bounds the prior variance of xβ, about d/α on standardized columns, by 4 P: with a single positive the model
 //!   may move odds by e² and no more.
 //! * Ceiling: λ ≤ 100 times the mean diagonal of H, which shrinks every coefficient by a factor of about 100. The fixed point runs
 //!   there when no column carries a signal.

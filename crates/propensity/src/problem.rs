@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use osusume_model::Control;
 use osusume_numeric::dispatch;
-use osusume_numeric::elementary::{log_loss_row, sigmoid};
+use osusume_numeric::elementary::{exp, log_loss_row};
 use osusume_numeric::linalg::{GramScratch, add_t_product, add_t_product_at, linear_rows, linear_rows_at};
 use osusume_numeric::sums::{self, BLOCK_ROWS, GROUPS};
 
@@ -236,9 +236,11 @@ dispatch! {
         let (y, w) = (&y[..n], &w[..n]);
         let (residual, curvature) = (&mut residual[..n], &mut curvature[..n]);
         for i in 0..n {
-            let mu = sigmoid(eta[i]);
-            // μ (1 − μ) from the other tail: 1 − μ would lose it for large η.
-            let nu = sigmoid(-eta[i]);
+            // Both tails from one exponential: 1 − μ would lose the smaller one for a large η.
+            let e = exp(-eta[i].abs());
+            let large = 1.0 / (1.0 + e);
+            let small = e * large;
+            let (mu, nu) = if eta[i] < 0.0 { (small, large) } else { (large, small) };
             residual[i] = w[i] * if y[i] > 0.5 { -nu } else { mu };
             curvature[i] = w[i] * (mu * nu);
         }

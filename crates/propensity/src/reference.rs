@@ -1,6 +1,6 @@
 //! linfa: its logistic solver as an oracle for ours, and our trainer behind its traits.
 //!
-//! What must be known of linfa-logistic 0.8.1, all handled here: it minimises the sum, so its α is λn; the more frequent class is its
+//! What must be known of linfa-logistic 0.8.1, all handled here: it minimizes the sum, so its α is λn; the more frequent class is its
 //! positive one; its gradient tolerance applies to the sum; hitting the iteration limit is silent; it ignores weights; it is several
 //! times faster on column-major matrices.
 
@@ -71,8 +71,8 @@ fn max_gradient(objective: &Objective<'_>, beta: &[f64], intercept: f64, lambda:
     objective.eta(&params, &mut eta);
     objective.link(&eta, &mut residual, &mut curvature);
     let gradient = objective.gradient(&residual);
-    let penalised = gradient.iter().zip(beta.iter().map(|beta| lambda * beta).chain([0.0])).map(|(g, p)| g + p);
-    penalised.fold(0.0, |max: f64, g| max.max(g.abs()))
+    let penalized = gradient.iter().zip(beta.iter().map(|beta| lambda * beta).chain([0.0])).map(|(g, p)| g + p);
+    penalized.fold(0.0, |max: f64, g| max.max(g.abs()))
 }
 
 /// Our trainer for users of linfa: fits records of f64 (stored as f32) to boolean targets.
