@@ -148,11 +148,11 @@ codes! {
     ConfigUnknownKey = "E2002", Usage, AfterChange;
     /// A value of the wrong kind. Args: key, got, expected.
     ConfigWrongKind = "E2003", Usage, AfterChange;
-    /// A value outside what is allowed. Args: key, got, allowed.
+    /// A value outside what is allowed. Args: key, got, allowed, suggestion?.
     ConfigNotAllowed = "E2004", Usage, AfterChange;
     /// A required key is missing. Args: key.
     ConfigMissingKey = "E2005", Usage, AfterChange;
-    /// A name refers to nothing. Args: key, got, allowed.
+    /// A name refers to nothing. Args: key, got, allowed, suggestion?.
     ConfigUnknownName = "E2006", Usage, AfterChange;
     /// No as-of date given. Args: none.
     AsOfMissing = "E2007", Usage, AfterChange;
@@ -176,7 +176,7 @@ codes! {
     CannotWrite = "E3003", Resource, AfterChange;
     /// The disk is full. Args: needed?, free?.
     DiskFull = "E3004", Resource, Later;
-    /// The memory budget is too small. Args: budget, needed, largest.
+    /// The memory budget is too small. Args: budget, needed?, largest?.
     MemoryBudget = "E3005", Resource, AfterChange;
     /// A published file does not match its manifest. Args: what.
     DigestMismatch = "E3006", Integrity, AfterChange;

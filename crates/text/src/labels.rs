@@ -7,7 +7,8 @@ use crate::template::fill;
 
 /// The words for one `text_key`: what the feature is, and what a high and a low value say about a customer.
 ///
-/// Placeholders: `{subject}` and `{window}`; a part that needs an absent one is left out.
+/// Placeholders: `{subject}`, `{about}` (the subject where it is not just the source) and `{window}`; a part that needs an absent
+/// one is left out.
 struct Words {
     key: &'static str,
     label: [&'static str; 2],
@@ -46,10 +47,25 @@ fn words(spec: &FeatureSpec) -> Option<&'static Words> {
 fn filled(pair: [&'static str; 2], spec: &FeatureSpec, language: Language) -> String {
     let lookup = |name: &str| match name {
         "subject" if !spec.subject.is_empty() => Some(Arg::from(spec.subject.as_str())),
+        // The source's own name adds nothing to "renewal is near".
+        "about" if !spec.subject.is_empty() && spec.subject != spec.source => Some(Arg::from(spec.subject.as_str())),
         "window" => spec.window.map(|window| Arg::from(window_phrase(window, language))),
         _ => None,
     };
     fill(language.pick(pair[0], pair[1]), &lookup, language)
+}
+
+/// What the absence of a value says about a customer, e.g. "none so far: days since the last complaint".
+pub fn absent(spec: &FeatureSpec, language: Language) -> String {
+    let label = label(spec, language);
+    match (spec.null, language) {
+        (NullMeaning::NotYet, Language::En) => format!("none so far: {label}"),
+        (NullMeaning::NotYet, Language::Ja) => format!("まだ発生していない（{label}）"),
+        (NullMeaning::NotApplicable, Language::En) => format!("does not apply: {label}"),
+        (NullMeaning::NotApplicable, Language::Ja) => format!("該当なし（{label}）"),
+        (NullMeaning::Never | NullMeaning::Unknown, Language::En) => format!("not recorded: {label}"),
+        (NullMeaning::Never | NullMeaning::Unknown, Language::Ja) => format!("記録なし（{label}）"),
+    }
 }
 
 /// A window in words, e.g. "the last 30 days" or "days 60 to 31 before"; 「直近30日間」 or 「60日前から31日前まで」.
@@ -200,15 +216,15 @@ const WORDS: &[Words] = &[
     },
     Words {
         key: "days_to_renewal",
-        label: ["days to renewal<< ({subject})>>", "<<{subject} の>>更新日までの日数"],
-        high: ["renewal is far off<< ({subject})>>", "<<{subject} の>>更新日まで間がある"],
-        low: ["renewal is near<< ({subject})>>", "<<{subject} の>>更新日が近い"],
+        label: ["days to renewal<< ({about})>>", "<<{about} の>>更新日までの日数"],
+        high: ["renewal is far off<< ({about})>>", "<<{about} の>>更新日まで間がある"],
+        low: ["renewal is near<< ({about})>>", "<<{about} の>>更新日が近い"],
     },
     Words {
         key: "price",
-        label: ["monthly fee<< of {subject}>>", "<<{subject} の>>月額料金"],
-        high: ["high monthly fee<< of {subject}>>", "<<{subject} の>>月額料金が高い"],
-        low: ["low monthly fee<< of {subject}>>", "<<{subject} の>>月額料金が低い"],
+        label: ["monthly fee<< of {about}>>", "<<{about} の>>月額料金"],
+        high: ["high monthly fee<< of {about}>>", "<<{about} の>>月額料金が高い"],
+        low: ["low monthly fee<< of {about}>>", "<<{about} の>>月額料金が低い"],
     },
     Words {
         key: "held",
@@ -218,29 +234,29 @@ const WORDS: &[Words] = &[
     },
     Words {
         key: "tier",
-        label: ["tier held<< in {subject}>>", "<<{subject} の>>契約中の段階"],
-        high: ["holds a high tier<< of {subject}>>", "<<{subject} で>>上位の段階を契約中"],
-        low: ["holds a low tier<< of {subject}>>", "<<{subject} で>>下位の段階を契約中"],
+        label: ["tier held<< in {about}>>", "<<{about} の>>契約中の段階"],
+        high: ["holds a high tier<< of {about}>>", "<<{about} で>>上位の段階を契約中"],
+        low: ["holds a low tier<< of {about}>>", "<<{about} で>>下位の段階を契約中"],
     },
     Words {
         key: "held_count",
-        label: ["number of products held<< ({subject})>>", "契約中の商品数<<（{subject}）>>"],
-        high: ["holds many products<< ({subject})>>", "契約中の商品が多い<<（{subject}）>>"],
-        low: ["holds few products<< ({subject})>>", "契約中の商品が少ない<<（{subject}）>>"],
+        label: ["number of products held<< ({about})>>", "契約中の商品数<<（{about}）>>"],
+        high: ["holds many products<< ({about})>>", "契約中の商品が多い<<（{about}）>>"],
+        low: ["holds few products<< ({about})>>", "契約中の商品が少ない<<（{about}）>>"],
     },
     Words {
         key: "tickets_count",
         label: [
-            "number of inquiries<< about {subject}>><< in {window}>>",
-            "<<{window}の>><<{subject} に関する>>問い合わせ件数",
+            "number of inquiries<< about {about}>><< in {window}>>",
+            "<<{window}の>><<{about} に関する>>問い合わせ件数",
         ],
         high: [
-            "many inquiries<< about {subject}>><< in {window}>>",
-            "<<{window}の>><<{subject} に関する>>問い合わせが多い",
+            "many inquiries<< about {about}>><< in {window}>>",
+            "<<{window}の>><<{about} に関する>>問い合わせが多い",
         ],
         low: [
-            "few inquiries<< about {subject}>><< in {window}>>",
-            "<<{window}の>><<{subject} に関する>>問い合わせが少ない",
+            "few inquiries<< about {about}>><< in {window}>>",
+            "<<{window}の>><<{about} に関する>>問い合わせが少ない",
         ],
     },
     Words {
@@ -263,15 +279,15 @@ const WORDS: &[Words] = &[
     },
     Words {
         key: "contacts_count",
-        label: ["number of offers sent<< ({subject})>><< in {window}>>", "<<{window}の>>案内回数<<（{subject}）>>"],
-        high: ["contacted often<< ({subject})>><< in {window}>>", "<<{window}の>>案内が多い<<（{subject}）>>"],
-        low: ["rarely contacted<< ({subject})>><< in {window}>>", "<<{window}の>>案内が少ない<<（{subject}）>>"],
+        label: ["number of offers sent<< ({about})>><< in {window}>>", "<<{window}の>>案内回数<<（{about}）>>"],
+        high: ["contacted often<< ({about})>><< in {window}>>", "<<{window}の>>案内が多い<<（{about}）>>"],
+        low: ["rarely contacted<< ({about})>><< in {window}>>", "<<{window}の>>案内が少ない<<（{about}）>>"],
     },
     Words {
         key: "contact_recency",
-        label: ["days since the last offer was sent<< ({subject})>>", "直近の案内からの経過日数<<（{subject}）>>"],
-        high: ["not contacted for a while<< ({subject})>>", "しばらく案内していない<<（{subject}）>>"],
-        low: ["contacted recently<< ({subject})>>", "最近案内した<<（{subject}）>>"],
+        label: ["days since the last offer was sent<< ({about})>>", "直近の案内からの経過日数<<（{about}）>>"],
+        high: ["not contacted for a while<< ({about})>>", "しばらく案内していない<<（{about}）>>"],
+        low: ["contacted recently<< ({about})>>", "最近案内した<<（{about}）>>"],
     },
     Words {
         key: "affinity_count",
@@ -334,6 +350,9 @@ mod tests {
         assert_eq!(low(&renewal, Language::Ja), "更新日が近い");
         let renewal = spec("days_to_renewal", "line", None);
         assert_eq!(low(&renewal, Language::Ja), "line の更新日が近い");
+        let of_source = spec("days_to_renewal", "usage", None);
+        assert_eq!(low(&of_source, Language::Ja), "更新日が近い", "the name of the source is left out");
+        assert_eq!(absent(&of_source, Language::En), "not recorded: days to renewal");
     }
 
     #[test]

@@ -13,9 +13,11 @@ pub enum Direction {
     High,
     /// The value is low: `-`.
     Low,
+    /// There is no value, and that itself speaks for the offer: `?`.
+    Absent,
 }
 
-/// A reason as it stands in the offer table: `family:feature:+` or `family:feature:-`.
+/// A reason as it stands in the offer table: `family:feature:+`, `family:feature:-` or `family:feature:?`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reason {
     /// The family of the feature.
@@ -27,7 +29,7 @@ pub struct Reason {
 }
 
 impl Reason {
-    /// The reason of this code, or `None` when it is not of the form `family:feature:+|-`.
+    /// The reason of this code, or `None` when it is not of that form.
     ///
     /// A feature's name may itself contain colons.
     pub fn parse(code: &str) -> Option<Self> {
@@ -37,6 +39,7 @@ impl Reason {
         let direction = match sign {
             "+" => Direction::High,
             "-" => Direction::Low,
+            "?" => Direction::Absent,
             _ => return None,
         };
         (!feature.is_empty()).then(|| Self { family, feature: feature.to_owned(), direction })
@@ -47,6 +50,7 @@ impl Reason {
         match self.direction {
             Direction::High => labels::high(spec, language),
             Direction::Low => labels::low(spec, language),
+            Direction::Absent => labels::absent(spec, language),
         }
     }
 
@@ -56,6 +60,7 @@ impl Reason {
         let words = match self.direction {
             Direction::High => high,
             Direction::Low => low,
+            Direction::Absent => language.pick("not recorded", "記録なし"),
         };
         let feature = escape_controls(&self.feature);
         language.pick(format!("{words} ({feature})"), format!("{words}（{feature}）"))
@@ -68,6 +73,7 @@ impl fmt::Display for Reason {
         let sign = match self.direction {
             Direction::High => '+',
             Direction::Low => '-',
+            Direction::Absent => '?',
         };
         write!(f, "{}:{}:{sign}", self.family.id(), self.feature)
     }
@@ -112,12 +118,12 @@ fn family_words(family: Family, language: Language) -> [&'static str; 2] {
 /// The ids of the rules that remove an offer, with a short label and a sentence in each language.
 const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
     (
-        "AlreadyHeld",
+        "already_held",
         ["already held", "契約済み"],
         ["the customer already holds this product", "すでにこの商品を契約しています"],
     ),
     (
-        "HigherTierHeld",
+        "higher_tier_held",
         ["higher tier held", "上位を契約済み"],
         [
             "the customer already holds a higher tier of the same family",
@@ -125,7 +131,7 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
-        "LadderStep",
+        "ladder_step",
         ["not the next step", "次の段階ではない"],
         [
             "the product is not the next step above what the customer holds",
@@ -133,17 +139,17 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
-        "Prerequisite",
+        "prerequisite",
         ["prerequisite missing", "前提条件が未充足"],
         ["the customer does not hold what this product requires", "この商品の前提となる商品を契約していません"],
     ),
     (
-        "Excluded",
+        "excluded",
         ["excluded by a holding", "併用不可"],
         ["the customer holds a product that rules this one out", "併用できない商品を契約しています"],
     ),
     (
-        "NoConsent",
+        "no_consent",
         ["no consent", "同意なし"],
         [
             "the customer has not consented to be contacted for this purpose",
@@ -151,47 +157,55 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
-        "Suppressed",
+        "suppressed",
         ["suppressed", "配信停止"],
         ["the customer is on the suppression list", "配信停止リストに登録されているお客様です"],
     ),
     (
-        "NotValid",
+        "not_valid",
         ["offer not valid", "提供期間外"],
         ["the offer is not valid on this date", "このオファーの提供期間外です"],
     ),
     (
-        "RecentPurchase",
+        "recent_purchase",
         ["recent purchase", "購入直後"],
         ["the customer took this family too recently", "同じファミリーの商品を購入したばかりです"],
     ),
     (
-        "ContactLimit",
+        "contact_limit",
         ["contact limit reached", "案内回数の上限"],
         ["the customer has been contacted as often as allowed", "お客様への案内回数が上限に達しています"],
     ),
     (
-        "HoldAfterComplaint",
+        "hold_after_complaint",
         ["hold after complaint", "苦情後の案内停止"],
         ["the customer complained recently; offers wait", "最近苦情をいただいたため、案内を控えています"],
     ),
     (
-        "HoldAfterPurchase",
+        "hold_after_purchase",
         ["hold after purchase", "購入後の案内停止"],
         ["the customer bought recently; offers wait", "最近購入いただいたため、案内を控えています"],
     ),
     (
-        "BelowThreshold",
+        "not_scored",
+        ["not scored", "スコアなし"],
+        [
+            "there is no calibrated probability for this customer and offer",
+            "このお客様とオファーについて、較正済みの確率がありません",
+        ],
+    ),
+    (
+        "below_threshold",
         ["below threshold", "基準値未満"],
         ["the expected value is below what an offer must earn", "期待価値が、案内に必要な基準を下回っています"],
     ),
     (
-        "Outranked",
+        "outranked",
         ["outranked", "他のオファーを優先"],
         ["other offers are worth more to this customer", "このお客様には、より価値の高いオファーがあります"],
     ),
     (
-        "Holdout",
+        "holdout",
         ["holdout", "比較対照群"],
         [
             "the customer belongs to the group that gets no offers, for comparison",
@@ -222,7 +236,7 @@ mod tests {
     #[test]
     fn codes_round_trip() {
         for family in Family::ALL {
-            for direction in [Direction::High, Direction::Low] {
+            for direction in [Direction::High, Direction::Low, Direction::Absent] {
                 let reason = Reason { family, feature: "usage:night_share_30d".to_owned(), direction };
                 assert_eq!(Reason::parse(&reason.to_string()), Some(reason));
             }
@@ -244,9 +258,25 @@ mod tests {
         assert_eq!(sentence("prior\u{1b}", &[], Language::En), "prior\\u{1b}");
     }
 
+    /// The rules' own source: the ids that stand in files.
+    const RULE_TABLE: &str = include_str!("../../decide/src/rule.rs");
+
+    #[test]
+    fn every_rule_of_decide_is_spoken_of() {
+        let ids: Vec<&str> = RULE_TABLE
+            .lines()
+            .filter(|line| line.trim_start().starts_with("Self::"))
+            .filter_map(|line| line.split_once("=> \"")?.1.split('"').next())
+            .collect();
+        assert!(ids.len() >= 13, "{ids:?}");
+        for id in ids {
+            assert!(rule_sentence(id, Language::En).is_some(), "{id}");
+        }
+    }
+
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 15);
+        assert_eq!(rules().count(), 16);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

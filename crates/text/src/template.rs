@@ -88,25 +88,45 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
 
 /// Kinds of values and parts of files by the word code uses for them.
 const KINDS: &[(&str, [&str; 2])] = &[
+    ("1900-01-01 to 2199-12-31", ["a date from 1900-01-01 to 2199-12-31", "1900-01-01から2199-12-31までの日付"]),
+    ("amount", ["an amount", "金額"]),
+    ("amount without decimals", ["an amount without decimals", "小数のない金額"]),
     ("array", ["a list", "リスト"]),
     ("boolean", ["`true` or `false`", "真偽値（`true` または `false`）"]),
     ("bytes", ["bytes", "内容"]),
+    ("carriage returns as line ends", ["carriage returns as line ends", "改行コードCRのみ"]),
     ("category", ["a category", "区分"]),
+    ("csv", ["CSV", "CSV"]),
+    ("customer id", ["a customer id", "顧客ID"]),
     ("date", ["a date", "日付"]),
+    ("date or time", ["a date or time", "日付または時刻"]),
     ("datetime", ["a date or time", "日付または時刻"]),
-    ("flag", ["a flag", "フラグ"]),
+    ("decimal number", ["a decimal number", "数値"]),
+    ("extra", ["a file it does not name", "記載のないファイル"]),
+    ("flag", ["`true` or `false`", "真偽値（`true` または `false`）"]),
     ("float", ["a number", "数値"]),
     ("header", ["header", "ヘッダー"]),
     ("instant", ["a time", "時刻"]),
     ("integer", ["a whole number", "整数"]),
+    ("length", ["length", "長さ"]),
+    ("line feeds", ["line feeds", "改行コードLF"]),
     ("list", ["a list", "リスト"]),
+    ("list of tables", ["a list of tables", "テーブルのリスト"]),
+    (
+        "local time that exists once in the zone",
+        ["a local time that exists once in the zone", "タイムゾーンで一意に定まる時刻"],
+    ),
+    ("missing", ["the file is missing", "ファイルがない"]),
     ("number", ["a number", "数値"]),
+    ("parquet", ["Parquet", "Parquet"]),
     ("rows", ["rows", "データ行"]),
     ("string", ["text", "文字列"]),
     ("table", ["a table", "テーブル"]),
     ("text", ["text", "文字列"]),
     ("time", ["a time", "時刻"]),
     ("timestamp", ["a time", "時刻"]),
+    ("unreadable", ["the file cannot be read", "ファイルを読み取れない"]),
+    ("whole number", ["a whole number", "整数"]),
 ];
 
 /// A known kind in words; anything else stays as it is.
@@ -163,6 +183,11 @@ mod tests {
     fn parts_without_their_arguments_are_left_out() {
         check("full<<: {n} needed>><<, {absent} free>>; stop", "full: 12,345 needed; stop");
         check("<<did you mean `{absent}`?>>", "");
+    }
+
+    #[test]
+    fn kinds_are_listed_once_in_order() {
+        assert!(KINDS.windows(2).all(|pair| pair[0].0 < pair[1].0));
     }
 
     #[test]

@@ -67,7 +67,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WrongFormat,
-        title: "file is {found}, expected {expected}",
+        title: "file holds {found:kind}, expected {expected:kind}",
         help: &["declare the format the file really has, or deliver the file in the declared one"],
         cause: "The first bytes of the file show another format than its name or its declaration. A web page saved in place of a file, or a compressed file without its ending, are frequent causes.",
         example: "customers.csv starts with the bytes 1f 8b: it is gzip",

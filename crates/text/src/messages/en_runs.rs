@@ -29,7 +29,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigNotAllowed,
         title: "`{key}` cannot be {got:plain}; allowed: {allowed}",
-        help: &["see `osusume config reference` for what every key allows and why"],
+        help: &["<<did you mean `{suggestion}`?>>", "see `osusume config reference` for what every key allows and why"],
         cause: "The value is of the right kind but outside what the key allows.",
         example: "[quality]\nmax_reject_rate = 1.5        # a share, from 0 to 1",
     },
@@ -43,7 +43,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigUnknownName,
         title: "`{key}` refers to unknown `{got}`",
-        help: &["known are: {allowed}"],
+        help: &["<<did you mean `{suggestion}`?>>", "known are: {allowed}"],
         cause: "The setting names something that is declared nowhere else: a source, a family, a column, or an offer.",
         example: "[offers]\nupsell = { families = [\"lines\"] }        # the products table calls it line",
     },
@@ -122,14 +122,14 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::MemoryBudget,
-        title: "memory budget of {budget} bytes is too small: {needed} bytes needed, most of it for {largest}",
+        title: "memory budget of {budget} bytes is too small<<: {needed} bytes needed>><<, most of it for {largest}>>",
         help: &["raise `--memory` to at least what is needed"],
         cause: "Even in the smallest portions the work does not fit the memory it was given. osusume stops before it starts, instead of being killed by the system halfway.",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --memory 2GiB",
     },
     Message {
         code: Code::DigestMismatch,
-        title: "published file does not match its manifest: {what}",
+        title: "published file does not match its manifest: {what:kind}",
         help: &["restore the run from a backup, or run the pipeline again for the same as-of date"],
         cause: "The content differs from what was published: the file was edited, damaged, or only partly copied. Nothing that depends on it is computed or exported.",
         example: "osusume runs verify 2026-08-20-003-ab12cd34",

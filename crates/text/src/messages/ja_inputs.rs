@@ -67,7 +67,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WrongFormat,
-        title: "ファイルの形式が{found}です（想定は{expected}）",
+        title: "ファイルの形式が{found:kind}です（想定は{expected:kind}）",
         help: &["実際の形式を設定に書くか、設定どおりの形式でファイルを用意してください。"],
         cause: "ファイルの先頭の内容が、拡張子や設定の示す形式と異なります。ファイルの代わりにWebページを保存した場合や、圧縮ファイルに拡張子がない場合によく起こります。",
         example: "customers.csvの先頭が1f 8bで始まる: gzip形式",

@@ -29,7 +29,10 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigNotAllowed,
         title: "「{key}」に{got:plain}は指定できません（指定できる値: {allowed}）",
-        help: &["各キーに指定できる値とその理由は `osusume config reference` で確認できます。"],
+        help: &[
+            "<<「{suggestion}」の誤りではありませんか。>>",
+            "各キーに指定できる値とその理由は `osusume config reference` で確認できます。",
+        ],
         cause: "値の種類は正しいものの、このキーで許される範囲を外れています。",
         example: "[quality]\nmax_reject_rate = 1.5        # 0から1までの割合で指定する",
     },
@@ -43,7 +46,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigUnknownName,
         title: "「{key}」の指す「{got}」が見つかりません",
-        help: &["指定できるのは次のとおりです: {allowed}。"],
+        help: &["<<「{suggestion}」の誤りではありませんか。>>", "指定できるのは次のとおりです: {allowed}。"],
         cause: "データソース、商品ファミリー、列、オファーなどの名前が、どこにも定義されていません。",
         example: "[offers]\nupsell = { families = [\"lines\"] }        # 商品表ではline",
     },
@@ -122,14 +125,14 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::MemoryBudget,
-        title: "メモリの上限{budget}バイトでは足りません（必要: {needed}バイト、最大の用途: {largest}）",
+        title: "メモリの上限{budget}バイトでは足りません<<。必要な量は{needed}バイトです>><<（主な用途: {largest}）>>",
         help: &["`--memory` を必要な量以上に増やしてください。"],
         cause: "処理を最小単位に分けても、指定されたメモリに収まりません。途中でOSに強制終了されることのないよう、開始前に停止しています。",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --memory 2GiB",
     },
     Message {
         code: Code::DigestMismatch,
-        title: "公開済みのファイルがマニフェストと一致しません: {what}",
+        title: "公開済みのファイルがマニフェストと一致しません: {what:kind}",
         help: &["バックアップから復元するか、同じ基準日でパイプラインを再実行してください。"],
         cause: "公開時と内容が異なります。編集、破損、または不完全なコピーが考えられます。このファイルに依存する計算やエクスポートは行いません。",
         example: "osusume runs verify 2026-08-20-003-ab12cd34",

@@ -12,6 +12,7 @@ fn sample(code: Code, name: &str) -> Arg {
     let names = |list: &[&str]| Arg::Names(list.iter().map(|&name| name.to_owned()).collect());
     match (code, name) {
         (Code::FileEmpty, "what") => Arg::from("rows"),
+        (Code::DigestMismatch, "what") => Arg::from("length"),
         (Code::WrongFormat, "found") => Arg::from("gzip"),
         (Code::WrongFormat, "expected") => Arg::from("CSV"),
         (Code::WrongType, "expected") => Arg::from("date"),
