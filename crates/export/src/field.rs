@@ -30,6 +30,8 @@ pub struct OfferRow<'a> {
     pub expected_value: Option<Minor>,
     /// What the value rests on.
     pub evidence: Option<&'a str>,
+    /// Whose rate the propensity is: the offer's own model's, or a pooled one's. Absent in tables without the column.
+    pub basis: Option<&'a str>,
     /// Reason codes, the strongest first.
     pub reasons: [Option<&'a str>; 3],
     /// First day the offer no longer holds.
@@ -69,6 +71,8 @@ pub enum Field {
     ExpectedValueMinor,
     /// What the value rests on.
     Evidence,
+    /// Whose rate the propensity is.
+    Basis,
     /// A reason code, 0 for the strongest.
     ReasonCode(u8),
     /// The sentence of a reason code in the delivery's language, 0 for the strongest.
@@ -89,7 +93,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -104,6 +108,7 @@ impl Field {
         Self::ExpectedValue,
         Self::ExpectedValueMinor,
         Self::Evidence,
+        Self::Basis,
         Self::ReasonCode(0),
         Self::ReasonCode(1),
         Self::ReasonCode(2),
@@ -135,6 +140,7 @@ impl Field {
             Self::ExpectedValue => "expected_value",
             Self::ExpectedValueMinor => "expected_value_minor",
             Self::Evidence => "evidence",
+            Self::Basis => "basis",
             Self::ReasonCode(0) => "reason_1",
             Self::ReasonCode(1) => "reason_2",
             Self::ReasonCode(_) => "reason_3",
@@ -191,6 +197,7 @@ impl Field {
             Self::ExpectedValue => major(row.expected_value),
             Self::ExpectedValueMinor => minor(row.expected_value),
             Self::Evidence => row.evidence.and_then(text),
+            Self::Basis => row.basis.and_then(text),
             Self::ReasonCode(place) => row.reasons[usize::from(place.min(2))].and_then(text),
             Self::ReasonText(place) => row.reasons[usize::from(place.min(2))]
                 .map(|code| reasons::sentence(code, lineage.dictionary, lineage.language)),

@@ -12,28 +12,7 @@ use osusume_tables::read_batches;
 use crate::csv_file::Sink;
 use crate::field::OfferRow;
 
-/// The columns of the table, in the order of [`Arrays`].
-pub(crate) const COLUMNS: [&str; 15] = [
-    "customer_id",
-    "as_of",
-    "rank",
-    "offer",
-    "kind",
-    "family",
-    "channel",
-    "propensity",
-    "margin_minor",
-    "expected_value_minor",
-    "evidence",
-    "reason_1",
-    "reason_2",
-    "reason_3",
-    "expires_on",
-];
-/// The last column; apart, because arrays of names stop reading well.
-pub(crate) const ACTION_PROBABILITY: &str = "action_probability";
-
-/// Hands every batch of an offer table over, with its rows. Progress is in rows of `total`.
+/// Hands every batch of an offer table over, all columns of it, and the ones known by name. Progress is in rows of `total`.
 ///
 /// # Errors
 /// `ColumnMissing` and `FileDamaged` when the file is not an offer table; `Cancelled`, `DeadlinePassed`.
@@ -44,9 +23,8 @@ pub(crate) fn for_each_batch(
     control: &dyn Control,
     take: &mut dyn FnMut(&RecordBatch, &Arrays<'_>) -> Result<()>,
 ) -> Result<()> {
-    let columns: Vec<&str> = COLUMNS.into_iter().chain([ACTION_PROBABILITY]).collect();
     let mut done = 0;
-    for batch in read_batches(fs, path, &columns)? {
+    for batch in read_batches(fs, path, &[])? {
         check_stop(control)?;
         let batch = batch?;
         take(&batch, &Arrays::of(&batch, path)?)?;
@@ -69,6 +47,7 @@ pub(crate) struct Arrays<'a> {
     margin: &'a Int64Array,
     expected_value: &'a Int64Array,
     evidence: &'a StringArray,
+    basis: Option<&'a StringArray>,
     reasons: [&'a StringArray; 3],
     expires_on: &'a Date32Array,
     action_probability: &'a Float64Array,
@@ -76,21 +55,27 @@ pub(crate) struct Arrays<'a> {
 
 impl<'a> Arrays<'a> {
     fn of(batch: &'a RecordBatch, path: &Path) -> Result<Self> {
+        let has_basis = batch.column_by_name("basis").is_some();
         Ok(Self {
-            customer: column(batch, 0, path)?,
-            as_of: column(batch, 1, path)?,
-            rank: column(batch, 2, path)?,
-            offer: column(batch, 3, path)?,
-            kind: column(batch, 4, path)?,
-            family: column(batch, 5, path)?,
-            channel: column(batch, 6, path)?,
-            propensity: column(batch, 7, path)?,
-            margin: column(batch, 8, path)?,
-            expected_value: column(batch, 9, path)?,
-            evidence: column(batch, 10, path)?,
-            reasons: [column(batch, 11, path)?, column(batch, 12, path)?, column(batch, 13, path)?],
-            expires_on: column(batch, 14, path)?,
-            action_probability: column(batch, 15, path)?,
+            customer: column(batch, "customer_id", path)?,
+            as_of: column(batch, "as_of", path)?,
+            rank: column(batch, "rank", path)?,
+            offer: column(batch, "offer", path)?,
+            kind: column(batch, "kind", path)?,
+            family: column(batch, "family", path)?,
+            channel: column(batch, "channel", path)?,
+            propensity: column(batch, "propensity", path)?,
+            margin: column(batch, "margin_minor", path)?,
+            expected_value: column(batch, "expected_value_minor", path)?,
+            evidence: column(batch, "evidence", path)?,
+            basis: if has_basis { Some(column(batch, "basis", path)?) } else { None },
+            reasons: [
+                column(batch, "reason_1", path)?,
+                column(batch, "reason_2", path)?,
+                column(batch, "reason_3", path)?,
+            ],
+            expires_on: column(batch, "expires_on", path)?,
+            action_probability: column(batch, "action_probability", path)?,
         })
     }
 
@@ -104,8 +89,10 @@ impl<'a> Arrays<'a> {
         let text = |array: &'a StringArray| array.is_valid(i).then(|| array.value(i));
         let share = |array: &Float64Array| array.is_valid(i).then(|| array.value(i));
         let minor = |array: &Int64Array| array.is_valid(i).then(|| Minor(array.value(i)));
-        if self.as_of.is_null(i) || self.rank.is_null(i) {
-            return Err(damaged(path, COLUMNS[if self.rank.is_null(i) { 2 } else { 1 }]));
+        for (is_null, name) in [(self.as_of.is_null(i), "as_of"), (self.rank.is_null(i), "rank")] {
+            if is_null {
+                return Err(damaged(path, name));
+            }
         }
         Ok(OfferRow {
             customer: text(self.customer).unwrap_or_default(),
@@ -119,6 +106,7 @@ impl<'a> Arrays<'a> {
             margin: minor(self.margin),
             expected_value: minor(self.expected_value),
             evidence: text(self.evidence),
+            basis: self.basis.and_then(text),
             reasons: self.reasons.map(text),
             expires_on: self.expires_on.is_valid(i).then(|| Date(self.expires_on.value(i))),
             action_probability: share(self.action_probability),
@@ -126,9 +114,13 @@ impl<'a> Arrays<'a> {
     }
 }
 
-fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, at: usize, path: &Path) -> Result<&'a T> {
-    let name = COLUMNS.get(at).copied().unwrap_or(ACTION_PROBABILITY);
-    batch.column(at).as_any().downcast_ref::<T>().ok_or_else(|| damaged(path, name))
+fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a T> {
+    let Some(column) = batch.column_by_name(name) else {
+        let names: Vec<String> = batch.schema().fields().iter().map(|field| field.name().clone()).collect();
+        let fault = Fault::new(Code::ColumnMissing).in_file(path.display().to_string());
+        return Err(fault.with("column", name).with("columns", names));
+    };
+    column.as_any().downcast_ref::<T>().ok_or_else(|| damaged(path, name))
 }
 
 fn damaged(path: &Path, column: &str) -> Fault {

@@ -1,9 +1,9 @@
 //! The offer table copied as Parquet, with its delivery key and lineage in further columns.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{Control, Result};
+use osusume_model::{Code, Control, Fault, Result};
 use osusume_storage::Fs;
 use osusume_tables::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
 use osusume_tables::arrow::datatypes::{DataType, Field as ArrowField, Schema};
@@ -14,7 +14,7 @@ use crate::csv_file::{Counts, Delivered, Lineage, destination_fault};
 use crate::field::{Field, OfferRow, SCHEMA_VERSION};
 use crate::key::KeyCheck;
 use crate::manifest;
-use crate::offers::{ACTION_PROBABILITY, Arrays, COLUMNS, for_each_batch};
+use crate::offers::{Arrays, for_each_batch};
 use crate::parts::{Part, Place, put_in_place};
 
 /// What is added behind the table's own columns.
@@ -39,10 +39,10 @@ pub(crate) fn deliver_parquet(
     if fs.metadata(&temporary).map_err(destination_fault)?.is_some() {
         fs.remove_file(&temporary).map_err(destination_fault)?;
     }
-    let delivered = copy(fs, &place, lineage, from, total, control).and_then(|facts| {
+    let delivered = copy(fs, &place, lineage, from, total, control).and_then(|(facts, columns)| {
         let FileFacts { rows, bytes, sha256 } = facts;
         let part = Part { name: place.name.clone(), rows, bytes, sha256 };
-        publish(&**fs, &place, lineage, &[(temporary.clone(), part)]).map_err(destination_fault)
+        publish(&**fs, &place, lineage, &columns, &[(temporary.clone(), part)]).map_err(destination_fault)
     });
     if delivered.is_err() {
         // The fault that brought us here is the one to report; a leftover is removed by the next delivery.
@@ -51,6 +51,7 @@ pub(crate) fn deliver_parquet(
     delivered
 }
 
+/// Writes the temporary file; its columns are the second value.
 fn copy(
     fs: &Arc<dyn Fs>,
     place: &Place,
@@ -58,52 +59,77 @@ fn copy(
     from: &Path,
     total: u64,
     control: &dyn Control,
-) -> Result<FileFacts> {
+) -> Result<(FileFacts, Vec<String>)> {
     let target = Target::Dir { fs: Arc::clone(fs), dir: place.dir.clone() };
-    let name = place.temporary_name("001");
-    let pairs = [("osusume.schema_version".to_owned(), SCHEMA_VERSION.to_string())];
-    let schema = Arc::new(schema());
-    let mut sink = ParquetSink::create(&target, &name, &schema, &pairs).map_err(destination_fault)?;
+    let create = |table: &Schema| -> Result<(Arc<Schema>, ParquetSink)> {
+        let schema = Arc::new(extended(table));
+        let pairs = [("osusume.schema_version".to_owned(), SCHEMA_VERSION.to_string())];
+        let sink = ParquetSink::create(&target, &place.temporary_name("001"), &schema, &pairs);
+        Ok((schema, sink.map_err(destination_fault)?))
+    };
+    let mut open = None;
     let mut keys = KeyCheck::new(KEY.map(Field::id).to_vec());
     for_each_batch(&**fs, from, total, control, &mut |batch, arrays| {
-        let columns = batch.columns().iter().cloned().chain(added(batch, arrays, lineage, &mut keys, from)?).collect();
-        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(|error| damaged(from, &error))?;
+        let added = added(batch, arrays, lineage, &mut keys, from)?;
+        if open.is_none() {
+            open = Some(create(&batch.schema())?);
+        }
+        let (schema, sink) = open.as_mut().expect("just opened");
+        let columns = batch.columns().iter().cloned().chain(added).collect();
+        let batch = RecordBatch::try_new(Arc::clone(schema), columns).map_err(|error| damaged(from, &error))?;
         sink.write(&batch).map_err(destination_fault)
     })?;
-    sink.finish().map_err(destination_fault)
+    let (schema, sink) = open.map_or_else(|| create(&bare()), Ok)?;
+    let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
+    Ok((sink.finish().map_err(destination_fault)?, columns))
 }
 
 fn publish(
     fs: &dyn Fs,
     place: &Place,
     lineage: &Lineage<'_>,
-    finished: &[(std::path::PathBuf, Part)],
+    columns: &[String],
+    finished: &[(PathBuf, Part)],
 ) -> Result<Delivered> {
     let before = manifest::parts_before(fs, place)?;
     let parts: Vec<Part> = finished.iter().map(|(_, part)| part.clone()).collect();
     let counts = Counts { rows: parts.iter().map(|part| part.rows).sum(), ..Counts::default() };
-    let columns: Vec<String> = schema().fields().iter().map(|field| field.name().clone()).collect();
     let format = json!({ "profile": crate::PARQUET, "kind": "parquet", "columns": columns });
     let bytes = manifest::bytes(&format, &KEY.map(Field::id), lineage, &counts, &parts);
     put_in_place(fs, place, finished, &bytes, &before)?;
     Ok(Delivered { counts, parts, manifest: place.dir.join(place.manifest_name()) })
 }
 
-/// The table's columns and the added ones.
-fn schema() -> Schema {
-    let kind = |name: &str| match name {
-        "as_of" | "expires_on" => DataType::Date32,
-        "rank" => DataType::Int16,
-        "propensity" | ACTION_PROBABILITY => DataType::Float64,
-        "margin_minor" | "expected_value_minor" => DataType::Int64,
-        _ => DataType::Utf8,
-    };
-    let own = COLUMNS.into_iter().chain([ACTION_PROBABILITY]).map(|name| ArrowField::new(name, kind(name), true));
+/// The columns of a table, and the added ones.
+fn extended(table: &Schema) -> Schema {
     let added = ADDED.map(|field| {
         let kind = if field == Field::SchemaVersion { DataType::Int32 } else { DataType::Utf8 };
-        ArrowField::new(field.id(), kind, true)
+        Arc::new(ArrowField::new(field.id(), kind, field == Field::Model || field == Field::Key))
     });
-    Schema::new(own.chain(added).collect::<Vec<_>>())
+    Schema::new(table.fields().iter().cloned().chain(added).collect::<Vec<_>>())
+}
+
+/// The columns every offer table has, for a table without rows, of which no batch tells them.
+fn bare() -> Schema {
+    const COLUMNS: [(&str, DataType); 16] = [
+        ("customer_id", DataType::Utf8),
+        ("as_of", DataType::Date32),
+        ("rank", DataType::Int16),
+        ("offer", DataType::Utf8),
+        ("kind", DataType::Utf8),
+        ("family", DataType::Utf8),
+        ("channel", DataType::Utf8),
+        ("propensity", DataType::Float64),
+        ("margin_minor", DataType::Int64),
+        ("expected_value_minor", DataType::Int64),
+        ("evidence", DataType::Utf8),
+        ("reason_1", DataType::Utf8),
+        ("reason_2", DataType::Utf8),
+        ("reason_3", DataType::Utf8),
+        ("expires_on", DataType::Date32),
+        ("action_probability", DataType::Float64),
+    ];
+    Schema::new(COLUMNS.map(|(name, kind)| ArrowField::new(name, kind, true)).to_vec())
 }
 
 /// The added columns of a batch; checks the keys on the way.
@@ -132,6 +158,6 @@ fn added(
     Ok(texts.into_iter().chain([Arc::new(version) as ArrayRef]).collect())
 }
 
-fn damaged(path: &Path, error: &dyn std::fmt::Display) -> osusume_model::Fault {
-    osusume_model::Fault::new(osusume_model::Code::FileDamaged).in_file(path.display().to_string()).because(error)
+fn damaged(path: &Path, error: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Code::FileDamaged).in_file(path.display().to_string()).because(error)
 }

@@ -42,6 +42,7 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("margin_minor", minor(&|row| row.margin)),
         ("expected_value_minor", minor(&|row| row.expected_value)),
         ("evidence", text(&|row| row.evidence.map(str::to_owned))),
+        ("basis", text(&|row| row.basis.map(str::to_owned))),
         ("reason_1", reason(0)),
         ("reason_2", reason(1)),
         ("reason_3", reason(2)),
@@ -199,6 +200,9 @@ fn a_table_of_another_shape_is_refused() {
         }
     };
     check(&without(3), Code::ColumnMissing);
+    let fs = SimFs::new();
+    publish(&(Arc::new(fs.clone()) as Arc<dyn Fs>), &without(11));
+    assert_eq!(deliver(&fs, "csv").unwrap().counts.rows, 5, "older tables have no basis");
     let mut columns = table.columns().to_vec();
     columns[2] = Arc::clone(&columns[0]);
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();
