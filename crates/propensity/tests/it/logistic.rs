@@ -5,6 +5,7 @@ use osusume_numeric::dispatch::with_baseline;
 use osusume_propensity::design::Design;
 use osusume_propensity::logistic::{LogisticParams, Penalty, Problem, fit};
 use osusume_propensity::{Error, Warning};
+use proptest::prelude::*;
 
 use crate::support::*;
 
@@ -160,6 +161,24 @@ fn empirical_bayes_beats_almost_no_penalty_on_new_rows() {
 }
 
 #[test]
+fn a_handful_of_positives_helps_or_does_no_harm() {
+    for (signal, intercept) in [(0.8, -7.5), (0.0, -6.5)] {
+        let design = design(20_000, 80, 23);
+        let beta: Vec<f64> = (0..80).map(|j| if j < 6 { signal } else { 0.0 }).collect();
+        let y = labels(&design, &beta, intercept, 23);
+        let (train, test): (Vec<u32>, Vec<u32>) = (0..20_000).partition(|i| *i < 10_000);
+        let on_train = Problem { rows: Some(&train), ..problem(&design, &y[..10_000]) };
+        let on_test = Problem { rows: Some(&test), ..problem(&design, &y[10_000..]) };
+        let chosen = fit_with(&on_train, &LogisticParams::STANDARD).unwrap();
+        assert!(chosen.positives < 40);
+        let loss = |params: &[f64]| objective(&on_test, params, 0.0);
+        let null = loss(&fit_with(&on_train, &fixed(1e6)).unwrap().params());
+        let ratio = loss(&chosen.params()) / null;
+        assert!(ratio < if signal > 0.0 { 0.95 } else { 1.02 }, "{signal}: {ratio}");
+    }
+}
+
+#[test]
 fn empirical_bayes_is_a_fixed_point() {
     let design = design(2_000, 10, 13);
     let y = labels(&design, &truth(10), -1.0, 13);
@@ -295,4 +314,27 @@ fn a_stop_is_obeyed() {
     let y = labels(&design, &truth(2), 0.0, 22);
     let result = fit(&problem(&design, &y), &fixed(0.1), None, &Stopped);
     assert!(matches!(result, Err(Error::Stopped(Stop::Deadline))));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn small_problems_reach_their_optimum(
+        n_rows in 4_usize..80,
+        n_cols in 0_usize..6,
+        seed in 1_u64..1_000_000,
+        exponent in -12_i32..4,
+    ) {
+        let design = design(n_rows, n_cols, seed);
+        let mut y = labels(&design, &truth(n_cols), -0.5, seed);
+        (y[0], y[1]) = (true, false);
+        let weight: Vec<f64> = (0..n_rows).map(|i| 0.25 + f64::from(i as u32 % 5)).collect();
+        let problem = Problem { weight: Some(&weight), ..problem(&design, &y) };
+        let lambda = f64::from(exponent).exp2();
+        let fit = fit_with(&problem, &fixed(lambda)).unwrap();
+        for slope in numeric_gradient(&problem, &fit.params(), lambda) {
+            prop_assert!(slope.abs() < 2e-8, "{slope}");
+        }
+    }
 }
