@@ -2,15 +2,19 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use osusume_model::{Control, Date, Result, check_stop};
 use osusume_storage::{Fs, WriteFile, create_dirs, write_fault};
+use osusume_tables::arrow::datatypes::Schema;
+use osusume_tables::{ParquetSink, Target};
 use rayon::prelude::*;
 
 use crate::World;
+use crate::columns::{chances_schema, usage_schema};
 use crate::household::play;
 use crate::person::{HOUSEHOLD_RUN, households};
-use crate::rows::{Recorder, Table, Tables, quoted, record_chances};
+use crate::rows::{Recorder, Table, Tables, quoted};
 use crate::schema::Product;
 use crate::truth::chances;
 
@@ -59,9 +63,9 @@ pub struct Summary {
 ///
 /// # Errors
 /// `CannotWrite`, `DiskFull`, or the request to stop.
-pub fn generate(world: &World, options: &Options, fs: &dyn Fs, control: &dyn Control) -> Result<Summary> {
+pub fn generate(world: &World, options: &Options, fs: &Arc<dyn Fs>, control: &dyn Control) -> Result<Summary> {
     for dir in ["", "usage", "truth"] {
-        create_dirs(fs, &options.out_dir.join(dir))?;
+        create_dirs(&**fs, &options.out_dir.join(dir))?;
     }
     let until = options.until.map_or(world.plan().end, |date| date.0);
     let usage_from = thinning(world, options, until);
@@ -79,8 +83,8 @@ pub fn generate(world: &World, options: &Options, fs: &dyn Fs, control: &dyn Con
         }
         control.progress((first + BLOCKS_AT_ONCE).min(n_blocks), n_blocks);
     }
-    let mut written = files.finish(fs)?;
-    written.insert(1, write_products(world, options, fs)?);
+    let mut written = files.finish(&**fs)?;
+    written.insert(1, write_products(world, options, &**fs)?);
     Ok(Summary { files: written })
 }
 
@@ -96,7 +100,7 @@ fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recor
             let truth = &mut tables.true_chances;
             let lives = play(world, options.seed, &members, until, &dates, &mut |snapshot| {
                 let told = chances(world, options.seed, snapshot, 0.0);
-                record_chances(world, snapshot.person.number, snapshot.as_of, &told, truth);
+                truth.extend(snapshot.person.number, snapshot.as_of, &told);
             });
             for life in &lives {
                 recorder.record(life, &mut tables);
@@ -134,41 +138,55 @@ fn thinning(world: &World, options: &Options, until: i32) -> Vec<i32> {
 
 /// The files being written, each under a temporary name.
 struct Files<'a> {
+    world: &'a World,
     dir: &'a Path,
-    open: Vec<Open>,
+    lines: Vec<Lines>,
+    usage: ParquetSink,
+    chances: ParquetSink,
 }
 
-struct Open {
+/// A CSV file being written.
+struct Lines {
     path: &'static str,
     file: Box<dyn WriteFile>,
     rows: u64,
 }
 
-fn open_files<'a>(world: &World, options: &'a Options, fs: &dyn Fs) -> Result<Files<'a>> {
+const USAGE: &str = "usage/usage.parquet";
+const CHANCES: &str = "truth/chances.parquet";
+
+fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> Result<Files<'a>> {
     let fixed = ["customer_id", "household_id", "joined_on", "loaded_at"];
     let attributes = world.file().attribute.iter().map(|a| a.name.as_str());
     let customers = fixed.into_iter().chain(attributes).collect::<Vec<&str>>().join(",");
-    let headers: [(&'static str, &str); 9] = [
+    let headers: [(&'static str, &str); 7] = [
         ("customers.csv", &customers),
         (
             "holdings.csv",
             "customer_id,line_id,product_id,seats,start_date,end_date,renewal_date,monthly_fee,loaded_at,end_loaded_at",
         ),
-        ("usage/usage.csv", "customer_id,day,metric,value,loaded_at"),
         ("tickets.csv", "customer_id,opened_at,closed_at,topic,body,satisfaction,loaded_at"),
         ("contacts.csv", "customer_id,sent_at,offer_id,channel,arm,action_probability,responded_at,loaded_at"),
         ("consents.csv", "customer_id,channel,purpose,allowed,recorded_at"),
         ("truth/customers.csv", "customer_id,segment,response,left_on"),
-        ("truth/chances.csv", "customer_id,as_of,offer,without_contact,with_contact,effect"),
         ("truth/triggers.csv", "customer_id,trigger,day"),
     ];
-    let mut open = Vec::new();
+    let dir = &options.out_dir;
+    let mut lines = Vec::new();
     for (path, header) in headers {
-        let mut file = create_part(fs, &options.out_dir, path)?;
-        writeln!(file, "{header}").map_err(|error| write_fault(&options.out_dir.join(path), &error))?;
-        open.push(Open { path, file, rows: 0 });
+        let mut file = create_part(&**fs, dir, path)?;
+        writeln!(file, "{header}").map_err(|error| write_fault(&dir.join(path), &error))?;
+        lines.push(Lines { path, file, rows: 0 });
     }
-    Ok(Files { dir: &options.out_dir, open })
+    let usage = create_parquet(fs, dir, USAGE, &usage_schema())?;
+    let chances = create_parquet(fs, dir, CHANCES, &chances_schema())?;
+    Ok(Files { world, dir, lines, usage, chances })
+}
+
+fn create_parquet(fs: &Arc<dyn Fs>, dir: &Path, path: &str, schema: &Schema) -> Result<ParquetSink> {
+    remove_part(&**fs, dir, path)?;
+    let target = Target::Dir { fs: Arc::clone(fs), dir: dir.to_owned() };
+    ParquetSink::create(&target, &format!("{path}.part"), schema, &[])
 }
 
 impl Files<'_> {
@@ -176,30 +194,34 @@ impl Files<'_> {
         let Tables {
             customers,
             holdings,
-            usage,
             tickets,
             contacts,
             consents,
             true_customers,
-            true_chances,
             true_triggers,
+            usage,
+            true_chances,
         } = tables;
-        let tables: [Table; 9] =
-            [customers, holdings, usage, tickets, contacts, consents, true_customers, true_chances, true_triggers];
-        for (open, table) in self.open.iter_mut().zip(tables) {
-            open.file.write_all(&table.bytes).map_err(|error| write_fault(&self.dir.join(open.path), &error))?;
-            open.rows += table.rows;
+        let of_lines: [Table; 7] = [customers, holdings, tickets, contacts, consents, true_customers, true_triggers];
+        for (lines, table) in self.lines.iter_mut().zip(of_lines) {
+            lines.file.write_all(&table.bytes).map_err(|error| write_fault(&self.dir.join(lines.path), &error))?;
+            lines.rows += table.rows;
         }
-        Ok(())
+        self.usage.write(&usage.batch(self.world)?)?;
+        self.chances.write(&true_chances.batch(self.world)?)
     }
 
     fn finish(self, fs: &dyn Fs) -> Result<Vec<Written>> {
         let mut written = Vec::new();
-        for Open { path, mut file, rows } in self.open {
+        for Lines { path, mut file, rows } in self.lines {
             file.sync()?;
-            drop(file);
-            fs.rename(&part(self.dir, path), &self.dir.join(path))?;
             written.push(Written { path: path.to_owned(), rows });
+        }
+        for (path, sink) in [(USAGE, self.usage), (CHANCES, self.chances)] {
+            written.push(Written { path: path.to_owned(), rows: sink.finish()?.rows });
+        }
+        for Written { path, .. } in &written {
+            fs.rename(&part(self.dir, path), &self.dir.join(path))?;
         }
         Ok(written)
     }
@@ -211,11 +233,13 @@ fn part(dir: &Path, path: &str) -> PathBuf {
 
 /// Opens a file under a temporary name; one left by an earlier, broken attempt is replaced.
 fn create_part(fs: &dyn Fs, dir: &Path, path: &str) -> Result<Box<dyn WriteFile>> {
+    remove_part(fs, dir, path)?;
+    fs.create(&part(dir, path))
+}
+
+fn remove_part(fs: &dyn Fs, dir: &Path, path: &str) -> Result<()> {
     let part = part(dir, path);
-    if fs.metadata(&part)?.is_some() {
-        fs.remove_file(&part)?;
-    }
-    fs.create(&part)
+    if fs.metadata(&part)?.is_some() { fs.remove_file(&part) } else { Ok(()) }
 }
 
 fn write_products(world: &World, options: &Options, fs: &dyn Fs) -> Result<Written> {

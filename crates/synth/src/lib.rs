@@ -11,6 +11,7 @@
 //!
 //! Not here: anything of features, models or decisions; nothing here is shared with them, so that nobody marks their own exam.
 
+mod columns;
 mod generate;
 mod hazard;
 mod household;

@@ -5,12 +5,12 @@ use std::io::Write as _;
 use osusume_model::{DAY_US, Date, Timestamp};
 
 use crate::World;
+use crate::columns::{ChanceColumns, UsageColumns};
 use crate::household::Life;
 use crate::log::{Sent, TicketRow};
 use crate::math::exp;
 use crate::rng::{Purpose, Stream};
 use crate::schema::{Attribute, AttributeKind, Ticket};
-use crate::truth::Chance;
 
 const SECOND_US: i64 = 1_000_000;
 /// The nightly load begins at two in the morning, local time, and the export is made at six.
@@ -22,12 +22,12 @@ const EXPORT_SECONDS: i32 = 6 * 3_600;
 pub(crate) struct Tables {
     pub(crate) customers: Table,
     pub(crate) holdings: Table,
-    pub(crate) usage: Table,
+    pub(crate) usage: UsageColumns,
     pub(crate) tickets: Table,
     pub(crate) contacts: Table,
     pub(crate) consents: Table,
     pub(crate) true_customers: Table,
-    pub(crate) true_chances: Table,
+    pub(crate) true_chances: ChanceColumns,
     pub(crate) true_triggers: Table,
 }
 
@@ -205,20 +205,19 @@ impl<'a> Recorder<'a> {
     }
 
     /// Measurements; every draw is made whether or not the row is written, so that thinning changes no other value.
-    fn usage(&self, life: &Life, table: &mut Table) {
+    fn usage(&self, life: &Life, columns: &mut UsageColumns) {
         let file = self.world.file();
         let mut rng = Stream::new(self.seed, Purpose::Usage, life.person.number);
-        let id = customer_id(life.person.number);
         for measured in &life.log.usage {
             let metric = &file.metric[measured.metric];
             let value = measured.level * exp(0.7 * metric.noise * rng.normal());
-            let (is_missing, arrived) = (rng.chance(file.setting.missing), self.arrival(measured.day, &mut rng));
-            let Some(arrived) = arrived.filter(|_| !is_missing && measured.day >= self.usage_from[measured.metric])
-            else {
-                continue;
-            };
-            let decimals = metric.decimals as usize;
-            table.line(format_args!("{id},{},{},{value:.decimals$},{arrived}", Date(measured.day), metric.name));
+            let (is_missing, arrived) =
+                (rng.chance(file.setting.missing), self.arrival_instant(measured.day, &mut rng));
+            let is_written = !is_missing && measured.day >= self.usage_from[measured.metric];
+            if let Some(arrived) = arrived.filter(|_| is_written) {
+                let value = rounded(value, metric.decimals);
+                columns.push(life.person.number, measured.day, measured.metric, value, arrived.0);
+            }
         }
     }
 
@@ -237,35 +236,37 @@ impl<'a> Recorder<'a> {
         }
     }
 
-    /// The instant a row about `day` arrived, or `None` when that was after the export.
+    /// The instant a row about `day` arrived as text, or `None` when that was after the export.
     fn arrival(&self, day: i32, rng: &mut Stream) -> Option<String> {
+        self.arrival_instant(day, rng).map(show_instant)
+    }
+
+    /// The instant a row about `day` arrived, or `None` when that was after the export. Each night has one load.
+    fn arrival_instant(&self, day: i32, rng: &mut Stream) -> Option<Timestamp> {
         let setting = &self.world.file().setting;
         let (is_late, delay) = (rng.chance(setting.late), rng.days(setting.late_days[0], setting.late_days[1]));
-        let second = LOAD_SECONDS + rng.days(0, 2 * 3_600);
         let on = day + if is_late { delay } else { 1 };
-        (on * 86_400 + second <= self.until * 86_400 + EXPORT_SECONDS).then(|| self.instant(on, second))
+        // The load does not end at the same minute every night.
+        let second = LOAD_SECONDS + on.wrapping_mul(7_919).rem_euclid(7_200);
+        let is_in = i64::from(on - self.until) * 86_400 + i64::from(second) <= i64::from(EXPORT_SECONDS);
+        is_in.then(|| self.at(on, second))
     }
 
     /// Local day and second as `YYYY-MM-DDThh:mm:ssZ`.
     fn instant(&self, day: i32, second: i32) -> String {
+        show_instant(self.at(day, second))
+    }
+
+    fn at(&self, day: i32, second: i32) -> Timestamp {
         let offset = self.world.file().setting.utc_offset_minutes * 60;
-        show_instant(Timestamp(i64::from(day) * DAY_US + i64::from(second - offset) * SECOND_US))
+        Timestamp(i64::from(day) * DAY_US + i64::from(second - offset) * SECOND_US)
     }
 }
 
-/// Writes the truth of one customer for one as-of date.
-pub(crate) fn record_chances(world: &World, number: u64, as_of: i32, chances: &[Chance], table: &mut Table) {
-    for chance in chances {
-        table.line(format_args!(
-            "{},{},{},{:.8},{:.8},{:.4}",
-            customer_id(number),
-            Date(as_of),
-            world.file().offer[chance.offer].product,
-            chance.without,
-            chance.with,
-            chance.effect,
-        ));
-    }
+/// Half away from zero at so many decimals.
+fn rounded(value: f64, decimals: u32) -> f64 {
+    let scale = 10_f64.powi(decimals as i32);
+    (value * scale).round() / scale
 }
 
 /// `C` and nine digits.
