@@ -71,7 +71,7 @@ pub(crate) fn convert(
     let mut scratch = Vec::new();
     for row in 0..array.len() {
         let result = match stored.text_at(row, array, column.kind, &mut scratch) {
-            Cell::Absent if column.required => {
+            Cell::Absent if column.is_required() => {
                 Err(CellFault { code: Code::ValueMissing, expected: expected(column.kind) })
             }
             Cell::Absent => {
@@ -79,7 +79,7 @@ pub(crate) fn convert(
                 Ok(())
             }
             Cell::Text(text) if text.is_empty() || null_tokens.iter().any(|token| token.as_bytes() == text) => {
-                if column.required {
+                if column.is_required() {
                     Err(CellFault { code: Code::ValueMissing, expected: expected(column.kind) })
                 } else {
                     builder.push_absent();

@@ -302,10 +302,11 @@ impl<'a> BlockParser<'a> {
         let place = RowPlace { record: self.read, line: self.line, byte: record.start as u32, bytes };
         self.line += record.lines;
         if let [only] = fields
-            && only.start == only.end
+            && only.start == record.start
+            && only.end == record.start
             && !record.is_stray
         {
-            // A blank line is no row.
+            // A blank line is no row; an empty quoted field would start behind its quote.
             return;
         }
         self.read += 1;
@@ -362,7 +363,7 @@ impl<'a> BlockParser<'a> {
                 text.is_empty() || layout.dialect.null_tokens.iter().any(|token| token.as_bytes() == &*text);
             let result = if !is_absent {
                 self.builders[i].push(&text, &layout.zone)
-            } else if column.required {
+            } else if column.is_required() {
                 Err(CellFault { code: Code::ValueMissing, expected: expected(column.kind) })
             } else {
                 self.builders[i].push_absent();

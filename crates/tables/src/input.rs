@@ -8,6 +8,7 @@ use encoding_rs::{CoderResult, Decoder, SHIFT_JIS, UTF_16BE, UTF_16LE};
 use osusume_model::{Code, Fault, Result};
 use osusume_storage::{Content, Fs, HashingFile, Metadata, ReadFile, carry, fault_in};
 
+use crate::scan::ReadMore;
 use crate::spec::{Container, Encoding};
 
 /// Bytes read from the operating system at once.
@@ -110,27 +111,6 @@ impl Input {
         Ok(input)
     }
 
-    /// Appends some more text to `out`; 0 bytes only at the end.
-    pub(crate) fn read_more(&mut self, out: &mut Vec<u8>) -> Result<usize> {
-        let before = out.len();
-        while !self.ended && out.len() == before {
-            let n = loop {
-                match self.reader.read(&mut self.raw) {
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(damaged(&self.path, self.compressed, &error)),
-                    Ok(n) => break n,
-                }
-            };
-            self.ended = n == 0;
-            self.check_expansion(n)?;
-            match &mut self.transcoder {
-                None => out.extend_from_slice(&self.raw[..n]),
-                Some(decoder) => transcode(decoder, &self.raw[..n], self.ended, out),
-            }
-        }
-        Ok(out.len() - before)
-    }
-
     fn check_expansion(&mut self, n: usize) -> Result<()> {
         self.expanded += n as u64;
         if self.compressed && self.expanded > EXPANSION_FLOOR + MAX_EXPANSION * self.stored {
@@ -154,6 +134,28 @@ impl Input {
             return Err(in_file(Code::FileChanged, &self.path));
         }
         Ok(content)
+    }
+}
+
+impl ReadMore for Input {
+    fn read_more(&mut self, out: &mut Vec<u8>) -> Result<usize> {
+        let before = out.len();
+        while !self.ended && out.len() == before {
+            let n = loop {
+                match self.reader.read(&mut self.raw) {
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                    Err(error) => return Err(damaged(&self.path, self.compressed, &error)),
+                    Ok(n) => break n,
+                }
+            };
+            self.ended = n == 0;
+            self.check_expansion(n)?;
+            match &mut self.transcoder {
+                None => out.extend_from_slice(&self.raw[..n]),
+                Some(decoder) => transcode(decoder, &self.raw[..n], self.ended, out),
+            }
+        }
+        Ok(out.len() - before)
     }
 }
 

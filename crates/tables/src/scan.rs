@@ -6,8 +6,13 @@
 use memchr::{memchr, memchr_iter, memchr2};
 use osusume_model::{Code, Fault, Result};
 
-use crate::input::Input;
 use crate::spec::CsvDialect;
+
+/// Where a splitter's text comes from.
+pub(crate) trait ReadMore {
+    /// Appends some more text; 0 bytes only at the end.
+    fn read_more(&mut self, out: &mut Vec<u8>) -> Result<usize>;
+}
 
 /// Blocks are cut after at least this many bytes, at the last record's end.
 const BLOCK_BYTES: usize = 1 << 20;
@@ -59,7 +64,7 @@ impl Splitter {
     }
 
     /// The first record, taken alone: the header.
-    pub(crate) fn first(&mut self, input: &mut Input) -> Result<Option<RawBlock>> {
+    pub(crate) fn first(&mut self, input: &mut dyn ReadMore) -> Result<Option<RawBlock>> {
         let block_bytes = std::mem::replace(&mut self.block_bytes, 1);
         let block = self.next(input);
         self.block_bytes = block_bytes;
@@ -82,10 +87,11 @@ impl Splitter {
     ///
     /// # Errors
     /// `UnterminatedQuote` and `RecordTooLarge` name the line where the field or record starts.
-    pub(crate) fn next(&mut self, input: &mut Input) -> Result<Option<RawBlock>> {
+    pub(crate) fn next(&mut self, input: &mut dyn ReadMore) -> Result<Option<RawBlock>> {
         let mut walk = Walk::default();
         loop {
-            while !self.ended && self.pending.len() < walk.at + self.block_bytes {
+            // One byte more than asked: a quote at the very end waits for the byte behind it.
+            while !self.ended && self.pending.len() <= walk.at + self.block_bytes {
                 self.ended = input.read_more(&mut self.pending)? == 0;
             }
             let pending = std::mem::take(&mut self.pending);
@@ -329,3 +335,6 @@ impl<'a> RecordReader<'a> {
         self.fields.push(Field { start, end, has_doubled: false });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,8 +88,15 @@ pub struct ColumnSpec {
     pub header: String,
     /// What the values are.
     pub kind: ColumnKind,
-    /// Whether an absent value rejects the row.
+    /// Whether an absent value rejects the row; a customer's id always does.
     pub required: bool,
+}
+
+impl ColumnSpec {
+    /// Whether an absent value rejects the row.
+    pub(crate) fn is_required(&self) -> bool {
+        self.required || self.kind == ColumnKind::Customer
+    }
 }
 
 /// What the values of a column are.

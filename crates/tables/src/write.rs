@@ -94,7 +94,7 @@ fn schema_of(store: &Store) -> Schema {
     let customer = store.has_customers().then(|| Field::new(CUSTOMER, DataType::UInt32, false));
     let data = store.data.iter().map(|&i| {
         let column = &store.spec.columns[i];
-        Field::new(&column.name, stored_type(column.kind), !column.required)
+        Field::new(&column.name, stored_type(column.kind), !column.is_required())
     });
     Schema::new(customer.into_iter().chain(data).collect::<Vec<_>>())
 }

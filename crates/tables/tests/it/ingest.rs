@@ -1,0 +1,225 @@
+//! Order, identity, and bytes that depend on nothing but the rows.
+
+use std::fmt::Write;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use osusume_model::{Code, NoControl, bucket_of};
+use osusume_storage::{Digest, RealFs};
+use osusume_tables::{ColumnKind, CustomerIndex, Identity, SourceSpec, TableFile, Values};
+use proptest::prelude::*;
+
+use crate::common::{Random, column, events, run, run_within};
+
+/// Writes two files of events; the tie of equal times is broken by their order.
+fn write_events(dir: &Path, n_rows: u64, n_customers: u64) -> Vec<PathBuf> {
+    let mut random = Random(7);
+    let mut paths = Vec::new();
+    for part in 0..2 {
+        let mut text = String::from("id,day,kind,amount\n");
+        for row in 0..n_rows / 2 {
+            let day = random.below(400);
+            let day = if day >= 390 { String::new() } else { (osusume_model::Date(20_000) + day as i32).to_string() };
+            let kind = ["tv", "wifi", "", "a,b", "ねこ"][random.below(5) as usize];
+            let quote = if kind.contains(',') { "\"" } else { "" };
+            let customer = random.below(n_customers);
+            writeln!(text, "C{customer},{day},{quote}{kind}{quote},{}.{part}", row % 1000).unwrap();
+        }
+        let path = dir.join(format!("part{part}.csv"));
+        fs::write(&path, text).unwrap();
+        paths.push(path);
+    }
+    paths
+}
+
+/// What ingest must give, by sorting everything in memory.
+fn expected(paths: &[PathBuf]) -> Vec<(u32, String, String, String, String)> {
+    let mut rows = Vec::new();
+    for path in paths {
+        for line in fs::read_to_string(path).unwrap().lines().skip(1) {
+            let line = line.replace("\"a,b\"", "a;b");
+            let mut fields = line.split(',').map(str::to_owned);
+            let mut next = || fields.next().unwrap();
+            let (id, day) = (next(), next());
+            let key = if day.is_empty() { "9".to_owned() } else { day };
+            rows.push((bucket_of(id.as_bytes()), id, key, next().replace(';', ","), next()));
+        }
+    }
+    rows.sort_by(|a, b| (a.0, &a.1, &a.2).cmp(&(b.0, &b.1, &b.2)));
+    rows
+}
+
+fn digests(dir: &Path) -> Vec<(String, Digest)> {
+    let mut found = Vec::new();
+    for folder in ["tables", "quarantine"] {
+        for entry in fs::read_dir(dir.join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            found.push((
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                Digest::of(&fs::read(&path).unwrap()),
+            ));
+        }
+    }
+    found.sort_by(|a, b| a.0.cmp(&b.0));
+    found
+}
+
+#[test]
+fn rows_come_back_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_events(dir.path(), 20_000, 700);
+    let (tables, counts) = run(&dir.path().join("out"), &[events(&paths)]).unwrap();
+    assert_eq!(counts[0].accepted, 20_000);
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap();
+    let part = table.read(0..tables.customers.len() as u32, &["amount", "kind", "day"], &NoControl).unwrap();
+    let expected = expected(&paths);
+    assert_eq!(part.n_rows, expected.len());
+    let levels = table.dictionary("kind").unwrap();
+    assert!(levels.is_sorted() && levels.len() == 4);
+    let (Values::F64(amounts), Values::Code(kinds), Values::I64(days)) =
+        (&part.columns[0].values, &part.columns[1].values, &part.columns[2].values)
+    else {
+        panic!("types")
+    };
+    for (row, (_, id, day, kind, amount)) in expected.iter().enumerate() {
+        assert_eq!(tables.customers.id(part.customer[row]), id);
+        assert_eq!(amounts[row].to_bits(), amount.parse::<f64>().unwrap().to_bits());
+        let found = if kinds[row] == u32::MAX { "" } else { &levels[kinds[row] as usize] };
+        assert_eq!(found, kind);
+        let is_valid = part.columns[2].valid.as_ref().unwrap()[row];
+        assert_eq!(is_valid, day != "9");
+        let instant = day.parse::<osusume_model::Date>().map_or(0, |date| date.utc_midnight().0 - 9 * 3_600_000_000);
+        assert_eq!(days[row], instant);
+    }
+}
+
+#[test]
+fn neither_budget_nor_threads_change_a_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_events(dir.path(), 60_000, 3_000);
+    let mut all = Vec::new();
+    for (n, (threads, budget)) in
+        [(2, 1 << 30), (1, 1 << 30), (7, 1 << 30), (2, 1 << 20), (7, 3 << 19)].iter().enumerate()
+    {
+        let out = dir.path().join(format!("out{n}"));
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(*threads).build().unwrap();
+        pool.install(|| run_within(&out, &[events(&paths)], *budget)).unwrap();
+        assert!(!out.join("spill").exists(), "work files are removed");
+        all.push(digests(&out));
+    }
+    assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:#?}");
+}
+
+#[test]
+fn a_budget_that_cannot_hold_is_a_fault() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_events(dir.path(), 60_000, 3_000);
+    let fault = run_within(&dir.path().join("out"), &[events(&paths)], 10_000).unwrap_err();
+    assert_eq!(fault.code(), Code::MemoryBudget);
+}
+
+#[test]
+fn ranges_of_customers_are_cut_exactly() {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_events(dir.path(), 5_000, 300);
+    let (tables, _) = run(&dir.path().join("out"), &[events(&paths)]).unwrap();
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap();
+    let all = table.read_all(&["amount"], &NoControl).unwrap();
+    let n = tables.customers.len() as u32;
+    for range in [0..n, 0..1, 17..90, n - 1..n, 5..5] {
+        let part = table.read(range.clone(), &["amount"], &NoControl).unwrap();
+        let offsets = part.offsets(range.clone());
+        assert_eq!(offsets.len(), range.len() + 1);
+        let whole = all.offsets(range.clone());
+        for (i, customer) in range.clone().enumerate() {
+            assert!(part.customer[offsets[i] as usize..offsets[i + 1] as usize].iter().all(|&c| c == customer));
+            assert_eq!(offsets[i + 1] - offsets[i], whole[i + 1] - whole[i]);
+        }
+        assert_eq!(part.n_rows, *offsets.last().unwrap() as usize);
+    }
+    assert_eq!(table.read(0..n, &["nothing"], &NoControl).unwrap_err().code(), Code::ColumnMissing);
+    let index = CustomerIndex::open(&RealFs, &dir.path().join("out/tables/customer_index.parquet")).unwrap();
+    assert_eq!(index, tables.customers);
+}
+
+fn customers(path: PathBuf) -> SourceSpec {
+    SourceSpec {
+        name: "customers".into(),
+        columns: vec![column("id", ColumnKind::Customer), column("city", ColumnKind::Category)],
+        order_by: None,
+        identity: Identity::Defines,
+        ..events(&[path])
+    }
+}
+
+#[test]
+fn customers_are_defined_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let (people, buys) = (dir.path().join("customers.csv"), dir.path().join("events.csv"));
+    // B stands twice with different cities, C twice alike, B a third time like the first.
+    fs::write(&people, "id,city\nA,Nara\nB,Nara\nC,Oita\nB,Tokyo\nC,Oita\nB,Nara\n").unwrap();
+    fs::write(&buys, "id,day,kind,amount\nA,2026-01-01,x,1\nB,2026-01-01,x,1\nZ,2026-01-01,gone,1\n").unwrap();
+    let mut events = events(&[buys]);
+    events.identity = Identity::MustExist;
+    let (tables, counts) = run(&dir.path().join("out"), &[customers(people), events]).unwrap();
+    assert_eq!((counts[0].read, counts[0].accepted, counts[0].rejected, counts[0].excluded), (6, 2, 3, 1));
+    assert_eq!((counts[1].read, counts[1].accepted, counts[1].rejected), (3, 1, 2));
+    assert_eq!((tables.customers.len(), tables.customers.find("B")), (2, None));
+    let codes: Vec<(Code, Option<u64>)> =
+        tables.faults.iter().map(|fault| (fault.code(), fault.place().line)).collect();
+    let conflicts =
+        [(Code::ConflictingRows, Some(5)), (Code::ConflictingRows, Some(7)), (Code::ConflictingRows, Some(3))];
+    let unknown = [(Code::UnknownCustomer, Some(3)), (Code::UnknownCustomer, Some(4))];
+    assert_eq!(codes, [&conflicts[..], &unknown].concat());
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/customers.parquet")).unwrap();
+    assert_eq!(table.n_rows(), 2);
+    let levels =
+        TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap().dictionary("kind").unwrap();
+    assert_eq!(*levels, ["x".to_owned()], "a level that only rejected rows hold is no level");
+}
+
+#[test]
+fn tables_without_customers_keep_their_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("products.csv");
+    fs::write(&path, "key,fee,tags,sold\nz,12.50,b|a,Y\na,-3,,n\n\nm,,x,\n").unwrap();
+    let spec = SourceSpec {
+        name: "products".into(),
+        columns: vec![
+            column("key", ColumnKind::Text),
+            column("fee", ColumnKind::Minor { digits: 2 }),
+            column("tags", ColumnKind::List),
+            column("sold", ColumnKind::Flag),
+        ],
+        customer: None,
+        order_by: None,
+        ..events(&[path])
+    };
+    run(&dir.path().join("out"), &[spec]).unwrap();
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/products.parquet")).unwrap();
+    let part = table.read_all(&["sold", "key", "fee"], &NoControl).unwrap();
+    assert_eq!(part.columns[0].values, Values::I64(vec![1, 0, 0]));
+    assert_eq!(part.columns[0].valid, Some(vec![true, true, false]));
+    let Values::Text(keys) = &part.columns[1].values else { panic!("type") };
+    assert_eq!(keys.iter().collect::<Vec<_>>(), ["z", "a", "m"]);
+    assert_eq!(part.columns[2].values, Values::I64(vec![1250, -300, 0]));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
+
+    /// Whatever the bytes, rows are accounted for or the file is refused; nothing panics.
+    #[test]
+    fn every_row_is_accounted_for(body in "[AB\",\r\n0-9x\u{0}é-]{0,200}") {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("events.csv");
+        fs::write(&path, format!("id,day,kind,amount\n{body}")).unwrap();
+        if let Ok((tables, counts)) = run(&dir.path().join("out"), &[events(&[path])]) {
+            let count = counts[0];
+            prop_assert_eq!(count.read, count.accepted + count.rejected + count.excluded);
+            let rows = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap().n_rows();
+            prop_assert_eq!(rows, count.accepted);
+            prop_assert_eq!(tables.rejects.iter().map(|r| r.count).sum::<u64>(), count.rejected);
+        }
+    }
+}

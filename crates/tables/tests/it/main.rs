@@ -1,0 +1,10 @@
+//! Sources through ingest and back.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod common;
+mod ingest;
+mod journey;
+mod malformed;
+mod parquet_input;
+mod parquet_mutations;
