@@ -1,0 +1,164 @@
+//! Civil dates to instants in the pipeline's zone, and the as-of dates a run uses.
+
+use jiff::civil;
+use jiff::tz::TimeZone;
+use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
+
+/// Turns civil dates into instants in one zone.
+#[derive(Clone, Debug)]
+pub struct Calendar {
+    zone: TimeZone,
+}
+
+impl Calendar {
+    /// The calendar of an IANA zone; the zone was checked with the configuration.
+    ///
+    /// # Errors
+    /// `ConfigNotAllowed` for a zone the bundled database does not know.
+    pub fn new(zone: &str) -> Result<Self> {
+        let zone = TimeZone::get(zone)
+            .map_err(|e| Fault::new(Code::ConfigNotAllowed).with("key", "pipeline.time_zone").with("got", zone).because(e))?;
+        Ok(Self { zone })
+    }
+
+    /// The instant a civil day begins. Where a zone skips midnight, the first instant of the day.
+    pub fn midnight(&self, date: Date) -> Timestamp {
+        let (year, month, day) = date.ymd();
+        let in_range = i16::try_from(year).ok().and_then(|y| civil::Date::new(y, month as i8, day as i8).ok());
+        let instant = in_range.and_then(|d| d.to_zoned(self.zone.clone()).ok()).map(|z| z.timestamp().as_microsecond());
+        // Years outside the calendar library's range are so far away that the zone no longer matters.
+        Timestamp(instant.unwrap_or_else(|| i64::from(date.0) * DAY_US))
+    }
+
+    /// The as-of of a date.
+    pub fn as_of(&self, date: Date) -> AsOf {
+        AsOf { date, instant: self.midnight(date) }
+    }
+}
+
+/// Lengths, in days, that place a label window after its as-of date.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LabelDays {
+    /// From the as-of date to the start of the label window.
+    pub gap: u32,
+    /// Length of the label window.
+    pub horizon: u32,
+    /// How long a take must last to count.
+    pub kept: u32,
+}
+
+impl LabelDays {
+    /// Days after an as-of date at which its labels are known for certain.
+    pub fn until_known(self) -> i32 {
+        (self.gap + self.horizon + self.kept) as i32
+    }
+}
+
+/// The as-of dates of a run, ascending.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Schedule {
+    /// Dates whose labels are known at the run's as-of date: training and testing.
+    pub mature: Vec<AsOf>,
+    /// Positions in `mature` of the out-of-time tests, ascending.
+    pub tests: Vec<usize>,
+    /// The run's own date: what is scored.
+    pub score: AsOf,
+    /// Lengths of gap, horizon and keeping.
+    pub label: LabelDays,
+}
+
+impl Schedule {
+    /// Positions of the dates a model tested at `mature[test]` may learn from: their labels were known by then (purge).
+    pub fn purged(&self, test: usize) -> Vec<usize> {
+        let limit = self.mature[test].date;
+        (0..self.mature.len()).filter(|&i| self.mature[i].date + self.label.until_known() <= limit).collect()
+    }
+
+    /// Counts `count` dates back from the newest one whose labels are known at `as_of`, `every_months` apart.
+    /// Dates before `first` (the first day of history) are left out.
+    ///
+    /// # Errors
+    /// `NoMatureLabels` when no date is left.
+    pub fn every(
+        calendar: &Calendar, as_of: Date, label: LabelDays, every_months: u32, count: u32, first: Date,
+    ) -> Result<Self> {
+        let newest = as_of - label.until_known();
+        let mut dates: Vec<Date> = (0..count).map(|i| newest.add_months(-((i * every_months) as i32))).collect();
+        dates.retain(|&date| date > first);
+        dates.reverse();
+        let tests = vec![dates.len().saturating_sub(1)];
+        Self::of(calendar, as_of, label, dates, tests, first)
+    }
+
+    /// Given dates (ascending) and the positions of the tests among them; immature ones are left out.
+    ///
+    /// # Errors
+    /// `NoMatureLabels` when no date is left.
+    pub fn listed(calendar: &Calendar, as_of: Date, label: LabelDays, dates: &[Date], tests: &[Date], first: Date) -> Result<Self> {
+        let mut kept: Vec<Date> = dates.iter().chain(tests).copied().collect();
+        kept.sort_unstable();
+        kept.dedup();
+        kept.retain(|&date| date + label.until_known() <= as_of && date > first);
+        let mut positions: Vec<usize> = tests.iter().filter_map(|t| kept.binary_search(t).ok()).collect();
+        positions.sort_unstable();
+        if positions.is_empty() && !kept.is_empty() {
+            positions.push(kept.len() - 1);
+        }
+        Self::of(calendar, as_of, label, kept, positions, first)
+    }
+
+    fn of(calendar: &Calendar, as_of: Date, label: LabelDays, dates: Vec<Date>, tests: Vec<usize>, first: Date) -> Result<Self> {
+        if dates.is_empty() {
+            return Err(Fault::new(Code::NoMatureLabels)
+                .with("first", first.to_string())
+                .with("last", as_of.to_string())
+                .with("needed_days", i64::from(label.until_known())));
+        }
+        let mature = dates.into_iter().map(|date| calendar.as_of(date)).collect();
+        Ok(Self { mature, tests, score: calendar.as_of(as_of), label })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn date(text: &str) -> Date {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn midnight_in_tokyo_is_fifteen_hundred_utc() {
+        let calendar = Calendar::new("Asia/Tokyo").unwrap();
+        let instant = calendar.midnight(date("2026-10-01"));
+        assert_eq!(instant.0, date("2026-09-30").utc_midnight().0 + 15 * 3_600_000_000);
+    }
+
+    #[test]
+    fn a_day_that_begins_at_one_o_clock() {
+        // Clocks in Sao Paulo skipped from 00:00 to 01:00 on 2018-11-04.
+        let calendar = Calendar::new("America/Sao_Paulo").unwrap();
+        assert_eq!(calendar.midnight(date("2018-11-04")).0 - date("2018-11-04").utc_midnight().0, 3 * 3_600_000_000);
+    }
+
+    #[test]
+    fn dates_are_mature_and_purged() {
+        let calendar = Calendar::new("UTC").unwrap();
+        let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
+        let schedule = Schedule::every(&calendar, date("2026-10-01"), label, 1, 8, date("2024-01-01")).unwrap();
+        let dates: Vec<String> = schedule.mature.iter().map(|a| a.date.to_string()).collect();
+        assert_eq!(dates.first().map(String::as_str), Some("2025-11-26"));
+        assert_eq!(dates.last().map(String::as_str), Some("2026-06-26"));
+        assert_eq!(schedule.tests, [7]);
+        // 2026-02-26 + 97 days = 2026-06-03 <= 2026-06-26; 2026-03-26 + 97 days = 2026-07-01 is too late.
+        assert_eq!(schedule.purged(7), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn too_little_history_is_said() {
+        let calendar = Calendar::new("UTC").unwrap();
+        let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
+        let fault = Schedule::every(&calendar, date("2026-10-01"), label, 1, 8, date("2026-09-01")).unwrap_err();
+        assert_eq!(fault.code(), Code::NoMatureLabels);
+    }
+}
