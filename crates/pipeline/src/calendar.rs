@@ -2,6 +2,7 @@
 
 use jiff::civil;
 use jiff::tz::TimeZone;
+use crate::config::Step;
 use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
 
 /// Turns civil dates into instants in one zone.
@@ -74,16 +75,16 @@ impl Schedule {
         (0..self.mature.len()).filter(|&i| self.mature[i].date + self.label.until_known() <= limit).collect()
     }
 
-    /// Counts `count` dates back from the newest one whose labels are known at `as_of`, `every_months` apart.
+    /// Counts `count` dates back from the newest one whose labels are known at `as_of`, one `step` apart.
     /// Dates before `first` (the first day of history) are left out.
     ///
     /// # Errors
     /// `NoMatureLabels` when no date is left.
     pub fn every(
-        calendar: &Calendar, as_of: Date, label: LabelDays, every_months: u32, count: u32, first: Date,
+        calendar: &Calendar, as_of: Date, label: LabelDays, step: Step, count: u32, first: Date,
     ) -> Result<Self> {
         let newest = as_of - label.until_known();
-        let mut dates: Vec<Date> = (0..count).map(|i| newest.add_months(-((i * every_months) as i32))).collect();
+        let mut dates: Vec<Date> = (0..count as i32).map(|i| back(newest, step, i)).collect();
         dates.retain(|&date| date > first);
         dates.reverse();
         let tests = vec![dates.len().saturating_sub(1)];
@@ -119,6 +120,13 @@ impl Schedule {
     }
 }
 
+fn back(date: Date, step: Step, times: i32) -> Date {
+    match step {
+        Step::Days(days) => date - times * i32::from(days),
+        Step::Months(months) => date.add_months(-times * i32::from(months)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -145,7 +153,7 @@ mod tests {
     fn dates_are_mature_and_purged() {
         let calendar = Calendar::new("UTC").unwrap();
         let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let schedule = Schedule::every(&calendar, date("2026-10-01"), label, 1, 8, date("2024-01-01")).unwrap();
+        let schedule = Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2024-01-01")).unwrap();
         let dates: Vec<String> = schedule.mature.iter().map(|a| a.date.to_string()).collect();
         assert_eq!(dates.first().map(String::as_str), Some("2025-11-26"));
         assert_eq!(dates.last().map(String::as_str), Some("2026-06-26"));
@@ -158,7 +166,7 @@ mod tests {
     fn too_little_history_is_said() {
         let calendar = Calendar::new("UTC").unwrap();
         let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let fault = Schedule::every(&calendar, date("2026-10-01"), label, 1, 8, date("2026-09-01")).unwrap_err();
+        let fault = Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2026-09-01")).unwrap_err();
         assert_eq!(fault.code(), Code::NoMatureLabels);
     }
 }
