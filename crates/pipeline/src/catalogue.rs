@@ -1,0 +1,225 @@
+//! The catalogue: products and offers out of the products table and the pipeline file.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use osusume_decide::ladder;
+use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, Offer, OfferKind, Product, Result, Tier};
+use osusume_tables::{Column, TableFile, Values, split_list};
+use osusume_windows::OfferRule;
+
+use crate::config::{AttributeKind, Config, Role};
+use crate::plan::Join;
+use crate::stages::ingest::attribute_column;
+
+/// Products, offers, and the small tables the kernels look products up in.
+pub(crate) struct Goods {
+    /// Products sorted by key, and the offers.
+    pub(crate) catalogue: Catalogue,
+    /// Families, sorted.
+    pub(crate) families: Vec<String>,
+    /// Family of each product.
+    pub(crate) family: Vec<u32>,
+    /// Tier of each product.
+    pub(crate) tier: Vec<u16>,
+    /// The product that stands for each after `replaces`.
+    pub(crate) canonical: Vec<u32>,
+    /// Levels of each attribute that is a category: product position → level.
+    pub(crate) attributes: BTreeMap<String, Join>,
+}
+
+impl Goods {
+    /// Reads the products table, if there is one, and draws up the offers.
+    ///
+    /// # Errors
+    /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
+    pub(crate) fn read(config: &Config, table: Option<&TableFile>) -> Result<Self> {
+        let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
+        let mut products: Vec<(Product, usize)> =
+            (0..columns.n_rows).map(|row| (columns.product(row), row)).collect();
+        products.sort_by(|a, b| a.0.key.cmp(&b.0.key));
+        if let Some(pair) = products.windows(2).find(|pair| pair[0].0.key == pair[1].0.key) {
+            return Err(Fault::new(Code::CatalogueContradiction).with("names", vec![pair[0].0.key.clone()]).because("listed twice"));
+        }
+        let rows: Vec<usize> = products.iter().map(|(_, row)| *row).collect();
+        let products: Vec<Product> = products.into_iter().map(|(product, _)| product).collect();
+        let mut goods = Self::of_products(products);
+        goods.attributes = columns.joins(config, &rows);
+        goods.catalogue.offers = goods.offers(config)?;
+        if goods.catalogue.offers.is_empty() {
+            return Err(Fault::new(Code::NoOffers));
+        }
+        Ok(goods)
+    }
+
+    fn of_products(products: Vec<Product>) -> Self {
+        let mut families: Vec<String> = products.iter().map(|p| p.family.clone()).collect();
+        families.sort();
+        families.dedup();
+        let position = |name: &String| families.binary_search(name).expect("every family was listed") as u32;
+        let family = products.iter().map(|p| position(&p.family)).collect();
+        let tier = products.iter().map(|p| p.tier.0).collect();
+        let canonical = canonical(&products);
+        let catalogue = Catalogue { products, offers: Vec::new() };
+        Self { catalogue, families, family, tier, canonical, attributes: BTreeMap::new() }
+    }
+
+    fn offers(&self, config: &Config) -> Result<Vec<Offer>> {
+        let offers = &config.offers;
+        let mut found = Vec::new();
+        if !offers.upsell_families.is_empty() || !offers.cross_sell_families.is_empty() {
+            ladder::check(&self.catalogue)
+                .map_err(|e| Fault::new(Code::CatalogueContradiction).because(e))?;
+            found = ladder::offers_of(&self.catalogue.products, &offers.upsell_families, &offers.cross_sell_families)
+                .map_err(|e| Fault::new(Code::CatalogueContradiction).because(e))?;
+        }
+        if let Some(category) = &offers.category {
+            found.extend(category.names.iter().map(|name| Offer {
+                key: name.clone(),
+                kind: OfferKind::Category,
+                family: name.clone(),
+                product: None,
+                margin: Minor(category.margin_minor),
+                valid_from: None,
+                valid_until: None,
+            }));
+        }
+        Ok(found)
+    }
+
+    /// The position of a product by its key.
+    pub(crate) fn position(&self, key: &str) -> Option<u32> {
+        self.catalogue.products.binary_search_by(|p| p.key.as_str().cmp(key)).ok().map(|i| i as u32)
+    }
+
+    /// The label rules of the offers that follow from the catalogue, in the order of offers.
+    pub(crate) fn rules(&self) -> Vec<OfferRule> {
+        let products = self.catalogue.offers.iter().filter_map(|offer| Some((offer, offer.product?)));
+        products
+            .map(|(offer, product)| OfferRule {
+                kind: offer.kind,
+                family: self.family[product.0 as usize],
+                tier: self.tier[product.0 as usize],
+            })
+            .collect()
+    }
+
+    /// For a dictionary of product codes: the position of each in the catalogue, `u32::MAX` for unknown ones.
+    pub(crate) fn positions(&self, dictionary: &[String]) -> Vec<u32> {
+        dictionary.iter().map(|key| self.position(key).unwrap_or(u32::MAX)).collect()
+    }
+
+    /// For a dictionary of product codes: the level of an attribute, as a join.
+    pub(crate) fn join(&self, attribute: &str, dictionary: &[String]) -> Option<Join> {
+        let levels = self.attributes.get(attribute)?;
+        let none = levels.names.len() as u32;
+        let map = dictionary
+            .iter()
+            .map(|key| self.position(key).map_or(none, |position| levels.map[position as usize]))
+            .collect();
+        Some(Join { map, names: Arc::clone(&levels.names) })
+    }
+}
+
+/// Follows `replaces` to the newest product; a loop ends where it began.
+fn canonical(products: &[Product]) -> Vec<u32> {
+    let position = |key: &str| products.binary_search_by(|p| p.key.as_str().cmp(key)).ok();
+    let mut successor: Vec<Option<usize>> = vec![None; products.len()];
+    for (newer, product) in products.iter().enumerate() {
+        for older in product.replaces.iter().filter_map(|key| position(key)) {
+            successor[older] = Some(newer);
+        }
+    }
+    (0..products.len())
+        .map(|start| {
+            let mut at = start;
+            for _ in 0..products.len() {
+                match successor[at] {
+                    Some(next) if next != start => at = next,
+                    _ => break,
+                }
+            }
+            at as u32
+        })
+        .collect()
+}
+
+/// The products table as columns in input order.
+#[derive(Default)]
+struct PlainTable {
+    n_rows: usize,
+    columns: BTreeMap<String, Column>,
+}
+
+impl PlainTable {
+    fn read(config: &Config, table: &TableFile) -> Result<Self> {
+        let source = config.sources.values().find(|source| source.role == Role::Products);
+        let Some(source) = source else { return Ok(Self::default()) };
+        let mut names: Vec<String> = source.columns.keys().cloned().collect();
+        names.extend(source.attributes.keys().map(|header| attribute_column(header)));
+        let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
+        let part = table.read_all(&wanted)?;
+        let n_rows = part.columns.first().map_or(0, |column| column.values.len());
+        Ok(Self { n_rows, columns: names.into_iter().zip(part.columns).collect() })
+    }
+
+    fn text(&self, name: &str, row: usize) -> Option<String> {
+        let column = self.columns.get(name)?;
+        if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
+            return None;
+        }
+        match &column.values {
+            Values::Text(texts) => Some(texts[row].clone()),
+            Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].clone()),
+            _ => None,
+        }
+    }
+
+    fn integer(&self, name: &str, row: usize) -> Option<i64> {
+        let column = self.columns.get(name)?;
+        let is_valid = column.valid.as_ref().is_none_or(|valid| valid[row]);
+        match &column.values {
+            Values::I64(values) if is_valid => Some(values[row]),
+            _ => None,
+        }
+    }
+
+    fn names(&self, name: &str, row: usize) -> Vec<String> {
+        self.text(name, row).map(|list| split_list(&list).map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    fn product(&self, row: usize) -> Product {
+        Product {
+            key: self.text("product", row).unwrap_or_default(),
+            family: self.text("family", row).unwrap_or_default(),
+            tier: Tier(self.integer("tier", row).and_then(|tier| u16::try_from(tier).ok()).unwrap_or(0)),
+            held_by: match self.text("held_by", row).as_deref() {
+                Some("contract") => HeldBy::Contract,
+                Some("household") => HeldBy::Household,
+                Some("account") => HeldBy::Account,
+                _ => HeldBy::Customer,
+            },
+            margin: Minor(self.integer("margin", row).unwrap_or(0)),
+            requires: self.names("requires", row),
+            excludes: self.names("excludes", row),
+            replaces: self.names("replaces", row),
+        }
+    }
+
+    /// Product position → level, for every attribute that is a category. `rows`: the input row of each product.
+    fn joins(&self, config: &Config, rows: &[usize]) -> BTreeMap<String, Join> {
+        let source = config.sources.values().find(|source| source.role == Role::Products);
+        let attributes = source.map(|source| source.attributes.clone()).unwrap_or_default();
+        let categories = attributes.into_iter().filter(|(_, kind)| *kind == AttributeKind::Category);
+        categories
+            .filter_map(|(header, _)| {
+                let column = self.columns.get(&attribute_column(&header))?;
+                let (Values::Code(codes), Some(names)) = (&column.values, &column.dictionary) else { return None };
+                let none = names.len() as u32;
+                let is_valid = |row: usize| column.valid.as_ref().is_none_or(|valid| valid[row]);
+                let map = rows.iter().map(|&row| if is_valid(row) { codes[row] } else { none }).collect();
+                Some((header, Join { map, names: Arc::clone(names) }))
+            })
+            .collect()
+    }
+}

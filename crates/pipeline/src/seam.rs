@@ -1,0 +1,171 @@
+//! The seam: columns of checked tables become the plain slices kernels take.
+//!
+//! Absent arrivals become the event's own time here, joins become codes, and sampled customers become smaller blocks;
+//! behind this file nobody sees a table.
+
+use std::ops::Range;
+
+use osusume_model::{Control, Result};
+use osusume_tables::{Column, Part, TableFile, Values};
+use osusume_windows::{EventColumn, EventValues, Maybe};
+
+use crate::plan::{EventGroup, Use};
+
+/// The rows of a run of customers, by customer.
+#[derive(Clone, Debug)]
+pub(crate) struct Block {
+    /// Customer `c` owns the rows `offsets[c]..offsets[c + 1]`.
+    pub(crate) offsets: Vec<u32>,
+    names: Vec<String>,
+    columns: Vec<Column>,
+}
+
+impl Block {
+    /// Reads `columns` of the rows of `customers`.
+    pub(crate) fn read(table: &TableFile, customers: Range<u32>, columns: &[&str], control: &dyn Control) -> Result<Self> {
+        let part: Part = table.read(customers.clone(), columns, control)?;
+        let offsets = part.offsets(customers);
+        let names = columns.iter().map(|&name| name.to_owned()).collect();
+        Ok(Self { offsets, names, columns: part.columns })
+    }
+
+    /// The rows of the customers at positions `keep` (ascending), packed together.
+    pub(crate) fn select(&self, keep: &[u32]) -> Self {
+        let mut offsets = Vec::with_capacity(keep.len() + 1);
+        let mut rows: Vec<u32> = Vec::new();
+        offsets.push(0);
+        for &customer in keep {
+            rows.extend(self.offsets[customer as usize]..self.offsets[customer as usize + 1]);
+            offsets.push(rows.len() as u32);
+        }
+        self.take(offsets, &rows)
+    }
+
+    /// The rows for which `keep` holds.
+    pub(crate) fn filter(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let mut offsets = vec![0];
+        let mut rows: Vec<u32> = Vec::new();
+        for bounds in self.offsets.windows(2) {
+            rows.extend((bounds[0]..bounds[1]).filter(|&row| keep(row as usize)));
+            offsets.push(rows.len() as u32);
+        }
+        self.take(offsets, &rows)
+    }
+
+    fn take(&self, offsets: Vec<u32>, rows: &[u32]) -> Self {
+        let columns = self.columns.iter().map(|column| take_column(column, rows)).collect();
+        Self { offsets, names: self.names.clone(), columns }
+    }
+
+    /// Number of customers.
+    pub(crate) fn n_customers(&self) -> usize {
+        self.offsets.len() - 1
+    }
+
+    /// The column with this name, if it was read.
+    pub(crate) fn column(&self, name: &str) -> Option<&Column> {
+        self.names.iter().position(|n| n == name).map(|i| &self.columns[i])
+    }
+
+    /// An integer or time column as values and presence.
+    pub(crate) fn integers(&self, name: &str) -> Option<Maybe<'_, i64>> {
+        let column = self.column(name)?;
+        match &column.values {
+            Values::I64(values) => Some(Maybe { values, valid: column.valid.as_deref() }),
+            _ => None,
+        }
+    }
+
+    /// A code column as values and presence.
+    pub(crate) fn codes(&self, name: &str) -> Option<Maybe<'_, u32>> {
+        let column = self.column(name)?;
+        match &column.values {
+            Values::Code(values) => Some(Maybe { values, valid: column.valid.as_deref() }),
+            _ => None,
+        }
+    }
+
+    /// A time column that is never absent.
+    pub(crate) fn times(&self, name: &str) -> &[i64] {
+        self.integers(name).map_or(&[], |times| times.values)
+    }
+
+    /// When each row arrived: the column `name`, or where it is absent the time in `otherwise`.
+    pub(crate) fn arrivals(&self, name: &str, otherwise: &str) -> Option<Vec<i64>> {
+        let arrived = self.integers(name)?;
+        let at = self.times(otherwise);
+        Some((0..at.len()).map(|row| arrived.get(row).unwrap_or(at[row])).collect())
+    }
+
+    /// The codes of `name`, absent ones as `none`.
+    pub(crate) fn codes_or(&self, name: &str, none: u32) -> Vec<u32> {
+        self.codes(name).map_or_else(Vec::new, |codes| {
+            (0..codes.values.len()).map(|row| codes.get(row).unwrap_or(none)).collect()
+        })
+    }
+}
+
+fn take_column(column: &Column, rows: &[u32]) -> Column {
+    let pick = |row: &u32| *row as usize;
+    let values = match &column.values {
+        Values::I64(values) => Values::I64(rows.iter().map(|r| values[pick(r)]).collect()),
+        Values::F64(values) => Values::F64(rows.iter().map(|r| values[pick(r)]).collect()),
+        Values::Code(values) => Values::Code(rows.iter().map(|r| values[pick(r)]).collect()),
+        Values::Text(texts) => Values::Text(rows.iter().map(|r| texts[pick(r)].clone()).collect()),
+    };
+    let valid = column.valid.as_ref().map(|valid| rows.iter().map(|r| valid[pick(r)]).collect());
+    Column { values, valid, dictionary: column.dictionary.clone() }
+}
+
+/// An event table's columns, with joins carried out, ready to be lent to the kernel.
+pub(crate) struct EventSlices {
+    columns: Vec<OwnedColumn>,
+    pub(crate) arrived: Option<Vec<i64>>,
+}
+
+enum OwnedColumn {
+    Money(Vec<i64>, Option<Vec<bool>>),
+    Real(Vec<f64>, Option<Vec<bool>>),
+    Code(Vec<u32>, Option<Vec<bool>>),
+}
+
+impl EventSlices {
+    /// The columns of `group` out of `block`.
+    pub(crate) fn new(group: &EventGroup, block: &Block) -> Self {
+        let columns = group.columns.iter().map(|column| owned(&column.kind, block, &column.name)).collect();
+        let arrived = group.has_arrived.then(|| block.arrivals("arrived", "at")).flatten();
+        Self { columns, arrived }
+    }
+
+    /// The slices, in the order aggregates number them.
+    pub(crate) fn columns(&self) -> Vec<EventColumn<'_>> {
+        self.columns
+            .iter()
+            .map(|column| match column {
+                OwnedColumn::Money(values, valid) => lend(EventValues::Money(values), valid.as_deref()),
+                OwnedColumn::Real(values, valid) => lend(EventValues::Real(values), valid.as_deref()),
+                OwnedColumn::Code(values, valid) => lend(EventValues::Code(values), valid.as_deref()),
+            })
+            .collect()
+    }
+}
+
+fn lend<'a>(values: EventValues<'a>, valid: Option<&'a [bool]>) -> EventColumn<'a> {
+    EventColumn { values, valid }
+}
+
+fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
+    let Some(column) = block.column(name) else { return OwnedColumn::Real(Vec::new(), None) };
+    let valid = column.valid.clone();
+    match (kind, &column.values) {
+        (Use::Money, Values::I64(values)) => OwnedColumn::Money(values.clone(), valid),
+        (Use::Joined(join), Values::Code(codes)) => {
+            let none = join.names.len() as u32;
+            OwnedColumn::Code(codes.iter().map(|&code| join.map.get(code as usize).copied().unwrap_or(none)).collect(), valid)
+        }
+        (_, Values::Code(codes)) => OwnedColumn::Code(codes.clone(), valid),
+        (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),
+        (_, Values::I64(values)) => OwnedColumn::Real(values.iter().map(|&v| v as f64).collect(), valid),
+        (_, Values::Text(_)) => OwnedColumn::Real(Vec::new(), None),
+    }
+}
