@@ -194,7 +194,7 @@ codes! {
     // Learning and deciding: E40xx.
     /// All labels of every offer are 0, or all are 1. Args: offers.
     LabelsConstant = "E4001", Input, AfterChange;
-    /// Too little history for one mature label window. Args: first, last, needed_days.
+    /// Too little history for one mature label window. Args: first, last, `needed_days`.
     NoMatureLabels = "E4002", Input, AfterChange;
     /// A fit did not converge. Args: offer, iterations, gradient, tolerance.
     NotConverged = "E4003", Quality, AfterChange;
@@ -206,6 +206,8 @@ codes! {
     NoCustomers = "E4006", Input, AfterChange;
     /// The consents are missing, empty or stale.
     ConsentGate = "E4007", Consent, AfterChange;
+    /// An offer has too few takes for a model; its rate is shrunk toward the family. Args: positives, needed.
+    TooFewPositives = "E4008", Quality, AfterChange;
 
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.

@@ -39,6 +39,7 @@ impl Date {
     }
 
     /// The date `months` later (or earlier when negative); the day is cut to the month's last one.
+    #[must_use]
     pub fn add_months(self, months: i32) -> Self {
         let (year, month, day) = self.ymd();
         let index = year * 12 + month as i32 - 1 + months;

@@ -1,8 +1,8 @@
 //! Civil dates to instants in the pipeline's zone, and the as-of dates a run uses.
 
+use crate::config::Step;
 use jiff::civil;
 use jiff::tz::TimeZone;
-use crate::config::Step;
 use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
 
 /// Turns civil dates into instants in one zone.
@@ -17,8 +17,9 @@ impl Calendar {
     /// # Errors
     /// `ConfigNotAllowed` for a zone the bundled database does not know.
     pub fn new(zone: &str) -> Result<Self> {
-        let zone = TimeZone::get(zone)
-            .map_err(|e| Fault::new(Code::ConfigNotAllowed).with("key", "pipeline.time_zone").with("got", zone).because(e))?;
+        let zone = TimeZone::get(zone).map_err(|e| {
+            Fault::new(Code::ConfigNotAllowed).with("key", "pipeline.time_zone").with("got", zone).because(e)
+        })?;
         Ok(Self { zone })
     }
 
@@ -81,7 +82,12 @@ impl Schedule {
     /// # Errors
     /// `NoMatureLabels` when no date is left.
     pub fn every(
-        calendar: &Calendar, as_of: Date, label: LabelDays, step: Step, count: u32, first: Date,
+        calendar: &Calendar,
+        as_of: Date,
+        label: LabelDays,
+        step: Step,
+        count: u32,
+        first: Date,
     ) -> Result<Self> {
         let newest = as_of - label.until_known();
         let mut dates: Vec<Date> = (0..count as i32).map(|i| back(newest, step, i)).collect();
@@ -95,7 +101,14 @@ impl Schedule {
     ///
     /// # Errors
     /// `NoMatureLabels` when no date is left.
-    pub fn listed(calendar: &Calendar, as_of: Date, label: LabelDays, dates: &[Date], tests: &[Date], first: Date) -> Result<Self> {
+    pub fn listed(
+        calendar: &Calendar,
+        as_of: Date,
+        label: LabelDays,
+        dates: &[Date],
+        tests: &[Date],
+        first: Date,
+    ) -> Result<Self> {
         let mut kept: Vec<Date> = dates.iter().chain(tests).copied().collect();
         kept.sort_unstable();
         kept.dedup();
@@ -108,7 +121,14 @@ impl Schedule {
         Self::of(calendar, as_of, label, kept, positions, first)
     }
 
-    fn of(calendar: &Calendar, as_of: Date, label: LabelDays, dates: Vec<Date>, tests: Vec<usize>, first: Date) -> Result<Self> {
+    fn of(
+        calendar: &Calendar,
+        as_of: Date,
+        label: LabelDays,
+        dates: Vec<Date>,
+        tests: Vec<usize>,
+        first: Date,
+    ) -> Result<Self> {
         if dates.is_empty() {
             return Err(Fault::new(Code::NoMatureLabels)
                 .with("first", first.to_string())
@@ -153,7 +173,8 @@ mod tests {
     fn dates_are_mature_and_purged() {
         let calendar = Calendar::new("UTC").unwrap();
         let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let schedule = Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2024-01-01")).unwrap();
+        let schedule =
+            Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2024-01-01")).unwrap();
         let dates: Vec<String> = schedule.mature.iter().map(|a| a.date.to_string()).collect();
         assert_eq!(dates.first().map(String::as_str), Some("2025-11-26"));
         assert_eq!(dates.last().map(String::as_str), Some("2026-06-26"));
@@ -166,7 +187,8 @@ mod tests {
     fn too_little_history_is_said() {
         let calendar = Calendar::new("UTC").unwrap();
         let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let fault = Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2026-09-01")).unwrap_err();
+        let fault =
+            Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2026-09-01")).unwrap_err();
         assert_eq!(fault.code(), Code::NoMatureLabels);
     }
 }

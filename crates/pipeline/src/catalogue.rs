@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osusume_decide::ladder;
-use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, Offer, OfferKind, Product, Result, Tier};
+use osusume_decide::{CatalogueError, offers_of};
+use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, NoControl, Offer, OfferKind, Product, Result, Tier};
 use osusume_tables::{Column, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
 
@@ -35,11 +35,12 @@ impl Goods {
     /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
     pub(crate) fn read(config: &Config, table: Option<&TableFile>) -> Result<Self> {
         let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
-        let mut products: Vec<(Product, usize)> =
-            (0..columns.n_rows).map(|row| (columns.product(row), row)).collect();
+        let mut products: Vec<(Product, usize)> = (0..columns.n_rows).map(|row| (columns.product(row), row)).collect();
         products.sort_by(|a, b| a.0.key.cmp(&b.0.key));
         if let Some(pair) = products.windows(2).find(|pair| pair[0].0.key == pair[1].0.key) {
-            return Err(Fault::new(Code::CatalogueContradiction).with("names", vec![pair[0].0.key.clone()]).because("listed twice"));
+            return Err(Fault::new(Code::CatalogueContradiction)
+                .with("names", vec![pair[0].0.key.clone()])
+                .because("listed twice"));
         }
         let rows: Vec<usize> = products.iter().map(|(_, row)| *row).collect();
         let products: Vec<Product> = products.into_iter().map(|(product, _)| product).collect();
@@ -68,10 +69,8 @@ impl Goods {
         let offers = &config.offers;
         let mut found = Vec::new();
         if !offers.upsell_families.is_empty() || !offers.cross_sell_families.is_empty() {
-            ladder::check(&self.catalogue)
-                .map_err(|e| Fault::new(Code::CatalogueContradiction).because(e))?;
-            found = ladder::offers_of(&self.catalogue.products, &offers.upsell_families, &offers.cross_sell_families)
-                .map_err(|e| Fault::new(Code::CatalogueContradiction).because(e))?;
+            found = offers_of(&self.catalogue.products, &offers.upsell_families, &offers.cross_sell_families)
+                .map_err(|errors| contradictions(&errors))?;
         }
         if let Some(category) = &offers.category {
             found.extend(category.names.iter().map(|name| Offer {
@@ -121,6 +120,13 @@ impl Goods {
     }
 }
 
+/// All contradictions of a catalogue as one fault.
+pub(crate) fn contradictions(errors: &[CatalogueError]) -> Fault {
+    let mut faults = errors.iter().map(|error| Fault::new(Code::CatalogueContradiction).because(error));
+    let first = faults.next().unwrap_or_else(|| Fault::new(Code::CatalogueContradiction));
+    first.and(faults.collect())
+}
+
 /// Follows `replaces` to the newest product; a loop ends where it began.
 fn canonical(products: &[Product]) -> Vec<u32> {
     let position = |key: &str| products.binary_search_by(|p| p.key.as_str().cmp(key)).ok();
@@ -158,8 +164,8 @@ impl PlainTable {
         let mut names: Vec<String> = source.columns.keys().cloned().collect();
         names.extend(source.attributes.keys().map(|header| attribute_column(header)));
         let wanted: Vec<&str> = names.iter().map(String::as_str).collect();
-        let part = table.read_all(&wanted)?;
-        let n_rows = part.columns.first().map_or(0, |column| column.values.len());
+        let part = table.read_all(&wanted, &NoControl)?;
+        let n_rows = part.n_rows;
         Ok(Self { n_rows, columns: names.into_iter().zip(part.columns).collect() })
     }
 
@@ -169,7 +175,7 @@ impl PlainTable {
             return None;
         }
         match &column.values {
-            Values::Text(texts) => Some(texts[row].clone()),
+            Values::Text(texts) => Some(texts.get(row).to_owned()),
             Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].clone()),
             _ => None,
         }

@@ -6,7 +6,9 @@
 
 mod calendar;
 mod catalogue;
+mod checked;
 pub mod config;
+mod history;
 mod host;
 mod job;
 mod kernel;
@@ -14,6 +16,12 @@ mod plan;
 mod run;
 mod seam;
 mod stages;
+mod summary;
+mod units;
+mod words;
 
 pub use host::{Event, Host, Stage};
-pub use run::{Outcome, Request, run};
+pub use osusume_storage::LockInfo;
+pub use run::{Outcome, Request, run, runs_root};
+pub use stages::decide::DecisionCounts;
+pub use summary::{OfferSummary, Pooled, Summary};

@@ -96,8 +96,8 @@ pub(crate) enum Sense {
 pub(crate) struct EventGroup {
     /// The table.
     pub(crate) table: String,
-    /// Whether it has an arrival column.
-    pub(crate) has_arrived: bool,
+    /// The columns that say when a row was known; the latest of them counts. Empty: known when it happened.
+    pub(crate) known_by: Vec<&'static str>,
     /// Its columns, in the order aggregates number them.
     pub(crate) columns: Vec<EventColumn>,
     /// What is computed, one entry a feature.
@@ -131,10 +131,14 @@ struct Meaning {
 
 impl<'a> EventRecipes<'a> {
     /// Features of `source` with these columns, and their dictionary entries.
-    pub(crate) fn draw(config: &'a Config, source: &'a Source, columns: Vec<EventColumn>) -> (EventGroup, Vec<FeatureSpec>) {
+    pub(crate) fn draw(
+        config: &'a Config,
+        source: &'a Source,
+        columns: Vec<EventColumn>,
+    ) -> (EventGroup, Vec<FeatureSpec>) {
         let group = EventGroup {
             table: source.name.clone(),
-            has_arrived: source.column("arrived").is_some(),
+            known_by: source.column("arrived").map(|_| "arrived").into_iter().collect(),
             columns,
             aggregates: Vec::new(),
         };
@@ -239,7 +243,8 @@ impl<'a> EventRecipes<'a> {
             }
         }
         if self.wants(Recipe::Surge) {
-            for window in self.long_windows(14).into_iter().filter(|&w| self.days(w) <= 120) {
+            let short: Vec<usize> = self.long_windows(14).into_iter().filter(|&w| self.days(w) <= 120).collect();
+            for window in short {
                 let meaning = about(self.meaning(format!("{metric}_surge"), Family::Surge, Unit::Ratio, "surge"));
                 self.add(Measure::Surge(Amount::Sum(value)), filter, window, meaning);
             }
@@ -341,9 +346,11 @@ impl<'a> EventRecipes<'a> {
     /// How near the customer has been to each offered category.
     fn affinity(&mut self, offered: usize) {
         for (filter, category) in self.levels(offered) {
-            let recency = self.meaning(format!("offer_{category}_recency"), Family::Affinity, Unit::Days, "affinity_recency");
+            let recency =
+                self.meaning(format!("offer_{category}_recency"), Family::Affinity, Unit::Days, "affinity_recency");
             self.add(Measure::RecencyDays, Some(filter), EVER, Meaning { subject: category.clone(), ..recency });
-            let count = self.meaning(format!("offer_{category}_count"), Family::Affinity, Unit::Count, "affinity_count");
+            let count =
+                self.meaning(format!("offer_{category}_count"), Family::Affinity, Unit::Count, "affinity_count");
             self.add(Measure::Count, Some(filter), EVER, Meaning { subject: category, ..count });
         }
     }
@@ -357,12 +364,6 @@ impl<'a> EventRecipes<'a> {
             let meaning = self.meaning("count", Family::Voice, Unit::Count, "tickets_count");
             self.add(Measure::Count, None, window, meaning);
         }
-        if let Some(score) = self.position(&Sense::Score) {
-            let last = self.meaning("score_last", Family::Voice, Unit::Native, "satisfaction_last");
-            self.add(Measure::Last(score), None, EVER, last);
-            let mean = self.meaning("score_mean", Family::Voice, Unit::Native, "satisfaction_mean");
-            self.add(Measure::Mean(score), None, EVER, mean);
-        }
         if let Some(topic) = self.position(&Sense::Topic) {
             let longest = self.config.features.windows_days.len();
             for (filter, name) in self.levels(topic) {
@@ -370,6 +371,20 @@ impl<'a> EventRecipes<'a> {
                 self.add(Measure::Count, Some(filter), longest, Meaning { subject: name, ..meaning });
             }
         }
+    }
+
+    /// Satisfaction is asked when a case is closed, so its rows are known from then on only: they form a group of their own.
+    pub(crate) fn draw_scores(config: &'a Config, source: &'a Source) -> Option<(EventGroup, Vec<FeatureSpec>)> {
+        source.column("score").filter(|_| config.features.recipes.contains(&Recipe::Voice))?;
+        let score = EventColumn { name: "score".to_owned(), kind: Use::Real, levels: Vec::new(), sense: Sense::Score };
+        let known_by = ["arrived", "closed"].into_iter().filter(|name| source.column(name).is_some()).collect();
+        let group = EventGroup { table: source.name.clone(), known_by, columns: vec![score], aggregates: Vec::new() };
+        let mut recipes = Self { config, source, group, specs: Vec::new() };
+        let last = recipes.meaning("score_last", Family::Voice, Unit::Native, "satisfaction_last");
+        recipes.add(Measure::Last(0), None, EVER, last);
+        let mean = recipes.meaning("score_mean", Family::Voice, Unit::Native, "satisfaction_mean");
+        recipes.add(Measure::Mean(0), None, EVER, mean);
+        Some((recipes.group, recipes.specs))
     }
 
     fn contacts(&mut self) {

@@ -6,7 +6,7 @@
 use std::ops::Range;
 
 use osusume_model::{Control, Result};
-use osusume_tables::{Column, Part, TableFile, Values};
+use osusume_tables::{Column, Part, TableFile, Texts, Values};
 use osusume_windows::{EventColumn, EventValues, Maybe};
 
 use crate::plan::{EventGroup, Use};
@@ -22,7 +22,12 @@ pub(crate) struct Block {
 
 impl Block {
     /// Reads `columns` of the rows of `customers`.
-    pub(crate) fn read(table: &TableFile, customers: Range<u32>, columns: &[&str], control: &dyn Control) -> Result<Self> {
+    pub(crate) fn read(
+        table: &TableFile,
+        customers: Range<u32>,
+        columns: &[&str],
+        control: &dyn Control,
+    ) -> Result<Self> {
         let part: Part = table.read(customers.clone(), columns, control)?;
         let offsets = part.offsets(customers);
         let names = columns.iter().map(|&name| name.to_owned()).collect();
@@ -99,9 +104,8 @@ impl Block {
 
     /// The codes of `name`, absent ones as `none`.
     pub(crate) fn codes_or(&self, name: &str, none: u32) -> Vec<u32> {
-        self.codes(name).map_or_else(Vec::new, |codes| {
-            (0..codes.values.len()).map(|row| codes.get(row).unwrap_or(none)).collect()
-        })
+        self.codes(name)
+            .map_or_else(Vec::new, |codes| (0..codes.values.len()).map(|row| codes.get(row).unwrap_or(none)).collect())
     }
 }
 
@@ -111,7 +115,8 @@ fn take_column(column: &Column, rows: &[u32]) -> Column {
         Values::I64(values) => Values::I64(rows.iter().map(|r| values[pick(r)]).collect()),
         Values::F64(values) => Values::F64(rows.iter().map(|r| values[pick(r)]).collect()),
         Values::Code(values) => Values::Code(rows.iter().map(|r| values[pick(r)]).collect()),
-        Values::Text(texts) => Values::Text(rows.iter().map(|r| texts[pick(r)].clone()).collect()),
+        // Texts never reach a kernel; blocks that are filtered drop them.
+        Values::Text(_) => Values::Text(Texts::default()),
     };
     let valid = column.valid.as_ref().map(|valid| rows.iter().map(|r| valid[pick(r)]).collect());
     Column { values, valid, dictionary: column.dictionary.clone() }
@@ -133,8 +138,7 @@ impl EventSlices {
     /// The columns of `group` out of `block`.
     pub(crate) fn new(group: &EventGroup, block: &Block) -> Self {
         let columns = group.columns.iter().map(|column| owned(&column.kind, block, &column.name)).collect();
-        let arrived = group.has_arrived.then(|| block.arrivals("arrived", "at")).flatten();
-        Self { columns, arrived }
+        Self { columns, arrived: known_since(group, block) }
     }
 
     /// The slices, in the order aggregates number them.
@@ -150,6 +154,25 @@ impl EventSlices {
     }
 }
 
+/// When each row was known: the latest of the columns that say so. A case that is not closed is never known by its closing.
+fn known_since(group: &EventGroup, block: &Block) -> Option<Vec<i64>> {
+    let mut known: Option<Vec<i64>> = None;
+    for &name in &group.known_by {
+        let times = match name {
+            "closed" => {
+                let closed = block.integers(name)?;
+                (0..closed.values.len()).map(|row| closed.get(row).unwrap_or(i64::MAX)).collect()
+            }
+            _ => block.arrivals(name, "at")?,
+        };
+        known = Some(match known {
+            None => times,
+            Some(so_far) => so_far.into_iter().zip(times).map(|(a, b)| a.max(b)).collect(),
+        });
+    }
+    known
+}
+
 fn lend<'a>(values: EventValues<'a>, valid: Option<&'a [bool]>) -> EventColumn<'a> {
     EventColumn { values, valid }
 }
@@ -161,7 +184,10 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
         (Use::Money, Values::I64(values)) => OwnedColumn::Money(values.clone(), valid),
         (Use::Joined(join), Values::Code(codes)) => {
             let none = join.names.len() as u32;
-            OwnedColumn::Code(codes.iter().map(|&code| join.map.get(code as usize).copied().unwrap_or(none)).collect(), valid)
+            OwnedColumn::Code(
+                codes.iter().map(|&code| join.map.get(code as usize).copied().unwrap_or(none)).collect(),
+                valid,
+            )
         }
         (_, Values::Code(codes)) => OwnedColumn::Code(codes.clone(), valid),
         (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),

@@ -83,7 +83,7 @@ fn dialect(source: &Source) -> CsvDialect {
     let encoding = match source.encoding {
         // Undeclared UTF-8: the reader may then say what a wrong file looks like instead.
         config::Encoding::Utf8 => None,
-        config::Encoding::Utf16Le | config::Encoding::Utf16Be => Some(Encoding::Utf16),
+        config::Encoding::Utf16 => Some(Encoding::Utf16),
         config::Encoding::Cp932 => Some(Encoding::Cp932),
     };
     CsvDialect { delimiter: source.delimiter, encoding, ..CsvDialect::default() }

@@ -224,6 +224,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[sources.consents]\nrole = \"consents\"\npath = \"../data/isp/consents.csv\"",
     },
     Message {
+        code: Code::TooFewPositives,
+        title: "個別のモデルを作るには成約が足りません: {positives} 件（{needed} 件必要）",
+        help: &["対応は不要です。履歴が増えるか `offers.horizon_days` を長くすると、モデルが作られます。"],
+        cause: "少数の成約から学習したモデルは偶然に左右されます。十分な件数になるまでは、対象顧客全員に同じ確率（商品ファミリーの成約率に寄せた成約率）を使います。提案表の `basis` 列で確認できます。",
+        example: "[train]\nmin_positives = 50",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],

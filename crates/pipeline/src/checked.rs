@@ -1,0 +1,43 @@
+//! The checked tables of a run, opened for reading.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use osusume_model::Result;
+use osusume_storage::Fs;
+use osusume_tables::{CustomerIndex, SourceCount, TableFile, Tables};
+
+/// Every table ingest wrote, and who the customers are.
+pub(crate) struct Checked {
+    /// All customers.
+    pub(crate) customers: Arc<CustomerIndex>,
+    tables: BTreeMap<String, TableFile>,
+    /// Rows of each source.
+    pub(crate) counts: Vec<(String, SourceCount)>,
+}
+
+impl Checked {
+    /// Opens the tables below `dir`.
+    pub(crate) fn open(fs: &dyn Fs, dir: &std::path::Path, written: Tables) -> Result<Self> {
+        let mut tables = BTreeMap::new();
+        for (name, _) in &written.tables {
+            tables.insert(name.clone(), TableFile::open(fs, &dir.join(format!("tables/{name}.parquet")))?);
+        }
+        Ok(Self { customers: Arc::new(written.customers), tables, counts: written.counts })
+    }
+
+    /// The table of a source.
+    pub(crate) fn table(&self, name: &str) -> Option<&TableFile> {
+        self.tables.get(name)
+    }
+
+    /// Number of customers.
+    pub(crate) fn n_customers(&self) -> u32 {
+        self.customers.len() as u32
+    }
+
+    /// Bytes all rows would take in memory, about.
+    pub(crate) fn decoded_bytes(&self) -> u64 {
+        self.tables.values().map(|table| table.n_rows() * (8 * table.columns().len() as u64 + 4)).sum()
+    }
+}

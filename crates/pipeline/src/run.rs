@@ -1,0 +1,305 @@
+//! A run from the pipeline file to a published offer table: the table of contents of everything below.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osusume_model::{Code, Control, Date, Fault, Result};
+use osusume_storage::{
+    Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Runs, StageTime, Staging, Timings,
+    clean_staging, hash_input, next_run_id, run_key,
+};
+use osusume_tables::{Ingest, RejectCount, expand};
+use rayon::prelude::*;
+
+use crate::calendar::{Calendar, LabelDays, Schedule};
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::config::{AsOfPlan, Config};
+use crate::host::{Event, Host, Stage};
+use crate::job::Job;
+use crate::stages::decide::DecisionCounts;
+use crate::stages::features::FeatureTables;
+use crate::stages::train::Models;
+use crate::stages::{decide, features, ingest, score, train};
+use crate::summary::{OfferSummary, Summary, write_summary};
+use crate::units::Units;
+
+/// The version that is part of every run key.
+pub(crate) const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// What a run is asked to do beyond its configuration.
+pub struct Request<'a> {
+    /// The checked configuration.
+    pub config: &'a Config,
+    /// The as-of date from the command line; the pipeline file's otherwise.
+    pub as_of: Option<Date>,
+    /// Memory budget in bytes.
+    pub memory: u64,
+    /// Who holds the lock.
+    pub lock: LockInfo,
+    /// When the run began, microseconds since 1970 UTC; for the timings file only.
+    pub started_us: i64,
+}
+
+/// How a run ended well.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// A new run is current.
+    Published(Box<Summary>),
+    /// The same run was published before; nothing was written.
+    AlreadyPublished {
+        /// Its name.
+        run_id: String,
+        /// Its directory.
+        dir: PathBuf,
+    },
+}
+
+/// Runs the pipeline: ingest, features, train, score, decide, publish.
+///
+/// # Errors
+/// Every fault leaves the previous run current.
+pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
+    let config = request.config;
+    let as_of = request.as_of.or(config.pipeline.as_of).ok_or_else(|| Fault::new(Code::AsOfMissing))?;
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let root = runs_root(config);
+    let inputs = digest_inputs(config, &*fs, host)?;
+    let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
+    let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
+    let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
+    if let Some(found) = Runs::new(Arc::clone(&fs), &root).find_key(&key)? {
+        return Ok(Outcome::AlreadyPublished { run_id: found.current.run_id.to_string(), dir: found.dir });
+    }
+    clean_staging(&lock)?;
+    let staging = Staging::create(&lock, next_run_id(&lock, as_of, &config_sha256)?)?;
+    let calendar = Calendar::new(&config.pipeline.time_zone)?;
+    let mut clock = Clock::new(host);
+    let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
+    let produced = match produce(&job, as_of, &mut clock) {
+        Ok(produced) => produced,
+        Err(fault) => {
+            // A failed run leaves nothing behind; a failure to clean up must not hide why it failed.
+            drop(staging.discard());
+            return Err(fault);
+        }
+    };
+    clock.begin(Stage::Publish);
+    let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
+    let summary = produced.summary;
+    clock.end(Stage::Publish);
+    staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
+    let published = staging.publish(manifest, &lock)?;
+    Ok(Outcome::Published(Box::new(finish(summary, &published))))
+}
+
+/// The stages, in order.
+fn produce(job: &Job<'_>, as_of: Date, clock: &mut Clock<'_>) -> Result<Produced> {
+    let tables = clock.stage(Stage::Ingest, || read_sources(job))?;
+    let goods = goods(job, &tables.checked)?;
+    let units = Units::read(job.config, &tables.checked, &job.quiet())?;
+    let schedule = schedule(job, &tables.checked, as_of)?;
+    let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
+    if found.scoring_rows == 0 {
+        return Err(Fault::new(Code::NoCustomers));
+    }
+    let models = clock.stage(Stage::Train, || train::train(job, &found, &goods, &schedule, &units))?;
+    let customers = &tables.checked.customers;
+    clock.stage(Stage::Score, || score::score(job, &found.specs, &models, customers, schedule.score))?;
+    let decided = clock.stage(Stage::Decide, || {
+        decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, schedule.score)
+    })?;
+    let counts = counts(&tables.checked);
+    let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
+    write_summary(job.staging, &summary, &found.specs)?;
+    Ok(Produced { summary, counts })
+}
+
+/// What the stages leave for publishing.
+struct Produced {
+    summary: Summary,
+    counts: BTreeMap<String, Counts>,
+}
+
+/// The directory of all runs of a pipeline.
+pub fn runs_root(config: &Config) -> PathBuf {
+    config.run.directory.join(&config.pipeline.name)
+}
+
+/// Digests of every input file, sorted by path.
+fn digest_inputs(config: &Config, fs: &dyn Fs, control: &dyn Host) -> Result<Vec<InputEntry>> {
+    let mut paths = Vec::new();
+    for source in config.sources.values() {
+        for pattern in &source.paths {
+            paths.extend(expand(Path::new(pattern))?);
+        }
+    }
+    paths.sort();
+    paths.dedup();
+    let quiet = crate::job::Quiet::new(control);
+    paths
+        .par_iter()
+        .map(|path| {
+            let content = hash_input(fs, path, &quiet as &dyn Control)?;
+            Ok(InputEntry { path: path.display().to_string(), bytes: content.bytes, sha256: content.sha256 })
+        })
+        .collect()
+}
+
+/// The tables, and what was set aside on the way.
+struct ReadTables {
+    checked: Checked,
+    rejects: Vec<RejectCount>,
+}
+
+fn read_sources(job: &Job<'_>) -> Result<ReadTables> {
+    let quiet = job.quiet();
+    let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
+    let sources = ingest::reading_order(job.config);
+    for (i, source) in sources.iter().enumerate() {
+        job.check_stop()?;
+        reading.read(&ingest::source_spec(job.config, source)?)?;
+        job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
+    }
+    let written = reading.finish()?;
+    for fault in written.faults.iter().take(20) {
+        job.warn(fault.clone());
+    }
+    let rejects = written.rejects.clone();
+    if written.customers.is_empty() {
+        return Err(Fault::new(Code::NoCustomers));
+    }
+    let checked = Checked::open(&**job.staging.fs(), job.staging.dir(), written)?;
+    Ok(ReadTables { checked, rejects })
+}
+
+fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
+    let source = job.config.sources.values().find(|source| source.role == crate::config::Role::Products);
+    Goods::read(job.config, source.and_then(|source| tables.table(&source.name)))
+}
+
+fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {
+    let offers = &job.config.offers;
+    let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
+    let first = crate::history::first_day(job, tables)?;
+    match &job.config.train.as_of {
+        AsOfPlan::Every { step, count } => Schedule::every(job.calendar, as_of, label, *step, *count, first),
+        AsOfPlan::Dates { dates, tests } => Schedule::listed(job.calendar, as_of, label, dates, tests, first),
+    }
+}
+
+fn counts(tables: &Checked) -> BTreeMap<String, Counts> {
+    let count = |read: &osusume_tables::SourceCount| Counts {
+        read: read.read,
+        accepted: read.accepted,
+        rejected: read.rejected,
+        suppressed: 0,
+        excluded: (read.excluded > 0).then(|| ("repeated".to_owned(), read.excluded)).into_iter().collect(),
+    };
+    tables.counts.iter().map(|(name, read)| (name.clone(), count(read))).collect()
+}
+
+fn manifest(
+    config: &Config,
+    staging: &Staging,
+    as_of: Date,
+    run_key: Digest,
+    config_sha256: Digest,
+    inputs: Vec<InputEntry>,
+    produced: &Produced,
+) -> Manifest {
+    Manifest {
+        format_version: 1,
+        tool_version: TOOL_VERSION.to_owned(),
+        pipeline: config.pipeline.name.clone(),
+        run_id: staging.run_id(),
+        as_of,
+        run_key,
+        config_sha256,
+        config: config.effective().to_owned(),
+        previous: None,
+        inputs,
+        outputs: Vec::new(),
+        counts: produced.counts.clone(),
+        seeds: BTreeMap::new(),
+    }
+}
+
+fn summarize(
+    job: &Job<'_>,
+    tables: &ReadTables,
+    schedule: &Schedule,
+    found: &FeatureTables,
+    models: &Models,
+    decided: DecisionCounts,
+    goods: &Goods,
+) -> Summary {
+    let offers = models.offers.iter().zip(&goods.catalogue.offers).zip(&found.labels).zip(&decided.offers);
+    Summary {
+        run_id: job.staging.run_id().to_string(),
+        dir: PathBuf::new(),
+        pipeline: job.config.pipeline.name.clone(),
+        as_of: schedule.score.date.to_string(),
+        currency: job.config.pipeline.currency.clone(),
+        minor_digits: job.config.pipeline.minor_digits,
+        customers: u64::from(tables.checked.n_customers()),
+        training_rows: found.training_rows,
+        training_sample: found.sample,
+        features: found.specs.len() as u64,
+        as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),
+        counts: tables.checked.counts.clone(),
+        rejects: tables.rejects.iter().map(|reject| (reject.code.id().to_owned(), reject.count)).collect(),
+        unknown_products: found.unknown_products,
+        offers: offers
+            .map(|(((model, offer), labels), (_, rows))| OfferSummary::new(model, offer, *labels, *rows))
+            .collect(),
+        pooled: crate::summary::pooled(models),
+        decided,
+    }
+}
+
+fn finish(mut summary: Summary, published: &Published) -> Summary {
+    summary.dir.clone_from(&published.dir);
+    summary
+}
+
+/// Measures stages by the host's clock.
+struct Clock<'a> {
+    host: &'a dyn Host,
+    began: f64,
+    stages: Vec<StageTime>,
+}
+
+impl<'a> Clock<'a> {
+    fn new(host: &'a dyn Host) -> Self {
+        Self { host, began: 0.0, stages: Vec::new() }
+    }
+
+    fn begin(&mut self, stage: Stage) {
+        self.began = self.host.elapsed_seconds();
+        self.host.event(Event::Begin(stage));
+    }
+
+    fn end(&mut self, stage: Stage) {
+        let seconds = (self.host.elapsed_seconds() - self.began).max(0.0);
+        self.stages.push(StageTime { stage: stage.id().to_owned(), duration_us: (seconds * 1e6) as u64 });
+        self.host.event(Event::End(stage));
+    }
+
+    fn stage<T>(&mut self, stage: Stage, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.begin(stage);
+        let done = work()?;
+        self.end(stage);
+        Ok(done)
+    }
+
+    fn timings(self, request: &Request<'_>) -> Timings {
+        Timings {
+            format_version: 1,
+            host: request.lock.host.clone(),
+            started_us: request.started_us,
+            stages: self.stages,
+        }
+    }
+}

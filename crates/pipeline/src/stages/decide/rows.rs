@@ -1,0 +1,116 @@
+//! Rows of the published tables: offers, shadow, decisions.
+
+use std::sync::Arc;
+
+use osusume_model::{AsOf, Date, Offer, Result};
+use osusume_tables::arrow::array::{
+    ArrayRef, Date32Array, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
+};
+use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
+
+/// One row of the offer table or of the shadow.
+#[derive(Clone, Debug)]
+pub(super) struct OfferRow {
+    pub(super) customer_id: String,
+    pub(super) rank: i16,
+    pub(super) offer: usize,
+    pub(super) channel: String,
+    pub(super) propensity: f64,
+    pub(super) margin: i64,
+    pub(super) expected_value: i64,
+    pub(super) basis: &'static str,
+    pub(super) reasons: [Option<String>; 3],
+    pub(super) action_probability: f64,
+}
+
+/// The schema of offers and shadow.
+pub(super) fn offer_schema() -> Schema {
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    let reason = |name: &str| Field::new(name, DataType::Utf8, true);
+    Schema::new(vec![
+        text("customer_id"),
+        Field::new("as_of", DataType::Date32, false),
+        Field::new("rank", DataType::Int16, false),
+        text("offer"),
+        text("kind"),
+        text("family"),
+        text("channel"),
+        Field::new("propensity", DataType::Float64, false),
+        Field::new("margin_minor", DataType::Int64, false),
+        Field::new("expected_value_minor", DataType::Int64, false),
+        text("evidence"),
+        text("basis"),
+        reason("reason_1"),
+        reason("reason_2"),
+        reason("reason_3"),
+        Field::new("expires_on", DataType::Date32, false),
+        Field::new("action_probability", DataType::Float64, false),
+    ])
+}
+
+/// Rows as a batch. What a contact adds is not estimated, so `evidence` says that the propensity is observational.
+pub(super) fn offer_batch(
+    schema: &Arc<Schema>,
+    rows: &[OfferRow],
+    offers: &[Offer],
+    as_of: AsOf,
+    expires: Date,
+) -> Result<RecordBatch> {
+    let text =
+        |of: &dyn Fn(&OfferRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
+    let reason =
+        |i: usize| -> ArrayRef { Arc::new(StringArray::from_iter(rows.iter().map(|row| row.reasons[i].as_deref()))) };
+    let dates = |date: Date| -> ArrayRef { Arc::new(Date32Array::from(vec![date.0; rows.len()])) };
+    let columns: Vec<ArrayRef> = vec![
+        text(&|row| row.customer_id.clone()),
+        dates(as_of.date),
+        Arc::new(Int16Array::from_iter_values(rows.iter().map(|row| row.rank))),
+        text(&|row| offers[row.offer].key.clone()),
+        text(&|row| crate::words::offer_kind(offers[row.offer].kind).to_owned()),
+        text(&|row| offers[row.offer].family.clone()),
+        text(&|row| row.channel.clone()),
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.propensity))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.margin))),
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.expected_value))),
+        text(&|_| "observational".to_owned()),
+        text(&|row| row.basis.to_owned()),
+        reason(0),
+        reason(1),
+        reason(2),
+        dates(expires),
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.action_probability))),
+    ];
+    crate::kernel::batch(schema, columns)
+}
+
+/// One row of the decisions: the arm, and for every offer what became of it and who won instead.
+pub(super) struct DecisionRow {
+    pub(super) customer_id: String,
+    pub(super) arm: &'static str,
+    /// One entry an offer: the code, and the winner where there is one.
+    pub(super) offers: Vec<(&'static str, Option<usize>)>,
+}
+
+/// The schema of the decisions.
+pub(super) fn decision_schema(offers: &[Offer]) -> Schema {
+    let mut fields = vec![Field::new("customer_id", DataType::Utf8, false), Field::new("arm", DataType::Utf8, false)];
+    for offer in offers {
+        fields.push(Field::new(&offer.key, DataType::Utf8, false));
+        fields.push(Field::new(format!("{}/won_by", offer.key), DataType::Utf8, true));
+    }
+    Schema::new(fields)
+}
+
+/// Decisions as a batch.
+pub(super) fn decision_batch(schema: &Arc<Schema>, rows: &[DecisionRow], offers: &[Offer]) -> Result<RecordBatch> {
+    let mut columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.customer_id))),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.arm))),
+    ];
+    for offer in 0..offers.len() {
+        columns.push(Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.offers[offer].0))));
+        let winner = |row: &DecisionRow| row.offers[offer].1.map(|winner| offers[winner].key.as_str());
+        columns.push(Arc::new(StringArray::from_iter(rows.iter().map(winner))));
+    }
+    crate::kernel::batch(schema, columns)
+}

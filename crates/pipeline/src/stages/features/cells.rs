@@ -1,0 +1,191 @@
+//! The values of features: one partition of customers, as of several dates.
+
+use std::collections::BTreeMap;
+
+use osusume_model::{AsOf, DAY_US, Result};
+use osusume_tables::Values;
+use osusume_windows::{Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, Span, aggregate, holdings_as_of};
+
+use super::groups::{AttributeCell, Group, HoldingCell};
+use crate::catalogue::Goods;
+use crate::job::Job;
+use crate::kernel::windows_fault;
+use crate::plan::EventGroup;
+use crate::seam::{Block, EventSlices};
+
+/// The rows of one partition, by table.
+pub(super) type Blocks = BTreeMap<String, Block>;
+
+/// Cells of one group: customers × dates × width, row-major; NaN is absent.
+pub(super) struct Cells {
+    pub(super) width: usize,
+    pub(super) values: Vec<f32>,
+}
+
+/// Computes the cells of every group as of every date.
+pub(super) fn compute(
+    job: &Job<'_>,
+    groups: &[Group],
+    goods: &Goods,
+    blocks: &Blocks,
+    dates: &[AsOf],
+) -> Result<Vec<Cells>> {
+    groups
+        .iter()
+        .map(|group| {
+            let values = match (group, blocks.get(group.table())) {
+                (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
+                (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
+                (Group::Attributes { cells, .. }, Some(block)) => attributes(cells, block, dates),
+                (_, None) => Vec::new(),
+            };
+            Ok(Cells { width: group.width(), values })
+        })
+        .collect()
+}
+
+fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
+    let as_of = dates.iter().map(|date| date.instant.0).collect();
+    let spans = dates
+        .iter()
+        .flat_map(|date| job.window_starts(*date).into_iter().map(|start| Span { start, end: date.instant.0 }))
+        .collect();
+    Cutoffs::new(as_of, spans).map_err(|e| windows_fault(&e))
+}
+
+fn events(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block, dates: &[AsOf]) -> Result<Vec<f32>> {
+    let slices = EventSlices::new(group, block);
+    let columns = slices.columns();
+    let events = Events {
+        offsets: &block.offsets,
+        at: block.times("at"),
+        arrived: slices.arrived.as_deref(),
+        columns: &columns,
+    };
+    let mut values = vec![0.0; block.n_customers() * dates.len() * plan.n_aggregates()];
+    aggregate(&events, &cutoffs(job, dates)?, plan, &mut values, &job.quiet()).map_err(|e| windows_fault(&e))?;
+    Ok(values)
+}
+
+/// A block of holdings with nulls resolved, ready for the kernel.
+pub(crate) struct HoldingSlices<'a> {
+    block: &'a Block,
+    product: Vec<u32>,
+    start_arrived: Option<Vec<i64>>,
+}
+
+impl<'a> HoldingSlices<'a> {
+    /// `positions`: product code of the table → position in the catalogue; rows of unknown products were rejected at ingest.
+    pub(crate) fn new(block: &'a Block, positions: &[u32]) -> Self {
+        let product = block.codes_or("product", 0).into_iter().map(|code| positions[code as usize]).collect();
+        Self { block, product, start_arrived: block.arrivals("start_arrived", "start") }
+    }
+
+    /// The kernel's view.
+    pub(crate) fn intervals(&self) -> Intervals<'_> {
+        let block = self.block;
+        let absent = osusume_windows::Maybe { values: &[], valid: None };
+        Intervals {
+            offsets: &block.offsets,
+            product: &self.product,
+            start: block.times("start"),
+            end: block.integers("end").unwrap_or(absent),
+            start_arrived: self.start_arrived.as_deref(),
+            end_arrived: block.integers("end_arrived"),
+            renews: block.integers("renews"),
+            price: block.integers("price"),
+            quantity: None,
+            by_company: None,
+        }
+    }
+}
+
+/// The kernel's view of the catalogue.
+pub(crate) fn ladder(goods: &Goods) -> Ladder<'_> {
+    Ladder { family: &goods.family, tier: &goods.tier, canonical: &goods.canonical, n_families: goods.families.len() }
+}
+
+/// The state of every family and of anything, for every customer as of every date: customers × dates × (families + 1).
+pub(super) fn holding_states(job: &Job<'_>, goods: &Goods, block: &Block, dates: &[AsOf]) -> Result<Vec<HoldingState>> {
+    let positions = product_positions(goods, block);
+    let slices = HoldingSlices::new(block, &positions);
+    let as_of: Vec<i64> = dates.iter().map(|date| date.instant.0).collect();
+    let scopes = goods.families.len() + 1;
+    let mut states = vec![HoldingState::NOTHING; block.n_customers() * dates.len() * scopes];
+    holdings_as_of(&slices.intervals(), &ladder(goods), &as_of, &mut states, &job.quiet())
+        .map_err(|e| windows_fault(&e))?;
+    Ok(states)
+}
+
+/// Product code of the block's dictionary → position in the catalogue.
+pub(crate) fn product_positions(goods: &Goods, block: &Block) -> Vec<u32> {
+    let dictionary = block.column("product").and_then(|column| column.dictionary.clone());
+    goods.positions(dictionary.as_deref().unwrap_or(&[]))
+}
+
+fn holdings(job: &Job<'_>, cells: &[HoldingCell], goods: &Goods, block: &Block, dates: &[AsOf]) -> Result<Vec<f32>> {
+    let states = holding_states(job, goods, block, dates)?;
+    let scopes = goods.families.len() + 1;
+    let mut values = Vec::with_capacity(states.len() / scopes * cells.len());
+    for states in states.chunks_exact(scopes) {
+        values.extend(cells.iter().map(|cell| holding_value(*cell, states) as f32));
+    }
+    Ok(values)
+}
+
+fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
+    let anything = &states[states.len() - 1];
+    match cell {
+        HoldingCell::Renewal => anything.days_to_renewal,
+        HoldingCell::Price => anything.price_minor,
+        HoldingCell::Count => f64::from(anything.n_held),
+        HoldingCell::Tenure => anything.tenure_days,
+        HoldingCell::Tier(family) => f64::from(states[family].tier),
+        HoldingCell::FamilyTenure(family) => states[family].tenure_days,
+    }
+}
+
+fn attributes(cells: &[AttributeCell], block: &Block, dates: &[AsOf]) -> Vec<f32> {
+    let mut values = vec![f32::NAN; block.n_customers() * dates.len() * cells.len()];
+    let arrived = block.integers("arrived");
+    let joined = block.integers("joined");
+    for (i, cell) in cells.iter().enumerate() {
+        for customer in 0..block.n_customers() {
+            // A customer who only stands in other tables has no row here, and no attributes.
+            let row = block.offsets[customer] as usize;
+            if row == block.offsets[customer + 1] as usize {
+                continue;
+            }
+            for (d, date) in dates.iter().enumerate() {
+                let at = date.instant.0;
+                let is_known = arrived.and_then(|arrived| arrived.get(row)).is_none_or(|arrived| arrived < at);
+                if is_known {
+                    let joined = joined.and_then(|joined| joined.get(row));
+                    values[(customer * dates.len() + d) * cells.len() + i] =
+                        attribute_value(cell, block, row, joined, at);
+                }
+            }
+        }
+    }
+    values
+}
+
+fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Option<i64>, at: i64) -> f32 {
+    match cell {
+        AttributeCell::Joined => {
+            joined.filter(|&j| j < at).map_or(f32::NAN, |j| ((at - j) as f64 / DAY_US as f64) as f32)
+        }
+        AttributeCell::Value(name) => {
+            let Some(column) = block.column(name) else { return f32::NAN };
+            if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
+                return f32::NAN;
+            }
+            match &column.values {
+                Values::I64(values) => values[row] as f32,
+                Values::F64(values) => values[row] as f32,
+                Values::Code(values) => values[row] as f32,
+                Values::Text(_) => f32::NAN,
+            }
+        }
+    }
+}

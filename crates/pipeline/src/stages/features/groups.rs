@@ -1,0 +1,379 @@
+//! Which features there are: every source's recipes, drawn up against the dictionaries of the checked tables.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit};
+use osusume_tables::TableFile;
+use osusume_windows::Plan;
+
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::config::{AttributeKind, Recipe, Role, Source};
+use crate::job::Job;
+use crate::kernel::windows_fault;
+use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
+use crate::seam::Block;
+use crate::stages::ingest::attribute_column;
+
+/// Customers read at once while levels are counted.
+const COUNT_BLOCK: u32 = 1 << 16;
+
+/// Features computed together from one table.
+pub(super) enum Group {
+    /// Window aggregates of an event table, and the kernel's plan for them.
+    Events(Box<EventGroup>, Plan),
+    /// What is held as of a date.
+    Holdings {
+        /// The table.
+        table: String,
+        /// What each feature takes from the holding states.
+        cells: Vec<HoldingCell>,
+    },
+    /// Attributes of the customers table.
+    Attributes {
+        /// The table.
+        table: String,
+        /// One entry a feature.
+        cells: Vec<AttributeCell>,
+    },
+}
+
+/// What a feature takes from the state of a family, or of anything held.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum HoldingCell {
+    /// Days to the nearest renewal of anything.
+    Renewal,
+    /// Price of all that is held.
+    Price,
+    /// Number of things held.
+    Count,
+    /// Days since anything was first held.
+    Tenure,
+    /// Highest tier held of a family.
+    Tier(usize),
+    /// Days since something of a family was first held.
+    FamilyTenure(usize),
+}
+
+/// What a feature takes from a customer's row.
+#[derive(Clone, Debug)]
+pub(super) enum AttributeCell {
+    /// Days since joining.
+    Joined,
+    /// The value of a column.
+    Value(String),
+}
+
+impl Group {
+    /// Number of features.
+    pub(super) fn width(&self) -> usize {
+        match self {
+            Self::Events(_, plan) => plan.n_aggregates(),
+            Self::Holdings { cells, .. } => cells.len(),
+            Self::Attributes { cells, .. } => cells.len(),
+        }
+    }
+
+    /// The table it reads.
+    pub(super) fn table(&self) -> &str {
+        match self {
+            Self::Events(group, _) => &group.table,
+            Self::Holdings { table, .. } | Self::Attributes { table, .. } => table,
+        }
+    }
+}
+
+/// All groups in the order of the feature columns, and the dictionary.
+pub(super) struct Groups {
+    pub(super) groups: Vec<Group>,
+    pub(super) specs: Vec<FeatureSpec>,
+}
+
+impl Groups {
+    /// Draws up the features. Levels are the most frequent ones before `first`, the earliest as-of instant that uses them.
+    pub(super) fn draw(job: &Job<'_>, tables: &Checked, goods: &Goods, first: Timestamp) -> Result<Self> {
+        let mut drawn = Self { groups: Vec::new(), specs: Vec::new() };
+        for source in job.config.sources.values() {
+            let Some(table) = tables.table(&source.name) else { continue };
+            match source.role {
+                Role::Customers => drawn.attributes(job, source, table),
+                Role::Holdings => drawn.holdings(job, source, goods),
+                Role::Purchases | Role::Events | Role::Voice | Role::Contacts => {
+                    drawn.events(job, source, table, goods, first, tables.n_customers())?;
+                }
+                Role::Products | Role::Consents => {}
+            }
+        }
+        make_unique(&mut drawn.specs);
+        Ok(drawn)
+    }
+
+    fn push(&mut self, group: Group, specs: Vec<FeatureSpec>) {
+        if !specs.is_empty() {
+            self.groups.push(group);
+            self.specs.extend(specs);
+        }
+    }
+
+    fn events(
+        &mut self,
+        job: &Job<'_>,
+        source: &Source,
+        table: &TableFile,
+        goods: &Goods,
+        first: Timestamp,
+        n_customers: u32,
+    ) -> Result<()> {
+        let mut columns = event_columns(job, source, table, goods);
+        count_levels(job, table, &mut columns, first, n_customers)?;
+        let (group, specs) = EventRecipes::draw(job.config, source, columns);
+        let n_windows = job.config.features.windows_days.len() + 1;
+        let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
+        self.push(Group::Events(Box::new(group), plan), specs);
+        if source.role == Role::Voice
+            && let Some((group, specs)) = EventRecipes::draw_scores(job.config, source)
+        {
+            let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
+            self.push(Group::Events(Box::new(group), plan), specs);
+        }
+        Ok(())
+    }
+
+    fn holdings(&mut self, job: &Job<'_>, source: &Source, goods: &Goods) {
+        let wants = |recipe| job.config.features.recipes.contains(&recipe);
+        let mut cells = Vec::new();
+        let mut specs = Vec::new();
+        let mut add = |cell, name: &str, family, unit, null, text_key, subject: &str| {
+            cells.push(cell);
+            specs.push(spec(source, name, family, unit, null, text_key, subject));
+        };
+        if wants(Recipe::Tenure) {
+            add(HoldingCell::Tenure, "tenure", Family::Tenure, Unit::Days, NullMeaning::NotYet, "tenure", &source.name);
+        }
+        if wants(Recipe::Renewal) && source.column("renews").is_some() {
+            let null = NullMeaning::NotApplicable;
+            add(
+                HoldingCell::Renewal,
+                "days_to_renewal",
+                Family::Renewal,
+                Unit::Days,
+                null,
+                "days_to_renewal",
+                &source.name,
+            );
+        }
+        if wants(Recipe::Money) && source.column("price").is_some() {
+            add(HoldingCell::Price, "price", Family::Money, Unit::Minor, NullMeaning::Unknown, "price", &source.name);
+        }
+        if wants(Recipe::Holding) {
+            add(
+                HoldingCell::Count,
+                "held",
+                Family::Holding,
+                Unit::Count,
+                NullMeaning::Never,
+                "held_count",
+                &source.name,
+            );
+            for (i, family) in goods.families.iter().enumerate() {
+                let name = format!("{family}_tier");
+                add(HoldingCell::Tier(i), &name, Family::Holding, Unit::Count, NullMeaning::Never, "tier", family);
+                let name = format!("{family}_tenure");
+                let null = NullMeaning::NotYet;
+                add(HoldingCell::FamilyTenure(i), &name, Family::Tenure, Unit::Days, null, "tenure_family", family);
+            }
+        }
+        self.push(Group::Holdings { table: source.name.clone(), cells }, specs);
+    }
+
+    fn attributes(&mut self, job: &Job<'_>, source: &Source, table: &TableFile) {
+        let wants = |recipe| job.config.features.recipes.contains(&recipe);
+        let mut cells = Vec::new();
+        let mut specs = Vec::new();
+        if wants(Recipe::Tenure) && source.column("joined").is_some() {
+            cells.push(AttributeCell::Joined);
+            specs.push(spec(
+                source,
+                "joined",
+                Family::Tenure,
+                Unit::Days,
+                NullMeaning::Unknown,
+                "tenure",
+                &source.name,
+            ));
+        }
+        if wants(Recipe::Attributes) {
+            for (header, kind) in &source.attributes {
+                let column = attribute_column(header);
+                let mut spec =
+                    spec(source, header, Family::Attribute, Unit::Native, NullMeaning::Unknown, "attribute", header);
+                match kind {
+                    AttributeKind::Text => continue,
+                    AttributeKind::Flag => spec.unit = Unit::Flag,
+                    AttributeKind::Category => {
+                        spec.unit = Unit::Level;
+                        let levels = table.dictionary(&column).map(|names| names.to_vec()).unwrap_or_default();
+                        spec.kind = FeatureKind::Category(levels);
+                    }
+                    AttributeKind::Integer | AttributeKind::Number => {}
+                }
+                cells.push(AttributeCell::Value(column));
+                specs.push(spec);
+            }
+        }
+        self.push(Group::Attributes { table: source.name.clone(), cells }, specs);
+    }
+}
+
+fn spec(
+    source: &Source,
+    name: &str,
+    family: Family,
+    unit: Unit,
+    null: NullMeaning,
+    text_key: &'static str,
+    subject: &str,
+) -> FeatureSpec {
+    FeatureSpec {
+        name: format!("{}_{}", source.name, plain(name)),
+        family,
+        source: source.name.clone(),
+        window: None,
+        unit,
+        null,
+        kind: FeatureKind::Numeric,
+        text_key,
+        subject: subject.to_owned(),
+    }
+}
+
+/// Two levels may differ in punctuation only; the later one gets a number.
+fn make_unique(specs: &mut [FeatureSpec]) {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    for spec in specs {
+        let count = seen.entry(spec.name.clone()).or_insert(0);
+        *count += 1;
+        if *count > 1 {
+            spec.name = format!("{}_{count}", spec.name);
+        }
+    }
+}
+
+fn event_columns(job: &Job<'_>, source: &Source, table: &TableFile, goods: &Goods) -> Vec<EventColumn> {
+    let n_codes = |name: &str| table.dictionary(name).map_or(0, |names| names.len());
+    let code = |name: &str, sense| code_column(source, name, n_codes(name), sense);
+    let plain = |name: &str, kind, sense| {
+        source.column(name).map(|_| EventColumn { name: name.to_owned(), kind, levels: Vec::new(), sense })
+    };
+    let found = match source.role {
+        Role::Events => vec![code("kind", Sense::Kind), plain("value", Use::Real, Sense::Value)],
+        Role::Voice => vec![code("topic", Sense::Topic)],
+        Role::Purchases => {
+            let mut found = vec![
+                code("product", Sense::Product),
+                code("basket", Sense::Basket),
+                plain("amount", Use::Money, Sense::Amount),
+            ];
+            found.extend(joined_columns(job, table, goods).into_iter().map(Some));
+            found
+        }
+        _ => Vec::new(),
+    };
+    found.into_iter().flatten().collect()
+}
+
+fn code_column(source: &Source, name: &str, n_codes: usize, sense: Sense) -> Option<EventColumn> {
+    source.column(name)?;
+    Some(EventColumn { name: name.to_owned(), kind: Use::Code { n_codes }, levels: Vec::new(), sense })
+}
+
+/// One code column for every category attribute of the products, and one for the categories that are offered.
+fn joined_columns(job: &Job<'_>, table: &TableFile, goods: &Goods) -> Vec<EventColumn> {
+    let dictionary = table.dictionary("product").unwrap_or_else(|| Arc::from([]));
+    let column =
+        |join: Join, levels, sense| EventColumn { name: "product".to_owned(), kind: Use::Joined(join), levels, sense };
+    let joins = goods.attributes.keys().filter_map(|name| Some((name, goods.join(name, &dictionary)?)));
+    let mut found: Vec<EventColumn> =
+        joins.map(|(name, join)| column(join, Vec::new(), Sense::Category(name.clone()))).collect();
+    if let Some(category) = &job.config.offers.category
+        && let Some(join) = goods.join(&category.level, &dictionary)
+    {
+        let levels = category.names.iter().filter_map(|name| {
+            let code = join.names.binary_search(name).ok()? as u32;
+            Some(Level { code, name: name.clone() })
+        });
+        let levels = levels.collect();
+        found.push(column(join, levels, Sense::Offered));
+    }
+    found
+}
+
+/// Gives every kind, topic and category column its most frequent levels among the rows before `first`.
+fn count_levels(
+    job: &Job<'_>,
+    table: &TableFile,
+    columns: &mut [EventColumn],
+    first: Timestamp,
+    n_customers: u32,
+) -> Result<()> {
+    let wanted = |column: &EventColumn| matches!(column.sense, Sense::Kind | Sense::Topic | Sense::Category(_));
+    let mut names: Vec<&str> = columns.iter().filter(|c| wanted(c)).map(|c| c.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    if names.is_empty() {
+        return Ok(());
+    }
+    names.push("at");
+    let mut counts: Vec<Vec<u64>> = columns.iter().map(|column| vec![0; n_levels(column)]).collect();
+    let mut start = 0;
+    while start < n_customers {
+        job.check_stop()?;
+        let end = n_customers.min(start + COUNT_BLOCK);
+        let block = Block::read(table, start..end, &names, &job.quiet())?;
+        for (column, counts) in columns.iter().zip(&mut counts).filter(|(column, _)| wanted(column)) {
+            count_block(&block, column, first.0, counts);
+        }
+        start = end;
+    }
+    for (column, counts) in columns.iter_mut().zip(&counts).filter(|(column, _)| wanted(column)) {
+        let dictionary = match &column.kind {
+            Use::Joined(join) => Arc::clone(&join.names),
+            _ => table.dictionary(&column.name).unwrap_or_else(|| Arc::from([])),
+        };
+        column.levels = most_frequent(counts, &dictionary, job.config.features.levels);
+    }
+    Ok(())
+}
+
+fn n_levels(column: &EventColumn) -> usize {
+    match &column.kind {
+        Use::Code { n_codes } => *n_codes,
+        Use::Joined(join) => join.names.len() + 1,
+        Use::Money | Use::Real => 0,
+    }
+}
+
+fn count_block(block: &Block, column: &EventColumn, first: i64, counts: &mut [u64]) {
+    let Some(codes) = block.codes(&column.name) else { return };
+    for (row, &at) in block.times("at").iter().enumerate() {
+        let Some(code) = codes.get(row).filter(|_| at < first) else { continue };
+        let code = match &column.kind {
+            Use::Joined(join) => join.map.get(code as usize).copied().unwrap_or(join.names.len() as u32),
+            _ => code,
+        };
+        if let Some(count) = counts.get_mut(code as usize) {
+            *count += 1;
+        }
+    }
+}
+
+/// The `most` levels with the highest counts (ties by name), in the order of their codes.
+fn most_frequent(counts: &[u64], names: &[String], most: usize) -> Vec<Level> {
+    let mut ranked: Vec<(u64, usize)> = counts.iter().copied().zip(0..names.len()).filter(|(n, _)| *n > 0).collect();
+    // Dictionaries are sorted, so the smaller code is the smaller name.
+    ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
+    ranked.truncate(most);
+    ranked.sort_by_key(|(_, code)| *code);
+    ranked.into_iter().map(|(_, code)| Level { code: code as u32, name: names[code].clone() }).collect()
+}

@@ -1,0 +1,168 @@
+//! Labels and eligible rows of one partition, as of several dates.
+
+use osusume_model::{AsOf, Result};
+use osusume_windows::{
+    CategoryWindow, Label, LabelWindow, Labels, Maybe, NO_TAKE, Purchases, Truth, category_labels, offer_labels,
+};
+
+use super::cells::{Blocks, HoldingSlices, holding_states, ladder, product_positions};
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::config::{CategoryOffers, Role};
+use crate::job::Job;
+use crate::kernel::windows_fault;
+use crate::seam::Block;
+
+/// Labels of a partition: customers × dates × offers, row-major.
+pub(super) struct LabelCells {
+    pub(super) label: Vec<Label>,
+    pub(super) take_at: Vec<i64>,
+}
+
+/// Labels every customer as of every date, for every offer.
+pub(super) fn label(
+    job: &Job<'_>,
+    goods: &Goods,
+    blocks: &Blocks,
+    schedule: &Schedule,
+    dates: &[AsOf],
+    n_customers: usize,
+) -> Result<LabelCells> {
+    let n_offers = goods.catalogue.offers.len();
+    let rules = goods.rules();
+    let n_cells = n_customers * dates.len();
+    let mut all =
+        LabelCells { label: vec![Label::NotEligible; n_cells * n_offers], take_at: vec![NO_TAKE; n_cells * n_offers] };
+    let windows: Vec<LabelWindow> = dates.iter().map(|date| window(job, schedule, *date)).collect();
+    let truth =
+        Truth { kept_us: i64::from(schedule.label.kept) * osusume_model::DAY_US, data_end: schedule.score.instant.0 };
+    if let Some(block) = block_of(job, blocks, Role::Holdings).filter(|_| !rules.is_empty()) {
+        let positions = product_positions(goods, block);
+        let slices = HoldingSlices::new(block, &positions);
+        let mut part = LabelCells::new(n_cells * rules.len());
+        offer_labels(&slices.intervals(), &ladder(goods), &rules, &windows, &truth, &mut part.lend(), &job.quiet())
+            .map_err(|e| windows_fault(&e))?;
+        all.copy_columns(&part, 0, rules.len(), n_offers);
+    }
+    if let Some(category) = &job.config.offers.category
+        && let Some(block) = blocks.get(&category.source)
+    {
+        let part = label_categories(job, goods, category, block, &windows, dates, &truth)?;
+        all.copy_columns(&part, rules.len(), category.names.len(), n_offers);
+    }
+    Ok(all)
+}
+
+impl LabelCells {
+    fn new(n: usize) -> Self {
+        Self { label: vec![Label::NotEligible; n], take_at: vec![NO_TAKE; n] }
+    }
+
+    fn lend(&mut self) -> Labels<'_> {
+        Labels { label: &mut self.label, take_at: &mut self.take_at }
+    }
+
+    /// Sets the columns `first..first + width` of each row from `part`, whose rows are `width` long.
+    fn copy_columns(&mut self, part: &Self, first: usize, width: usize, n_offers: usize) {
+        for (row, from) in part.label.chunks_exact(width).enumerate() {
+            let at = row * n_offers + first;
+            self.label[at..at + width].copy_from_slice(from);
+            self.take_at[at..at + width].copy_from_slice(&part.take_at[row * width..(row + 1) * width]);
+        }
+    }
+}
+
+fn window(job: &Job<'_>, schedule: &Schedule, date: AsOf) -> LabelWindow {
+    let gap_end = date.date + schedule.label.gap as i32;
+    LabelWindow {
+        as_of: date.instant.0,
+        gap_end: job.calendar.midnight(gap_end).0,
+        window_end: job.calendar.midnight(gap_end + schedule.label.horizon as i32).0,
+    }
+}
+
+pub(super) fn block_of<'a>(job: &Job<'_>, blocks: &'a Blocks, role: Role) -> Option<&'a Block> {
+    let source = job.config.sources.values().find(|source| source.role == role)?;
+    blocks.get(&source.name)
+}
+
+fn label_categories(
+    job: &Job<'_>,
+    goods: &Goods,
+    category: &CategoryOffers,
+    block: &Block,
+    windows: &[LabelWindow],
+    dates: &[AsOf],
+    truth: &Truth,
+) -> Result<LabelCells> {
+    let dictionary = block.column("product").and_then(|column| column.dictionary.clone());
+    let Some(join) = goods.join(&category.level, dictionary.as_deref().unwrap_or(&[])) else {
+        return Ok(LabelCells::new(0));
+    };
+    let product = block.codes_or("product", 0);
+    let none = join.names.len() as u32;
+    let codes: Vec<u32> = product.iter().map(|&code| join.map.get(code as usize).copied().unwrap_or(none)).collect();
+    let offers: Vec<u32> =
+        category.names.iter().map(|name| join.names.binary_search(name).map_or(none, |code| code as u32)).collect();
+    let windows: Vec<CategoryWindow> = windows
+        .iter()
+        .zip(dates)
+        .map(|(window, date)| CategoryWindow {
+            recent_start: job.calendar.midnight(date.date - category.not_bought_days as i32).0,
+            label: *window,
+        })
+        .collect();
+    let quantity = whole_units(block);
+    let arrived = block.arrivals("arrived", "at");
+    let purchases = Purchases {
+        offsets: &block.offsets,
+        at: block.times("at"),
+        arrived: arrived.as_deref(),
+        category: &codes,
+        product: &product,
+        quantity: quantity.as_ref().map(|(values, valid)| Maybe { values, valid: Some(valid) }),
+    };
+    let mut part = LabelCells::new(block.n_customers() * windows.len() * offers.len());
+    category_labels(&purchases, &offers, join.names.len() + 1, &windows, truth, &mut part.lend(), &job.quiet())
+        .map_err(|e| windows_fault(&e))?;
+    Ok(part)
+}
+
+/// Quantities as whole units; a fraction counts as one unit of its sign, since it was bought or returned.
+fn whole_units(block: &Block) -> Option<(Vec<i64>, Vec<bool>)> {
+    let column = block.column("quantity")?;
+    let osusume_tables::Values::F64(values) = &column.values else { return None };
+    let units = values.iter().map(|&q| if q.abs() < 1.0 { q.signum() as i64 * i64::from(q != 0.0) } else { q as i64 });
+    let valid = column.valid.clone().unwrap_or_else(|| vec![true; values.len()]);
+    Some((units.collect(), valid))
+}
+
+/// Who is a customer as of each date: holds something, or has bought something. Customers × dates.
+pub(super) fn active(
+    job: &Job<'_>,
+    goods: &Goods,
+    blocks: &Blocks,
+    dates: &[AsOf],
+    n_customers: usize,
+) -> Result<Vec<bool>> {
+    if let Some(block) = block_of(job, blocks, Role::Holdings) {
+        let states = holding_states(job, goods, block, dates)?;
+        return Ok(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
+    }
+    if let Some(block) = block_of(job, blocks, Role::Purchases) {
+        let at = block.times("at");
+        let arrived = block.arrivals("arrived", "at");
+        let is_seen =
+            |row: usize, date: i64| at[row] < date && arrived.as_ref().is_none_or(|arrived| arrived[row] < date);
+        return Ok(by_customer(block, dates, |rows, date| rows.into_iter().any(|row| is_seen(row, date))));
+    }
+    Ok(vec![true; n_customers * dates.len()])
+}
+
+fn by_customer(block: &Block, dates: &[AsOf], holds: impl Fn(std::ops::Range<usize>, i64) -> bool) -> Vec<bool> {
+    let mut all = Vec::with_capacity(block.n_customers() * dates.len());
+    for bounds in block.offsets.windows(2) {
+        all.extend(dates.iter().map(|date| holds(bounds[0] as usize..bounds[1] as usize, date.instant.0)));
+    }
+    all
+}

@@ -1,0 +1,248 @@
+//! Features: raw values as of many dates, and the labels beside them; cells stream out partition by partition.
+
+mod cells;
+mod groups;
+mod labels;
+mod rows;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use osusume_model::{AsOf, FeatureSpec, Result, keyed_hash, unit_interval};
+use osusume_tables::ParquetSink;
+use osusume_windows::Label;
+
+pub(crate) use cells::{HoldingSlices, ladder, product_positions};
+pub(crate) use rows::{label_column, take_column};
+
+use self::cells::Blocks;
+use self::groups::Groups;
+use self::rows::RowAt;
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::config::Role;
+use crate::job::Job;
+use crate::seam::Block;
+
+/// Rows to learn from.
+pub(crate) const TRAINING: &str = "features/training.parquet";
+/// Rows to score.
+pub(crate) const SCORING: &str = "features/scoring.parquet";
+
+/// What the stage leaves behind.
+pub(crate) struct FeatureTables {
+    /// The dictionary, in the order of the columns.
+    pub(crate) specs: Vec<FeatureSpec>,
+    /// Share of the customers whose rows are trained on.
+    pub(crate) sample: f64,
+    /// Rows in each file.
+    pub(crate) training_rows: u64,
+    pub(crate) scoring_rows: u64,
+    /// By offer, the number of rows with each label, in the order of [`Label`].
+    pub(crate) labels: Vec<[u64; 5]>,
+    /// Holding rows left out because their product is in no catalogue.
+    pub(crate) unknown_products: u64,
+}
+
+/// Computes features and labels for the sampled customers as of every mature date, and features of everybody as of the run's date.
+///
+/// # Errors
+/// Faults of reading and writing, and a stop asked for.
+pub(crate) fn build(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<FeatureTables> {
+    let first = schedule.mature[0].instant;
+    let groups = Groups::draw(job, tables, goods, first)?;
+    let n_customers = tables.n_customers();
+    let n_rows = u64::from(n_customers) * schedule.mature.len() as u64;
+    let sample = (job.config.train.max_rows as f64 / n_rows.max(1) as f64).min(1.0);
+    let mut writer = Writer::create(job, goods, groups, sample, schedule)?;
+    let partitions = partitions(job, tables, writer.groups.specs.len(), schedule, sample);
+    for customers in partitions {
+        job.check_stop()?;
+        writer.partition(job, tables, goods, schedule, customers.clone())?;
+        job.host.progress(u64::from(customers.end), u64::from(n_customers));
+    }
+    writer.finish()
+}
+
+/// Runs of customers whose rows and cells fit into a quarter of the memory budget. The bytes written do not depend on them.
+fn partitions(job: &Job<'_>, tables: &Checked, n_features: usize, schedule: &Schedule, sample: f64) -> Vec<Range<u32>> {
+    let n_customers = tables.n_customers();
+    let row_bytes = tables.decoded_bytes();
+    // Cells exist twice: as the kernel's matrix and as the batch on its way out.
+    let cells = (1.0 + sample * schedule.mature.len() as f64) * n_features as f64 * 8.0;
+    let per_customer = row_bytes as f64 / f64::from(n_customers.max(1)) * 2.0 + cells;
+    let most = (job.memory as f64 / 4.0 / per_customer).clamp(256.0, 65_536.0) as u32;
+    (0..n_customers.div_ceil(most)).map(|i| i * most..n_customers.min((i + 1) * most)).collect()
+}
+
+struct Writer {
+    groups: Groups,
+    training: ParquetSink,
+    scoring: ParquetSink,
+    training_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
+    scoring_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
+    tables: Vec<(String, Vec<String>, Role)>,
+    sample: f64,
+    labels: Vec<[u64; 5]>,
+    unknown_products: u64,
+}
+
+impl Writer {
+    fn create(job: &Job<'_>, goods: &Goods, groups: Groups, sample: f64, schedule: &Schedule) -> Result<Self> {
+        let training_schema = Arc::new(rows::schema(&groups.specs, Some(&goods.catalogue.offers)));
+        let scoring_schema = Arc::new(rows::schema(&groups.specs, None));
+        let dates: Vec<String> = schedule.mature.iter().map(|date| date.date.to_string()).collect();
+        let metadata = [("as_of_dates".to_owned(), dates.join(" "))];
+        let training = ParquetSink::create(&job.target(), TRAINING, &training_schema, &metadata)?;
+        let scoring = ParquetSink::create(&job.target(), SCORING, &scoring_schema, &[])?;
+        let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
+        let tables = sources.map(|source| (source.name.clone(), wanted_columns(source), source.role)).collect();
+        let labels = vec![[0; 5]; goods.catalogue.offers.len()];
+        Ok(Self {
+            groups,
+            training,
+            scoring,
+            training_schema,
+            scoring_schema,
+            tables,
+            sample,
+            labels,
+            unknown_products: 0,
+        })
+    }
+
+    fn partition(
+        &mut self,
+        job: &Job<'_>,
+        tables: &Checked,
+        goods: &Goods,
+        schedule: &Schedule,
+        customers: Range<u32>,
+    ) -> Result<()> {
+        let blocks = self.read(job, tables, goods, &customers)?;
+        let everybody: Vec<u32> = customers.clone().collect();
+        self.score_rows(job, goods, &blocks, schedule.score, &everybody)?;
+        let seed = format!("{}/sample", job.config.train.seed);
+        let is_sampled = |customer: u32| {
+            self.sample >= 1.0
+                || unit_interval(keyed_hash(&seed, tables.customers.id(customer).as_bytes())) < self.sample
+        };
+        let keep: Vec<u32> = customers.clone().filter(|&c| is_sampled(c)).map(|c| c - customers.start).collect();
+        if keep.is_empty() {
+            return Ok(());
+        }
+        let sampled = if keep.len() == everybody.len() {
+            blocks
+        } else {
+            blocks.iter().map(|(name, block)| (name.clone(), block.select(&keep))).collect()
+        };
+        let customers: Vec<u32> = keep.iter().map(|&c| c + customers.start).collect();
+        self.training_rows(job, goods, &sampled, schedule, &customers)
+    }
+
+    fn read(&mut self, job: &Job<'_>, tables: &Checked, goods: &Goods, customers: &Range<u32>) -> Result<Blocks> {
+        let mut blocks = Blocks::new();
+        for (name, columns, role) in &self.tables {
+            let Some(table) = tables.table(name) else { continue };
+            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+            let block = Block::read(table, customers.clone(), &columns, &job.quiet())?;
+            let block = match role {
+                Role::Holdings => {
+                    let known = known_products(goods, block);
+                    self.unknown_products += known.1;
+                    known.0
+                }
+                Role::Contacts => sent_only(&block),
+                _ => block,
+            };
+            blocks.insert(name.clone(), block);
+        }
+        Ok(blocks)
+    }
+
+    fn score_rows(
+        &mut self,
+        job: &Job<'_>,
+        goods: &Goods,
+        blocks: &Blocks,
+        date: AsOf,
+        customers: &[u32],
+    ) -> Result<()> {
+        let dates = [date];
+        let active = labels::active(job, goods, blocks, &dates, customers.len())?;
+        let at = active_rows(&active, 1);
+        let cells = cells::compute(job, &self.groups.groups, goods, blocks, &dates)?;
+        self.scoring.write(&rows::batch(&self.scoring_schema, &at, customers, &dates, &cells, None)?)
+    }
+
+    fn training_rows(
+        &mut self,
+        job: &Job<'_>,
+        goods: &Goods,
+        blocks: &Blocks,
+        schedule: &Schedule,
+        customers: &[u32],
+    ) -> Result<()> {
+        let dates = &schedule.mature;
+        let active = labels::active(job, goods, blocks, dates, customers.len())?;
+        let at = active_rows(&active, dates.len());
+        let cells = cells::compute(job, &self.groups.groups, goods, blocks, dates)?;
+        let labels = labels::label(job, goods, blocks, schedule, dates, customers.len())?;
+        self.count(&at, dates.len(), &labels.label);
+        self.training.write(&rows::batch(&self.training_schema, &at, customers, dates, &cells, Some(&labels))?)
+    }
+
+    fn count(&mut self, at: &[RowAt], n_dates: usize, labels: &[Label]) {
+        let n_offers = self.labels.len();
+        for row in at {
+            let cell = row.customer as usize * n_dates + row.date as usize;
+            for (counts, label) in self.labels.iter_mut().zip(&labels[cell * n_offers..]) {
+                counts[*label as usize] += 1;
+            }
+        }
+    }
+
+    fn finish(self) -> Result<FeatureTables> {
+        let training = self.training.finish()?;
+        let scoring = self.scoring.finish()?;
+        Ok(FeatureTables {
+            specs: self.groups.specs,
+            sample: self.sample,
+            training_rows: training.rows,
+            scoring_rows: scoring.rows,
+            labels: self.labels,
+            unknown_products: self.unknown_products,
+        })
+    }
+}
+
+fn active_rows(active: &[bool], n_dates: usize) -> Vec<RowAt> {
+    let positions = active.iter().enumerate().filter(|(_, is_active)| **is_active);
+    positions.map(|(i, _)| RowAt { customer: (i / n_dates) as u32, date: (i % n_dates) as u32 }).collect()
+}
+
+/// The columns of a source that features or labels read: all that were declared, except the customer and free text.
+fn wanted_columns(source: &crate::config::Source) -> Vec<String> {
+    let declared = source.columns.keys().filter(|name| !matches!(name.as_str(), "customer" | "text")).cloned();
+    declared.chain(source.attributes.keys().map(|header| super::ingest::attribute_column(header))).collect()
+}
+
+/// Drops rows whose product is in no catalogue, and says how many.
+pub(crate) fn known_products(goods: &Goods, block: Block) -> (Block, u64) {
+    let positions = product_positions(goods, &block);
+    let codes = block.codes_or("product", 0);
+    let is_known = |row: usize| positions.get(codes[row] as usize).is_some_and(|&position| position != u32::MAX);
+    let unknown = (0..codes.len()).filter(|&row| !is_known(row)).count() as u64;
+    if unknown == 0 { (block, 0) } else { (block.filter(is_known), unknown) }
+}
+
+/// Drops the rows of controls: nobody was contacted there.
+pub(crate) fn sent_only(block: &Block) -> Block {
+    let names = block.column("arm").and_then(|column| column.dictionary.clone());
+    let control = names.and_then(|names| names.iter().position(|name| name == "control"));
+    match (control, block.codes("arm")) {
+        (Some(control), Some(arms)) => block.filter(|row| arms.get(row) != Some(control as u32)),
+        _ => block.clone(),
+    }
+}

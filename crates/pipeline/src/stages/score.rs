@@ -1,0 +1,140 @@
+//! Score: a calibrated propensity for every active customer and offer as of the run's date.
+
+use std::sync::Arc;
+
+use osusume_model::{AsOf, FeatureSpec, Result};
+use osusume_numeric::elementary::logit;
+use osusume_propensity::encoder::{RawColumns, RawKind};
+use osusume_propensity::score::Scorer;
+use osusume_tables::arrow::array::{
+    ArrayRef, AsArray, Date32Array, FixedSizeListArray, Float32Array, RecordBatch, StringArray,
+};
+use osusume_tables::arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type};
+use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
+
+use super::features::SCORING;
+use super::train::{Evidence, Models, raw_kinds};
+use crate::job::Job;
+use crate::kernel::propensity_fault;
+
+/// The published scores.
+pub(crate) const SCORES: &str = "scores.parquet";
+
+/// A block of feature rows as plain columns.
+pub(crate) struct RawBlock {
+    /// Index of the customer of each row, ascending.
+    pub(crate) customer: Vec<u32>,
+    columns: Vec<Vec<f32>>,
+}
+
+impl RawBlock {
+    /// The columns of a batch of feature rows.
+    pub(crate) fn new(batch: &RecordBatch, specs: &[FeatureSpec]) -> Self {
+        let column = |name: &str| batch.column_by_name(name).expect("the features stage wrote it");
+        let columns = specs.iter().map(|spec| {
+            column(&spec.name).as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect()
+        });
+        Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns: columns.collect() }
+    }
+
+    /// One slice a feature.
+    pub(crate) fn slices(&self) -> Vec<&[f32]> {
+        self.columns.iter().map(Vec::as_slice).collect()
+    }
+
+    /// The features as the encoder takes them.
+    pub(crate) fn raw<'a>(&self, slices: &'a [&'a [f32]], kinds: &'a [RawKind]) -> RawColumns<'a> {
+        RawColumns { n_rows: self.customer.len(), columns: slices, kinds }
+    }
+
+    /// Whether the value of a feature is absent.
+    pub(crate) fn is_absent(&self, row: usize, feature: usize) -> bool {
+        self.columns[feature][row].is_nan()
+    }
+}
+
+/// The scorer of all offers; one without a model gives its shrunken rate to everybody.
+pub(crate) fn scorer(models: &Models) -> Result<Scorer> {
+    let mut scorer = Scorer::new(models.encoder.clone());
+    for offer in &models.offers {
+        let pushed = match &offer.evidence {
+            Evidence::Model(fit) => scorer.push_fit(fit, &offer.calibrator),
+            Evidence::Rate => {
+                let nothing = vec![0.0; models.encoder.n_cols()];
+                scorer.push_offer(
+                    &nothing,
+                    logit(offer.rate.rate),
+                    &osusume_propensity::calibration::Calibrator::IDENTITY,
+                )
+            }
+        };
+        pushed.map_err(|error| propensity_fault(&error, &offer.key))?;
+    }
+    Ok(scorer)
+}
+
+/// Scores every row of the scoring features; returns the number of rows.
+///
+/// # Errors
+/// Faults of reading and writing, and a stop asked for.
+pub(crate) fn score(
+    job: &Job<'_>,
+    specs: &[FeatureSpec],
+    models: &Models,
+    customers: &CustomerIndex,
+    as_of: AsOf,
+) -> Result<u64> {
+    let scorer = scorer(models)?;
+    let kinds = raw_kinds(specs);
+    let schema = Arc::new(schema(models.offers.len()));
+    let keys: Vec<&str> = models.offers.iter().map(|offer| offer.key.as_str()).collect();
+    let metadata = [("offers".to_owned(), keys.join("\n"))];
+    let mut sink = ParquetSink::create(&job.target(), SCORES, &schema, &metadata)?;
+    let mut done = 0;
+    for batch in read_batches(&**job.staging.fs(), &job.staging.dir().join(SCORING), &[])? {
+        job.check_stop()?;
+        let block = RawBlock::new(&batch?, specs);
+        let slices = block.slices();
+        let mut propensity = vec![0.0; block.customer.len() * scorer.n_offers()];
+        scorer
+            .score_block(&block.raw(&slices, &kinds), &mut propensity, &job.quiet())
+            .map_err(|error| propensity_fault(&error, "score"))?;
+        sink.write(&batch_of(&schema, &block.customer, customers, as_of, propensity)?)?;
+        done += block.customer.len() as u64;
+        job.host.progress(done, u64::from(customers.len() as u32));
+    }
+    Ok(sink.finish()?.rows)
+}
+
+fn schema(n_offers: usize) -> Schema {
+    let item = Arc::new(Field::new("item", DataType::Float32, true));
+    Schema::new(vec![
+        Field::new("customer_id", DataType::Utf8, false),
+        Field::new("as_of", DataType::Date32, false),
+        Field::new("propensity", DataType::FixedSizeList(item, n_offers as i32), false),
+    ])
+}
+
+fn batch_of(
+    schema: &Arc<Schema>,
+    customer: &[u32],
+    customers: &CustomerIndex,
+    as_of: AsOf,
+    propensity: Vec<f32>,
+) -> Result<RecordBatch> {
+    let n_offers = propensity.len().checked_div(customer.len()).unwrap_or(0);
+    let item = Arc::new(Field::new("item", DataType::Float32, true));
+    let lists = FixedSizeListArray::try_new(item, n_offers as i32, Arc::new(Float32Array::from(propensity)), None);
+    let columns: Vec<ArrayRef> = vec![
+        Arc::new(StringArray::from_iter_values(customer.iter().map(|&c| customers.id(c)))),
+        Arc::new(Date32Array::from(vec![as_of.date.0; customer.len()])),
+        Arc::new(lists.map_err(crate::kernel::arrow_fault)?),
+    ];
+    crate::kernel::batch(schema, columns)
+}
+
+/// Reads the propensities of a batch of scores, row-major.
+pub(crate) fn propensities(batch: &RecordBatch) -> Vec<f32> {
+    let lists = batch.column_by_name("propensity").expect("the score stage wrote it").as_list::<i32>();
+    lists.values().as_primitive::<Float32Type>().values().to_vec()
+}

@@ -1,0 +1,199 @@
+//! Out-of-time tests: models that learned only from dates known at the test's date, calibrated out of fold, and measured.
+
+use osusume_evaluate as evaluate;
+use osusume_model::{Date, Result};
+use osusume_numeric::linalg::linear_rows_at;
+use osusume_propensity::calibration::{Calibrator, calibrate};
+use osusume_propensity::folds::{FoldParams, out_of_fold};
+use osusume_propensity::logistic::Fit;
+use osusume_windows::check_disjoint_takes;
+
+use super::data::{Outcomes, TrainingData};
+use super::fit::{Encoded, fit};
+use crate::calendar::Schedule;
+use crate::config::Calibrate;
+use crate::job::Job;
+use crate::kernel::{propensity_fault, windows_fault};
+
+/// One offer at one test date: rows, outcomes and the propensities a run at that date would have given.
+#[derive(Clone, Debug)]
+pub(crate) struct Tested {
+    /// Date of the test.
+    pub(crate) date: Date,
+    /// Customer of each row.
+    pub(crate) customer: Vec<u32>,
+    /// Whether the offer was taken.
+    pub(crate) y: Vec<bool>,
+    /// Calibrated propensity, by a model and a calibrator that have not seen the customer.
+    pub(crate) propensity: Vec<f64>,
+    /// Share of takes among the rows learned from: what a model that knows nothing would say.
+    pub(crate) base_rate: f64,
+    /// The calibrator fitted on all rows of the test; the next model is calibrated by it.
+    pub(crate) calibrator: Calibrator,
+}
+
+/// Tests every offer at `schedule.mature[test]`; `None` for offers with too little to learn from or to test on.
+pub(super) fn run(
+    job: &Job<'_>,
+    data: &TrainingData,
+    schedule: &Schedule,
+    test: usize,
+    offers: &[String],
+    folds: &[u8],
+) -> Result<Vec<Option<Tested>>> {
+    let dates: Vec<Date> = schedule.purged(test).into_iter().map(|i| schedule.mature[i].date).collect();
+    if dates.is_empty() {
+        return Ok(vec![None; offers.len()]);
+    }
+    let encoded = Encoded::new(data, &dates)?;
+    let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[schedule.mature[test].date]));
+    offers
+        .iter()
+        .enumerate()
+        .map(|(offer, name)| {
+            job.check_stop()?;
+            let learned = data.outcomes(offer, &train);
+            let tested = data.outcomes(offer, &at_test);
+            check_disjoint_takes(&mut data.takes(offer, &learned.rows), &mut data.takes(offer, &tested.rows))
+                .map_err(|error| windows_fault(&error))?;
+            let enough =
+                |o: &Outcomes| o.positives() >= job.config.train.min_positives && o.positives() < o.y.len() as u64;
+            if !enough(&learned) || tested.positives() == 0 || tested.positives() == tested.y.len() as u64 {
+                return Ok(None);
+            }
+            let test = TestOf { job, data, encoded: &encoded, folds, name, date: schedule.mature[test].date };
+            test.run(&learned, &tested).map(Some)
+        })
+        .collect()
+}
+
+/// One offer at one test date.
+struct TestOf<'a> {
+    job: &'a Job<'a>,
+    data: &'a TrainingData,
+    encoded: &'a Encoded,
+    folds: &'a [u8],
+    name: &'a str,
+    date: Date,
+}
+
+impl TestOf<'_> {
+    fn run(&self, learned: &Outcomes, tested: &Outcomes) -> Result<Tested> {
+        let full = fit(self.job, self.encoded, learned, self.name)?;
+        let eta = self.unseen(learned, tested, &full)?;
+        let fold: Vec<u8> = tested.rows.iter().map(|&row| self.folds[row as usize]).collect();
+        Ok(Tested {
+            date: self.date,
+            customer: tested.rows.iter().map(|&row| self.data.customer[row as usize]).collect(),
+            propensity: self.cross_calibrated(&eta, &tested.y, &fold)?,
+            y: tested.y.clone(),
+            base_rate: learned.rate(),
+            calibrator: self.calibrator(&eta, &tested.y)?,
+        })
+    }
+
+    /// Linear predictors of the test rows by the model that left out their customer's fold.
+    fn unseen(&self, learned: &Outcomes, tested: &Outcomes, full: &Fit) -> Result<Vec<f64>> {
+        let fold: Vec<u8> = learned.rows.iter().map(|&row| self.folds[row as usize]).collect();
+        let n_folds = self.job.config.train.folds as u8;
+        let problem = self.encoded.problem(learned);
+        let params = match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.job.quiet()) {
+            Ok(folds) => folds.params,
+            // All takes lie in one fold: leaving it out leaves nothing to learn from, so time alone keeps the rows apart.
+            Err(osusume_propensity::Error::OneClassFold { .. }) => vec![full.params(); n_folds as usize],
+            Err(error) => return Err(propensity_fault(&error, self.name)),
+        };
+        let mut eta = vec![0.0; tested.rows.len()];
+        for (fold, params) in params.iter().enumerate() {
+            let at: Vec<usize> =
+                (0..tested.rows.len()).filter(|&i| usize::from(self.folds[tested.rows[i] as usize]) == fold).collect();
+            let Some((intercept, beta)) = params.split_last() else { continue };
+            let rows: Vec<u32> = at.iter().map(|&i| tested.rows[i]).collect();
+            let mut part = vec![0.0; rows.len()];
+            linear_rows_at(self.encoded.design.x(), &rows, beta, *intercept, &mut part);
+            for (&i, value) in at.iter().zip(part) {
+                eta[i] = value;
+            }
+        }
+        Ok(eta)
+    }
+
+    fn calibrator(&self, eta: &[f64], y: &[bool]) -> Result<Calibrator> {
+        match self.job.config.train.calibrate {
+            Calibrate::None => Ok(Calibrator::IDENTITY),
+            Calibrate::Auto => calibrate(eta, y, None, &self.job.quiet())
+                .map(|calibration| calibration.calibrator)
+                .map_err(|error| propensity_fault(&error, self.name)),
+        }
+    }
+
+    /// Propensities by calibrators that each left out the fold they are applied to.
+    fn cross_calibrated(&self, eta: &[f64], y: &[bool], fold: &[u8]) -> Result<Vec<f64>> {
+        let mut propensity = vec![0.0; eta.len()];
+        for k in 0..self.job.config.train.folds as u8 {
+            let others: Vec<usize> = (0..eta.len()).filter(|&i| fold[i] != k).collect();
+            let eta_others: Vec<f64> = others.iter().map(|&i| eta[i]).collect();
+            let y_others: Vec<bool> = others.iter().map(|&i| y[i]).collect();
+            let calibrator = self.calibrator(&eta_others, &y_others)?;
+            for i in (0..eta.len()).filter(|&i| fold[i] == k) {
+                propensity[i] = calibrator.propensity(eta[i]);
+            }
+        }
+        Ok(propensity)
+    }
+}
+
+/// What a test says of one offer. Numbers that cannot be computed are absent.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct Measures {
+    /// Date of the test.
+    pub(crate) as_of: String,
+    /// Rows tested.
+    pub(crate) rows: u64,
+    /// Takes among them.
+    pub(crate) positives: u64,
+    /// Area under the ROC curve, never folded.
+    pub(crate) auc: Option<f64>,
+    /// Its standard error, clustered by customer.
+    pub(crate) auc_standard_error: Option<f64>,
+    /// Mean log loss of the propensities.
+    pub(crate) log_loss: Option<f64>,
+    /// Mean log loss of the base rate.
+    pub(crate) base_log_loss: Option<f64>,
+    /// Takes over the sum of propensities, with its 95 % interval.
+    pub(crate) observed_over_expected: Option<[f64; 3]>,
+    /// Calibration slope with its 95 % interval.
+    pub(crate) slope: Option<[f64; 3]>,
+    /// Take rate of the highest decile over that of all.
+    pub(crate) top_decile_lift: Option<f64>,
+}
+
+const CONFIDENCE: f64 = 0.95;
+
+/// Measures one offer at one test. `hashes` of customers break ties of deciles.
+pub(crate) fn measure(tested: &Tested, hash: impl Fn(u32) -> u64) -> Measures {
+    let rows = evaluate::Rows { probabilities: &tested.propensity, labels: &tested.y, clusters: None };
+    let auc = evaluate::auc_estimate(&tested.propensity, &tested.y, None).ok();
+    let base = vec![tested.base_rate; tested.y.len()];
+    let hashes: Vec<u64> = tested.customer.iter().map(|&customer| hash(customer)).collect();
+    let around =
+        |value: f64, interval: osusume_numeric::distributions::Interval| [value, interval.lower, interval.upper];
+    Measures {
+        as_of: tested.date.to_string(),
+        rows: tested.y.len() as u64,
+        positives: tested.y.iter().filter(|&&y| y).count() as u64,
+        auc: auc.as_ref().map(|estimate| estimate.auc),
+        auc_standard_error: auc.as_ref().map(|estimate| estimate.standard_error),
+        log_loss: evaluate::log_loss(&tested.propensity, &tested.y).ok(),
+        base_log_loss: evaluate::log_loss(&base, &tested.y).ok(),
+        observed_over_expected: evaluate::observed_over_expected(&rows, CONFIDENCE)
+            .ok()
+            .map(|found| around(found.ratio, found.interval)),
+        slope: evaluate::slope_and_intercept(&rows)
+            .ok()
+            .map(|found| around(found.slope.value, found.slope.interval(CONFIDENCE))),
+        top_decile_lift: evaluate::decile_table(&tested.propensity, &tested.y, &hashes)
+            .ok()
+            .map(|table| table[0].decile_lift),
+    }
+}

@@ -1,0 +1,77 @@
+//! Fitting: one model an offer on the rows of some dates, over one shared design.
+
+use osusume_model::{Code, Date, Fault, Result};
+use osusume_propensity::design::Design;
+use osusume_propensity::encoder::{Encoder, EncoderParams};
+use osusume_propensity::logistic::{self, Fit, LogisticParams, Problem};
+use osusume_propensity::reference::fit_linfa;
+
+use super::data::{Outcomes, TrainingData};
+use crate::config::{Config, Penalty, Solver};
+use crate::job::Job;
+use crate::kernel::propensity_fault;
+
+/// An encoder fitted on the rows of some dates, and every training row encoded by it.
+pub(super) struct Encoded {
+    pub(super) encoder: Encoder,
+    pub(super) design: Design,
+}
+
+impl Encoded {
+    /// Fits the encoder on the rows of `dates` only, and encodes all rows with it.
+    pub(super) fn new(data: &TrainingData, dates: &[Date]) -> Result<Self> {
+        let slices = data.slices();
+        let raw = data.raw(&slices);
+        let bug = |error: osusume_propensity::Error| propensity_fault(&error, "encoder");
+        let encoder = Encoder::fit(&raw, &data.rows_of(dates), &EncoderParams::STANDARD).map_err(bug)?;
+        let design = Design::encode(&encoder, &raw).map_err(bug)?;
+        Ok(Self { encoder, design })
+    }
+
+    /// The problem of one offer on the given outcomes.
+    pub(super) fn problem<'a>(&'a self, outcomes: &'a Outcomes) -> Problem<'a> {
+        Problem { design: &self.design, rows: Some(&outcomes.rows), y: &outcomes.y, weight: None, offset: None }
+    }
+}
+
+fn parameters(config: &Config) -> LogisticParams {
+    let penalty = match config.train.penalty {
+        Penalty::Auto => logistic::Penalty::EmpiricalBayes,
+        Penalty::Fixed(lambda) => logistic::Penalty::Fixed(lambda),
+    };
+    LogisticParams { penalty, ..LogisticParams::STANDARD }
+}
+
+/// Fits the model of one offer with the solver the pipeline file names.
+///
+/// # Errors
+/// `NotConverged` with offer, iterations, gradient and tolerance; a stop asked for.
+pub(super) fn fit(job: &Job<'_>, encoded: &Encoded, outcomes: &Outcomes, offer: &str) -> Result<Fit> {
+    let problem = encoded.problem(outcomes);
+    let ours = logistic::fit(&problem, &parameters(job.config), None, &job.quiet())
+        .map_err(|error| propensity_fault(&error, offer))?;
+    match job.config.train.solver {
+        Solver::Newton => Ok(ours),
+        Solver::Linfa => refit_with_linfa(encoded, outcomes, ours, offer),
+    }
+}
+
+/// The same problem with the same penalty by linfa-logistic, which knows no row subsets: its rows are copied out.
+fn refit_with_linfa(encoded: &Encoded, outcomes: &Outcomes, ours: Fit, offer: &str) -> Result<Fit> {
+    let fault = |error: osusume_propensity::Error| propensity_fault(&error, offer);
+    let x: Vec<f32> = outcomes.rows.iter().flat_map(|&row| encoded.design.row(row as usize)).copied().collect();
+    let design = Design::from_parts(outcomes.rows.len(), x, encoded.design.source().to_vec()).map_err(fault)?;
+    // linfa stops on a gradient tolerance of its own; ours is checked afterwards at a hundredth of a percent of the base rate.
+    let tolerance = 1e-4 * outcomes.rate() * (1.0 - outcomes.rate());
+    let reference = fit_linfa(&design, &outcomes.y, ours.lambda, tolerance).map_err(fault)?;
+    Ok(Fit { beta: reference.beta, intercept: reference.intercept, max_gradient: reference.max_gradient, ..ours })
+}
+
+/// Err when no offer has both takes and refusals to learn from.
+pub(super) fn check_labels(offers: &[String], outcomes: &[Outcomes]) -> Result<()> {
+    let is_constant = |o: &Outcomes| o.positives() == 0 || o.positives() == o.y.len() as u64;
+    if outcomes.iter().all(is_constant) {
+        return Err(Fault::new(Code::LabelsConstant).with("offers", offers.to_vec()));
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Train: one calibrated model an offer, tested out of time; rates borrowed from the family where takes are too few.
+
+mod backtest;
+mod data;
+mod fit;
+mod model_file;
+
+use osusume_model::{Code, Date, Fault, Result, keyed_hash};
+use osusume_propensity::calibration::{Calibrator, calibrate};
+use osusume_propensity::encoder::Encoder;
+use osusume_propensity::folds::{FoldParams, out_of_fold};
+use osusume_propensity::logistic::Fit;
+use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
+
+pub(crate) use backtest::{Measures, Tested};
+pub(crate) use data::raw_kinds;
+
+use self::data::{Outcomes, TrainingData};
+use self::fit::Encoded;
+use super::features::FeatureTables;
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::config::Calibrate;
+use crate::job::Job;
+use crate::kernel::propensity_fault;
+use crate::units::Units;
+
+/// What an offer's propensity rests on.
+#[derive(Clone, Debug)]
+pub(crate) enum Evidence {
+    /// A model of its own.
+    Model(Box<Fit>),
+    /// The takes were too few: the rate, shrunk toward the family's.
+    Rate,
+}
+
+/// What was learned of one offer.
+#[derive(Clone, Debug)]
+pub(crate) struct OfferModel {
+    /// The offer's key.
+    pub(crate) key: String,
+    /// Model or rate.
+    pub(crate) evidence: Evidence,
+    /// Turns the model's linear predictor into log-odds.
+    pub(crate) calibrator: Calibrator,
+    /// The offer's rate and how much of it is borrowed.
+    pub(crate) rate: ShrunkRate,
+    /// Rows and takes learned from.
+    pub(crate) rows: u64,
+    pub(crate) positives: u64,
+    /// What each out-of-time test said, by date.
+    pub(crate) tests: Vec<Measures>,
+}
+
+impl OfferModel {
+    /// The word in the offer table's column `basis`.
+    pub(crate) fn basis(&self) -> &'static str {
+        match self.evidence {
+            Evidence::Model(_) => "model",
+            Evidence::Rate => "rate",
+        }
+    }
+}
+
+/// All that was learned.
+pub(crate) struct Models {
+    /// The encoder all models share.
+    pub(crate) encoder: Encoder,
+    /// One entry an offer, in the order of offers.
+    pub(crate) offers: Vec<OfferModel>,
+    /// The tests row by row, by test and offer; for measures over several offers.
+    pub(crate) tested: Vec<Vec<Option<Tested>>>,
+}
+
+/// Trains, tests and calibrates every offer, and writes the model files.
+///
+/// # Errors
+/// `LabelsConstant` when no offer can be learned, `NotConverged`, and faults of reading and writing.
+pub(crate) fn train(
+    job: &Job<'_>,
+    features: &FeatureTables,
+    goods: &Goods,
+    schedule: &Schedule,
+    units: &Units,
+) -> Result<Models> {
+    let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    let data = TrainingData::read(job, &features.specs, keys.len())?;
+    let all: Vec<Date> = schedule.mature.iter().map(|date| date.date).collect();
+    let rows = data.rows_of(&all);
+    let outcomes: Vec<Outcomes> = (0..keys.len()).map(|offer| data.outcomes(offer, &rows)).collect();
+    fit::check_labels(&keys, &outcomes)?;
+    let folds = folds(job, &data, units);
+    let steps = (schedule.tests.len() + 1) as u64;
+    let mut tested = Vec::new();
+    for (i, &test) in schedule.tests.iter().enumerate() {
+        tested.push(backtest::run(job, &data, schedule, test, &keys, &folds)?);
+        job.host.progress(i as u64 + 1, steps);
+    }
+    let encoded = Encoded::new(&data, &all)?;
+    let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
+    let mut offers = Vec::with_capacity(keys.len());
+    for (offer, key) in keys.iter().enumerate() {
+        let learned = Learned { job, data: &data, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
+        let model = learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer))?;
+        offers.push(model);
+    }
+    let models = Models { encoder: encoded.encoder, offers, tested };
+    model_file::write(job, features, goods, schedule, &models)?;
+    job.host.progress(steps, steps);
+    Ok(models)
+}
+
+/// The fold of each training row: by household where there is one, else by customer, so that no unit is on both sides.
+fn folds(job: &Job<'_>, data: &TrainingData, units: &Units) -> Vec<u8> {
+    let seed = format!("{}/fold", job.config.train.seed);
+    let n_folds = u64::from(job.config.train.folds);
+    data.customer.iter().map(|&customer| (keyed_hash(&seed, units.id(customer).as_bytes()) % n_folds) as u8).collect()
+}
+
+fn counts(goods: &Goods, outcomes: &[Outcomes]) -> Vec<OfferCount> {
+    let offers = &goods.catalogue.offers;
+    let family = |name: &str| offers.iter().position(|offer| offer.family == name).unwrap_or(0) as u32;
+    offers
+        .iter()
+        .zip(outcomes)
+        .map(|(offer, outcomes)| OfferCount {
+            // Offers out of categories are alike: they are one another's family.
+            family: if offer.product.is_some() { family(&offer.family) } else { u32::MAX },
+            rows: outcomes.y.len() as u64,
+            positives: outcomes.positives(),
+        })
+        .collect()
+}
+
+/// One offer with all rows it is learned from.
+struct Learned<'a> {
+    job: &'a Job<'a>,
+    data: &'a TrainingData,
+    encoded: &'a Encoded,
+    folds: &'a [u8],
+    outcomes: &'a Outcomes,
+    key: &'a str,
+}
+
+impl Learned<'_> {
+    fn offer(
+        &self,
+        offer: usize,
+        tested: &[Vec<Option<Tested>>],
+        rate: ShrunkRate,
+        hash: impl Fn(u32) -> u64,
+    ) -> Result<OfferModel> {
+        let positives = self.outcomes.positives();
+        let enough = positives >= self.job.config.train.min_positives && positives < self.outcomes.y.len() as u64;
+        let tests: Vec<&Tested> = tested.iter().filter_map(|test| test[offer].as_ref()).collect();
+        let (evidence, calibrator) = if enough {
+            let fit = fit::fit(self.job, self.encoded, self.outcomes, self.key)?;
+            let calibrator = match tests.last() {
+                Some(newest) => newest.calibrator,
+                None => self.calibrated_by_customer(&fit)?,
+            };
+            (Evidence::Model(Box::new(fit)), calibrator)
+        } else {
+            self.job.warn(self.too_few(positives));
+            (Evidence::Rate, Calibrator::IDENTITY)
+        };
+        Ok(OfferModel {
+            key: self.key.to_owned(),
+            evidence,
+            calibrator,
+            rate,
+            rows: self.outcomes.y.len() as u64,
+            positives,
+            tests: tests.into_iter().map(|test| backtest::measure(test, &hash)).collect(),
+        })
+    }
+
+    /// Without a test in time, the calibrator comes from customers the model has not seen.
+    fn calibrated_by_customer(&self, fit: &Fit) -> Result<Calibrator> {
+        let fault = |error: osusume_propensity::Error| propensity_fault(&error, self.key);
+        if self.job.config.train.calibrate == Calibrate::None {
+            return Ok(Calibrator::IDENTITY);
+        }
+        let fold: Vec<u8> = self.outcomes.rows.iter().map(|&row| self.folds[row as usize]).collect();
+        let n_folds = self.job.config.train.folds as u8;
+        let problem = self.encoded.problem(self.outcomes);
+        let eta = match out_of_fold(&problem, &fold, n_folds, fit, &FoldParams::STANDARD, &self.job.quiet()) {
+            Ok(folds) => folds.eta,
+            Err(osusume_propensity::Error::OneClassFold { .. }) => return Ok(Calibrator::IDENTITY),
+            Err(error) => return Err(fault(error)),
+        };
+        calibrate(&eta, &self.outcomes.y, None, &self.job.quiet()).map(|found| found.calibrator).map_err(fault)
+    }
+
+    fn too_few(&self, positives: u64) -> Fault {
+        debug_assert!(self.data.n_rows() >= self.outcomes.rows.len());
+        Fault::new(Code::TooFewPositives)
+            .named(self.key)
+            .with("positives", positives)
+            .with("needed", self.job.config.train.min_positives)
+    }
+}
