@@ -7,7 +7,7 @@ use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
 
 /// Turns civil dates into instants in one zone.
 #[derive(Clone, Debug)]
-pub struct Calendar {
+pub(crate) struct Calendar {
     zone: TimeZone,
 }
 
@@ -16,7 +16,7 @@ impl Calendar {
     ///
     /// # Errors
     /// `ConfigNotAllowed` for a zone the bundled database does not know.
-    pub fn new(zone: &str) -> Result<Self> {
+    pub(crate) fn new(zone: &str) -> Result<Self> {
         let zone = TimeZone::get(zone).map_err(|e| {
             Fault::new(Code::ConfigNotAllowed).with("key", "pipeline.time_zone").with("got", zone).because(e)
         })?;
@@ -24,7 +24,7 @@ impl Calendar {
     }
 
     /// The instant a civil day begins. Where a zone skips midnight, the first instant of the day.
-    pub fn midnight(&self, date: Date) -> Timestamp {
+    pub(crate) fn midnight(&self, date: Date) -> Timestamp {
         let (year, month, day) = date.ymd();
         let in_range = i16::try_from(year).ok().and_then(|y| civil::Date::new(y, month as i8, day as i8).ok());
         let instant = in_range.and_then(|d| d.to_zoned(self.zone.clone()).ok()).map(|z| z.timestamp().as_microsecond());
@@ -33,45 +33,45 @@ impl Calendar {
     }
 
     /// The as-of of a date.
-    pub fn as_of(&self, date: Date) -> AsOf {
+    pub(crate) fn as_of(&self, date: Date) -> AsOf {
         AsOf { date, instant: self.midnight(date) }
     }
 }
 
 /// Lengths, in days, that place a label window after its as-of date.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LabelDays {
+pub(crate) struct LabelDays {
     /// From the as-of date to the start of the label window.
-    pub gap: u32,
+    pub(crate) gap: u32,
     /// Length of the label window.
-    pub horizon: u32,
+    pub(crate) horizon: u32,
     /// How long a take must last to count.
-    pub kept: u32,
+    pub(crate) kept: u32,
 }
 
 impl LabelDays {
     /// Days after an as-of date at which its labels are known for certain.
-    pub fn until_known(self) -> i32 {
+    pub(crate) fn until_known(self) -> i32 {
         (self.gap + self.horizon + self.kept) as i32
     }
 }
 
 /// The as-of dates of a run, ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Schedule {
+pub(crate) struct Schedule {
     /// Dates whose labels are known at the run's as-of date: training and testing.
-    pub mature: Vec<AsOf>,
+    pub(crate) mature: Vec<AsOf>,
     /// Positions in `mature` of the out-of-time tests, ascending.
-    pub tests: Vec<usize>,
+    pub(crate) tests: Vec<usize>,
     /// The run's own date: what is scored.
-    pub score: AsOf,
+    pub(crate) score: AsOf,
     /// Lengths of gap, horizon and keeping.
-    pub label: LabelDays,
+    pub(crate) label: LabelDays,
 }
 
 impl Schedule {
     /// Positions of the dates a model tested at `mature[test]` may learn from: their labels were known by then (purge).
-    pub fn purged(&self, test: usize) -> Vec<usize> {
+    pub(crate) fn purged(&self, test: usize) -> Vec<usize> {
         let limit = self.mature[test].date;
         (0..self.mature.len()).filter(|&i| self.mature[i].date + self.label.until_known() <= limit).collect()
     }
@@ -81,7 +81,7 @@ impl Schedule {
     ///
     /// # Errors
     /// `NoMatureLabels` when no date is left.
-    pub fn every(
+    pub(crate) fn every(
         calendar: &Calendar,
         as_of: Date,
         label: LabelDays,
@@ -101,7 +101,7 @@ impl Schedule {
     ///
     /// # Errors
     /// `NoMatureLabels` when no date is left.
-    pub fn listed(
+    pub(crate) fn listed(
         calendar: &Calendar,
         as_of: Date,
         label: LabelDays,

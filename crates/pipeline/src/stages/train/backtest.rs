@@ -7,6 +7,7 @@ use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
 use osusume_windows::check_disjoint_takes;
+use rayon::prelude::*;
 
 use super::data::{Outcomes, TrainingData};
 use super::fit::{Encoded, fit};
@@ -47,8 +48,9 @@ pub(super) fn run(
     }
     let encoded = Encoded::new(data, &dates)?;
     let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[schedule.mature[test].date]));
+    // Offers side by side: a fit's bits do not depend on the threads it gets.
     offers
-        .iter()
+        .par_iter()
         .enumerate()
         .map(|(offer, name)| {
             job.check_stop()?;

@@ -119,11 +119,4 @@ impl Outcomes {
     pub(crate) fn rate(&self) -> f64 {
         self.positives() as f64 / self.y.len().max(1) as f64
     }
-
-    /// The rows for which `keep` holds.
-    pub(crate) fn filter(&self, keep: impl Fn(u32) -> bool) -> Self {
-        let kept = self.rows.iter().zip(&self.y).filter(|(row, _)| keep(**row));
-        let (rows, y) = kept.map(|(row, y)| (*row, *y)).unzip();
-        Self { rows, y }
-    }
 }

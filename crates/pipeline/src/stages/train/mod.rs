@@ -11,6 +11,7 @@ use osusume_propensity::encoder::Encoder;
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
 use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
+use rayon::prelude::*;
 
 pub(crate) use backtest::{Measures, Tested};
 pub(crate) use data::raw_kinds;
@@ -98,11 +99,13 @@ pub(crate) fn train(
     }
     let encoded = Encoded::new(&data, &all)?;
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
-    let mut offers = Vec::with_capacity(keys.len());
-    for (offer, key) in keys.iter().enumerate() {
-        let learned = Learned { job, data: &data, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
-        let model = learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer))?;
-        offers.push(model);
+    let learn = |(offer, key): (usize, &String)| {
+        let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
+        learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer))
+    };
+    let offers = keys.par_iter().enumerate().map(learn).collect::<Result<Vec<OfferModel>>>()?;
+    for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
+        job.warn(too_few(offer, job.config.train.min_positives));
     }
     let models = Models { encoder: encoded.encoder, offers, tested };
     model_file::write(job, features, goods, schedule, &models)?;
@@ -132,10 +135,13 @@ fn counts(goods: &Goods, outcomes: &[Outcomes]) -> Vec<OfferCount> {
         .collect()
 }
 
+fn too_few(offer: &OfferModel, needed: u64) -> Fault {
+    Fault::new(Code::TooFewPositives).named(&offer.key).with("positives", offer.positives).with("needed", needed)
+}
+
 /// One offer with all rows it is learned from.
 struct Learned<'a> {
     job: &'a Job<'a>,
-    data: &'a TrainingData,
     encoded: &'a Encoded,
     folds: &'a [u8],
     outcomes: &'a Outcomes,
@@ -161,7 +167,6 @@ impl Learned<'_> {
             };
             (Evidence::Model(Box::new(fit)), calibrator)
         } else {
-            self.job.warn(self.too_few(positives));
             (Evidence::Rate, Calibrator::IDENTITY)
         };
         Ok(OfferModel {
@@ -190,13 +195,5 @@ impl Learned<'_> {
             Err(error) => return Err(fault(error)),
         };
         calibrate(&eta, &self.outcomes.y, None, &self.job.quiet()).map(|found| found.calibrator).map_err(fault)
-    }
-
-    fn too_few(&self, positives: u64) -> Fault {
-        debug_assert!(self.data.n_rows() >= self.outcomes.rows.len());
-        Fault::new(Code::TooFewPositives)
-            .named(self.key)
-            .with("positives", positives)
-            .with("needed", self.job.config.train.min_positives)
     }
 }
