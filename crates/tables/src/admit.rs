@@ -161,14 +161,15 @@ impl Admission {
         let mut rejects = std::mem::take(&mut resolved.block.rejects);
         let before = counts[file].excluded;
         let mut earlier = Vec::new();
+        let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
         if let Some(customer) = spec.customer {
             for row in 0..resolved.kept.len() {
                 match self.admit_row(resolved, row, customer, spec.identity, registry) {
                     Verdict::Stays => continue,
                     Verdict::Repeats => counts[file].excluded += 1,
-                    Verdict::Rejected(code) => rejects.push(reject(resolved.block.places[row], code, customer)),
+                    Verdict::Rejected(code) => rejects.push(reject(resolved.block.places[row], code, customer, field)),
                     Verdict::Conflicts(first) => {
-                        rejects.push(reject(resolved.block.places[row], Code::ConflictingRows, customer));
+                        rejects.push(reject(resolved.block.places[row], Code::ConflictingRows, customer, field));
                         let (first_file, first_start) = self.starts[first.block as usize];
                         counts[first_file].accepted -= u64::from(first.block as usize + 1 != self.starts.len());
                         earlier.push((first_file, first_start, first));
@@ -187,7 +188,7 @@ impl Admission {
         resolved.rejects = rejects.into_iter().map(|reject| PlacedReject { file, start, reject }).collect();
         for (file, start, first) in earlier {
             counts[file].rejected += 1;
-            let reject = reject(first.place, Code::ConflictingRows, spec.customer.unwrap_or_default());
+            let reject = reject(first.place, Code::ConflictingRows, spec.customer.unwrap_or_default(), field);
             resolved.rejects.push(PlacedReject { file, start, reject });
         }
     }
@@ -257,8 +258,8 @@ enum Verdict {
     Conflicts(Defined),
 }
 
-fn reject(place: RowPlace, code: Code, customer: usize) -> Reject {
+fn reject(place: RowPlace, code: Code, customer: usize, field: usize) -> Reject {
     let expected =
         if code == Code::UnknownCustomer { "a customer of the customers table" } else { "one row a customer" };
-    Reject { column: Some(customer), ..Reject::of_row(place, code, expected) }
+    Reject { column: Some(customer), field: Some(field), ..Reject::of_row(place, code, expected) }
 }

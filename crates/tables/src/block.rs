@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use osusume_model::{Code, Result};
 use osusume_storage::Content;
@@ -42,6 +43,8 @@ pub struct Block {
     pub read: u64,
     /// Where the block starts.
     pub start: BlockStart,
+    /// Position in the file of each declared column.
+    pub fields: Arc<[usize]>,
     /// The declared columns in order, all as long as `places`.
     pub columns: Vec<BlockColumn>,
     /// Where each accepted row stands.
@@ -95,6 +98,8 @@ pub struct Reject {
     pub code: Code,
     /// Position among the declared columns, where one cell is to blame.
     pub column: Option<usize>,
+    /// That column's position in the file.
+    pub field: Option<usize>,
     /// What would have been accepted.
     pub expected: Cow<'static, str>,
     /// Length of the offending cell.
@@ -106,6 +111,6 @@ pub struct Reject {
 impl Reject {
     /// A reject that concerns the row as a whole.
     pub(crate) fn of_row(place: RowPlace, code: Code, expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { place, code, column: None, expected: expected.into(), value_bytes: 0, shape: String::new() }
+        Self { place, code, column: None, field: None, expected: expected.into(), value_bytes: 0, shape: String::new() }
     }
 }

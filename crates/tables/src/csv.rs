@@ -39,7 +39,7 @@ struct Layout {
     dialect: CsvDialect,
     columns: Vec<ColumnSpec>,
     /// Position in the file of each declared column.
-    field_of: Vec<usize>,
+    field_of: Arc<[usize]>,
     n_fields: usize,
     /// The header record without its line end; empty when there is none.
     header: Vec<u8>,
@@ -62,7 +62,7 @@ impl CsvSource {
         let mut layout = Layout {
             dialect: dialect.clone(),
             columns: spec.columns.clone(),
-            field_of: Vec::new(),
+            field_of: Arc::from([]),
             n_fields: 0,
             header: Vec::new(),
             zone,
@@ -172,7 +172,7 @@ impl Layout {
     }
 
     fn find_columns(&mut self, path: &Path, names: &[String]) -> Vec<Fault> {
-        let mut faults = Vec::new();
+        let (mut faults, mut field_of) = (Vec::new(), Vec::with_capacity(self.columns.len()));
         for column in &self.columns {
             let position = if self.dialect.header {
                 names.iter().position(|name| *name == column.header)
@@ -180,10 +180,11 @@ impl Layout {
                 column.header.parse::<usize>().ok().filter(|n| (1..=names.len()).contains(n)).map(|n| n - 1)
             };
             match position {
-                Some(position) => self.field_of.push(position),
+                Some(position) => field_of.push(position),
                 None => faults.push(column_missing(path, &column.header, names)),
             }
         }
+        self.field_of = field_of.into();
         faults
     }
 
@@ -374,6 +375,7 @@ impl<'a> BlockParser<'a> {
                     place,
                     code: fault.code,
                     column: Some(i),
+                    field: Some(layout.field_of[i]),
                     expected: fault.expected.into(),
                     value_bytes: text.len(),
                     shape: shape_of(&text),
@@ -391,7 +393,14 @@ impl<'a> BlockParser<'a> {
             .into_iter()
             .map(|builder| BlockColumn { cells: builder.cells, levels: builder.levels })
             .collect();
-        Ok(Block { read: self.read.into(), start, columns, places: self.places, rejects: self.rejects })
+        Ok(Block {
+            read: self.read.into(),
+            start,
+            fields: Arc::clone(&self.layout.field_of),
+            columns,
+            places: self.places,
+            rejects: self.rejects,
+        })
     }
 
     /// Many undecodable rows mean another encoding than a few damaged bytes.

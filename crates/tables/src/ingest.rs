@@ -82,8 +82,9 @@ impl<'a> Ingest<'a> {
     /// Reads all files of a source.
     ///
     /// # Errors
-    /// What faults a file; the first rejected row with `OnError::Abort`; `TooManyRejects`; `MemoryBudget`; `CountBalance`.
+    /// A specification that contradicts itself; what faults a file; the first rejected row with `OnError::Abort`; `TooManyRejects`; `MemoryBudget`; `CountBalance`.
     pub fn read(&mut self, spec: &SourceSpec) -> Result<SourceCount> {
+        spec.check()?;
         let zone = Arc::new(Zone::new(&spec.zone)?);
         let mut reading = Reading::new(spec, &self.registry, self.quarantine.n_files());
         for path in &spec.paths {

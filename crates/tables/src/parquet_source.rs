@@ -46,6 +46,8 @@ struct Layout {
     columns: Vec<ColumnSpec>,
     /// Position in the projected batch of each declared column.
     position: Vec<usize>,
+    /// Position in the file.
+    fields: Arc<[usize]>,
     zone: Arc<Zone>,
 }
 
@@ -66,7 +68,7 @@ impl ParquetSource {
             file,
             before,
             metadata,
-            layout: Arc::new(Layout { columns: spec.columns.clone(), position, zone }),
+            layout: Arc::new(Layout { columns: spec.columns.clone(), position, fields: roots.into(), zone }),
             mask,
             reader: None,
             next_group: 0,
@@ -178,7 +180,7 @@ impl Layout {
             }
             columns.push(BlockColumn { cells: builder.cells, levels: builder.levels });
         }
-        Ok(assemble(start, batch.num_rows(), columns, &first_fault))
+        Ok(assemble(start, batch.num_rows(), &self.fields, columns, &first_fault))
     }
 }
 
@@ -186,6 +188,7 @@ impl Layout {
 fn assemble(
     start: BlockStart,
     n_rows: usize,
+    fields: &Arc<[usize]>,
     mut columns: Vec<BlockColumn>,
     first_fault: &[Option<(usize, CellFault)>],
 ) -> Block {
@@ -195,6 +198,7 @@ fn assemble(
     let rejects: Vec<Reject> = faulty
         .map(|(row, (column, fault))| Reject {
             column: Some(column),
+            field: Some(fields[column]),
             ..Reject::of_row(place(row), fault.code, fault.expected)
         })
         .collect();
@@ -206,7 +210,7 @@ fn assemble(
         }
     }
     let places = kept.iter().map(|&row| place(row as usize)).collect();
-    Block { read: n_rows as u64, start, columns, places, rejects }
+    Block { read: n_rows as u64, start, fields: Arc::clone(fields), columns, places, rejects }
 }
 
 fn check_magic(file: &dyn ReadFile, path: &Path) -> Result<()> {

@@ -219,7 +219,7 @@ fn line_of(scan: Scan<'_>, reject: &Reject) -> String {
     field(&if_text(place.bytes.into()));
     field(&start.row_group.map_or_else(String::new, |group| number(group.into())));
     field(&start.row_group.map_or_else(String::new, |_| number(start.row_in_group + u64::from(place.record))));
-    field(&reject.column.map_or_else(String::new, |column| number(column as u64 + 1)));
+    field(&reject.field.map_or_else(String::new, |field| number(field as u64 + 1)));
     field(reject.column.map_or("", |column| &scan.spec.columns[column].header));
     field(reject.code.id());
     field(&format!("{:?}", reject.code));
@@ -234,12 +234,11 @@ fn line_of(scan: Scan<'_>, reject: &Reject) -> String {
 fn fault_of(scan: Scan<'_>, reject: &Reject) -> Fault {
     let (start, place) = (scan.start, reject.place);
     let mut fault = Fault::new(reject.code).in_file(scan.path.display().to_string());
+    let field = reject.field.map_or(1, |field| field as u64 + 1);
     fault = match start.row_group {
-        None => fault
-            .at(start.line + u64::from(place.line), reject.column.map_or(1, |column| column as u64 + 1))
-            .at_byte(start.byte + u64::from(place.byte)),
+        None => fault.at(start.line + u64::from(place.line), field).at_byte(start.byte + u64::from(place.byte)),
         // Parquet has no lines: the row's number in the file stands in.
-        Some(_) => fault.at(start.record + u64::from(place.record) + 1, reject.column.map_or(1, |c| c as u64 + 1)),
+        Some(_) => fault.at(start.record + u64::from(place.record) + 1, field),
     };
     if let Some(column) = reject.column {
         fault = fault.named(&scan.spec.columns[column].header);

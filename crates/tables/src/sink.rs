@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use osusume_model::{Code, Fault, Result};
 use osusume_storage::{Fs, fault_in};
 use parquet::arrow::ProjectionMask;
@@ -129,7 +129,7 @@ impl ParquetSink {
 
 fn encode_column(
     mut writer: ArrowColumnWriter,
-    field: &arrow::datatypes::Field,
+    field: &Field,
     array: &ArrayRef,
 ) -> std::result::Result<ArrowColumnChunk, ParquetError> {
     for leaf in compute_leaves(field, array)? {
@@ -151,17 +151,28 @@ fn properties(schema: &Schema, metadata: &[(String, String)]) -> WriterPropertie
         .set_max_row_group_row_count(None)
         .set_key_value_metadata(Some(pairs));
     for field in schema.fields() {
-        // Instants and wide integers are mostly distinct, so a dictionary costs time and saves nothing; deltas are small.
-        if matches!(field.data_type(), DataType::Timestamp(_, _) | DataType::Int64) {
-            let path = ColumnPath::from(field.name().as_str());
+        let (path, data_type) = leaf_of(field);
+        // Instants, amounts and scores are mostly distinct: a dictionary of them costs time and saves nothing. Deltas are small.
+        if matches!(data_type, DataType::Timestamp(_, _) | DataType::Int64 | DataType::UInt32) {
             builder = builder
                 .set_column_dictionary_enabled(path.clone(), false)
                 .set_column_encoding(path, Encoding::DELTA_BINARY_PACKED);
-        } else if matches!(field.data_type(), DataType::Float64 | DataType::Float32) {
-            builder = builder.set_column_dictionary_enabled(ColumnPath::from(field.name().as_str()), false);
+        } else if data_type.is_floating() {
+            builder = builder.set_column_dictionary_enabled(path, false);
         }
     }
     builder.build()
+}
+
+/// Where a column's values are stored: in itself, or in the items of a list.
+fn leaf_of(field: &Field) -> (ColumnPath, &DataType) {
+    match field.data_type() {
+        DataType::List(item) | DataType::FixedSizeList(item, _) => {
+            let path = vec![field.name().clone(), "list".to_owned(), item.name().clone()];
+            (ColumnPath::new(path), item.data_type())
+        }
+        other => (ColumnPath::from(field.name().as_str()), other),
+    }
 }
 
 fn write_error(path: &Path, error: ParquetError) -> Fault {

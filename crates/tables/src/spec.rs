@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, Fault, Result};
 
+use crate::write::CUSTOMER;
+
 /// One declared source: files of one shape that become one table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SourceSpec {
@@ -90,6 +92,37 @@ pub struct ColumnSpec {
     pub kind: ColumnKind,
     /// Whether an absent value rejects the row; a customer's id always does.
     pub required: bool,
+}
+
+impl SourceSpec {
+    /// Faults when the specification contradicts itself.
+    ///
+    /// # Errors
+    /// `ConfigWrongKind` for a customer or time column of another kind, `ConfigNotAllowed` for a name that is used twice or is no name of a file.
+    pub fn check(&self) -> Result<()> {
+        let is_plain =
+            |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0', '\n']) && !name.starts_with('.');
+        let mut names: Vec<&str> = self.columns.iter().map(|column| column.name.as_str()).collect();
+        names.push(CUSTOMER);
+        names.sort_unstable();
+        let twice = names.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0]);
+        if let Some(name) = twice.or(Some(self.name.as_str()).filter(|name| !is_plain(name) || *name == CUSTOMER)) {
+            let fault = Fault::new(Code::ConfigNotAllowed).with("key", self.name.as_str()).with("got", name);
+            return Err(fault.with("allowed", "unused names"));
+        }
+        self.check_kind(self.customer, ColumnKind::Customer)?;
+        self.check_kind(self.order_by, ColumnKind::Timestamp)
+    }
+
+    fn check_kind(&self, column: Option<usize>, kind: ColumnKind) -> Result<()> {
+        let Some(column) = column else { return Ok(()) };
+        if self.columns.get(column).is_some_and(|column| column.kind == kind) {
+            return Ok(());
+        }
+        let got = self.columns.get(column).map_or_else(|| "no column".to_owned(), |column| column.name.clone());
+        let fault = Fault::new(Code::ConfigWrongKind).with("key", self.name.as_str()).with("got", got);
+        Err(fault.with("expected", if kind == ColumnKind::Customer { "customer" } else { "timestamp" }))
+    }
 }
 
 impl ColumnSpec {

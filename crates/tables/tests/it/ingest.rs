@@ -179,6 +179,21 @@ fn customers_are_defined_once() {
 }
 
 #[test]
+fn a_specification_that_contradicts_itself_is_refused() {
+    let check = |change: &dyn Fn(&mut SourceSpec), code: Code| {
+        let mut spec = events(&[]);
+        change(&mut spec);
+        assert_eq!(spec.check().map_err(|fault| fault.code()), Err(code));
+    };
+    check(&|spec| spec.customer = Some(1), Code::ConfigWrongKind);
+    check(&|spec| spec.order_by = Some(9), Code::ConfigWrongKind);
+    check(&|spec| spec.name = "../events".into(), Code::ConfigNotAllowed);
+    check(&|spec| spec.columns[3].name = "day".into(), Code::ConfigNotAllowed);
+    check(&|spec| spec.columns[3].name = "customer_index".into(), Code::ConfigNotAllowed);
+    assert!(events(&[]).check().is_ok());
+}
+
+#[test]
 fn tables_without_customers_keep_their_order() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("products.csv");

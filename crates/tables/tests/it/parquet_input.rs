@@ -6,11 +6,11 @@ use std::sync::Arc;
 use osusume_model::{Code, Fault, NoControl};
 use osusume_storage::RealFs;
 use osusume_tables::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, Float32Array, Float64Array, Int32Array,
-    LargeStringArray, RecordBatch, StringArray, StringViewArray, TimestampMillisecondArray, TimestampNanosecondArray,
-    UInt64Array,
+    Array, ArrayRef, AsArray, BooleanArray, Date32Array, Decimal128Array, DictionaryArray, FixedSizeListArray,
+    Float32Array, Float64Array, Int32Array, LargeStringArray, RecordBatch, StringArray, StringViewArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, UInt64Array,
 };
-use osusume_tables::arrow::datatypes::Int32Type;
+use osusume_tables::arrow::datatypes::{Float32Type, Int32Type};
 use osusume_tables::{ColumnKind, Format, ParquetSink, SourceSpec, TableFile, Values, read_batches, read_metadata};
 
 use crate::common::{column, events, run, target};
@@ -130,4 +130,21 @@ fn a_sink_writes_the_same_bytes_however_rows_arrive() {
     let batches: Vec<RecordBatch> = read_batches(&RealFs, &path, &["n", "v"]).unwrap().map(Result::unwrap).collect();
     assert_eq!(batches.iter().map(RecordBatch::num_rows).sum::<usize>(), n as usize);
     assert_eq!(batches[0].schema().field(0).name(), "n");
+}
+
+#[test]
+fn lists_of_scores_survive() {
+    let scores = FixedSizeListArray::from_iter_primitive::<Float32Type, _, _>(
+        (0..1_000).map(|i| Some((0..3).map(move |offer| (offer != i % 3).then_some(i as f32 + 0.25)))),
+        3,
+    );
+    let batch = RecordBatch::try_from_iter([("propensity", Arc::new(scores) as ArrayRef)]).unwrap();
+    let dir = tempfile::tempdir().unwrap();
+    write(dir.path(), &batch);
+    let path = dir.path().join("in.parquet");
+    let read: Vec<RecordBatch> = read_batches(&RealFs, &path, &[]).unwrap().map(Result::unwrap).collect();
+    // The stored schema does not say that the lists are of fixed size.
+    let lists = read[0].column(0).as_list::<i32>();
+    let expected = batch.column(0).as_fixed_size_list();
+    assert_eq!((lists.len(), lists.values()), (1_000, expected.values()));
 }
