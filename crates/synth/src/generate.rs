@@ -12,7 +12,7 @@ use rayon::prelude::*;
 
 use crate::World;
 use crate::columns::{chances_schema, usage_schema};
-use crate::household::play;
+use crate::household::{Play, play};
 use crate::person::{HOUSEHOLD_RUN, households};
 use crate::rows::{Recorder, Table, Tables, quoted};
 use crate::schema::Product;
@@ -98,10 +98,13 @@ fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recor
     for run in (first..end).step_by(HOUSEHOLD_RUN as usize) {
         for members in households(world.file(), options.seed, run, end) {
             let truth = &mut tables.true_chances;
-            let lives = play(world, options.seed, &members, until, &dates, &mut |snapshot| {
-                let told = chances(world, options.seed, snapshot, 0.0);
-                truth.extend(snapshot.person.number, snapshot.as_of, &told);
-            });
+            let lives = play(
+                Play { world, seed: options.seed, members: &members, until, dates: &dates, approaches: &[] },
+                &mut |snapshot| {
+                    let told = chances(world, options.seed, snapshot, 0.0);
+                    truth.extend(snapshot.person.number, snapshot.as_of, &told);
+                },
+            );
             for life in &lives {
                 recorder.record(life, &mut tables);
             }
@@ -118,7 +121,10 @@ fn thinning(world: &World, options: &Options, until: i32) -> Vec<i32> {
     let mut days: Vec<Vec<i32>> = vec![Vec::new(); n_metrics];
     for run in (0..sample).step_by(HOUSEHOLD_RUN as usize) {
         for members in households(world.file(), options.seed, run, sample) {
-            for life in play(world, options.seed, &members, until, &[], &mut |_| {}) {
+            for life in play(
+                Play { world, seed: options.seed, members: &members, until, dates: &[], approaches: &[] },
+                &mut |_| {},
+            ) {
                 life.log.usage.iter().for_each(|row| days[row.metric].push(row.day));
             }
         }
@@ -183,7 +189,7 @@ fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> R
     Ok(Files { world, dir, lines, usage, chances })
 }
 
-fn create_parquet(fs: &Arc<dyn Fs>, dir: &Path, path: &str, schema: &Schema) -> Result<ParquetSink> {
+pub(crate) fn create_parquet(fs: &Arc<dyn Fs>, dir: &Path, path: &str, schema: &Schema) -> Result<ParquetSink> {
     remove_part(&**fs, dir, path)?;
     let target = Target::Dir { fs: Arc::clone(fs), dir: dir.to_owned() };
     ParquetSink::create(&target, &format!("{path}.part"), schema, &[])
@@ -227,7 +233,7 @@ impl Files<'_> {
     }
 }
 
-fn part(dir: &Path, path: &str) -> PathBuf {
+pub(crate) fn part(dir: &Path, path: &str) -> PathBuf {
     dir.join(format!("{path}.part"))
 }
 

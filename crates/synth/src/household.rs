@@ -26,42 +26,67 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) as_of: i32,
 }
 
-/// Plays the household until `until`; `see` is shown every member at the last step that begins at or before each of `dates`.
-pub(crate) fn play(
-    world: &World,
-    seed: u64,
-    members: &[u64],
-    until: i32,
-    dates: &[i32],
-    see: &mut dyn FnMut(&Snapshot<'_>),
-) -> Vec<Life> {
+/// A contact from outside the world's own campaigns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Approach {
+    /// Customer number.
+    pub(crate) number: u64,
+    pub(crate) day: i32,
+    /// Position of the offer.
+    pub(crate) offer: usize,
+}
+
+/// What to play.
+#[derive(Clone, Copy)]
+pub(crate) struct Play<'a> {
+    pub(crate) world: &'a World,
+    pub(crate) seed: u64,
+    /// Customer numbers of the household.
+    pub(crate) members: &'a [u64],
+    pub(crate) until: i32,
+    /// Dates on which every member is shown: as at the beginning of the step they lie in.
+    pub(crate) dates: &'a [i32],
+    /// Contacts to make on top of the world's campaigns.
+    pub(crate) approaches: &'a [Approach],
+}
+
+/// A week, or what the start of the history or the end of the play leaves of it.
+#[derive(Clone, Copy)]
+struct Step {
+    day: i32,
+    days: i32,
+    /// First day of the next step.
+    next: i32,
+}
+
+/// Plays a household; `see` is shown every member on each date.
+pub(crate) fn play(play: Play<'_>, see: &mut dyn FnMut(&Snapshot<'_>)) -> Vec<Life> {
+    let Play { world, seed, members, until, dates, approaches } = play;
     let plan = world.plan();
     let mut lives: Vec<Life> = members.iter().map(|number| Life::new(world, seed, *number, members[0])).collect();
-    for (day, days) in steps(plan, until) {
-        for as_of in dates.iter().filter(|date| (day..day + STEP_DAYS).contains(*date)) {
-            // A date inside a step belongs to its beginning, unless the step is the cut one at the end.
-            if days == STEP_DAYS || *as_of < day + days {
-                show(world, &lives, (day, *as_of), see);
-            }
+    for step in steps(plan, until) {
+        for as_of in dates.iter().filter(|date| (step.day..step.next).contains(*date)) {
+            show(world, &lives, (step.day, *as_of), see);
         }
         for i in 0..lives.len() {
             let others = takes_of_others(&lives, i, plan.starts.len());
-            lives[i].step(world, day, days, &others);
+            lives[i].step(world, step, &others, approaches);
         }
     }
-    for as_of in dates.iter().filter(|date| **date == until) {
+    let is_between_steps = (until - plan.end).rem_euclid(STEP_DAYS) == 0;
+    for as_of in dates.iter().filter(|date| **date == until && is_between_steps) {
         show(world, &lives, (until, *as_of), see);
     }
     lives
 }
 
-/// Steps of a week from the start, laid so that one ends at the end of the history; the first and the last may be shorter.
-fn steps(plan: &Plan, until: i32) -> impl Iterator<Item = (i32, i32)> {
+/// Steps of a week from the start, laid so that one ends at the end of the history.
+fn steps(plan: &Plan, until: i32) -> impl Iterator<Item = Step> {
     let first = plan.start - (plan.start - plan.end).rem_euclid(STEP_DAYS);
     let start = plan.start;
-    (0..).map(move |i| first + i * STEP_DAYS).take_while(move |day| *day < until).map(move |day| {
-        let from = day.max(start);
-        (from, (day + STEP_DAYS).min(until) - from)
+    (0..).map(move |i| first + i * STEP_DAYS).take_while(move |day| *day < until).map(move |begins| {
+        let (day, next) = (begins.max(start), begins + STEP_DAYS);
+        Step { day, days: next.min(until) - day, next }
     })
 }
 
@@ -96,8 +121,9 @@ impl Life {
         }
     }
 
-    fn step(&mut self, world: &World, day: i32, days: i32, others: &[i32]) {
+    fn step(&mut self, world: &World, step: Step, others: &[i32], approaches: &[Approach]) {
         let Self { person, log, state, rng } = self;
+        let Step { day, days, .. } = step;
         let setup = Setup { file: world.file(), plan: world.plan(), person };
         if person.joined >= day + days || state.as_ref().is_some_and(|state| state.left.is_some()) {
             return;
@@ -115,6 +141,9 @@ impl Life {
             return;
         }
         campaigns(state, setup, (day, days), rng, log);
+        for made in approaches.iter().filter(|a| a.number == person.number && (day..day + days).contains(&a.day)) {
+            state.contact(made.offer, made.day);
+        }
         take_up(state, setup, (day, days), others, rng, log);
     }
 }

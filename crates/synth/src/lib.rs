@@ -1,6 +1,7 @@
 //! Companies with a known truth: customers who live, need, use, complain, buy and leave by rules no model here knows.
 //!
-//! A [`World`] is read from a world file (`docs/world-file.md`); [`generate`] writes its tables and, apart, the truth behind them.
+//! A [`World`] is read from a world file (`docs/world-file.md`); [`generate`] writes its tables and, apart, the truth behind them;
+//! [`respond`] plays the customers' answers to any table of offers.
 //! Every customer has random streams of its own, so the bytes depend on the seed alone and never on threads or on other customers.
 //!
 //! ```
@@ -21,6 +22,7 @@ mod math;
 mod person;
 mod plan;
 mod reference;
+mod respond;
 mod rng;
 mod rows;
 pub mod schema;
@@ -29,4 +31,5 @@ mod world;
 
 pub use generate::{Options, Summary, Written, generate};
 pub use reference::world_file_reference;
+pub use respond::{Answers, Delivery, RespondOptions, Reveal, respond};
 pub use world::World;

@@ -4,7 +4,7 @@ use osusume_model::Date;
 
 use crate::hazard::{View, rate_of_offer, season, sum_of_terms};
 use crate::log::{Holding, Log, Measurement, Sent, TicketRow};
-use crate::math::{exp, happens, ln};
+use crate::math::{exp, happens};
 use crate::person::Person;
 use crate::plan::{NEVER, NO_RENEWAL, Plan, bit};
 use crate::rng::Stream;
@@ -155,9 +155,8 @@ impl State {
     pub(crate) fn advance(&mut self, setup: Setup<'_>, day: i32, days: i32, rng: &mut Stream, log: &mut Log) {
         self.refresh(setup, day);
         let years = f64::from(days) / DAYS_PER_YEAR;
-        for (need, known) in setup.file.need.iter().enumerate() {
-            let factor = known.by_segment.get(&setup.file.segment[setup.person.segment].name).copied().unwrap_or(1.0);
-            let begins = rng.chance(happens(known.onset_per_year * factor * years));
+        for (need, onsets) in setup.plan.onsets.iter().enumerate() {
+            let begins = rng.chance(happens(onsets[setup.person.segment] * years));
             if begins && self.onsets[need].is_none() && self.mask & setup.plan.satisfied[need] == 0 {
                 self.onsets[need] = Some(day);
             }
@@ -212,11 +211,10 @@ impl State {
     /// The level of a metric, without the noise of a single measurement.
     fn level(&self, setup: Setup<'_>, metric: usize, day: i32) -> f64 {
         let known = &setup.file.metric[metric];
-        let of_segment = known.by_segment.get(&setup.file.segment[setup.person.segment].name).copied().unwrap_or(1.0);
         let years = f64::from(day - setup.plan.start) / DAYS_PER_YEAR;
         // A triangle wave: no sine is needed for a season.
         let wave = 2.0 * season(day, known.season_peak) - 1.0;
-        let log_level = ln(known.median * of_segment)
+        let log_level = setup.plan.medians[metric][setup.person.segment]
             + known.sd * setup.person.levels[metric]
             + known.growth_per_year * years
             + known.season * wave
@@ -401,6 +399,9 @@ pub(crate) fn take_up(
 pub(crate) fn campaigns(state: &mut State, setup: Setup<'_>, step: (i32, i32), rng: &mut Stream, log: &mut Log) {
     let (day, days) = step;
     for (campaign, known) in setup.plan.campaigns.iter().zip(&setup.file.campaign) {
+        if day >= campaign.until || day + days <= campaign.from {
+            continue;
+        }
         let Some(on) = day_of_wave(known.day, day, days) else { continue };
         if on < campaign.from || on >= campaign.until || !setup.person.consents[campaign.channel].allows(on) {
             continue;
@@ -446,9 +447,12 @@ pub(crate) fn leaves(state: &State, setup: Setup<'_>, day: i32, days: i32) -> f6
     happens(churn.per_year * factor * exp(eta) * f64::from(days) / DAYS_PER_YEAR)
 }
 
-/// The day of the month inside the step, if it is inside.
+/// The day of the month (1 to 28) inside the step, if it is inside.
 fn day_of_wave(day_of_month: u32, day: i32, days: i32) -> Option<i32> {
-    (day..day + days).find(|on| Date(*on).ymd().2 == day_of_month)
+    let (year, month, _) = Date(day).ymd();
+    let this = Date::from_ymd(year, month, day_of_month)?;
+    let on = if this.0 < day { this.add_months(1).0 } else { this.0 };
+    (on < day + days).then_some(on)
 }
 
 fn next_measurement(after: i32, person: &Person) -> i32 {

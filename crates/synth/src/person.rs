@@ -42,9 +42,13 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
-    /// What holds on `day`.
+    /// What holds on `day`: a withdrawal from its own day on, a permission from the next.
     pub(crate) fn allows(self, day: i32) -> bool {
-        self.first != self.changed.is_some_and(|on| on <= day)
+        match self.changed {
+            None => self.first,
+            Some(on) if self.first => day < on,
+            Some(on) => day > on,
+        }
     }
 }
 
@@ -72,18 +76,20 @@ impl Person {
         let name = &file.segment[segment].name;
         let classes: Vec<f64> =
             file.response.iter().map(|r| r.share * r.by_segment.get(name).copied().unwrap_or(1.0)).collect();
+        let response = s.weighted(&classes);
+        let joined = draw_joined(file, plan, &mut s);
         Self {
             number,
             household,
             segment,
-            response: s.weighted(&classes),
-            joined: draw_joined(file, plan, &mut s),
+            response,
+            joined,
             writes_japanese: s.chance(file.setting.japanese),
             attributes: file.attribute.iter().map(|a| draw_attribute(a, name, &mut s)).collect(),
             thresholds: plan.spreads.iter().map(|sd| exp(sd * s.normal())).collect(),
             tastes: file.offer.iter().map(|offer| exp(offer.taste * s.normal())).collect(),
             levels: file.metric.iter().map(|_| s.normal()).collect(),
-            consents: file.setting.consents.iter().map(|channel| draw_consent(channel, plan, &mut s)).collect(),
+            consents: file.setting.consents.iter().map(|channel| draw_consent(channel, plan, joined, &mut s)).collect(),
         }
     }
 
@@ -105,10 +111,10 @@ fn draw_joined(file: &WorldFile, plan: &Plan, s: &mut Stream) -> i32 {
     }
 }
 
-fn draw_consent(channel: &ConsentChannel, plan: &Plan, s: &mut Stream) -> Consent {
+fn draw_consent(channel: &ConsentChannel, plan: &Plan, joined: i32, s: &mut Stream) -> Consent {
     let (first, changes, on) =
         (!s.chance(channel.refused), s.chance(channel.changed), s.days(plan.start, plan.end - 1));
-    Consent { first, changed: changes.then_some(on) }
+    Consent { first, changed: (changes && on > joined).then_some(on) }
 }
 
 fn draw_attribute(attribute: &Attribute, segment: &str, s: &mut Stream) -> f64 {

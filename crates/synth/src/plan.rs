@@ -2,6 +2,7 @@
 
 use osusume_model::{Code, Date, Fault, Result};
 
+use crate::math::ln;
 use crate::schema::{self, AttributeKind, WorldFile};
 
 /// Day number that stands for "never yet".
@@ -103,6 +104,8 @@ pub(crate) struct Plan {
     pub(crate) starts: Vec<Start>,
     pub(crate) products: Vec<Product>,
     pub(crate) offers: Vec<Offer>,
+    /// For each metric and segment, the log of the median level.
+    pub(crate) medians: Vec<Vec<f64>>,
     pub(crate) metric_terms: Vec<Vec<Term>>,
     pub(crate) trigger_terms: Vec<Vec<Term>>,
     pub(crate) churn: Vec<Term>,
@@ -112,6 +115,8 @@ pub(crate) struct Plan {
     pub(crate) changes: Vec<Change>,
     /// Masks of the products that satisfy each need.
     pub(crate) satisfied: Vec<u64>,
+    /// For each need and segment, how often it begins in a year.
+    pub(crate) onsets: Vec<Vec<f64>>,
     pub(crate) renewal_family: usize,
     /// Family of each `after` attribute.
     pub(crate) after: Vec<Option<usize>>,
@@ -127,6 +132,9 @@ pub(crate) fn compile(file: &WorldFile) -> Result<Plan> {
     plan.products = c.products();
     plan.starts = c.starts();
     plan.satisfied = file.need.iter().map(|need| c.product_mask("need.satisfied_by", &need.satisfied_by)).collect();
+    plan.onsets = file.need.iter().map(|n| c.by_segment("need.by_segment", n.onset_per_year, &n.by_segment)).collect();
+    plan.medians = file.metric.iter().map(|m| c.by_segment("metric.by_segment", m.median, &m.by_segment)).collect();
+    plan.medians.iter_mut().flatten().for_each(|median| *median = ln(*median));
     plan.metric_terms = file.metric.iter().map(|m| c.terms("metric.terms", &m.terms)).collect();
     plan.trigger_terms = file.trigger.iter().map(|t| c.terms("trigger.terms", &t.terms)).collect();
     plan.churn = c.terms("churn.terms", &file.churn.terms);
@@ -199,6 +207,15 @@ impl<'a> Compiler<'a> {
             self.fault("setting.end", "lies not after `setting.start`");
         }
         plan
+    }
+
+    /// The number of each segment: `base` times its factor.
+    fn by_segment(&mut self, key: &str, base: f64, factors: &schema::BySegment) -> Vec<f64> {
+        let file = self.file;
+        for name in factors.keys() {
+            self.find(key, file.segment.iter().map(|s| s.name.as_str()), name);
+        }
+        file.segment.iter().map(|s| base * factors.get(&s.name).copied().unwrap_or(1.0)).collect()
     }
 
     fn product(&mut self, key: &str, id: &str) -> usize {
@@ -428,6 +445,9 @@ impl<'a> Compiler<'a> {
 
     fn check_lists(&mut self) {
         let file = self.file;
+        if file.campaign.iter().any(|campaign| !(1..=28).contains(&campaign.day)) {
+            self.fault("campaign.day", "must lie between 1 and 28, which every month has");
+        }
         for attribute in &file.attribute {
             let is_category = attribute.kind == AttributeKind::Category;
             let n = attribute.values.len();
@@ -445,8 +465,10 @@ impl<'a> Compiler<'a> {
                 self.fault("attribute.by_segment", format_args!("`{}` needs {wanted} numbers a list", attribute.name));
             }
         }
-        if file.metric.iter().any(|metric| metric.every_months == 0 || metric.median <= 0.0) {
-            self.fault("metric.every_months", "must be at least 1, and the median above 0");
+        if file.metric.iter().any(|metric| {
+            metric.every_months == 0 || metric.median <= 0.0 || metric.by_segment.values().any(|factor| *factor <= 0.0)
+        }) {
+            self.fault("metric.every_months", "must be at least 1, the median and its factors above 0");
         }
         if file
             .trigger

@@ -198,7 +198,7 @@ impl<'a> Recorder<'a> {
                 table.line(format_args!("{id},{},marketing,{},{at}", known.channel, yes_no(allowed)));
             };
             row(consent.first, life.person.joined);
-            if let Some(day) = consent.changed.filter(|day| *day > life.person.joined && *day < self.until) {
+            if let Some(day) = consent.changed.filter(|day| *day < self.until) {
                 row(!consent.first, day);
             }
         }
@@ -272,6 +272,12 @@ fn rounded(value: f64, decimals: u32) -> f64 {
 /// `C` and nine digits.
 pub(crate) fn customer_id(number: u64) -> String {
     format!("C{number:09}")
+}
+
+/// The number of a customer id.
+pub(crate) fn customer_number(id: &str) -> Option<u64> {
+    let digits = id.strip_prefix('C')?;
+    (digits.len() >= 9 && digits.bytes().all(|b| b.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
 fn household_id(number: u64) -> String {

@@ -526,7 +526,7 @@ sections! {
         offers: Vec<String>,
         /// Channel.
         channel: String,
-        /// Day of the month.
+        /// Day of the month, 1 to 28.
         day: u32,
         /// First day it ran.
         from: String,

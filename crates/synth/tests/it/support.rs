@@ -1,11 +1,19 @@
-//! Generating into a scratch directory.
+//! Generating into a scratch directory, and reading back.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use osusume_model::NoControl;
+use osusume_model::{Date, NoControl};
 use osusume_storage::{Digest, Fs, RealFs};
 use osusume_synth::{Options, Summary, World, generate};
+use osusume_tables::arrow::array::{Array, Date32Array, Float64Array, RecordBatch, StringArray};
+use osusume_tables::read_batches;
+
+/// The last as-of date whose label window lies inside the history, on the beginning of a week of the world.
+pub(crate) const MATURE: &str = "2026-07-23";
+/// The day after the history.
+pub(crate) const END: &str = "2026-10-01";
 
 pub(crate) fn real_fs() -> Arc<dyn Fs> {
     Arc::new(RealFs)
@@ -31,4 +39,103 @@ pub(crate) fn digest(path: &Path) -> Digest {
 
 pub(crate) fn repository() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+pub(crate) fn day(text: &str) -> i32 {
+    text[..10].parse::<Date>().expect("tables hold dates").0
+}
+
+/// A table as cells by column name.
+pub(crate) struct Cells {
+    header: Vec<String>,
+    rows: Vec<Vec<String>>,
+}
+
+impl Cells {
+    pub(crate) fn read(path: &Path) -> Self {
+        let text = std::fs::read_to_string(path).expect("the table was generated");
+        let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<String>>());
+        let header = lines.next().expect("a table has a header");
+        Self { header, rows: lines.collect() }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The named columns of every row.
+    pub(crate) fn of<const N: usize>(&self, names: [&str; N]) -> impl Iterator<Item = [&str; N]> {
+        let positions = names.map(|name| self.header.iter().position(|h| h == name).expect("the table has the column"));
+        self.rows.iter().map(move |row| positions.map(|i| row[i].as_str()))
+    }
+}
+
+/// One row of the truth.
+pub(crate) struct Chance {
+    pub(crate) customer: String,
+    pub(crate) as_of: i32,
+    pub(crate) offer: String,
+    pub(crate) without: f64,
+    pub(crate) with: f64,
+    pub(crate) effect: f64,
+}
+
+/// A company generated once for all tests.
+pub(crate) struct Company {
+    scratch: tempfile::TempDir,
+    pub(crate) summary: Summary,
+    pub(crate) chances: Vec<Chance>,
+}
+
+pub(crate) static COMPANY: LazyLock<Company> = LazyLock::new(|| {
+    let scratch = tempfile::tempdir().expect("a scratch directory");
+    let mut options = options(6_000, scratch.path());
+    options.truth_as_of = [MATURE, END].map(|text| text.parse().expect("a date")).to_vec();
+    let summary = generate_isp(&options);
+    let chances = read_chances(&scratch.path().join("truth/chances.parquet"));
+    Company { scratch, summary, chances }
+});
+
+impl Company {
+    pub(crate) fn dir(&self) -> &Path {
+        self.scratch.path()
+    }
+
+    pub(crate) fn cells(&self, table: &str) -> Cells {
+        Cells::read(&self.dir().join(table))
+    }
+
+    /// Chances as of a date, by offer.
+    pub(crate) fn by_offer(&self, as_of: &str) -> BTreeMap<&str, Vec<&Chance>> {
+        let mut offers: BTreeMap<&str, Vec<&Chance>> = BTreeMap::new();
+        for chance in self.chances.iter().filter(|chance| chance.as_of == day(as_of)) {
+            offers.entry(chance.offer.as_str()).or_default().push(chance);
+        }
+        offers
+    }
+}
+
+fn read_chances(path: &Path) -> Vec<Chance> {
+    let batches = read_batches(&RealFs, path, &[]).expect("the truth was generated");
+    batches.flat_map(|batch| chances_of(&batch.expect("a whole file"))).collect()
+}
+
+fn chances_of(batch: &RecordBatch) -> Vec<Chance> {
+    let (customer, as_of) = (typed::<StringArray>(batch, 0), typed::<Date32Array>(batch, 1));
+    let offer = typed::<StringArray>(batch, 2);
+    let numbers = [3, 4, 5].map(|i| typed::<Float64Array>(batch, i));
+    (0..batch.num_rows())
+        .map(|i| Chance {
+            customer: customer.value(i).to_owned(),
+            as_of: as_of.value(i),
+            offer: offer.value(i).to_owned(),
+            without: numbers[0].value(i),
+            with: numbers[1].value(i),
+            effect: numbers[2].value(i),
+        })
+        .collect()
+}
+
+pub(crate) fn typed<T: Array + 'static>(batch: &RecordBatch, i: usize) -> &T {
+    batch.column(i).as_any().downcast_ref::<T>().expect("the type of the column")
 }
