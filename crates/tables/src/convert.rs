@@ -209,7 +209,9 @@ fn minor_of(number: Number, digits: u8, kind: ColumnKind) -> Result<i64, CellFau
             if !scaled.is_finite() || whole.abs() > EXACT {
                 return Err(range);
             }
-            let is_whole = (scaled - whole).abs() <= MINOR_TOLERANCE * scaled.abs().max(1.0);
+            // Without decimals nothing is scaled, so nothing needs rounding.
+            let tolerance = if digits == 0 { 0.0 } else { MINOR_TOLERANCE * scaled.abs().max(1.0) };
+            let is_whole = (scaled - whole).abs() <= tolerance;
             if is_whole { Ok(whole as i64) } else { Err(CellFault::wrong_type(kind)) }
         }
         Number::Decimal(value, scale) => {

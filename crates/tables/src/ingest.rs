@@ -1,6 +1,6 @@
 //! Sources in, checked tables by customer out.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, Result, check_stop};
@@ -87,11 +87,11 @@ impl<'a> Ingest<'a> {
         spec.check()?;
         let zone = Arc::new(Zone::new(&spec.zone)?);
         let mut reading = Reading::new(spec, &self.registry, self.quarantine.n_files());
-        for path in &spec.paths {
+        for path in &reading.paths.clone() {
             self.read_file(&mut reading, path, &zone)?;
         }
-        let Reading { admission, mut store, files, total, first_file, .. } = reading;
-        let last = spec.paths.last().map_or(Path::new(""), |path| path);
+        let Reading { paths, admission, mut store, files, total, first_file, .. } = reading;
+        let last = paths.last().map_or(Path::new(""), |path| path);
         self.quarantine.check(spec, last, total, IsEnd::Yes)?;
         check_balance(spec, total, &files)?;
         for (i, (file, count)) in files.iter().enumerate() {
@@ -178,6 +178,8 @@ impl<'a> Ingest<'a> {
 /// A source being read.
 struct Reading<'s> {
     spec: &'s SourceSpec,
+    /// Sorted, so that the order in which files are listed changes nothing.
+    paths: Vec<PathBuf>,
     admission: Admission,
     store: Store,
     files: Vec<(InputFile, SourceCount)>,
@@ -189,8 +191,11 @@ struct Reading<'s> {
 
 impl<'s> Reading<'s> {
     fn new(spec: &'s SourceSpec, registry: &Registry, first_file: usize) -> Self {
+        let mut paths = spec.paths.clone();
+        paths.sort();
         Self {
             spec,
+            paths,
             admission: Admission::new(registry),
             store: Store::new(spec),
             files: Vec::new(),
@@ -214,7 +219,7 @@ impl<'s> Reading<'s> {
         for block in &mut resolved {
             self.admission.admit(block, self.spec, registry, &mut self.file_counts);
             for PlacedReject { file, start, reject } in &block.rejects {
-                let (file_id, path) = (self.first_file + file + 1, &self.spec.paths[*file]);
+                let (file_id, path) = (self.first_file + file + 1, &self.paths[*file]);
                 quarantine.take(Scan { spec: self.spec, file_id, path, start: *start }, reject)?;
             }
         }

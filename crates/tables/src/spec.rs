@@ -12,7 +12,7 @@ use crate::write::CUSTOMER;
 pub struct SourceSpec {
     /// Name of the table, e.g. `holdings`; also the stem of its file.
     pub name: String,
-    /// The files, as [`expand`] returns them. They are read in this order.
+    /// The files, as [`expand`] returns them; each once. They are read in order of path, however they are listed.
     pub paths: Vec<PathBuf>,
     /// How the files are written.
     pub format: Format,
@@ -110,8 +110,17 @@ impl SourceSpec {
             let fault = Fault::new(Code::ConfigNotAllowed).with("key", self.name.as_str()).with("got", name);
             return Err(fault.with("allowed", "unused names"));
         }
+        self.check_paths()?;
         self.check_kind(self.customer, ColumnKind::Customer)?;
         self.check_kind(self.order_by, ColumnKind::Timestamp)
+    }
+
+    fn check_paths(&self) -> Result<()> {
+        let mut paths: Vec<&PathBuf> = self.paths.iter().collect();
+        paths.sort();
+        let Some(pair) = paths.windows(2).find(|pair| pair[0] == pair[1]) else { return Ok(()) };
+        let fault = Fault::new(Code::ConfigNotAllowed).with("key", self.name.as_str());
+        Err(fault.with("got", pair[0].display().to_string()).with("allowed", "each file once"))
     }
 
     fn check_kind(&self, column: Option<usize>, kind: ColumnKind) -> Result<()> {

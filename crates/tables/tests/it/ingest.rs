@@ -98,12 +98,14 @@ fn neither_budget_nor_threads_change_a_byte() {
     let dir = tempfile::tempdir().unwrap();
     let paths = write_events(dir.path(), 60_000, 3_000);
     let mut all = Vec::new();
+    let listed_backwards: Vec<PathBuf> = paths.iter().rev().cloned().collect();
     for (n, (threads, budget)) in
         [(2, 1 << 30), (1, 1 << 30), (7, 1 << 30), (2, 1 << 20), (7, 3 << 19)].iter().enumerate()
     {
         let out = dir.path().join(format!("out{n}"));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(*threads).build().unwrap();
-        pool.install(|| run_within(&out, &[events(&paths)], *budget)).unwrap();
+        let paths = if n % 2 == 0 { &paths } else { &listed_backwards };
+        pool.install(|| run_within(&out, &[events(paths)], *budget)).unwrap();
         assert!(!out.join("spill").exists(), "work files are removed");
         all.push(digests(&out));
     }
@@ -186,6 +188,7 @@ fn a_specification_that_contradicts_itself_is_refused() {
         assert_eq!(spec.check().map_err(|fault| fault.code()), Err(code));
     };
     check(&|spec| spec.customer = Some(1), Code::ConfigWrongKind);
+    check(&|spec| spec.paths = vec!["a.csv".into(), "a.csv".into()], Code::ConfigNotAllowed);
     check(&|spec| spec.order_by = Some(9), Code::ConfigWrongKind);
     check(&|spec| spec.name = "../events".into(), Code::ConfigNotAllowed);
     check(&|spec| spec.columns[3].name = "day".into(), Code::ConfigNotAllowed);
