@@ -6,6 +6,7 @@
 
 mod calendar;
 mod catalogue;
+pub mod check;
 mod checked;
 pub mod config;
 mod history;
@@ -14,14 +15,18 @@ mod job;
 mod kernel;
 mod plan;
 mod run;
+pub mod runs;
 mod seam;
 mod stages;
 mod summary;
+mod threads;
 mod units;
 mod words;
 
 pub use host::{Event, Host, Stage};
-pub use osusume_storage::LockInfo;
+pub use osusume_storage::{LockInfo, RealFs};
 pub use run::{Outcome, Request, run, runs_root};
 pub use stages::decide::DecisionCounts;
+pub use stages::export::{Exported, export, is_exported};
 pub use summary::{OfferSummary, Pooled, Summary};
+pub use threads::with_threads;

@@ -174,12 +174,12 @@ fn read_sources(job: &Job<'_>) -> Result<ReadTables> {
     Ok(ReadTables { checked, rejects })
 }
 
-fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
+pub(crate) fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
     let source = job.config.sources.values().find(|source| source.role == crate::config::Role::Products);
     Goods::read(job.config, source.and_then(|source| tables.table(&source.name)))
 }
 
-fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {
+pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {
     let offers = &job.config.offers;
     let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
     let first = crate::history::first_day(job, tables)?;

@@ -29,11 +29,12 @@ mod template;
 
 pub mod labels;
 pub mod reasons;
+pub mod screen;
 pub mod summary;
 
 pub use escape::{escape_controls, json_string};
 pub use language::Language;
 pub use messages::{Message, explain, message};
 pub use numbers::{display_width, minor_digits, money, pad, percent, thousands};
-pub use render::{Effect, RunState, exit_error_json, render};
+pub use render::{Effect, RunState, exit_error_json, render, render_warning, title};
 pub use suggest::suggest;

@@ -4,7 +4,7 @@ use osusume_model::{Arg, Exit, Fault, Place, Retry};
 
 use crate::escape::{json_string, push};
 use crate::template::{fill, fill_whole};
-use crate::{Language, escape_controls, message, thousands};
+use crate::{Language, escape_controls, message, screen, thousands};
 
 /// How many faults of one check are printed in full.
 const FAULTS_SHOWN: usize = 20;
@@ -26,6 +26,8 @@ pub enum Effect {
     NotStarted,
     /// The command only reads.
     ReadOnly,
+    /// The command writes files, but none that is published.
+    NotPublishing,
     /// The published run is untouched; its destination file was not written.
     ExportNotWritten,
 }
@@ -98,6 +100,13 @@ pub fn exit_error_json(fault: &Fault, state: &RunState<'_>, language: Language) 
     format!("{{{}}}", fields.join(","))
 }
 
+/// A fault that does not stop the run, as one headline and its place. Ends with a line feed.
+pub fn render_warning(fault: &Fault, language: Language) -> String {
+    let mut text = String::new();
+    headline_with(&mut text, screen::word(screen::Word::Warning, language), fault, language);
+    text
+}
+
 fn collect<'a>(fault: &'a Fault, into: &mut Vec<&'a Fault>) {
     into.push(fault);
     for other in fault.others() {
@@ -106,7 +115,10 @@ fn collect<'a>(fault: &'a Fault, into: &mut Vec<&'a Fault>) {
 }
 
 fn headline(text: &mut String, fault: &Fault, language: Language) {
-    let word = language.pick("error", "エラー");
+    headline_with(text, language.pick("error", "エラー"), fault, language);
+}
+
+fn headline_with(text: &mut String, word: &str, fault: &Fault, language: Language) {
     push(text, format_args!("{word}[{}]: {}\n", fault.code().id(), title(fault, language)));
     if let Some(place) = place_line(fault.place(), language) {
         push(text, format_args!("  --> {place}\n"));
@@ -123,7 +135,8 @@ fn help_lines(text: &mut String, fault: &Fault, language: Language) {
     }
 }
 
-fn title(fault: &Fault, language: Language) -> String {
+/// What is wrong, as a fragment without code and place.
+pub fn title(fault: &Fault, language: Language) -> String {
     fill(message(fault.code(), language).title, &|name| argument(fault, name), language)
 }
 
@@ -193,6 +206,13 @@ fn effect_text(effect: &Effect, language: Language) -> String {
         Effect::ReadOnly => {
             (language.pick("none; this command changes nothing", "ありません。このコマンドは何も変更しません。"), "")
         }
+        Effect::NotPublishing => (
+            language.pick(
+                "published data unchanged; what this command writes is not complete",
+                "公開済みのデータに変更はありません。このコマンドの出力は不完全です。",
+            ),
+            "",
+        ),
         Effect::ExportNotWritten => (
             language.pick(
                 "destination file not written; the published run is unchanged and can be exported again",

@@ -1,6 +1,7 @@
 //! The stages of a run, one file or folder each.
 
 pub(crate) mod decide;
+pub(crate) mod export;
 pub(crate) mod features;
 pub(crate) mod ingest;
 pub(crate) mod score;

@@ -223,7 +223,9 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::TooFewPositives,
         title: "too few takes for a model of its own: {positives}, and {needed} are needed",
-        help: &["nothing needs to be done; with more history, or a longer `offers.horizon_days`, the offer gets a model"],
+        help: &[
+            "nothing needs to be done; with more history, or a longer `offers.horizon_days`, the offer gets a model",
+        ],
         cause: "A model learned from a handful of takes would be noise. Until there are enough, every eligible customer gets the same propensity: the rate of takes, drawn toward that of the family. The offer table says so in its column `basis`.",
         example: "[train]\nmin_positives = 50",
     },

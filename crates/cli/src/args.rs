@@ -1,0 +1,277 @@
+//! The command line as clap reads it.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use osusume_model::Date;
+
+use crate::memory::parse_bytes;
+
+/// Turns customer tables into a scored offer table.
+#[derive(Debug, Parser)]
+#[command(name = "osusume", version, about, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What every verb takes.
+    #[command(flatten)]
+    pub(crate) global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// Options of every verb.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Global {
+    /// Language of messages; without it, Japanese where the locale is Japanese, else English
+    #[arg(long, global = true, value_enum, env = "OSUSUME_LANGUAGE")]
+    pub(crate) language: Option<LanguageArg>,
+    /// Form of what goes to standard error
+    #[arg(long, global = true, value_enum, default_value = "text", env = "OSUSUME_LOG_FORMAT")]
+    pub(crate) log_format: LogFormat,
+    /// Form of the data on standard output
+    #[arg(long, global = true, value_enum, default_value = "text", env = "OSUSUME_OUTPUT")]
+    pub(crate) output: OutputFormat,
+    /// Say only what went wrong
+    #[arg(long, global = true, env = "OSUSUME_QUIET")]
+    pub(crate) quiet: bool,
+    /// Show no progress bars
+    #[arg(long, global = true, env = "OSUSUME_NO_PROGRESS")]
+    pub(crate) no_progress: bool,
+}
+
+/// A language by id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LanguageArg {
+    /// English
+    En,
+    /// Japanese
+    Ja,
+}
+
+/// The form of messages and progress.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// The form of data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    Text,
+    /// One JSON value
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a pipeline and publish its offer table
+    Run(RunArgs),
+    /// Read everything a run would read, and publish nothing
+    Check(CheckArgs),
+    /// Write a synthetic company whose truth is known
+    Synth(SynthArgs),
+    /// Reference and schema of pipeline files, and what one amounts to
+    Config(ConfigArgs),
+    /// Published runs
+    Runs(RunsArgs),
+    /// Explain an error code
+    Explain {
+        /// A code such as E1017
+        code: String,
+    },
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+/// A pipeline file and what is laid over it.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct PipelineArgs {
+    /// The pipeline file
+    pub(crate) pipeline: PathBuf,
+    /// A file laid over the pipeline file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Vec<PathBuf>,
+    /// A setting laid over all files, as key=value; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+/// The resources of verbs that work for long.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Resources {
+    /// Threads; without it, what the pipeline file says or the machine allows
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+    /// Memory budget, such as 512MiB or 2GiB; without it, what the pipeline file says or a share of the machine's
+    #[arg(long, env = "OSUSUME_MEMORY", value_name = "BYTES", value_parser = parse_bytes)]
+    pub(crate) memory: Option<u64>,
+    /// Stop after this many seconds
+    #[arg(long, env = "OSUSUME_DEADLINE", value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) deadline: Option<u64>,
+}
+
+/// `run`.
+#[derive(Debug, Args)]
+pub(crate) struct RunArgs {
+    /// The pipeline.
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The day the run must know nothing about, nor any later one
+    #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
+    pub(crate) as_of: Option<Date>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+    /// Publish, but deliver nothing to the destinations of the pipeline file
+    #[arg(long)]
+    pub(crate) no_export: bool,
+    /// End with exit code 3 when rows were set aside
+    #[arg(long)]
+    pub(crate) strict_exit: bool,
+}
+
+/// `check`.
+#[derive(Debug, Args)]
+pub(crate) struct CheckArgs {
+    /// The pipeline.
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The as-of date of the run to come
+    #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
+    pub(crate) as_of: Option<Date>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// `synth`.
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub(crate) struct SynthArgs {
+    /// Play the customers' response to an offer table
+    #[command(subcommand)]
+    pub(crate) respond: Option<SynthVerb>,
+    /// What to generate.
+    #[command(flatten)]
+    pub(crate) generate: Option<GenerateArgs>,
+}
+
+/// `synth WORLD`.
+#[derive(Debug, Args)]
+pub(crate) struct GenerateArgs {
+    /// A world that comes with the program (isp)
+    #[arg(required_unless_present = "world")]
+    pub(crate) shipped: Option<String>,
+    /// A world file
+    #[arg(long, value_name = "FILE", conflicts_with = "shipped")]
+    pub(crate) world: Option<PathBuf>,
+    /// Number of customers; the world's own without it
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) customers: Option<u64>,
+    /// Seed; the world's own without it
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// About how many usage rows to write; all of them without it
+    #[arg(long)]
+    pub(crate) events: Option<u64>,
+    /// Write what an export made on this morning would hold; the world's end without it
+    #[arg(long, value_name = "DATE")]
+    pub(crate) until: Option<Date>,
+    /// A date the truth is told for; may be repeated
+    #[arg(long, value_name = "DATE")]
+    pub(crate) truth_as_of: Vec<Date>,
+    /// Directory to write into
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+    /// Threads; as many as the machine allows without it
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// Verbs of `synth`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum SynthVerb {
+    /// Print the reference of world files
+    Reference,
+}
+
+/// `config`.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// What to print.
+    #[command(subcommand)]
+    pub(crate) verb: ConfigVerb,
+}
+
+/// Verbs of `config`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigVerb {
+    /// Every key of a pipeline file, with default, unit and meaning
+    Reference,
+    /// A JSON Schema of pipeline files, for editors
+    Schema,
+    /// A pipeline file with everything laid over it and every default shown
+    Effective(PipelineArgs),
+}
+
+/// `runs`.
+#[derive(Debug, Args)]
+pub(crate) struct RunsArgs {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) verb: RunsVerb,
+}
+
+/// Verbs of `runs`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RunsVerb {
+    /// List the runs of a pipeline
+    List(PipelineArgs),
+    /// Show one run, the current one unless another is named
+    Show(OneRunArgs),
+    /// Compare every file of a run with what was published
+    Verify(OneRunArgs),
+}
+
+/// A pipeline and one of its runs.
+#[derive(Debug, Args)]
+pub(crate) struct OneRunArgs {
+    /// The pipeline file
+    pub(crate) pipeline: PathBuf,
+    /// The run; the current one without it
+    pub(crate) run: Option<String>,
+    /// A file laid over the pipeline file; may be repeated
+    #[arg(long, value_name = "FILE")]
+    pub(crate) overlay: Vec<PathBuf>,
+    /// A setting laid over all files, as key=value; may be repeated
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) set: Vec<String>,
+}
+
+impl OneRunArgs {
+    /// The pipeline alone.
+    pub(crate) fn pipeline(&self) -> PipelineArgs {
+        PipelineArgs { pipeline: self.pipeline.clone(), overlay: self.overlay.clone(), set: self.set.clone() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,207 @@
+//! The page a run ends with, drawn from its `summary.json`: the same for a run just published and one looked at again.
+
+use std::path::Path;
+
+use osusume_model::{Arg, Minor};
+use osusume_pipeline::Exported;
+use osusume_pipeline::runs::RunDetails;
+use osusume_text::screen::Word;
+use osusume_text::summary::Phrase;
+use osusume_text::{money, percent, reasons, thousands};
+use serde_json::Value;
+
+use crate::console::Console;
+use crate::table::{Align, labelled, table};
+
+/// Spaces before every line below the headline.
+const INDENT: usize = 2;
+/// Reasons for not making an offer that are listed.
+const REASONS_SHOWN: usize = 5;
+/// What stands where there is no number.
+const NONE: &str = "-";
+
+/// The numbers of a run, as its summary tells them.
+pub(crate) struct Page<'a> {
+    /// How to speak.
+    pub(crate) console: &'a Console,
+    /// The run.
+    pub(crate) run: &'a RunDetails,
+    /// The pipeline file as it was typed.
+    pub(crate) pipeline: &'a Path,
+    /// What was delivered, where something was.
+    pub(crate) exported: &'a [Exported],
+}
+
+impl Page<'_> {
+    /// Everything below the headline.
+    pub(crate) fn body(&self) -> String {
+        let tables = [self.facts(), self.sources(), self.offers(), self.removed(), self.places()];
+        let filled: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
+        filled.join("\n")
+    }
+
+    /// Headline of a published run.
+    pub(crate) fn headline(&self) -> String {
+        let args = [
+            ("run", Arg::from(self.run.run_id.as_str())),
+            ("pipeline", Arg::from(self.text("pipeline"))),
+            ("as_of", Arg::from(self.text("as_of"))),
+        ];
+        self.console.phrase(Phrase::Published, &args)
+    }
+
+    fn facts(&self) -> String {
+        let console = self.console;
+        let decisions = &self.run.summary["decisions"];
+        let count = |name: &str| Arg::from(number(&decisions[name]));
+        let read = Arg::from(number(&self.run.summary["customers"]));
+        let offers: u64 = self.offer_list().iter().map(|offer| number(&offer["offered"])).sum();
+        let customers = [("read", read), ("scored", count("customers"))];
+        let made = [("offers", Arg::from(offers)), ("customers", count("with_offer"))];
+        let share = number(&decisions["holdout"]) as f64 / (number(&decisions["customers"]).max(1)) as f64;
+        let held = [("count", count("holdout")), ("share", Arg::Number(percent(share)))];
+        let mut lines = vec![(Phrase::Customers, console.phrase(Phrase::CustomersValue, &customers))];
+        lines.push((Phrase::Offers, console.phrase(Phrase::OffersValue, &made)));
+        lines.push((Phrase::ExpectedValue, self.expected_value()));
+        lines.push((Phrase::Holdout, console.phrase(Phrase::HoldoutValue, &held)));
+        let label = |phrase| console.phrase(phrase, &[]);
+        let mut lines: Vec<(String, String)> =
+            lines.into_iter().map(|(phrase, value)| (label(phrase), value)).collect();
+        let without = console.say(Word::WithoutOfferValue, &[("count", count("without_offer"))]);
+        lines.push((console.word(Word::WithoutOffer).to_owned(), without));
+        lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
+        labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    fn expected_value(&self) -> String {
+        let minor = self.run.summary["decisions"]["expected_value_minor"].as_i64().unwrap_or(0);
+        let amount = money(Minor(minor), self.text("currency"), self.console.language);
+        self.console.phrase(Phrase::ExpectedValueValue, &[("amount", Arg::Number(amount))])
+    }
+
+    fn learned(&self) -> Option<String> {
+        let training = &self.run.summary["training"];
+        let dates = training["as_of_dates"].as_array()?;
+        let (first, last) = (dates.first()?.as_str()?, dates.last()?.as_str()?);
+        let args = [
+            ("rows", Arg::from(number(&training["rows"]))),
+            ("dates", Arg::from(dates.len())),
+            ("first", Arg::from(first)),
+            ("last", Arg::from(last)),
+        ];
+        Some(self.console.say(Word::LearnedValue, &args))
+    }
+
+    fn sources(&self) -> String {
+        let Some(sources) = self.run.summary["sources"].as_object() else { return String::new() };
+        let heads = [Word::Source, Word::Read, Word::Accepted, Word::SetAside, Word::Repeated];
+        let mut rows = vec![self.heads(&heads)];
+        for (name, counts) in sources {
+            let count = |key: &str| shown(&counts[key]);
+            rows.push(vec![name.clone(), count("read"), count("accepted"), count("rejected"), count("excluded")]);
+        }
+        table(INDENT, &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right], &rows)
+    }
+
+    fn offers(&self) -> String {
+        let heads = [Word::Offer, Word::Kind, Word::Offered, Word::Takes, Word::Auc, Word::Basis];
+        let mut rows = vec![self.heads(&heads)];
+        for offer in self.offer_list() {
+            let newest = offer["tests"].as_array().and_then(|tests| tests.last()?["auc"].as_f64());
+            rows.push(vec![
+                text(offer, "offer").to_owned(),
+                self.known(text(offer, "kind")).to_owned(),
+                shown(&offer["offered"]),
+                shown(&offer["positives"]),
+                newest.map_or_else(|| NONE.to_owned(), |auc| format!("{auc:.3}")),
+                self.known(text(offer, "basis")).to_owned(),
+            ]);
+        }
+        table(INDENT, &[Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left], &rows)
+    }
+
+    /// The most frequent reasons; being outranked by better offers is what happens to most of them and says nothing.
+    fn removed(&self) -> String {
+        let Some(removed) = self.run.summary["decisions"]["removed"].as_object() else { return String::new() };
+        let mut reasons: Vec<(&str, u64)> = removed.iter().map(|(id, count)| (id.as_str(), number(count))).collect();
+        reasons.retain(|&(_, count)| count > 0);
+        reasons.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+        if reasons.is_empty() {
+            return String::new();
+        }
+        let label = |id: &str| reasons::rule_label(id, self.console.language).unwrap_or(id).to_owned();
+        let rows: Vec<Vec<String>> =
+            reasons.iter().take(REASONS_SHOWN).map(|&(id, count)| vec![label(id), thousands(count as i64)]).collect();
+        let heading = self.console.word(Word::Removed);
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &[Align::Left, Align::Right], &rows))
+    }
+
+    /// Where the tables lie, and what to type next.
+    pub(crate) fn places(&self) -> String {
+        let console = self.console;
+        let mut lines = vec![(console.phrase(Phrase::Table, &[]), self.path("offers.parquet"))];
+        for exported in self.exported {
+            let args = [("path", Arg::from(exported.path.display().to_string())), ("rows", Arg::from(exported.rows))];
+            lines.push((console.phrase(Phrase::Exported, &[]), console.phrase(Phrase::ExportedValue, &args)));
+        }
+        if self.rejected() > 0 {
+            lines.push((console.phrase(Phrase::Quarantine, &[]), self.path("quarantine/rejects.csv")));
+        }
+        let next = console.phrase(Phrase::Next, &[]);
+        let command = |verb: &str| [("command", Arg::from(format!("osusume runs {verb} {}", self.pipeline.display())))];
+        lines.push((next.clone(), console.say(Word::NextShow, &command("show"))));
+        lines.push((next.clone(), console.phrase(Phrase::NextVerify, &command("verify"))));
+        labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// Rows set aside, over all sources.
+    pub(crate) fn rejected(&self) -> u64 {
+        rejected(&self.run.summary)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.run.dir.join(name).display().to_string()
+    }
+
+    fn heads(&self, words: &[Word]) -> Vec<String> {
+        words.iter().map(|word| self.console.word(*word).to_owned()).collect()
+    }
+
+    fn offer_list(&self) -> &[Value] {
+        self.run.summary["offers"].as_array().map_or(&[], Vec::as_slice)
+    }
+
+    fn text(&self, name: &str) -> &str {
+        text(&self.run.summary, name)
+    }
+
+    /// The word for an id of the summary, or the id itself.
+    fn known<'b>(&self, id: &'b str) -> &'b str {
+        match id {
+            "upsell" => self.console.word(Word::Upsell),
+            "cross_sell" => self.console.word(Word::CrossSell),
+            "category" => self.console.word(Word::Category),
+            "model" => self.console.word(Word::Model),
+            "rate" => self.console.word(Word::Rate),
+            other => other,
+        }
+    }
+}
+
+/// Rows set aside in a run, over all sources.
+pub(crate) fn rejected(summary: &Value) -> u64 {
+    let sources = summary["sources"].as_object();
+    sources.into_iter().flatten().map(|(_, counts)| number(&counts["rejected"])).sum()
+}
+
+fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or(0)
+}
+
+fn shown(value: &Value) -> String {
+    value.as_i64().map_or_else(|| NONE.to_owned(), thousands)
+}
+
+fn text<'a>(value: &'a Value, name: &str) -> &'a str {
+    value[name].as_str().unwrap_or(NONE)
+}

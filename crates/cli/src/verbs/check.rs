@@ -1,0 +1,179 @@
+//! `osusume check PIPELINE`.
+
+use osusume_model::{Arg, Exit, Fault, Result};
+use osusume_pipeline::check::{CheckRequest, Checks, SourceCheck, check as check_pipeline};
+use osusume_pipeline::config::Config;
+use osusume_pipeline::with_threads;
+use osusume_text::screen::Word;
+use osusume_text::summary::Phrase;
+use osusume_text::{render_warning, thousands};
+use serde_json::{Value, json};
+
+use crate::args::{CheckArgs, OutputFormat};
+use crate::console::{Console, print, print_json};
+use crate::failure::{Ended, Failure, guarded};
+use crate::host::TerminalHost;
+use crate::process::{Signals, lock_info};
+use crate::settings::{load, memory, threads};
+use crate::table::{Align, labelled, table};
+
+/// Take rate for which the power of the holdout is told.
+const EXAMPLE_RATE: f64 = 0.02;
+/// Standard errors between nothing and a difference found with 80 % power in a two-sided test at 5 %: 1.960 + 0.842.
+const POWER_ERRORS: f64 = 2.802;
+/// First faults shown.
+const FAULTS_SHOWN: usize = 20;
+
+/// Reads everything a run would, and says what a run would meet.
+pub(crate) fn check(args: &CheckArgs, console: &Console, signals: &Signals) -> Ended {
+    let config = load(&args.pipeline).map_err(Failure::reading)?;
+    let checks = examine(args, &config, console, signals).map_err(Failure::reading)?;
+    let told = if console.output == OutputFormat::Json {
+        print_json(&object(&config, &checks))
+    } else {
+        print(&page(args, &config, console, &checks))
+    };
+    told.and_then(|()| Fault::all(checks.over)).map_err(Failure::reading)?;
+    Ok(Exit::Ok)
+}
+
+fn examine(args: &CheckArgs, config: &Config, console: &Console, signals: &Signals) -> Result<Checks> {
+    let host = TerminalHost::new(console, signals, args.resources.deadline);
+    let request = CheckRequest {
+        config,
+        as_of: args.as_of,
+        memory: memory(&args.resources, config),
+        scratch: std::env::temp_dir().join(format!("osusume-check-{}", std::process::id())),
+        lock: lock_info("check"),
+    };
+    host.begin_verb("check");
+    let threads = threads(args.resources.threads, Some(config));
+    let checks = guarded(|| with_threads(threads, || check_pipeline(&request, &host))?);
+    host.clear();
+    checks
+}
+
+fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -> String {
+    let name = [("pipeline", Arg::from(config.pipeline.name.as_str()))];
+    let headline = if checks.over.is_empty() {
+        console.phrase(Phrase::CheckPassed, &name)
+    } else {
+        console.say(Word::CheckFailed, &name)
+    };
+    let facts = facts(config, console, checks);
+    let mut text = format!("{headline}\n\n{facts}\n{}", sources(console, checks));
+    // What is over its limits is told as an error, with the same places.
+    if checks.over.is_empty() && !checks.faults.is_empty() {
+        text.push('\n');
+        text.extend(checks.faults.iter().take(FAULTS_SHOWN).map(|fault| render_warning(fault, console.language)));
+        let more = checks.faults.len().saturating_sub(FAULTS_SHOWN);
+        if more > 0 {
+            text.push_str(&console.say(Word::MoreWarnings, &[("count", Arg::from(more))]));
+            text.push('\n');
+        }
+    }
+    if checks.over.is_empty() {
+        let command = format!("osusume run {}{}", args.pipeline.pipeline.display(), as_of_option(args));
+        let next = console.say(Word::NextRun, &[("command", Arg::from(command))]);
+        text.push('\n');
+        text.push_str(&labelled(2, &[(&console.phrase(Phrase::Next, &[]), next)]));
+    }
+    text
+}
+
+fn as_of_option(args: &CheckArgs) -> String {
+    args.as_of.map_or_else(String::new, |date| format!(" --as-of {date}"))
+}
+
+fn facts(config: &Config, console: &Console, checks: &Checks) -> String {
+    let mut lines = vec![
+        (console.phrase(Phrase::Customers, &[]), thousands(checks.customers as i64)),
+        (console.word(Word::OfferKeys).to_owned(), checks.offers.join(", ")),
+        (console.word(Word::Dates).to_owned(), dates(console, checks)),
+    ];
+    lines.extend(holdout(config, console, checks));
+    for source in &checks.sources {
+        lines.extend(no_arrival(console, source));
+    }
+    labelled(2, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+}
+
+fn dates(console: &Console, checks: &Checks) -> String {
+    if checks.dates.is_empty() {
+        return console.word(Word::NoDates).to_owned();
+    }
+    let shown = checks.dates.iter().map(|(date, is_test)| match is_test {
+        true => console.say(Word::TestDate, &[("date", Arg::from(date.to_string()))]),
+        false => date.to_string(),
+    });
+    shown.collect::<Vec<_>>().join(", ")
+}
+
+/// What the holdout could show at an example rate: the rates are not known before a run.
+fn holdout(config: &Config, console: &Console, checks: &Checks) -> Option<(String, String)> {
+    let (fraction, customers) = (config.decide.holdout_fraction, checks.customers as f64);
+    let held = customers * fraction;
+    if held < 1.0 {
+        return None;
+    }
+    let effect = detectable_effect(EXAMPLE_RATE, held, customers - held) * 100.0;
+    let args = [("customers", Arg::from(held.round() as u64)), ("effect", Arg::Number(format!("{effect:.2}")))];
+    Some((console.word(Word::DetectableHoldout).to_owned(), console.say(Word::Detectable, &args)))
+}
+
+/// The smallest difference of two take rates near `rate` that groups of these sizes show with 80 % power (normal approximation).
+fn detectable_effect(rate: f64, held: f64, offered: f64) -> f64 {
+    POWER_ERRORS * (rate * (1.0 - rate) * (1.0 / held + 1.0 / offered)).sqrt()
+}
+
+fn no_arrival(console: &Console, source: &SourceCheck) -> Option<(String, String)> {
+    let column = source.no_arrival?;
+    let args = [("source", Arg::from(source.name.as_str())), ("column", Arg::from(column))];
+    Some((console.word(Word::Arrival).to_owned(), console.say(Word::NoArrival, &args)))
+}
+
+fn sources(console: &Console, checks: &Checks) -> String {
+    let heads = [Word::Source, Word::Read, Word::Accepted, Word::SetAside, Word::Repeated];
+    let mut rows = vec![heads.iter().map(|word| console.word(*word).to_owned()).collect::<Vec<_>>()];
+    for SourceCheck { name, count, .. } in &checks.sources {
+        let counts = [count.read, count.accepted, count.rejected, count.excluded].map(|n| thousands(n as i64));
+        rows.push(std::iter::once(name.clone()).chain(counts).collect());
+    }
+    table(2, &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right], &rows)
+}
+
+fn object(config: &Config, checks: &Checks) -> Value {
+    let source = |source: &SourceCheck| {
+        let count = source.count;
+        json!({
+            "name": source.name, "read": count.read, "accepted": count.accepted, "rejected": count.rejected,
+            "excluded": count.excluded, "without_arrival": source.no_arrival,
+        })
+    };
+    let reject = |reject: &_| {
+        let osusume_pipeline::check::RejectCount { source, file, code, column, count } = reject;
+        json!({ "source": source, "file": file, "error": code.id(), "column": column, "count": count })
+    };
+    let date = |(date, is_test): &(osusume_model::Date, bool)| json!({ "as_of": date.to_string(), "test": is_test });
+    json!({
+        "pipeline": config.pipeline.name,
+        "ready": checks.over.is_empty(),
+        "customers": checks.customers,
+        "sources": checks.sources.iter().map(source).collect::<Vec<_>>(),
+        "rejects": checks.rejects.iter().map(reject).collect::<Vec<_>>(),
+        "offers": checks.offers,
+        "dates": checks.dates.iter().map(date).collect::<Vec<_>>(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_larger_holdout_shows_smaller_effects() {
+        // 2.802 · sqrt(0.02 · 0.98 · (1/1000 + 1/19000)) by hand.
+        assert!((detectable_effect(0.02, 1000.0, 19_000.0) - 0.012_727).abs() < 1e-5);
+        assert!(detectable_effect(0.02, 10_000.0, 10_000.0) < detectable_effect(0.02, 1000.0, 19_000.0));
+    }
+}

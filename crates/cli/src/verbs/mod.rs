@@ -1,0 +1,9 @@
+//! The verbs, one file each.
+
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod config;
+pub(crate) mod explain;
+pub(crate) mod run;
+pub(crate) mod runs;
+pub(crate) mod synth;

@@ -1,0 +1,168 @@
+//! Check: reads everything a run would read, publishes nothing, and reports every fault instead of the first.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osusume_model::{Code, Date, Fault, Result};
+use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Staging};
+use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
+
+pub use osusume_tables::{RejectCount, SourceCount};
+
+use crate::calendar::Calendar;
+use crate::checked::Checked;
+use crate::config::{self, Config, Role, Source};
+use crate::host::Host;
+use crate::job::Job;
+use crate::run::{goods, schedule};
+use crate::stages::ingest;
+
+/// What is to be checked.
+pub struct CheckRequest<'a> {
+    /// The checked configuration.
+    pub config: &'a Config,
+    /// The as-of date from the command line; the pipeline file's otherwise.
+    pub as_of: Option<Date>,
+    /// Memory budget in bytes.
+    pub memory: u64,
+    /// A directory that does not exist yet; it is made, used and removed.
+    pub scratch: PathBuf,
+    /// Who checks.
+    pub lock: LockInfo,
+}
+
+/// The rows of one source.
+#[derive(Clone, Debug)]
+pub struct SourceCheck {
+    /// The source's name.
+    pub name: String,
+    /// What became of its rows.
+    pub count: SourceCount,
+    /// The column that says when a row arrived, where the source could have one and has none.
+    pub no_arrival: Option<&'static str>,
+}
+
+/// What was found.
+#[derive(Clone, Debug)]
+pub struct Checks {
+    /// Customers known.
+    pub customers: u64,
+    /// One entry a source, in the order read.
+    pub sources: Vec<SourceCheck>,
+    /// Rejected rows by source, file, code and column.
+    pub rejects: Vec<RejectCount>,
+    /// The first rejected rows of each kind, with their places.
+    pub faults: Vec<Fault>,
+    /// Sources over the limits of `[quality]`: with these a run stops.
+    pub over: Vec<Fault>,
+    /// Keys of the offers that follow.
+    pub offers: Vec<String>,
+    /// The dates learned from, and whether each is a test; empty when no as-of date is known.
+    pub dates: Vec<(Date, bool)>,
+}
+
+/// Reads every source and draws up offers and dates, in a scratch directory that is removed again.
+///
+/// # Errors
+/// Every fault that would stop a run before its first feature, those of several sources together.
+pub fn check(request: &CheckRequest<'_>, host: &dyn Host) -> Result<Checks> {
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let checked = check_in(request, &fs, host);
+    // What was found matters more than a leftover in the scratch directory.
+    drop(fs.remove_dir_all(&request.scratch));
+    checked
+}
+
+fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Result<Checks> {
+    let config = request.config;
+    let as_of = request.as_of.or(config.pipeline.as_of);
+    let lock = Lock::acquire(Arc::clone(fs), &request.scratch, &request.lock)?;
+    let run_id = RunId::new(as_of.unwrap_or_default(), 1, &Digest::of(b"check")).expect("1 is a sequence number");
+    let staging = Staging::create(&lock, run_id)?;
+    let calendar = Calendar::new(&config.pipeline.time_zone)?;
+    let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
+    let written = read_all(&job)?;
+    let (rejects, faults) = (written.rejects.clone(), written.faults.clone());
+    let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
+    let over = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
+    if written.customers.is_empty() {
+        return Err(Fault::new(Code::NoCustomers).and(faults));
+    }
+    let tables = Checked::open(&**fs, staging.dir(), written)?;
+    let offers = goods(&job, &tables)?.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of))?;
+    Ok(Checks { customers: u64::from(tables.n_customers()), sources, rejects, faults, over, offers, dates })
+}
+
+/// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
+fn read_all(job: &Job<'_>) -> Result<Tables> {
+    let quiet = job.quiet();
+    let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
+    let sources = ingest::reading_order(job.config);
+    let mut faults = Vec::new();
+    for (i, source) in sources.iter().enumerate() {
+        job.check_stop()?;
+        if let Err(fault) = read_one(job, &mut reading, source) {
+            faults.push(fault);
+        }
+        job.host.progress(i as u64 + 1, sources.len() as u64);
+    }
+    job.check_stop()?;
+    Fault::all(faults)?;
+    reading.finish()
+}
+
+fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source) -> Result<()> {
+    let mut spec = ingest::source_spec(job.config, source)?;
+    spec.limits = RejectLimits { max_rejects: u64::MAX, max_reject_rate: 1.0, on_error: OnError::Quarantine };
+    reading.read(&spec).map(|_| ())
+}
+
+fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
+    let no_arrival = config.sources.get(name).and_then(|source| {
+        let column = match source.role {
+            Role::Products | Role::Consents => return None,
+            Role::Holdings => "start_arrived",
+            _ => "arrived",
+        };
+        source.column(column).is_none().then_some(column)
+    });
+    SourceCheck { name: name.to_owned(), count, no_arrival }
+}
+
+/// The fault a run would end with because of the rejected rows of `source`.
+fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: &[Fault]) -> Option<Fault> {
+    let (quality, count) = (&config.quality, source.count);
+    let is_abort = quality.on_error == config::OnError::Abort;
+    let limit = if is_abort { 0 } else { quality.max_rejects };
+    let is_over_rate = count.rejected as f64 > quality.max_reject_rate * count.read as f64;
+    if count.rejected <= limit && (is_abort || !is_over_rate) {
+        return None;
+    }
+    let own: Vec<&RejectCount> = rejects.iter().filter(|reject| reject.source == source.name).collect();
+    let worst = own.iter().max_by_key(|reject| reject.count)?;
+    let files: Vec<String> = own.iter().map(|reject| reject.file.display().to_string()).collect();
+    let limit =
+        if count.rejected > limit { limit.to_string() } else { format!("{} %", quality.max_reject_rate * 100.0) };
+    let worst_text = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
+    let is_own = |fault: &&Fault| fault.place().file.as_ref().is_some_and(|file| files.contains(file));
+    Some(
+        Fault::new(Code::TooManyRejects)
+            .in_file(shown(&worst.file))
+            .with("rejected", count.rejected)
+            .with("read", count.read)
+            .with("limit", limit)
+            .with("worst", format!("{}{worst_text}", worst.code.id()))
+            .and(faults.iter().filter(is_own).cloned().collect()),
+    )
+}
+
+fn dates(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Vec<(Date, bool)>> {
+    let schedule = schedule(job, tables, as_of)?;
+    let dates = schedule.mature.iter().enumerate();
+    Ok(dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect())
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}

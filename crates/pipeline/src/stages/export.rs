@@ -1,0 +1,131 @@
+//! Export: the offers of a published run go to every destination of the pipeline file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osusume_export::{Delivery, Format, PublishedRun};
+use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
+use osusume_storage::{Fs, RealFs};
+use osusume_text::{Language, labels};
+use serde_json::Value;
+
+use crate::config::{self, Config};
+use crate::host::{Event, Host, Stage};
+use crate::job::Quiet;
+use crate::runs::{open, read_json};
+
+/// Characters of a model file's digest that name the model.
+const MODEL_ID: usize = 16;
+
+/// One destination and what it holds now.
+#[derive(Clone, Debug)]
+pub struct Exported {
+    /// The delivery profile.
+    pub profile: String,
+    /// The destination as the pipeline file names it.
+    pub path: PathBuf,
+    /// Rows delivered.
+    pub rows: u64,
+    /// Rows left out because the encoding lacks a character.
+    pub left_out: u64,
+    /// Names of the files in its directory.
+    pub files: Vec<String>,
+}
+
+/// Delivers the current run to every `[[export]]` of the pipeline file. Doing it again writes the same bytes again.
+///
+/// # Errors
+/// `NothingPublished`; what crate `export` says of a destination or of a run that is not what was published.
+pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
+    if config.export.is_empty() {
+        return Ok(Vec::new());
+    }
+    host.event(Event::Begin(Stage::Export));
+    let run = PublishedRun::current(&open(config))?;
+    let (models, dictionary) = (model_ids(&run)?, dictionary(&run)?);
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let mut exported = Vec::new();
+    for (i, destination) in config.export.iter().enumerate() {
+        let format = Format::named(&destination.profile, &BTreeMap::new())?;
+        let delivery = Delivery {
+            fs: Arc::clone(&fs),
+            path: &destination.path,
+            format: &format,
+            models: &models,
+            dictionary: &dictionary,
+            language: language(config),
+            currency: &config.pipeline.currency,
+        };
+        let delivered = osusume_export::export(&run, &delivery, &Quiet::new(host))?;
+        exported.push(Exported {
+            profile: destination.profile.clone(),
+            path: destination.path.clone(),
+            rows: delivered.counts.rows,
+            left_out: delivered.counts.left_out,
+            files: delivered.parts.iter().map(|part| part.name.clone()).collect(),
+        });
+        host.progress(i as u64 + 1, config.export.len() as u64);
+    }
+    host.event(Event::End(Stage::Export));
+    Ok(exported)
+}
+
+/// Whether every destination of the pipeline file already says it holds run `run_id`.
+pub fn is_exported(config: &Config, run_id: &str) -> bool {
+    config.export.iter().all(|destination| delivered_run(&destination.path).as_deref() == Some(run_id))
+}
+
+/// The run the manifest beside a destination names; `None` where there is none that can be understood.
+fn delivered_run(path: &Path) -> Option<String> {
+    let manifest = path.with_file_name(format!("{}.manifest.json", path.file_name()?.to_str()?));
+    let bytes = RealFs.open(&manifest).ok()?.read_all(1 << 24).ok()?;
+    let value: Value = serde_json::from_slice(&bytes).ok()?;
+    Some(value.get("run_id")?.as_str()?.to_owned())
+}
+
+fn language(config: &Config) -> Language {
+    match config.language {
+        config::Language::En => Language::En,
+        config::Language::Ja => Language::Ja,
+    }
+}
+
+/// The offers with a model of their own, and a name for it that changes with its content.
+fn model_ids(run: &PublishedRun) -> Result<BTreeMap<String, String>> {
+    let run = run.run();
+    let summary = read_json(run, "summary.json")?;
+    let offers = summary.get("offers").and_then(Value::as_array).into_iter().flatten();
+    let with_model = offers.filter(|offer| offer["basis"] == "model").filter_map(|offer| offer["offer"].as_str());
+    let id = |key: &str| {
+        let file = run.manifest.output(&format!("models/{key}.json"))?;
+        Some((key.to_owned(), file.sha256.to_string()[..MODEL_ID].to_owned()))
+    };
+    Ok(with_model.filter_map(id).collect())
+}
+
+/// The run's feature dictionary, as far as reasons need it.
+fn dictionary(run: &PublishedRun) -> Result<Vec<FeatureSpec>> {
+    let value = read_json(run.run(), "features/dictionary.json")?;
+    let features = value.get("features").and_then(Value::as_array).into_iter().flatten();
+    Ok(features.filter_map(spec).collect())
+}
+
+/// `None` for an entry this version has no sentence for: its reasons are then told by family.
+fn spec(entry: &Value) -> Option<FeatureSpec> {
+    let family = entry["family"].as_str()?;
+    let text_key = entry["text"].as_str()?;
+    let days = |at: usize| entry["window_days"][at].as_u64().map(|days| days as u32);
+    Some(FeatureSpec {
+        name: entry["name"].as_str()?.to_owned(),
+        family: Family::ALL.into_iter().find(|known| known.id() == family)?,
+        source: entry["source"].as_str()?.to_owned(),
+        window: days(0).zip(days(1)).map(|(start_days, end_days)| Window { start_days, end_days }),
+        // Sentences of reasons use neither.
+        unit: Unit::Native,
+        null: NullMeaning::Unknown,
+        kind: FeatureKind::Numeric,
+        text_key: labels::keys().find(|known| *known == text_key)?,
+        subject: entry["subject"].as_str()?.to_owned(),
+    })
+}

@@ -1,0 +1,270 @@
+//! Words of the tables and pages the command prints, beside those of [`summary`](crate::summary).
+
+use osusume_model::Arg;
+
+use crate::Language;
+use crate::template::fill;
+
+/// A heading, label or remark. The documentation names the arguments [`say`] takes for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Word {
+    /// Row label: what models learned from.
+    Learned,
+    /// Rows and dates learned from. Args: rows, dates, first, last.
+    LearnedValue,
+    /// Row label: customers without an offer.
+    WithoutOffer,
+    /// Customers without an offer. Args: count.
+    WithoutOfferValue,
+    /// Column: source.
+    Source,
+    /// Column: rows read.
+    Read,
+    /// Column: rows used.
+    Accepted,
+    /// Column: rows set aside.
+    SetAside,
+    /// Column: rows that repeat others.
+    Repeated,
+    /// Column: offer.
+    Offer,
+    /// Column: kind of an offer.
+    Kind,
+    /// Column: offers made.
+    Offered,
+    /// Column: takes learned from.
+    Takes,
+    /// Column: area under the curve at the newest test.
+    Auc,
+    /// Column: what the propensity comes from.
+    Basis,
+    /// An upsell.
+    Upsell,
+    /// A cross-sell.
+    CrossSell,
+    /// A category of purchases.
+    Category,
+    /// A model of its own.
+    Model,
+    /// The shrunken rate of the family.
+    Rate,
+    /// Heading: why pairs of customer and offer were dropped.
+    Removed,
+    /// Column: run.
+    Run,
+    /// Column: as-of date.
+    AsOf,
+    /// Column: standing of a run.
+    Standing,
+    /// Column: offers of a run.
+    Offers,
+    /// The current run.
+    Current,
+    /// A run published before.
+    Published,
+    /// A run no reader ever saw.
+    Unpublished,
+    /// A run whose manifest cannot be read.
+    Damaged,
+    /// Column: file.
+    File,
+    /// Column: rows.
+    Rows,
+    /// Column: bytes.
+    Bytes,
+    /// Row label: the run's directory.
+    Directory,
+    /// Next: look at the run's numbers again. Args: command.
+    NextShow,
+    /// Next: run the pipeline. Args: command.
+    NextRun,
+    /// Row label: offers that follow.
+    OfferKeys,
+    /// Row label: dates learned from.
+    Dates,
+    /// One of the dates, a test. Args: date.
+    TestDate,
+    /// No as-of date is known, so no dates either.
+    NoDates,
+    /// Row label: arrival.
+    Arrival,
+    /// A source without arrival times. Args: source, column.
+    NoArrival,
+    /// Row label: holdout, before a run.
+    DetectableHoldout,
+    /// What a holdout can show. Args: customers, effect.
+    Detectable,
+    /// Headline of `check` with sources over their limits. Args: pipeline.
+    CheckFailed,
+    /// The word before a warning's code.
+    Warning,
+    /// More warnings of the same kind were left out. Args: count.
+    MoreWarnings,
+    /// A run published before was delivered now.
+    Redelivered,
+}
+
+impl Word {
+    /// Every word.
+    pub const ALL: [Self; 47] = [
+        Self::Learned,
+        Self::LearnedValue,
+        Self::WithoutOffer,
+        Self::WithoutOfferValue,
+        Self::Source,
+        Self::Read,
+        Self::Accepted,
+        Self::SetAside,
+        Self::Repeated,
+        Self::Offer,
+        Self::Kind,
+        Self::Offered,
+        Self::Takes,
+        Self::Auc,
+        Self::Basis,
+        Self::Upsell,
+        Self::CrossSell,
+        Self::Category,
+        Self::Model,
+        Self::Rate,
+        Self::Removed,
+        Self::Run,
+        Self::AsOf,
+        Self::Standing,
+        Self::Offers,
+        Self::Current,
+        Self::Published,
+        Self::Unpublished,
+        Self::Damaged,
+        Self::File,
+        Self::Rows,
+        Self::Bytes,
+        Self::Directory,
+        Self::NextShow,
+        Self::NextRun,
+        Self::OfferKeys,
+        Self::Dates,
+        Self::TestDate,
+        Self::NoDates,
+        Self::Arrival,
+        Self::NoArrival,
+        Self::DetectableHoldout,
+        Self::Detectable,
+        Self::CheckFailed,
+        Self::Warning,
+        Self::MoreWarnings,
+        Self::Redelivered,
+    ];
+}
+
+/// A word without arguments.
+pub fn word(word: Word, language: Language) -> &'static str {
+    let [en, ja] = templates(word);
+    language.pick(en, ja)
+}
+
+/// A word with its arguments filled in; whole numbers get thousands separators.
+pub fn say(word: Word, language: Language, args: &[(&str, Arg)]) -> String {
+    let [en, ja] = templates(word);
+    let lookup = |name: &str| args.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    fill(language.pick(en, ja), &lookup, language)
+}
+
+fn templates(word: Word) -> [&'static str; 2] {
+    match word {
+        Word::Learned => ["learned from", "学習データ"],
+        Word::LearnedValue => [
+            "{rows} rows at {dates} {dates?date:dates}, {first} to {last}",
+            "{rows}行（基準日{dates}回、{first}～{last}）",
+        ],
+        Word::WithoutOffer => ["left in peace", "案内なし"],
+        Word::WithoutOfferValue => ["{count} {count?customer:customers} without an offer", "{count}人（オファーなし）"],
+        Word::Source => ["source", "データ"],
+        Word::Read => ["rows read", "読み取り行"],
+        Word::Accepted => ["used", "使用"],
+        Word::SetAside => ["set aside", "隔離"],
+        Word::Repeated => ["repeated", "重複"],
+        Word::Offer => ["offer", "オファー"],
+        Word::Kind => ["kind", "種類"],
+        Word::Offered => ["offered", "提案数"],
+        Word::Takes => ["takes seen", "学習した成約"],
+        Word::Auc => ["AUC", "AUC（最新テスト）"],
+        Word::Basis => ["basis", "根拠"],
+        Word::Upsell => ["upsell", "アップセル"],
+        Word::CrossSell => ["cross-sell", "クロスセル"],
+        Word::Category => ["category", "カテゴリー"],
+        Word::Model => ["model", "モデル"],
+        Word::Rate => ["rate", "成約率"],
+        other => page_templates(other),
+    }
+}
+
+fn page_templates(word: Word) -> [&'static str; 2] {
+    match word {
+        Word::Removed => {
+            ["why offers were not made (pairs of customer and offer)", "案内しなかった理由（顧客とオファーの組）"]
+        }
+        Word::Run => ["run", "実行"],
+        Word::AsOf => ["as of", "基準日"],
+        Word::Standing => ["standing", "状態"],
+        Word::Offers => ["offers", "オファー数"],
+        Word::Current => ["current", "公開中"],
+        Word::Published => ["published before", "過去に公開"],
+        Word::Unpublished => ["not published", "未公開"],
+        Word::Damaged => ["damaged", "破損"],
+        Word::File => ["file", "ファイル"],
+        Word::Rows => ["rows", "行数"],
+        Word::Bytes => ["bytes", "バイト数"],
+        Word::Directory => ["directory", "フォルダー"],
+        Word::NextShow => ["look at these numbers again: `{command}`", "この集計の再表示: `{command}`"],
+        Word::NextRun => ["run it: `{command}`", "実行: `{command}`"],
+        Word::OfferKeys => ["offers", "オファー"],
+        Word::Dates => ["learns at", "学習の基準日"],
+        Word::TestDate => ["{date} (test)", "{date}（テスト）"],
+        Word::NoDates => {
+            ["known once an as-of date is given with `--as-of`", "`--as-of` で基準日を指定すると表示します"]
+        }
+        Word::Arrival => ["arrival", "到着日時"],
+        Word::NoArrival => [
+            "`{source}` has no `{column}`: its rows count as known on their own date, so late rows make the past look better known than it was",
+            "`{source}` に `{column}` がありません。各行は発生日に判明していたものとして扱うため、遅れて届いた行の分だけ過去の成績が良く見えます",
+        ],
+        Word::DetectableHoldout => ["holdout", "比較対照群"],
+        Word::Detectable => [
+            "about {customers} customers; at a take rate of 2 %, differences above {effect} percentage points show (80 % power)",
+            "約{customers}人。成約率2%のとき、{effect}ポイントを超える差を検出できます（検出力80%）",
+        ],
+        Word::CheckFailed => ["{pipeline} is not ready to run", "{pipeline}はまだ実行できません"],
+        Word::Warning => ["warning", "警告"],
+        Word::MoreWarnings => ["{count} more {count?warning:warnings}", "ほかに警告{count}件"],
+        _ => [
+            "its destinations did not hold it yet; it was delivered now",
+            "出力先が未更新だったため、公開済みの結果を書き込みました",
+        ],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::template::placeholders;
+
+    #[test]
+    fn every_word_has_both_languages_with_the_same_placeholders() {
+        assert_eq!(Word::ALL.into_iter().collect::<BTreeSet<_>>().len(), Word::ALL.len());
+        for word in Word::ALL {
+            let [en, ja] = templates(word);
+            let names = |template| placeholders(template).into_iter().collect::<BTreeSet<_>>();
+            assert_eq!(names(en), names(ja), "{word:?}");
+            assert!(en.is_ascii() && !ja.is_ascii(), "{word:?}");
+        }
+    }
+
+    #[test]
+    fn counts_choose_the_word() {
+        let text = say(Word::MoreWarnings, Language::En, &[("count", Arg::Int(1))]);
+        assert_eq!(text, "1 more warning");
+    }
+}
