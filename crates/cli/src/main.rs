@@ -46,10 +46,10 @@ fn dispatch(verb: &Verb, console: &Console, signals: &Signals) -> Ended {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
-        Verb::Config(args) => verbs::config::config(&args.verb, console),
+        Verb::Config(args) => verbs::config::config(&args.verb),
         Verb::Runs(args) => verbs::runs::runs(&args.verb, console, signals),
         Verb::Explain { code } => verbs::explain::explain(code, console),
-        Verb::Completions { shell } => verbs::completions::completions(*shell, console),
+        Verb::Completions { shell } => verbs::completions::completions(*shell),
     }
 }
 

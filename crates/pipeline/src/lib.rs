@@ -24,7 +24,7 @@ mod units;
 mod words;
 
 pub use host::{Event, Host, Stage};
-pub use osusume_storage::{LockInfo, RealFs};
+pub use osusume_storage::{Fs, LockInfo, RealFs};
 pub use run::{Outcome, Request, run, runs_root};
 pub use stages::decide::DecisionCounts;
 pub use stages::export::{Exported, export, is_exported};

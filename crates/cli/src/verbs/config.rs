@@ -4,12 +4,12 @@ use osusume_model::Exit;
 use osusume_pipeline::config::{reference, schema};
 
 use crate::args::ConfigVerb;
-use crate::console::{Console, print};
+use crate::console::print;
 use crate::failure::{Ended, Failure};
 use crate::settings::load;
 
 /// Prints what is asked for.
-pub(crate) fn config(verb: &ConfigVerb, console: &Console) -> Ended {
+pub(crate) fn config(verb: &ConfigVerb) -> Ended {
     let text = match verb {
         ConfigVerb::Reference => reference(),
         ConfigVerb::Schema => schema(),

@@ -1,9 +1,10 @@
 //! `osusume synth`: companies with a known truth, and how their customers respond.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use osusume_model::{Arg, Code, Exit, Fault, Result};
-use osusume_pipeline::{RealFs, with_threads};
+use osusume_pipeline::{Fs, RealFs, with_threads};
 use osusume_synth::{Options, Summary, World, generate, world_file_reference};
 use osusume_text::summary::Phrase;
 use osusume_text::{Effect, suggest};
@@ -34,8 +35,9 @@ fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> E
     let world = world(args).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, None);
     let options = options(args, &world);
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
     host.begin_verb("synth");
-    let written = guarded(|| with_threads(threads(args.threads, None), || generate(&world, &options, &RealFs, &host))?);
+    let written = guarded(|| with_threads(threads(args.threads, None), || generate(&world, &options, &fs, &host))?);
     host.clear();
     let written = written.map_err(|fault| Failure::new(fault, Effect::NotPublishing))?;
     print(&page(&written, &options, console)).map_err(Failure::reading)?;

@@ -96,12 +96,13 @@ fn model_ids(run: &PublishedRun) -> Result<BTreeMap<String, String>> {
     let run = run.run();
     let summary = read_json(run, "summary.json")?;
     let offers = summary.get("offers").and_then(Value::as_array).into_iter().flatten();
-    let with_model = offers.filter(|offer| offer["basis"] == "model").filter_map(|offer| offer["offer"].as_str());
-    let id = |key: &str| {
-        let file = run.manifest.output(&format!("models/{key}.json"))?;
-        Some((key.to_owned(), file.sha256.to_string()[..MODEL_ID].to_owned()))
+    // Model files are numbered like the offers; the rest of their names is for people.
+    let file = |at: usize| run.manifest.outputs.iter().find(|file| file.path.starts_with(&format!("models/{at:03}-")));
+    let id = |(at, offer): (usize, &Value)| {
+        let key = offer["offer"].as_str().filter(|_| offer["basis"] == "model")?;
+        Some((key.to_owned(), file(at)?.sha256.to_string()[..MODEL_ID].to_owned()))
     };
-    Ok(with_model.filter_map(id).collect())
+    Ok(offers.enumerate().filter_map(id).collect())
 }
 
 /// The run's feature dictionary, as far as reasons need it.
