@@ -1,14 +1,16 @@
-//! Run-time choice between a baseline and an AVX2 body of the same function.
+//! Run-time choice between a baseline, an AVX2 and an AVX-512 body of the same function.
 //!
 //! The build targets plain x86-64, which has neither AVX2 nor popcount.
-//! [`dispatch!`](crate::dispatch!) compiles one body twice and picks at run time.
-//! Both bodies run the same operations in the same order on each element and never fuse a multiplication with an addition,
-//! so they give equal bits; [`with_baseline`] lets a test compare them.
+//! [`dispatch!`](crate::dispatch!) compiles one body for each and picks at run time.
+//! All bodies run the same operations in the same order on each element and never fuse a multiplication with an addition,
+//! so they give equal bits; [`with_baseline`] and [`without_avx512`] let a test compare them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// How many callers want the baseline now.
 static BASELINE_WANTED: AtomicUsize = AtomicUsize::new(0);
+/// How many callers want nothing beyond AVX2 now.
+static AVX2_WANTED: AtomicUsize = AtomicUsize::new(0);
 
 /// Whether dispatched functions take their AVX2 body. The processor is asked once; the standard library caches the answer.
 #[cfg(target_arch = "x86_64")]
@@ -21,28 +23,55 @@ pub fn use_avx2() -> bool {
     is_capable && BASELINE_WANTED.load(Ordering::Relaxed) == 0
 }
 
+/// Whether dispatched functions take their AVX-512 body.
+#[cfg(target_arch = "x86_64")]
+#[inline]
+pub fn use_avx512() -> bool {
+    let is_capable = std::is_x86_feature_detected!("avx512f")
+        && std::is_x86_feature_detected!("avx512vl")
+        && std::is_x86_feature_detected!("avx512dq")
+        && std::is_x86_feature_detected!("avx512bw");
+    is_capable && use_avx2() && AVX2_WANTED.load(Ordering::Relaxed) == 0
+}
+
 /// Other processors have the baseline only.
 #[cfg(not(target_arch = "x86_64"))]
 pub fn use_avx2() -> bool {
     false
 }
 
+/// Other processors have the baseline only.
+#[cfg(not(target_arch = "x86_64"))]
+pub fn use_avx512() -> bool {
+    false
+}
+
 /// Runs `f` with every dispatched function of the process on its baseline body.
 ///
-/// For tests that compare both bodies. It holds for all threads, because the body may spread its work over a thread pool.
+/// For tests that compare the bodies. It holds for all threads, because the body may spread its work over a thread pool.
 pub fn with_baseline<R>(f: impl FnOnce() -> R) -> R {
-    struct Release;
+    counted(&BASELINE_WANTED, f)
+}
+
+/// Runs `f` with no dispatched function of the process on its AVX-512 body. For tests, as [`with_baseline`].
+pub fn without_avx512<R>(f: impl FnOnce() -> R) -> R {
+    counted(&AVX2_WANTED, f)
+}
+
+/// Runs `f` with `callers` one higher, also when it panics.
+fn counted<R>(callers: &'static AtomicUsize, f: impl FnOnce() -> R) -> R {
+    struct Release(&'static AtomicUsize);
     impl Drop for Release {
         fn drop(&mut self) {
-            BASELINE_WANTED.fetch_sub(1, Ordering::Relaxed);
+            self.0.fetch_sub(1, Ordering::Relaxed);
         }
     }
-    BASELINE_WANTED.fetch_add(1, Ordering::Relaxed);
-    let _release = Release;
+    callers.fetch_add(1, Ordering::Relaxed);
+    let _release = Release(callers);
     f()
 }
 
-/// Defines functions whose bodies are compiled twice: for plain x86-64 and for AVX2 + BMI + POPCNT.
+/// Defines functions whose bodies are compiled for plain x86-64, for AVX2 + BMI + POPCNT and for AVX-512 F + VL + DQ + BW.
 ///
 /// What the body calls must be `#[inline(always)]` to be compiled with it; the choice costs a few loads, so a body works on a block.
 ///
@@ -75,6 +104,21 @@ macro_rules! dispatch {
             #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi1,bmi2,popcnt")]
+            fn avx512($($arg: $ty),*) $(-> $ret)? {
+                body($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            if $crate::dispatch::use_avx512() {
+                // JUSTIFICATION
+                // Benefit: vectors twice as wide as AVX2's and twice as many registers; matrix products of large designs gain most.
+                // Soundness: as below, with `use_avx512`, which also confirms the features of AVX2's body.
+                #[expect(unsafe_code, reason = "the only way to call a function compiled for more features than its caller")]
+                return unsafe { avx512($($arg),*) };
             }
 
             #[cfg(target_arch = "x86_64")]
@@ -111,11 +155,13 @@ mod tests {
     }
 
     #[test]
-    fn both_bodies_agree_in_bits() {
+    fn all_bodies_agree_in_bits() {
         let a: Vec<f64> = (0..1000).map(|i| f64::from(i) * 0.1 + 1e-3).collect();
         let b: Vec<f64> = (0..1000).map(|i| 1.0 / (f64::from(i) + 0.7)).collect();
         let fast = weighted(&a, &b);
         let slow = with_baseline(|| weighted(&a, &b));
         assert_eq!(fast.to_bits(), slow.to_bits());
+        assert_eq!(fast.to_bits(), without_avx512(|| weighted(&a, &b)).to_bits());
+        assert!(!without_avx512(use_avx512) && !with_baseline(use_avx512));
     }
 }

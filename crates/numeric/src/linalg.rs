@@ -4,8 +4,10 @@
 
 use std::fmt;
 
+mod cholesky;
 mod gram;
 
+pub use cholesky::{Cholesky, dependent_columns};
 pub use gram::{GramScratch, PANEL_ROWS, add_t_product, add_t_product_at, linear_rows, linear_rows_at, mixed_dot};
 
 /// A matrix is not positive definite: the pivot of `column` is not positive once the columns before it are eliminated.
@@ -25,136 +27,10 @@ impl fmt::Display for NotPositiveDefinite {
 
 impl std::error::Error for NotPositiveDefinite {}
 
-/// The factor L of A = L Lᵀ.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Cholesky {
-    n: usize,
-    /// Lower triangle of L, row-major `n × n`; zeros above the diagonal.
-    factor: Vec<f64>,
-}
-
-impl Cholesky {
-    /// Factors a symmetric `n × n` matrix given by its lower triangle, in n³ / 3 operations.
-    ///
-    /// # Errors
-    /// [`NotPositiveDefinite`] names the first column whose pivot is at most `a[j][j]` · n · ε: it is a linear combination of the
-    /// columns before it, within rounding.
-    pub fn new(a: &[f64], n: usize) -> Result<Self, NotPositiveDefinite> {
-        assert_eq!(a.len(), n * n, "a square matrix");
-        let mut factor = vec![0.0; n * n];
-        for i in 0..n {
-            let (above, row) = factor.split_at_mut(i * n);
-            for j in 0..i {
-                let other = &above[j * n..=j * n + j];
-                row[j] = (a[i * n + j] - short_dot(&row[..j], &other[..j])) / other[j];
-            }
-            let diagonal = a[i * n + i];
-            let pivot = diagonal - short_dot(&row[..i], &row[..i]);
-            let is_positive = pivot > diagonal.abs() * n as f64 * f64::EPSILON;
-            if !is_positive || !pivot.is_finite() {
-                return Err(NotPositiveDefinite { column: i, pivot });
-            }
-            row[i] = pivot.sqrt();
-        }
-        Ok(Self { n, factor })
-    }
-
-    /// Order of the matrix.
-    pub fn order(&self) -> usize {
-        self.n
-    }
-
-    /// x = A⁻¹ x. Sets `x` (length n).
-    pub fn solve(&self, x: &mut [f64]) {
-        self.forward(x);
-        let n = self.n;
-        for i in (0..n).rev() {
-            x[i] /= self.factor[i * n + i];
-            let solved = x[i];
-            for (value, l) in x[..i].iter_mut().zip(&self.factor[i * n..i * n + i]) {
-                *value -= l * solved;
-            }
-        }
-    }
-
-    /// x = L⁻¹ x. Sets `x` (length n).
-    pub fn forward(&self, x: &mut [f64]) {
-        assert_eq!(x.len(), self.n, "one value a row of the matrix");
-        let n = self.n;
-        for i in 0..n {
-            x[i] = (x[i] - short_dot(&self.factor[i * n..i * n + i], &x[..i])) / self.factor[i * n + i];
-        }
-    }
-
-    /// ln det A = 2 Σ ln Lᵢᵢ.
-    pub fn log_det(&self) -> f64 {
-        2.0 * (0..self.n).map(|i| crate::elementary::ln(self.factor[i * self.n + i])).sum::<f64>()
-    }
-
-    /// The diagonal of A⁻¹, length n: `out[j]` = ‖L⁻¹ eⱼ‖², in n³ / 3 operations.
-    pub fn inverse_diagonal(&self) -> Vec<f64> {
-        let n = self.n;
-        // Row j of `columns` is column j of L⁻¹, so that the inner loops run over adjacent values.
-        let mut columns = vec![0.0; n * n];
-        for (j, column) in columns.chunks_exact_mut(n.max(1)).enumerate() {
-            column[j] = 1.0 / self.factor[j * n + j];
-            for i in j + 1..n {
-                let sum = short_dot(&self.factor[i * n + j..i * n + i], &column[j..i]);
-                column[i] = -sum / self.factor[i * n + i];
-            }
-        }
-        columns.chunks_exact(n.max(1)).enumerate().map(|(j, c)| short_dot(&c[j..], &c[j..])).collect()
-    }
-
-    /// trace A⁻¹ over the first `n_first` rows and columns of A⁻¹.
-    pub fn inverse_trace(&self, n_first: usize) -> f64 {
-        self.inverse_diagonal()[..n_first].iter().sum()
-    }
-}
-
-/// Columns that are, within `tolerance`, linear combinations of columns before them.
-///
-/// Eliminates the columns of the `n × n` lower triangle `a` in the given order and skips each whose pivot is below
-/// `tolerance · a[j][j]`; 1 / tolerance is the largest variance inflation accepted.
-pub fn dependent_columns(a: &[f64], n: usize, tolerance: f64) -> Vec<usize> {
-    assert_eq!(a.len(), n * n, "a square matrix");
-    let mut factor = vec![0.0; n * n];
-    let mut dependent = Vec::new();
-    for i in 0..n {
-        let (above, row) = factor.split_at_mut(i * n);
-        for j in 0..i {
-            let other = &above[j * n..=j * n + j];
-            // A skipped column has a zero on its diagonal and takes no part.
-            row[j] = if other[j] > 0.0 { (a[i * n + j] - short_dot(&row[..j], &other[..j])) / other[j] } else { 0.0 };
-        }
-        let pivot = a[i * n + i] - short_dot(&row[..i], &row[..i]);
-        if pivot > tolerance * a[i * n + i] {
-            row[i] = pivot.sqrt();
-        } else {
-            dependent.push(i);
-        }
-    }
-    dependent
-}
-
-/// Dot product of short slices, four running sums.
-#[expect(clippy::inline_always, reason = "called inside dispatched bodies")]
-#[inline(always)]
-fn short_dot(a: &[f64], b: &[f64]) -> f64 {
-    let mut acc = [0.0; 8];
-    let (a_chunks, b_chunks) = (a.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = a_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| x * y).sum();
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..8 {
-            acc[lane] += x[lane] * y[lane];
-        }
-    }
-    ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7])) + tail
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dispatch::{with_baseline, without_avx512};
 
     /// Numbers without a pattern, in [-1, 1).
     pub(super) fn noise(n: usize, seed: u64) -> Vec<f64> {
@@ -183,7 +59,7 @@ mod tests {
 
     #[test]
     fn solve_inverts_the_product() {
-        for n in [1, 2, 9, 40] {
+        for n in [1, 2, 9, 40, 63, 64, 65, 130, 201] {
             let a = positive_definite(n);
             let x = noise(n, 5);
             let mut b: Vec<f64> = (0..n).map(|i| (0..n).map(|j| a[i * n + j] * x[j]).sum()).collect();
@@ -204,15 +80,52 @@ mod tests {
 
     #[test]
     fn inverse_diagonal_matches_solving_for_unit_vectors() {
-        let n = 23;
-        let factor = Cholesky::new(&positive_definite(n), n).unwrap();
-        let diagonal = factor.inverse_diagonal();
-        for j in 0..n {
-            let mut unit = vec![0.0; n];
-            unit[j] = 1.0;
-            factor.solve(&mut unit);
-            assert!((unit[j] - diagonal[j]).abs() < 1e-12);
+        for n in [23, 64, 67, 150] {
+            let factor = Cholesky::new(&positive_definite(n), n).unwrap();
+            let diagonal = factor.inverse_diagonal();
+            for j in 0..n {
+                let mut unit = vec![0.0; n];
+                unit[j] = 1.0;
+                factor.solve(&mut unit);
+                assert!((unit[j] - diagonal[j]).abs() < 1e-12, "{n} {j}");
+            }
         }
+    }
+
+    #[test]
+    fn the_bodies_give_equal_bits() {
+        let n = 139;
+        let a = positive_definite(n);
+        let run = || {
+            let factor = Cholesky::new(&a, n).unwrap();
+            let mut x = noise(n, 3);
+            factor.solve(&mut x);
+            x.extend(factor.inverse_diagonal());
+            x.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+        };
+        let expected = run();
+        assert_eq!(with_baseline(run), expected);
+        assert_eq!(without_avx512(run), expected);
+    }
+
+    #[test]
+    fn dependent_columns_are_found_across_blocks() {
+        // Gram matrix of 150 columns of which 70 repeats 3, 100 is the sum of 1 and 90, and 149 is zero.
+        let (n, rows) = (150, 160);
+        let mut x = noise(rows * n, 7);
+        for row in x.chunks_exact_mut(n) {
+            row[70] = row[3];
+            row[100] = row[1] + row[90];
+            row[149] = 0.0;
+        }
+        let mut a = vec![0.0; n * n];
+        for i in 0..n {
+            for j in 0..=i {
+                a[i * n + j] = x.chunks_exact(n).map(|row| row[i] * row[j]).sum();
+            }
+        }
+        assert_eq!(dependent_columns(&a, n, 1e-10), [70, 100, 149]);
+        assert_eq!(Cholesky::new(&a, n).unwrap_err().column, 70);
     }
 
     #[test]

@@ -3,9 +3,11 @@
 use crate::dispatch;
 
 /// Rows of H a tile of the rank-k update computes at once.
-const TILE_ROWS: usize = 4;
+pub(super) const TILE_ROWS: usize = 4;
 /// Columns of H a tile computes at once: 4 × 8 running sums fill half of the 16 AVX2 registers, operands the rest.
-const TILE_COLS: usize = 8;
+pub(super) const TILE_COLS: usize = 8;
+/// Rows whose running sums are formed before they are merged.
+const DOT_ROWS: usize = 32;
 /// Rows of X packed at once: both panels of a tile stay in the first-level cache.
 pub const PANEL_ROWS: usize = 256;
 
@@ -94,7 +96,7 @@ dispatch! {
 /// Σ over rows of the outer product of a 4-column and an 8-column tile.
 #[expect(clippy::inline_always, reason = "the hot loop of a dispatched body")]
 #[inline(always)]
-fn tile_product(a: &[f64], b: &[f64]) -> [[f64; TILE_COLS]; TILE_ROWS] {
+pub(super) fn tile_product(a: &[f64], b: &[f64]) -> [[f64; TILE_COLS]; TILE_ROWS] {
     let mut acc = [[0.0; TILE_COLS]; TILE_ROWS];
     for (x, y) in a.chunks_exact(TILE_ROWS).zip(b.chunks_exact(TILE_COLS)) {
         for i in 0..TILE_ROWS {
@@ -111,17 +113,32 @@ dispatch! {
     pub fn linear_rows(x: &[f32], beta: &[f64], intercept: f64, eta: &mut [f64]) {
         let d = beta.len();
         assert_eq!(x.len(), eta.len() * d, "one result a row");
-        for (row, out) in eta.iter_mut().enumerate() {
-            *out = intercept + mixed_dot(&x[row * d..(row + 1) * d], beta);
+        for (block, eta) in eta.chunks_mut(DOT_ROWS).enumerate() {
+            let mut sums = [[0.0; 8]; DOT_ROWS];
+            for (i, sums) in sums[..eta.len()].iter_mut().enumerate() {
+                let row = block * DOT_ROWS + i;
+                *sums = dot_lanes(&x[row * d..(row + 1) * d], beta);
+            }
+            for (i, (sums, out)) in sums.iter().zip(eta).enumerate() {
+                let row = block * DOT_ROWS + i;
+                *out = intercept + (merge_lanes(sums) + dot_tail(&x[row * d..(row + 1) * d], beta));
+            }
         }
     }
 
     /// As [`linear_rows`], for the rows `rows` of `x` in their order.
     pub fn linear_rows_at(x: &[f32], rows: &[u32], beta: &[f64], intercept: f64, eta: &mut [f64]) {
         let d = beta.len();
-        for (row, out) in rows.iter().zip(eta) {
-            let start = *row as usize * d;
-            *out = intercept + mixed_dot(&x[start..start + d], beta);
+        for (rows, eta) in rows.chunks(DOT_ROWS).zip(eta.chunks_mut(DOT_ROWS)) {
+            let mut sums = [[0.0; 8]; DOT_ROWS];
+            for (row, sums) in rows.iter().zip(&mut sums) {
+                let start = *row as usize * d;
+                *sums = dot_lanes(&x[start..start + d], beta);
+            }
+            for ((row, sums), out) in rows.iter().zip(&sums).zip(eta) {
+                let start = *row as usize * d;
+                *out = intercept + (merge_lanes(sums) + dot_tail(&x[start..start + d], beta));
+            }
         }
     }
 
@@ -152,15 +169,34 @@ dispatch! {
 #[expect(clippy::inline_always, reason = "the hot loop of dispatched bodies")]
 #[inline(always)]
 pub fn mixed_dot(x: &[f32], b: &[f64]) -> f64 {
+    merge_lanes(&dot_lanes(x, b)) + dot_tail(x, b)
+}
+
+/// The running sums over whole chunks of eight. Written to memory before they are merged, they stay in vector registers.
+#[expect(clippy::inline_always, reason = "the hot loop of dispatched bodies")]
+#[inline(always)]
+fn dot_lanes(x: &[f32], b: &[f64]) -> [f64; 8] {
     let mut acc = [0.0; 8];
-    let (x_chunks, b_chunks) = (x.chunks_exact(8), b.chunks_exact(8));
-    let tail: f64 = x_chunks.remainder().iter().zip(b_chunks.remainder()).map(|(x, y)| f64::from(*x) * y).sum();
-    for (x, y) in x_chunks.zip(b_chunks) {
+    for (x, y) in x.chunks_exact(8).zip(b.chunks_exact(8)) {
         for lane in 0..8 {
             acc[lane] += f64::from(x[lane]) * y[lane];
         }
     }
-    ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7])) + tail
+    acc
+}
+
+#[expect(clippy::inline_always, reason = "called inside dispatched bodies")]
+#[inline(always)]
+fn merge_lanes(acc: &[f64; 8]) -> f64 {
+    ((acc[0] + acc[4]) + (acc[1] + acc[5])) + ((acc[2] + acc[6]) + (acc[3] + acc[7]))
+}
+
+/// Σ x b behind the last whole chunk of eight.
+#[expect(clippy::inline_always, reason = "called inside dispatched bodies")]
+#[inline(always)]
+fn dot_tail(x: &[f32], b: &[f64]) -> f64 {
+    let (x, b) = (x.chunks_exact(8).remainder(), b.chunks_exact(8).remainder());
+    x.iter().zip(b).map(|(x, y)| f64::from(*x) * y).sum()
 }
 
 #[expect(clippy::inline_always, reason = "the hot loop of dispatched bodies")]
