@@ -23,7 +23,9 @@ fn documented() -> Vec<(String, Vec<(String, bool)>)> {
     let mut args: Vec<(String, bool)> = Vec::new();
     for line in CODE_TABLE.lines().map(str::trim) {
         if let Some((_, list)) = line.strip_prefix("///").and_then(|doc| doc.split_once("Args: ")) {
-            let name = |arg: &str| (arg.trim().trim_end_matches('?').to_owned(), arg.trim().ends_with('?'));
+            // Names with underscores stand in backticks there, as Rust's own documentation wants it.
+            let bare = |arg: &str| arg.trim().trim_matches('`').to_owned();
+            let name = |arg: &str| (bare(arg.trim().trim_end_matches('?')), arg.trim().ends_with('?'));
             args = list.trim_end_matches('.').split(',').filter(|arg| arg.trim() != "none").map(name).collect();
         } else if let Some((_, rest)) = line.split_once(" = \"E") {
             found.push((format!("E{}", &rest[..4]), std::mem::take(&mut args)));
