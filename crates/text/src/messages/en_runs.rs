@@ -83,7 +83,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "world file: `{key}` is not valid<<: {detail}>>",
         help: &["see the published schema of world files for what the key takes"],
         cause: "The world file describes a synthetic company. One of its entries does not follow the schema.",
-        example: "osusume synth worlds/isp.toml --customers 20000 --seed 7 --out data/isp",
+        example: "osusume synth --world worlds/isp.toml --customers 20000 --seed 7 --out data/isp",
     },
     Message {
         code: Code::NoOffers,
@@ -104,7 +104,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "a newer run is already published: {current} is newer than {this}",
         help: &["use the published run, or choose a later as-of date"],
         cause: "Publishing this run would take the offer table back to an older state. A run that slept while a newer one was published ends here.",
-        example: "osusume runs list isp",
+        example: "osusume runs list pipelines/isp.toml",
     },
     Message {
         code: Code::CannotWrite,
@@ -132,7 +132,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "published file does not match its manifest: {what:kind}",
         help: &["restore the run from a backup, or run the pipeline again for the same as-of date"],
         cause: "The content differs from what was published: the file was edited, damaged, or only partly copied. Nothing that depends on it is computed or exported.",
-        example: "osusume runs verify 2026-08-20-003-ab12cd34",
+        example: "osusume runs verify pipelines/isp.toml 2026-08-20-003-ab12cd34",
     },
     Message {
         code: Code::FormatVersion,
@@ -146,14 +146,14 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "no run `{run}`",
         help: &["<<runs are: {runs}>>"],
         cause: "There is no published run of this name. Runs that were stopped or that failed are never listed.",
-        example: "osusume runs list isp",
+        example: "osusume runs list pipelines/isp.toml",
     },
     Message {
         code: Code::FileDamaged,
         title: "file cannot be understood<<: {detail}>>",
         help: &["restore it from a backup, or run the stage that wrote it again"],
         cause: "A file osusume wrote itself, such as a model or a manifest, is not in the form it was written in.",
-        example: "osusume runs verify 2026-08-20-003-ab12cd34",
+        example: "osusume runs verify pipelines/isp.toml 2026-08-20-003-ab12cd34",
     },
     Message {
         code: Code::SyncFailed,
@@ -234,7 +234,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "destination file cannot be written<<: {detail}>>",
         help: &["check the destination, then export the published run again; nothing needs to be computed anew"],
         cause: "The run is published and safe; only its delivery failed. A destination file appears under its name only when it is complete, so nothing half-written was left there.",
-        example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --only export",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
         code: Code::ExportKey,

@@ -86,7 +86,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "ワールドファイルの「{key}」が正しくありません<<: {detail}>>",
         help: &["キーに指定できる値は、公開されているワールドファイルのスキーマで確認できます。"],
         cause: "ワールドファイルは、合成データを作るための架空の企業を記述したものです。その項目の1つがスキーマに従っていません。",
-        example: "osusume synth worlds/isp.toml --customers 20000 --seed 7 --out data/isp",
+        example: "osusume synth --world worlds/isp.toml --customers 20000 --seed 7 --out data/isp",
     },
     Message {
         code: Code::NoOffers,
@@ -107,7 +107,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "より新しい実行がすでに公開されています（公開中: {current}、この実行: {this}）",
         help: &["公開中の実行結果を使うか、より後の基準日を指定してください。"],
         cause: "この実行を公開すると、オファー表が古い状態に戻ってしまいます。止まっている間に新しい実行が公開された場合も、ここで終了します。",
-        example: "osusume runs list isp",
+        example: "osusume runs list pipelines/isp.toml",
     },
     Message {
         code: Code::CannotWrite,
@@ -135,7 +135,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "公開済みのファイルがマニフェストと一致しません: {what:kind}",
         help: &["バックアップから復元するか、同じ基準日でパイプラインを再実行してください。"],
         cause: "公開時と内容が異なります。編集、破損、または不完全なコピーが考えられます。このファイルに依存する計算やエクスポートは行いません。",
-        example: "osusume runs verify 2026-08-20-003-ab12cd34",
+        example: "osusume runs verify pipelines/isp.toml 2026-08-20-003-ab12cd34",
     },
     Message {
         code: Code::FormatVersion,
@@ -149,14 +149,14 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "実行「{run}」は見つかりません",
         help: &["<<公開済みの実行は次のとおりです: {runs}。>>"],
         cause: "この名前で公開された実行はありません。中断または失敗した実行は、一覧に表示されません。",
-        example: "osusume runs list isp",
+        example: "osusume runs list pipelines/isp.toml",
     },
     Message {
         code: Code::FileDamaged,
         title: "ファイルの内容を解釈できません<<: {detail}>>",
         help: &["バックアップから復元するか、このファイルを作成した工程を再実行してください。"],
         cause: "モデルやマニフェストなど、osusumeが書き出したファイルが、書き出したときの形になっていません。",
-        example: "osusume runs verify 2026-08-20-003-ab12cd34",
+        example: "osusume runs verify pipelines/isp.toml 2026-08-20-003-ab12cd34",
     },
     Message {
         code: Code::SyncFailed,
@@ -235,7 +235,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],
         cause: "実行結果は公開済みで無事です。失敗したのは出力先への書き込みだけです。出力先のファイルは完成してから正式な名前になるため、書きかけのファイルは残っていません。",
-        example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --only export",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
         code: Code::ExportKey,
