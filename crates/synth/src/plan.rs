@@ -2,6 +2,7 @@
 
 use osusume_model::{Code, Date, Fault, Result};
 
+use crate::check::check;
 use crate::math::ln;
 use crate::schema::{self, AttributeKind, WorldFile};
 
@@ -12,7 +13,7 @@ const FIXED_DRIVERS: [&str; 4] = ["tenure_days", "days_to_renewal", "products_he
 /// What `days_to_renewal` is when nothing renews.
 pub(crate) const NO_RENEWAL: f64 = 9_999.0;
 /// Masks are one word.
-const MOST_NAMES: usize = 64;
+pub(crate) const MOST_NAMES: usize = 64;
 
 /// A compiled gate; see [`schema::Gate`].
 #[derive(Clone, Debug)]
@@ -125,15 +126,14 @@ pub(crate) struct Plan {
 /// Compiles and checks a world; all faults are reported together.
 pub(crate) fn compile(file: &WorldFile) -> Result<Plan> {
     let mut c = Compiler::new(file);
-    // Sizes first: with an empty list no position is valid.
-    c.check_numbers();
-    Fault::all(std::mem::take(&mut c.faults))?;
+    // Sizes and ranges first: with an empty list no position is valid.
+    Fault::all(check(file))?;
     let mut plan = c.frame();
     plan.products = c.products();
     plan.starts = c.starts();
     plan.satisfied = file.need.iter().map(|need| c.product_mask("need.satisfied_by", &need.satisfied_by)).collect();
-    plan.onsets = file.need.iter().map(|n| c.by_segment("need.by_segment", n.onset_per_year, &n.by_segment)).collect();
-    plan.medians = file.metric.iter().map(|m| c.by_segment("metric.by_segment", m.median, &m.by_segment)).collect();
+    plan.onsets = file.need.iter().map(|n| c.by_segment(n.onset_per_year, &n.by_segment)).collect();
+    plan.medians = file.metric.iter().map(|m| c.by_segment(m.median, &m.by_segment)).collect();
     plan.medians.iter_mut().flatten().for_each(|median| *median = ln(*median));
     plan.metric_terms = file.metric.iter().map(|m| c.terms("metric.terms", &m.terms)).collect();
     plan.trigger_terms = file.trigger.iter().map(|t| c.terms("trigger.terms", &t.terms)).collect();
@@ -166,7 +166,7 @@ impl<'a> Compiler<'a> {
     }
 
     fn fault(&mut self, key: &str, detail: impl std::fmt::Display) {
-        self.faults.push(Fault::new(Code::WorldInvalid).with("key", key).because(detail));
+        self.faults.push(invalid(key, detail));
     }
 
     fn find<'n>(&mut self, key: &str, names: impl Iterator<Item = &'n str>, wanted: &str) -> usize {
@@ -210,11 +210,8 @@ impl<'a> Compiler<'a> {
     }
 
     /// The number of each segment: `base` times its factor.
-    fn by_segment(&mut self, key: &str, base: f64, factors: &schema::BySegment) -> Vec<f64> {
+    fn by_segment(&self, base: f64, factors: &schema::BySegment) -> Vec<f64> {
         let file = self.file;
-        for name in factors.keys() {
-            self.find(key, file.segment.iter().map(|s| s.name.as_str()), name);
-        }
         file.segment.iter().map(|s| base * factors.get(&s.name).copied().unwrap_or(1.0)).collect()
     }
 
@@ -408,77 +405,11 @@ impl<'a> Compiler<'a> {
             .fold(0, |mask, value| mask | bit(self.find(key, values.iter().map(String::as_str), value)));
         Gate::Among { attribute, values: mask }
     }
+}
 
-    fn check_numbers(&mut self) {
-        let file = self.file;
-        let sizes = [
-            ("segment", file.segment.len()),
-            ("response", file.response.len()),
-            ("product", file.product.len()),
-            ("offer", file.offer.len()),
-            ("attribute", file.attribute.len()),
-            ("family", file.family.len()),
-            ("setting.consents", file.setting.consents.len()),
-        ];
-        for (key, size) in sizes {
-            if size == 0 || size > MOST_NAMES {
-                self.fault(key, format_args!("there are {size}, between 1 and {MOST_NAMES} are possible"));
-            }
-        }
-        let setting = &file.setting;
-        let shares = [
-            ("setting.missing", setting.missing),
-            ("setting.late", setting.late),
-            ("setting.japanese", setting.japanese),
-            ("setting.joined_before", setting.joined_before),
-        ];
-        for (key, share) in shares {
-            if !(0.0..=1.0).contains(&share) {
-                self.fault(key, format_args!("got {share}, a share lies between 0 and 1"));
-            }
-        }
-        if file.format_version != 1 {
-            self.fault("format_version", format_args!("got {}, this program reads 1", file.format_version));
-        }
-        self.check_lists();
-    }
-
-    fn check_lists(&mut self) {
-        let file = self.file;
-        if file.campaign.iter().any(|campaign| !(1..=28).contains(&campaign.day)) {
-            self.fault("campaign.day", "must lie between 1 and 28, which every month has");
-        }
-        for attribute in &file.attribute {
-            let is_category = attribute.kind == AttributeKind::Category;
-            let n = attribute.values.len();
-            if is_category && (n == 0 || n > MOST_NAMES) {
-                self.fault("attribute.values", format_args!("`{}` has {n} values", attribute.name));
-            }
-            let wanted = match attribute.kind {
-                AttributeKind::Category => n,
-                AttributeKind::Number => 2,
-                AttributeKind::Flag | AttributeKind::After => 1,
-            };
-            let lists =
-                attribute.by_segment.values().chain((!attribute.weights.is_empty()).then_some(&attribute.weights));
-            if lists.into_iter().any(|list| list.len() != wanted) {
-                self.fault("attribute.by_segment", format_args!("`{}` needs {wanted} numbers a list", attribute.name));
-            }
-        }
-        if file.metric.iter().any(|metric| {
-            metric.every_months == 0 || metric.median <= 0.0 || metric.by_segment.values().any(|factor| *factor <= 0.0)
-        }) {
-            self.fault("metric.every_months", "must be at least 1, the median and its factors above 0");
-        }
-        if file
-            .trigger
-            .iter()
-            .filter_map(|t| t.ticket.as_ref())
-            .any(|t| ["ja", "en"].iter().any(|l| t.texts.get(*l).is_none_or(Vec::is_empty)))
-        {
-            self.fault("trigger.ticket.texts", "needs at least one text in `ja` and in `en`");
-        }
-    }
+/// A fault of the world file.
+pub(crate) fn invalid(key: &str, detail: impl std::fmt::Display) -> Fault {
+    Fault::new(Code::WorldInvalid).with("key", key).because(detail)
 }
 
 /// `none` first, then the order of the file.

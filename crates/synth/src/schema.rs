@@ -149,8 +149,6 @@ sections! {
         japanese: f64,
         /// Weights of households of one, two, three and four customers.
         household_sizes: Vec<f64>,
-        /// Length in months of the term products are renewed for, when the product does not say.
-        renewal_months: i32,
         /// Family whose renewal date is the customer's.
         renewal_family: String,
         /// Channels and how many customers refuse them.
