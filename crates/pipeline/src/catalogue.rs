@@ -8,7 +8,7 @@ use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, NoControl, Offer, Off
 use osusume_tables::{Column, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
 
-use crate::config::{AttributeKind, Config, Role};
+use crate::config::{AttributeKind, CategoryOffers, Config, Role};
 use crate::plan::Join;
 use crate::stages::ingest::attribute_column;
 
@@ -73,6 +73,7 @@ impl Goods {
                 .map_err(|errors| contradictions(&errors))?;
         }
         if let Some(category) = &offers.category {
+            self.check_categories(category)?;
             found.extend(category.names.iter().map(|name| Offer {
                 key: name.clone(),
                 kind: OfferKind::Category,
@@ -84,6 +85,23 @@ impl Goods {
             }));
         }
         Ok(found)
+    }
+
+    /// Every category offered must be a level of the products' attribute.
+    fn check_categories(&self, category: &CategoryOffers) -> Result<()> {
+        let levels: Vec<String> =
+            self.attributes.get(&category.level).map(|join| join.names.to_vec()).unwrap_or_default();
+        let unknown = category.names.iter().filter(|name| levels.binary_search(name).is_err());
+        Fault::all(
+            unknown
+                .map(|name| {
+                    Fault::new(Code::ConfigUnknownName)
+                        .with("key", "offers.category.names")
+                        .with("got", name.as_str())
+                        .with("allowed", levels.iter().take(20).cloned().collect::<Vec<_>>())
+                })
+                .collect(),
+        )
     }
 
     /// The position of a product by its key.

@@ -51,6 +51,6 @@ pub(crate) fn batch(schema: &Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Reco
 pub(crate) fn decide_fault(error: &osusume_decide::DecideError) -> Fault {
     match error {
         osusume_decide::DecideError::Stopped(stop) => stopped(*stop),
-        other => Fault::new(Code::Bug).because(other),
+        osusume_decide::DecideError::NotAProbability { .. } => Fault::new(Code::Bug).because(error),
     }
 }

@@ -59,7 +59,7 @@ pub(super) fn offer_batch(
     let text =
         |of: &dyn Fn(&OfferRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
     let reason =
-        |i: usize| -> ArrayRef { Arc::new(StringArray::from_iter(rows.iter().map(|row| row.reasons[i].as_deref()))) };
+        |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.reasons[i].as_deref()).collect::<StringArray>()) };
     let dates = |date: Date| -> ArrayRef { Arc::new(Date32Array::from(vec![date.0; rows.len()])) };
     let columns: Vec<ArrayRef> = vec![
         text(&|row| row.customer_id.clone()),
@@ -110,7 +110,7 @@ pub(super) fn decision_batch(schema: &Arc<Schema>, rows: &[DecisionRow], offers:
     for offer in 0..offers.len() {
         columns.push(Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.offers[offer].0))));
         let winner = |row: &DecisionRow| row.offers[offer].1.map(|winner| offers[winner].key.as_str());
-        columns.push(Arc::new(StringArray::from_iter(rows.iter().map(winner))));
+        columns.push(Arc::new(rows.iter().map(winner).collect::<StringArray>()));
     }
     crate::kernel::batch(schema, columns)
 }

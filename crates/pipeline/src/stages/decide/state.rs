@@ -135,7 +135,7 @@ impl Reader<'_> {
             let dictionary = block.column("product").and_then(|column| column.dictionary.clone());
             let position = offered.and_then(|category| {
                 let join = self.goods.join(&category.level, dictionary.as_deref().unwrap_or(&[]))?;
-                Some(self.offer_of_product(&join.map, &join.names, &category.names))
+                Some(offer_of_product(&join.map, &join.names, &category.names))
             });
             let recent = offered.map_or(i64::MAX, |category| {
                 self.job.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
@@ -153,12 +153,6 @@ impl Reader<'_> {
             }
         }
         Ok((bought, since))
-    }
-
-    /// Product code → position among the offered categories.
-    fn offer_of_product(&self, map: &[u32], names: &[String], offered: &[String]) -> Vec<Option<usize>> {
-        let of_level: Vec<Option<usize>> = names.iter().map(|name| offered.iter().position(|o| o == name)).collect();
-        map.iter().map(|&level| of_level.get(level as usize).copied().flatten()).collect()
     }
 
     /// The channels each customer consents to: the newest visible record of a channel counts.
@@ -231,11 +225,15 @@ impl Reader<'_> {
     fn visit(&self, block: &Block, mut visit: impl FnMut(usize, i64)) {
         let (at, arrived) = (block.times("at"), block.integers("arrived"));
         for customer in 0..block.n_customers() {
-            for row in block.offsets[customer] as usize..block.offsets[customer + 1] as usize {
-                if self.is_visible(at[row], arrived.and_then(|a| a.get(row))) {
-                    visit(customer, at[row]);
-                }
-            }
+            let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
+            let known = rows.filter(|&row| self.is_visible(at[row], arrived.and_then(|a| a.get(row))));
+            known.for_each(|row| visit(customer, at[row]));
         }
     }
+}
+
+/// Product code → position among the offered categories.
+fn offer_of_product(map: &[u32], names: &[String], offered: &[String]) -> Vec<Option<usize>> {
+    let of_level: Vec<Option<usize>> = names.iter().map(|name| offered.iter().position(|o| o == name)).collect();
+    map.iter().map(|&level| of_level.get(level as usize).copied().flatten()).collect()
 }

@@ -59,7 +59,7 @@ pub(super) fn batch(
         for column in 0..group.width {
             let values =
                 at.iter().map(|row| Some(group.values[cell(row) * group.width + column]).filter(|v| !v.is_nan()));
-            columns.push(Arc::new(Float32Array::from_iter(values)));
+            columns.push(Arc::new(values.collect::<Float32Array>()));
         }
     }
     if let Some(labels) = labels {
@@ -71,7 +71,7 @@ pub(super) fn batch(
         for offer in 0..n_offers {
             let values =
                 at.iter().map(|row| Some(labels.take_at[cell(row) * n_offers + offer]).filter(|&t| t != NO_TAKE));
-            columns.push(Arc::new(Int64Array::from_iter(values)));
+            columns.push(Arc::new(values.collect::<Int64Array>()));
         }
     }
     crate::kernel::batch(schema, columns)
