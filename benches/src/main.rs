@@ -1,2 +1,0 @@
-//! Benchmark programs.
-fn main() {}

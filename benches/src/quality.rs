@@ -1,0 +1,163 @@
+//! How much of what can be known the propensities say: out-of-time log loss on generated companies.
+//!
+//! usage: quality DIR [--customers N] [--seeds K] [--times T]
+//!
+//! For each seed a company of N customers is scored as of 2026-06-26 and compared with the takes known by 2026-10-01.
+//! The share is (base − ours) / (base − reference) of the log loss pooled over customers × offers, where base gives everybody
+//! the offer's rate of the training rows, and the reference is the same model trained on T times the customers, which include these.
+
+#![expect(clippy::print_stdout, reason = "a benchmark prints its table")]
+
+mod company;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use company::{company, run_isp};
+use osusume_evaluate as evaluate;
+use osusume_model::Date;
+use osusume_pipeline::Summary;
+use osusume_storage::RealFs;
+use osusume_tables::arrow::array::AsArray;
+use osusume_tables::arrow::datatypes::{Float32Type, UInt8Type, UInt32Type};
+use osusume_tables::{CustomerIndex, read_batches};
+
+const MEMORY: u64 = 16 << 30;
+
+fn main() {
+    let mut args = std::env::args().skip(1);
+    let dir = PathBuf::from(args.next().expect("usage: quality DIR [--customers N] [--seeds K] [--times T]"));
+    let options: BTreeMap<String, u64> = pairs(args);
+    let get = |name: &str, otherwise| options.get(name).copied().unwrap_or(otherwise);
+    let (customers, seeds, times) = (get("--customers", 20_000), get("--seeds", 10), get("--times", 50));
+    println!(
+        "seed       rows  positives  AUC     ref AUC  difference ± se   base      ours      reference  share  pooled slope [95 %]"
+    );
+    for seed in 1..=seeds {
+        let test = Test::new(&dir, customers, seed, times);
+        test.print(seed);
+    }
+}
+
+fn pairs(mut args: impl Iterator<Item = String>) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    while let (Some(name), Some(value)) = (args.next(), args.next()) {
+        found.insert(name, value.parse().expect("a whole number"));
+    }
+    found
+}
+
+/// The rows of one seed, by offer.
+struct Test {
+    offers: Vec<OfferRows>,
+}
+
+#[derive(Default)]
+struct OfferRows {
+    base_rate: f64,
+    y: Vec<bool>,
+    ours: Vec<f64>,
+    reference: Vec<f64>,
+    customer: Vec<u32>,
+}
+
+impl Test {
+    fn new(dir: &Path, customers: u64, seed: u64, times: u64) -> Self {
+        let date = |text: &str| text.parse::<Date>().expect("a date");
+        let small = dir.join(format!("{customers}-{seed}"));
+        company(&small, customers, seed, None);
+        let ours = run_isp(&small, date("2026-06-26"), &small.join("ours"), MEMORY, &[]);
+        let one_date = ["train.as_of=[2026-06-26]", "train.tests=[]"];
+        let labels = run_isp(&small, date("2026-10-01"), &small.join("labels"), MEMORY, &one_date);
+        let large = dir.join(format!("{}-{seed}", customers * times));
+        let reference = if times > 1 {
+            company(&large, customers * times, seed, None);
+            let all = format!("train.max_rows={}", customers * times * 8);
+            run_isp(&large, date("2026-06-26"), &large.join("runs"), MEMORY, &[&all])
+        } else {
+            ours.clone()
+        };
+        Self { offers: join(&ours, &labels, &reference) }
+    }
+
+    fn print(&self, seed: u64) {
+        let sum = |p: &dyn Fn(&OfferRows) -> Vec<f64>| -> f64 {
+            self.offers.iter().map(|o| evaluate::log_loss(&p(o), &o.y).expect("probabilities") * o.y.len() as f64).sum()
+        };
+        let n: usize = self.offers.iter().map(|o| o.y.len()).sum();
+        let positives: usize = self.offers.iter().map(|o| o.y.iter().filter(|&&y| y).count()).sum();
+        let (base, ours, reference) =
+            (sum(&|o| vec![o.base_rate; o.y.len()]), sum(&|o| o.ours.clone()), sum(&|o| o.reference.clone()));
+        let differences: Vec<evaluate::AucDifference> = self
+            .offers
+            .iter()
+            .map(|o| evaluate::auc_difference(&o.ours, &o.reference, &o.y, None).expect("both classes"))
+            .collect();
+        let k = differences.len() as f64;
+        let mean = |of: &dyn Fn(&evaluate::AucDifference) -> f64| differences.iter().map(of).sum::<f64>() / k;
+        let se = differences.iter().map(|d| d.standard_error * d.standard_error).sum::<f64>().sqrt() / k;
+        let rows: Vec<evaluate::Rows<'_>> = self
+            .offers
+            .iter()
+            .map(|o| evaluate::Rows { probabilities: &o.ours, labels: &o.y, clusters: Some(&o.customer) })
+            .collect();
+        let slope = evaluate::pooled_slope(&rows).expect("calibration can be measured").slope;
+        let interval = slope.interval(0.95);
+        println!(
+            "{seed:>4} {n:>10} {positives:>10}  {:.4}  {:.4}   {:+.4} ± {se:.4}   {:.6}  {:.6}  {:.6}  {:>5.3}  {:.3} [{:.3}, {:.3}]",
+            mean(&|d| d.first),
+            mean(&|d| d.second),
+            mean(&|d| d.difference),
+            base / n as f64,
+            ours / n as f64,
+            reference / n as f64,
+            (base - ours) / (base - reference),
+            slope.value,
+            interval.lower,
+            interval.upper,
+        );
+    }
+}
+
+/// Customer id → propensities.
+fn scores(summary: &Summary) -> BTreeMap<String, Vec<f32>> {
+    let mut found = BTreeMap::new();
+    let path = summary.dir.join("scores.parquet");
+    for batch in read_batches(&RealFs, &path, &["customer_id", "propensity"]).expect("scores can be read") {
+        let batch = batch.expect("scores can be read");
+        let lists = batch.column(1).as_list::<i32>();
+        for (row, id) in batch.column(0).as_string::<i32>().iter().enumerate() {
+            let values = lists.value(row).as_primitive::<Float32Type>().values().to_vec();
+            found.insert(id.expect("never null").to_owned(), values);
+        }
+    }
+    found
+}
+
+fn join(ours: &Summary, labels: &Summary, reference: &Summary) -> Vec<OfferRows> {
+    let (our_scores, reference_scores) = (scores(ours), scores(reference));
+    let customers = CustomerIndex::open(&RealFs, &labels.dir.join("tables/customer_index.parquet")).expect("the index");
+    let n_offers = labels.offers.len();
+    let mut offers: Vec<OfferRows> = (0..n_offers).map(|_| OfferRows::default()).collect();
+    for (rows, offer) in offers.iter_mut().zip(&ours.offers) {
+        rows.base_rate = offer.positives as f64 / offer.rows.max(1) as f64;
+    }
+    for batch in read_batches(&RealFs, &labels.dir.join("features/training.parquet"), &[]).expect("labels can be read")
+    {
+        let batch = batch.expect("labels can be read");
+        let customer = batch.column_by_name("customer").expect("written").as_primitive::<UInt32Type>().values();
+        for (offer, rows) in offers.iter_mut().enumerate() {
+            let label = batch.column_by_name(&format!("label_{offer:03}")).expect("written");
+            for (row, label) in label.as_primitive::<UInt8Type>().values().iter().enumerate().filter(|(_, l)| **l >= 3)
+            {
+                let id = customers.id(customer[row]);
+                let (Some(ours), Some(theirs)) = (our_scores.get(id), reference_scores.get(id)) else { continue };
+                rows.y.push(*label == 4);
+                rows.ours.push(f64::from(ours[offer]));
+                rows.reference.push(f64::from(theirs[offer]));
+                rows.customer.push(customer[row]);
+            }
+        }
+    }
+    offers
+}
