@@ -6,7 +6,7 @@ use osusume_numeric::linalg::dependent_columns;
 
 use crate::calibration::solve_intercept;
 use crate::error::{Error, Warning};
-use crate::newton::{State, Stopping, factor, minimize, scaled_tolerance};
+use crate::newton::{State, Stopping, factor, minimize, renew_outdated, scaled_tolerance};
 use crate::penalty;
 use crate::problem::Objective;
 
@@ -127,6 +127,7 @@ pub fn fit(
         Penalty::EmpiricalBayes => penalty::empirical_bayes(&objective, stopping, &mut state, control)?,
     };
     minimize(&objective, lambda, stopping, &mut state, control)?;
+    renew_outdated(&objective, &mut state, control)?;
     let separation = find_separation(&objective, &state.eta);
     if lambda <= 0.0 && separation.is_some() {
         // A vanishing gradient far out is no optimum: coefficients would grow without end.

@@ -4,6 +4,7 @@
 //! Vectors of parameters have length d + 1: the d coefficients, then the intercept, which carries no penalty.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
@@ -181,31 +182,57 @@ impl<'a> Objective<'a> {
 
     /// Hessian of the mean log-loss, Xᵀ diag(c) X / W, lower triangle of a (d + 1) × (d + 1) matrix.
     pub(crate) fn hessian(&self, curvature: &[f64], control: &dyn Control) -> Result<Vec<f64>, Error> {
+        self.hessian_of_every(1, curvature, self.total_weight, control)
+    }
+
+    /// The Hessian as every `stride`-th row estimates it; `None` when these have no weight.
+    pub(crate) fn rough_hessian(
+        &self,
+        stride: usize,
+        curvature: &[f64],
+        control: &dyn Control,
+    ) -> Result<Option<Vec<f64>>, Error> {
+        let weight: f64 = self.w.iter().step_by(stride).sum();
+        (weight > 0.0).then(|| self.hessian_of_every(stride, curvature, weight, control)).transpose()
+    }
+
+    fn hessian_of_every(
+        &self,
+        stride: usize,
+        curvature: &[f64],
+        weight: f64,
+        control: &dyn Control,
+    ) -> Result<Vec<f64>, Error> {
         let n = self.n_params();
-        // 64 MiB of partial sums at once.
-        let max_states = ((64 << 20) / (8 * n * n)).clamp(2, GROUPS);
+        // 64 MiB of partial sums at once, and no more than keep every thread at work: fresh memory costs more than merging.
+        let max_states = ((64 << 20) / (8 * n * n)).min(2 * rayon::current_num_threads()).clamp(2, GROUPS);
         let is_stopped = AtomicBool::new(false);
-        let init = || (vec![0.0; n * n], GramScratch::new(n));
-        let block = |state: &mut (Vec<f64>, GramScratch), rows: std::ops::Range<usize>| {
+        // As many scratches as threads are at work; a scratch keeps nothing from one block to the next.
+        let scratches = Mutex::new(Vec::new());
+        let pool = || scratches.lock().unwrap_or_else(PoisonError::into_inner);
+        let block = |h: &mut Vec<f64>, rows: std::ops::Range<usize>| {
             if is_stopped.load(Ordering::Relaxed) || control.stop().is_some() {
                 is_stopped.store(true, Ordering::Relaxed);
                 return;
             }
-            let (h, scratch) = state;
+            let pooled = pool().pop();
+            let mut scratch = pooled.unwrap_or_else(|| GramScratch::new(n));
             for i in rows {
-                scratch.push(self.design_row(i), curvature[i]);
+                scratch.push(self.design_row(i * stride), curvature[i * stride]);
                 if scratch.is_full() {
                     scratch.add_to(h);
                 }
             }
             scratch.add_to(h);
+            pool().push(scratch);
         };
-        let (mut h, _) = sums::reduce(self.n_rows(), max_states, init, block, |a, b| add_all(&mut a.0, &b.0));
+        let n_rows = self.n_rows().div_ceil(stride);
+        let mut h = sums::reduce(n_rows, max_states, || vec![0.0; n * n], block, |a, b| add_all(a, &b));
         if is_stopped.into_inner() {
             check_control(control)?;
         }
         for value in &mut h {
-            *value /= self.total_weight;
+            *value /= weight;
         }
         Ok(h)
     }

@@ -27,6 +27,11 @@ impl Cholesky {
     /// [`NotPositiveDefinite`] names the first column whose pivot is at most `a[j][j]` · n · ε: it is a linear combination of the
     /// columns before it, within rounding.
     pub fn new(a: &[f64], n: usize) -> Result<Self, NotPositiveDefinite> {
+        Self::in_place(a.to_vec(), n)
+    }
+
+    /// As [`Self::new`], in the matrix's own memory.
+    pub fn in_place(a: Vec<f64>, n: usize) -> Result<Self, NotPositiveDefinite> {
         let mut elimination = Elimination::new(a, n, n as f64 * f64::EPSILON);
         match elimination.run(true).first() {
             Some((column, pivot)) => Err(NotPositiveDefinite { column: *column, pivot: *pivot }),
@@ -80,7 +85,7 @@ impl Cholesky {
 /// Eliminates the columns of the `n × n` lower triangle `a` in the given order and skips each whose pivot is below
 /// `tolerance · a[j][j]`; 1 / tolerance is the largest variance inflation accepted.
 pub fn dependent_columns(a: &[f64], n: usize, tolerance: f64) -> Vec<usize> {
-    Elimination::new(a, n, tolerance).run(false).into_iter().map(|(column, _)| column).collect()
+    Elimination::new(a.to_vec(), n, tolerance).run(false).into_iter().map(|(column, _)| column).collect()
 }
 
 /// A factorization under way.
@@ -93,10 +98,10 @@ struct Elimination {
 }
 
 impl Elimination {
-    fn new(a: &[f64], n: usize, tolerance: f64) -> Self {
+    fn new(a: Vec<f64>, n: usize, tolerance: f64) -> Self {
         assert_eq!(a.len(), n * n, "a square matrix");
         let least_pivot = (0..n).map(|j| a[j * n + j].abs() * tolerance).collect();
-        Self { n, matrix: a.to_vec(), least_pivot }
+        Self { n, matrix: a, least_pivot }
     }
 
     /// Factors in place. Gives the columns without a pivot and what stood in its place: the first one only, where it stops, or all,

@@ -10,6 +10,10 @@ pub(super) const TILE_COLS: usize = 8;
 const DOT_ROWS: usize = 32;
 /// Rows of X packed at once: both panels of a tile stay in the first-level cache.
 pub const PANEL_ROWS: usize = 256;
+/// Values from one packed tile to the next. A cache line more than the tile: at a power of two, the places one row is packed to would
+/// compete for the same lines of the cache.
+const LEFT_TILE: usize = PANEL_ROWS * TILE_ROWS + 8;
+const RIGHT_TILE: usize = PANEL_ROWS * TILE_COLS + 8;
 
 /// Scratch of a weighted Gram update, reused between panels: both factors of a panel in `f64`, cut into column tiles.
 #[derive(Clone, Debug)]
@@ -25,8 +29,8 @@ pub struct GramScratch {
 impl GramScratch {
     /// Scratch for matrices of order `n`.
     pub fn new(n: usize) -> Self {
-        let left = vec![0.0; n.next_multiple_of(TILE_ROWS) * PANEL_ROWS];
-        let right = vec![0.0; n.next_multiple_of(TILE_COLS) * PANEL_ROWS];
+        let left = vec![0.0; n.next_multiple_of(TILE_COLS) / TILE_ROWS * LEFT_TILE];
+        let right = vec![0.0; n.div_ceil(TILE_COLS) * RIGHT_TILE];
         Self { n, left, right, filled: 0 }
     }
 
@@ -54,26 +58,28 @@ impl GramScratch {
 dispatch! {
     fn pack_row(x: &[f32], w: f64, row: usize, left: &mut [f64], right: &mut [f64]) {
         let d = x.len();
-        for (tile, columns) in x.chunks(TILE_ROWS).enumerate() {
-            let start = (tile * PANEL_ROWS + row) * TILE_ROWS;
-            for (out, value) in left[start..start + columns.len()].iter_mut().zip(columns) {
-                *out = w * f64::from(*value);
-            }
+        let (whole, rest) = x.as_chunks::<TILE_COLS>();
+        let tiles = left.chunks_exact_mut(2 * LEFT_TILE).zip(right.chunks_exact_mut(RIGHT_TILE));
+        for (columns, (left, right)) in whole.iter().zip(tiles) {
+            let values = columns.map(f64::from);
+            let weighted = values.map(|value| w * value);
+            right[row * TILE_COLS..(row + 1) * TILE_COLS].copy_from_slice(&values);
+            let (upper, lower) = left.split_at_mut(LEFT_TILE);
+            upper[row * TILE_ROWS..(row + 1) * TILE_ROWS].copy_from_slice(&weighted[..TILE_ROWS]);
+            lower[row * TILE_ROWS..(row + 1) * TILE_ROWS].copy_from_slice(&weighted[TILE_ROWS..]);
         }
-        for (tile, columns) in x.chunks(TILE_COLS).enumerate() {
-            let start = (tile * PANEL_ROWS + row) * TILE_COLS;
-            for (out, value) in right[start..start + columns.len()].iter_mut().zip(columns) {
-                *out = f64::from(*value);
-            }
+        for (j, value) in (d - rest.len()..).zip(rest) {
+            left[j / TILE_ROWS * LEFT_TILE + row * TILE_ROWS + j % TILE_ROWS] = w * f64::from(*value);
+            right[j / TILE_COLS * RIGHT_TILE + row * TILE_COLS + j % TILE_COLS] = f64::from(*value);
         }
-        left[(d / TILE_ROWS * PANEL_ROWS + row) * TILE_ROWS + d % TILE_ROWS] = w;
-        right[(d / TILE_COLS * PANEL_ROWS + row) * TILE_COLS + d % TILE_COLS] = 1.0;
+        left[d / TILE_ROWS * LEFT_TILE + row * TILE_ROWS + d % TILE_ROWS] = w;
+        right[d / TILE_COLS * RIGHT_TILE + row * TILE_COLS + d % TILE_COLS] = 1.0;
     }
 
     fn add_panel(left: &[f64], right: &[f64], n_rows: usize, n: usize, h: &mut [f64]) {
-        for (tile_i, a) in left.chunks_exact(PANEL_ROWS * TILE_ROWS).enumerate() {
+        for (tile_i, a) in left.chunks_exact(LEFT_TILE).enumerate() {
             let i0 = tile_i * TILE_ROWS;
-            for (tile_j, b) in right.chunks_exact(PANEL_ROWS * TILE_COLS).enumerate() {
+            for (tile_j, b) in right.chunks_exact(RIGHT_TILE).enumerate() {
                 let j0 = tile_j * TILE_COLS;
                 if j0 >= i0 + TILE_ROWS {
                     break;

@@ -1,9 +1,9 @@
 //! The solver: optimality, weights, penalties, warnings, determinism.
 
 use osusume_model::{Control, NoControl, Stop};
-use osusume_numeric::dispatch::with_baseline;
+use osusume_numeric::dispatch::{with_baseline, without_avx512};
 use osusume_propensity::design::Design;
-use osusume_propensity::logistic::{LogisticParams, Penalty, Problem, fit};
+use osusume_propensity::logistic::{Fit, LogisticParams, Penalty, Problem, fit};
 use osusume_propensity::{Error, Warning};
 use proptest::prelude::*;
 
@@ -112,6 +112,29 @@ fn threads_and_bodies_do_not_change_a_bit() {
     for threads in [1, 2, 7] {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         assert_eq!(pool.install(run), expected, "{threads} threads");
+    }
+}
+
+#[test]
+fn wide_designs_reach_the_fixed_point_with_the_same_bits() {
+    // Wide and long enough for a rough first Hessian and for conjugate gradients.
+    let design = design(5_000, 130, 24);
+    let y = labels(&design, &truth(130), -2.5, 24);
+    let problem = problem(&design, &y);
+    let run = || fit_with(&problem, &LogisticParams::STANDARD).unwrap();
+    let fit = run();
+    assert_close(&numeric_gradient(&problem, &fit.params(), fit.lambda), &[0.0; 131], 1e-8);
+    let size: f64 = fit.beta.iter().map(|b| b * b).sum();
+    let implied = (fit.effective_dof - 1.0) / (fit.total_weight * size);
+    assert!((implied / fit.lambda - 1.0).abs() < 0.03, "{implied} against {}", fit.lambda);
+    // The same penalty from the start gives the same optimum.
+    assert_close(&fit_with(&problem, &fixed(fit.lambda)).unwrap().params(), &fit.params(), 1e-7);
+    let all = |fit: &Fit| bits(&[fit.params(), vec![fit.lambda, fit.effective_dof, fit.loss]].concat());
+    assert_eq!(all(&with_baseline(run)), all(&fit));
+    assert_eq!(all(&without_avx512(run)), all(&fit));
+    for threads in [1, 7] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(all(&pool.install(run)), all(&fit), "{threads} threads");
     }
 }
 
