@@ -157,9 +157,9 @@ pub(crate) struct CheckArgs {
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct SynthArgs {
-    /// Play the customers' response to an offer table
+    /// What else is asked for.
     #[command(subcommand)]
-    pub(crate) respond: Option<SynthVerb>,
+    pub(crate) verb: Option<SynthVerb>,
     /// What to generate.
     #[command(flatten)]
     pub(crate) generate: Option<GenerateArgs>,
@@ -168,12 +168,12 @@ pub(crate) struct SynthArgs {
 /// `synth WORLD`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// A world that comes with the program (isp)
-    #[arg(required_unless_present = "world")]
-    pub(crate) shipped: Option<String>,
+    /// The world: `isp`, which comes with the program, or a world file
+    #[arg(value_name = "WORLD", required_unless_present = "world")]
+    pub(crate) named: Option<String>,
     /// A world file
-    #[arg(long, value_name = "FILE", conflicts_with = "shipped")]
-    pub(crate) world: Option<PathBuf>,
+    #[arg(long, value_name = "FILE", conflicts_with = "named")]
+    pub(crate) world: Option<String>,
     /// Number of customers; the world's own without it
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) customers: Option<u64>,
@@ -200,8 +200,34 @@ pub(crate) struct GenerateArgs {
 /// Verbs of `synth`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum SynthVerb {
+    /// Play the customers' answers to an offer table
+    Respond(RespondArgs),
     /// Print the reference of world files
     Reference,
+}
+
+/// `synth respond`.
+#[derive(Debug, Args)]
+pub(crate) struct RespondArgs {
+    /// The world the customers live in: `isp` or a world file
+    pub(crate) world: String,
+    /// The offer table: Parquet with `customer_id`, `as_of`, `rank` and `offer`
+    pub(crate) offers: PathBuf,
+    /// Seed the company was generated with; the world's own without it
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Write the probabilities with and without contact beside the answers
+    #[arg(long)]
+    pub(crate) expected: bool,
+    /// Send nothing: what the customers do when no offer reaches them
+    #[arg(long)]
+    pub(crate) withheld: bool,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE", default_value = "responses.parquet")]
+    pub(crate) out: PathBuf,
+    /// Threads; as many as the machine allows without it
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
 }
 
 /// `config`.

@@ -61,7 +61,9 @@ fn not_understood(error: &Error) -> Exit {
         return printed.unwrap_or_else(|failure| failure.report(&console, &Signals::default()));
     }
     let text = error.render().to_string();
-    let said = text.split("Usage:").next().unwrap_or_default().trim_start_matches("error: ");
+    // What follows repeats the help of our own message.
+    let said = ["Usage:", "For more information"].iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
+    let said = text[..said].trim_start_matches("error: ");
     let said = said.split_whitespace().collect::<Vec<_>>().join(" ");
     let fault = Fault::new(Code::CommandLine).because(said);
     Failure::starting(fault).report(&console, &Signals::default())

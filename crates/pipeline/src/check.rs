@@ -115,7 +115,7 @@ fn read_all(job: &Job<'_>) -> Result<Tables> {
 fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source) -> Result<()> {
     let mut spec = ingest::source_spec(job.config, source)?;
     spec.limits = RejectLimits { max_rejects: u64::MAX, max_reject_rate: 1.0, on_error: OnError::Quarantine };
-    reading.read(&spec).map(|_| ())
+    ingest::read(reading, &spec)
 }
 
 fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {

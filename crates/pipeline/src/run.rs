@@ -159,7 +159,7 @@ fn read_sources(job: &Job<'_>) -> Result<ReadTables> {
     let sources = ingest::reading_order(job.config);
     for (i, source) in sources.iter().enumerate() {
         job.check_stop()?;
-        reading.read(&ingest::source_spec(job.config, source)?)?;
+        ingest::read(&mut reading, &ingest::source_spec(job.config, source)?)?;
         job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
     }
     let written = reading.finish()?;

@@ -100,13 +100,15 @@ pub enum Word {
     Warning,
     /// More warnings of the same kind were left out. Args: count.
     MoreWarnings,
+    /// Customers have answered an offer table. Args: rows, taken, path.
+    Answered,
     /// A run published before was delivered now.
     Redelivered,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -153,6 +155,7 @@ impl Word {
         Self::CheckFailed,
         Self::Warning,
         Self::MoreWarnings,
+        Self::Answered,
         Self::Redelivered,
     ];
 }
@@ -237,6 +240,10 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         Word::CheckFailed => ["{pipeline} is not ready to run", "{pipeline}はまだ実行できません"],
         Word::Warning => ["warning", "警告"],
         Word::MoreWarnings => ["{count} more {count?warning:warnings}", "ほかに警告{count}件"],
+        Word::Answered => [
+            "{rows} {rows?offer:offers} answered, {taken} taken and kept; the answers are in {path}",
+            "オファー{rows}件に対し、成約{taken}件。結果は{path}に書き出しました",
+        ],
         _ => [
             "its destinations did not hold it yet; it was delivered now",
             "出力先が未更新だったため、公開済みの結果を書き込みました",

@@ -1,38 +1,41 @@
 //! `osusume synth`: companies with a known truth, and how their customers respond.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use osusume_model::{Arg, Code, Exit, Fault, Result};
+use osusume_model::{Arg, Code, Exit, Fault};
 use osusume_pipeline::{Fs, RealFs, with_threads};
-use osusume_synth::{Options, Summary, World, generate, world_file_reference};
+use osusume_synth::{
+    Delivery, Options, RespondOptions, Reveal, Summary, World, generate, respond, world_file_reference,
+};
+use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
-use osusume_text::{Effect, suggest};
+use osusume_text::{Effect, thousands};
 
-use crate::args::{GenerateArgs, SynthArgs, SynthVerb};
+use crate::args::{GenerateArgs, RespondArgs, SynthArgs, SynthVerb};
 use crate::console::{Console, print};
 use crate::failure::{Ended, Failure, guarded};
 use crate::host::TerminalHost;
 use crate::process::Signals;
 use crate::settings::threads;
+use crate::table::{Align, table};
 
-/// The worlds that come with the program.
-const SHIPPED: [&str; 1] = ["isp"];
+/// The world that comes with the program.
+const SHIPPED: &str = "isp";
 
 /// Writes a company, or what else is asked for.
 pub(crate) fn synth(args: &SynthArgs, console: &Console, signals: &Signals) -> Ended {
-    match (&args.respond, &args.generate) {
-        (Some(SynthVerb::Reference), _) => {
-            print(&world_file_reference()).map_err(Failure::reading)?;
-            Ok(Exit::Ok)
-        }
-        (None, Some(generate)) => write_company(generate, console, signals),
-        (None, None) => Err(Failure::starting(Fault::new(Code::CommandLine).because("isp | --world FILE"))),
+    match (&args.verb, &args.generate) {
+        (Some(SynthVerb::Reference), _) => print(&world_file_reference()).map_err(Failure::reading)?,
+        (Some(SynthVerb::Respond(args)), _) => play_answers(args, console, signals)?,
+        (None, Some(generate)) => write_company(generate, console, signals)?,
+        (None, None) => return Err(Failure::starting(Fault::new(Code::CommandLine).because("WORLD | --world FILE"))),
     }
+    Ok(Exit::Ok)
 }
 
-fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> Ended {
-    let world = world(args).map_err(Failure::starting)?;
+fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> Result<(), Failure> {
+    let named = args.named.as_ref().or(args.world.as_ref());
+    let world = world(named.map_or(SHIPPED, String::as_str)).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, None);
     let options = options(args, &world);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
@@ -40,29 +43,38 @@ fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> E
     let written = guarded(|| with_threads(threads(args.threads, None), || generate(&world, &options, &fs, &host))?);
     host.clear();
     let written = written.map_err(|fault| Failure::new(fault, Effect::NotPublishing))?;
-    print(&page(&written, &options, console)).map_err(Failure::reading)?;
-    Ok(Exit::Ok)
+    print(&page(&written, &options, console)).map_err(Failure::reading)
 }
 
-fn world(args: &GenerateArgs) -> Result<World> {
-    match (&args.world, args.shipped.as_deref()) {
-        (Some(file), _) => read_world(file),
-        (None, Some("isp")) => Ok(World::isp()),
-        (None, shipped) => {
-            let got = shipped.unwrap_or_default();
-            let near = suggest(got, SHIPPED).map_or_else(String::new, |near| format!(" ({near}?)"));
-            Err(Fault::new(Code::CommandLine).because(format!("synth {got}{near}: isp | --world FILE")))
-        }
+fn play_answers(args: &RespondArgs, console: &Console, signals: &Signals) -> Result<(), Failure> {
+    let world = world(&args.world).map_err(Failure::starting)?;
+    let host = TerminalHost::new(console, signals, None);
+    let options = RespondOptions {
+        seed: args.seed.unwrap_or_else(|| world.default_seed()),
+        delivery: if args.withheld { Delivery::Withheld } else { Delivery::Sent },
+        reveal: if args.expected { Reveal::Expected } else { Reveal::Answers },
+        out: args.out.clone(),
+    };
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    host.begin_verb("synth");
+    let threads = threads(args.threads, None);
+    let answers = guarded(|| with_threads(threads, || respond(&world, &args.offers, &options, &fs, &host))?);
+    host.clear();
+    let answers = answers.map_err(|fault| Failure::new(fault, Effect::NotPublishing))?;
+    let path = args.out.display().to_string();
+    let said = [("rows", Arg::from(answers.rows)), ("taken", Arg::from(answers.taken)), ("path", Arg::from(path))];
+    print(&format!("{}\n", console.say(Word::Answered, &said))).map_err(Failure::reading)
+}
+
+/// The world of a name, or of a world file.
+fn world(name: &str) -> osusume_model::Result<World> {
+    if name == SHIPPED {
+        return Ok(World::isp());
     }
-}
-
-/// Reads a world file.
-pub(crate) fn read_world(file: &Path) -> Result<World> {
-    let name = file.display().to_string();
-    match std::fs::read_to_string(file) {
-        Ok(text) => World::parse(&text, &name),
+    match std::fs::read_to_string(name) {
+        Ok(text) => World::parse(&text, name),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            Err(Fault::new(Code::FileMissing).with("path", name.as_str()).in_file(name))
+            Err(Fault::new(Code::FileMissing).with("path", name).in_file(name))
         }
         Err(error) => Err(Fault::new(Code::FileUnreadable).in_file(name).because(error)),
     }
@@ -84,7 +96,7 @@ fn page(written: &Summary, options: &Options, console: &Console) -> String {
     let args = [("customers", Arg::from(options.customers)), ("path", Arg::from(out))];
     let mut text = format!("{}\n\n", console.phrase(Phrase::SynthDone, &args));
     let rows: Vec<Vec<String>> =
-        written.files.iter().map(|file| vec![file.path.clone(), osusume_text::thousands(file.rows as i64)]).collect();
-    text.push_str(&crate::table::table(2, &[crate::table::Align::Left, crate::table::Align::Right], &rows));
+        written.files.iter().map(|file| vec![file.path.clone(), thousands(file.rows as i64)]).collect();
+    text.push_str(&table(2, &[Align::Left, Align::Right], &rows));
     text
 }

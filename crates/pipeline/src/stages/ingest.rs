@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use osusume_model::Result;
+use osusume_model::{Code, Fault, Result};
 use osusume_tables::{
-    ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, OnError, RejectLimits, SourceSpec, expand,
+    ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, OnError, RejectLimits, SourceSpec, expand,
 };
 
 use crate::config::{self, AttributeKind, Config, ROLE_COLUMNS, Role, Source};
@@ -47,6 +47,19 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
         identity: identity(config, source),
         columns,
     })
+}
+
+/// Reads a source that must hold something: an empty table is a broken extract more often than a business without customers.
+///
+/// # Errors
+/// `FileEmpty`, and whatever crate `tables` says of the source.
+pub(crate) fn read(reading: &mut Ingest<'_>, spec: &SourceSpec) -> Result<()> {
+    let count = reading.read(spec)?;
+    if count.read > 0 {
+        return Ok(());
+    }
+    let file = spec.paths.first().map_or_else(|| spec.name.clone(), |path| path.display().to_string());
+    Err(Fault::new(Code::FileEmpty).with("what", "rows").in_file(file))
 }
 
 fn limits(config: &Config) -> RejectLimits {

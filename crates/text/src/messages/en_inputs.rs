@@ -174,7 +174,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::TooManyRejects,
         title: "{rejected} of {read} {read?row:rows} rejected, the limit is {limit}<<; most frequent: {worst}>>",
         help: &[
-            "look at the rejects file in the run's `quarantine` directory and correct the rows at their source",
+            "run `osusume check` on the pipeline file for the rows of every source, and correct them where they come from",
             "if these rejects are acceptable, raise `quality.max_rejects` or `quality.max_reject_rate`",
         ],
         cause: "More rows were set aside than the pipeline file allows. The limit exists so that a broken extract is noticed on the day it breaks, not in next month's figures.",

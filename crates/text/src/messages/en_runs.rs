@@ -209,7 +209,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::NoCustomers,
         title: "no customer is left to score",
-        help: &["look at the counts of rejected, suppressed, and excluded customers in this run's summary"],
+        help: &["run `osusume check` on the pipeline file to see what became of the rows of every source"],
         cause: "Every customer was rejected, suppressed, or excluded before scoring. An empty offer table would clear the CRM, so none is published.",
         example: "customers read 20,000, suppressed 20,000: check `allowed` in the consents table",
     },

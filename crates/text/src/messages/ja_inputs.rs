@@ -176,7 +176,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::TooManyRejects,
         title: "{read}行のうち{rejected}行にエラーがあり、上限（{limit}）を超えました<<。最も多いエラー: {worst}>>",
         help: &[
-            "実行結果の `quarantine` ディレクトリにある隔離ファイルを確認し、出力元で修正してください。",
+            "`osusume check` でデータごとの行を確認し、出力元で修正してください。",
             "この件数で問題がなければ、`quality.max_rejects` または `quality.max_reject_rate` を引き上げてください。",
         ],
         cause: "隔離された行が、パイプラインファイルで認めた数を超えました。抽出処理の異常に、来月の集計ではなくその日のうちに気付くための上限です。",

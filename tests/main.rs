@@ -1,0 +1,10 @@
+//! End-to-end tests over whole pipelines and the built command.
+//!
+//! Golden files are rewritten with `UPDATE_GOLDEN=1` and reviewed as differences.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
+
+mod determinism;
+mod errors;
+mod run;
+mod support;

@@ -1,0 +1,135 @@
+//! Runs that end well, and what can be done with what they published.
+
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
+use super::support::{AS_OF, Company, names, text};
+
+const RUN: [&str; 4] = ["run", "pipelines/isp.toml", "--as-of", AS_OF];
+
+#[test]
+fn a_second_run_is_already_published_and_every_file_is_as_it_was() {
+    let company = Company::new();
+    let first = company.succeed(&RUN);
+    assert!(first.starts_with("published 2026-10-01-001-"), "{first}");
+    assert!(first.contains("offers.parquet") && first.contains("osusume runs verify pipelines/isp.toml"), "{first}");
+    let run = run_id(&company);
+    assert!(company.path(&format!("runs/isp/{run}/offers.parquet")).is_file());
+    assert_eq!(names(&company.path("out")).len(), 4, "two destinations, each with its manifest");
+
+    let before = company.published();
+    let second = company.succeed(&RUN);
+    assert!(second.starts_with(&format!("already published as {run}")), "{second}");
+    assert_eq!(company.published(), before);
+    let verified = company.succeed(&["runs", "verify", "pipelines/isp.toml"]);
+    assert!(verified.starts_with("all ") && verified.contains(&run), "{verified}");
+    assert!(company.succeed(&["runs", "list", "pipelines/isp.toml"]).contains(&run));
+    let shown = company.succeed(&["runs", "show", "pipelines/isp.toml", &run, "--language", "ja"]);
+    assert!(shown.contains("公開中") && shown.contains("offers.parquet"), "{shown}");
+}
+
+#[test]
+fn a_changed_file_is_found() {
+    let company = Company::with_run();
+    let run = run_id(&company);
+    let path = company.path(&format!("runs/isp/{run}/summary.json"));
+    std::fs::write(path, "{}").unwrap();
+    let output = company.osusume(&["runs", "verify", "pipelines/isp.toml"]);
+    assert_eq!(output.status.code(), Some(17));
+    assert!(text(&output.stderr).starts_with("error[E3006]"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_destination_that_was_lost_is_written_again_with_the_same_bytes() {
+    let company = Company::new();
+    company.succeed(&RUN);
+    let path = company.path("out/isp-offers.csv");
+    let before = std::fs::read(&path).unwrap();
+    std::fs::remove_dir_all(company.path("out")).unwrap();
+    let second = company.succeed(&RUN);
+    assert!(second.starts_with("already published"), "{second}");
+    assert_eq!(std::fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn check_publishes_nothing_and_leaves_nothing() {
+    let company = Company::with_run();
+    let (before, scratch) = (company.published(), company.path("scratch"));
+    std::fs::create_dir(&scratch).unwrap();
+    let mut command = company.command(&["check", "pipelines/isp.toml", "--as-of", AS_OF]);
+    let output = command.env("TMPDIR", &scratch).output().unwrap();
+    let page = text(&output.stdout);
+    assert!(output.status.success() && page.starts_with("isp is ready to run"), "{page}");
+    assert!(page.contains("(test)") && page.contains("line_10g"), "{page}");
+    assert_eq!(company.published(), before);
+    assert!(names(&scratch).is_empty());
+}
+
+#[test]
+fn rows_set_aside_can_be_an_exit_code() {
+    let company = Company::new();
+    company.edit("data/isp/tickets.csv", |tickets| format!("{tickets}nobody,2026-01-01,,,,,2026-01-02\n"));
+    let quality = ["--set", "quality.max_reject_rate=0.01", "--quiet", "--no-export"];
+    let output = company.osusume(&[&RUN[..], &quality[..], &["--strict-exit"]].concat());
+    assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
+    assert!(text(&output.stdout).contains("quarantine/rejects.csv"));
+    let output = company.osusume(&[&RUN[..], &quality[..]].concat());
+    assert_eq!(output.status.code(), Some(0), "without the option it is a warning");
+}
+
+#[test]
+fn logs_and_data_can_be_json() {
+    let company = Company::new();
+    let output = company.osusume(&[&RUN[..], &["--log-format", "json", "--output", "json"]].concat());
+    let data: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(data["outcome"], "published");
+    assert_eq!(data["summary"]["customers"], 400);
+    let lines: Vec<serde_json::Value> =
+        text(&output.stderr).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let stages = lines.iter().filter(|line| line["type"] == "stage_end").map(|line| line["stage"].as_str().unwrap());
+    let expected = ["ingest", "features", "train", "score", "decide", "publish", "export"];
+    assert_eq!(stages.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn sigterm_ends_a_run_with_nothing_published() {
+    let company = Company::with_run();
+    let before = company.published();
+    let slow = ["--log-format", "json", "--set", "train.min_positives=20", "--threads", "1"];
+    let mut child = company.command(&[&RUN[..], &slow[..]].concat()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(Result::unwrap);
+    let begun = lines.find(|line| line.contains("stage_begin") && line.contains("train"));
+    assert!(begun.is_some());
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    let last: serde_json::Value = serde_json::from_str(&lines.last().unwrap()).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!((&last["error"], &last["code"]), (&"E0002".into(), &143.into()));
+    assert_eq!((&last["retryable"], &last["published"]), (&true.into(), &false.into()));
+    assert_eq!(company.published(), before);
+}
+
+#[test]
+fn every_code_is_explained_and_wrong_ones_are_refused() {
+    let company = Company::new();
+    assert!(company.succeed(&["explain", "e1017", "--language", "ja"]).starts_with("E1017"));
+    assert_eq!(company.osusume(&["explain", "E9999"]).status.code(), Some(2));
+    assert!(company.succeed(&["config", "reference"]).contains("horizon_days"));
+    let schema: serde_json::Value = serde_json::from_str(&company.succeed(&["config", "schema"])).unwrap();
+    assert!(schema.is_object());
+    assert!(company.succeed(&["config", "effective", "pipelines/isp.toml"]).contains("max_reject_rate"));
+    assert!(company.succeed(&["completions", "bash"]).contains("osusume"));
+}
+
+#[test]
+fn customers_answer_the_published_offers() {
+    let company = Company::with_run();
+    let offers = format!("runs/isp/{}/offers.parquet", run_id(&company));
+    let answered = company.succeed(&["synth", "respond", "isp", &offers, "--expected"]);
+    assert!(answered.contains("responses.parquet"), "{answered}");
+    assert!(company.path("responses.parquet").is_file());
+}
+
+fn run_id(company: &Company) -> String {
+    company.published().0.split(' ').next().unwrap().to_owned()
+}
