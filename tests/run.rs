@@ -66,6 +66,17 @@ fn check_publishes_nothing_and_leaves_nothing() {
 }
 
 #[test]
+fn check_tells_every_fault_at_once() {
+    let company = Company::with_run();
+    company.edit("data/isp/customers.csv", |table| table.replacen("joined_on", "joined_at", 1));
+    std::fs::remove_file(company.path("data/isp/tickets.csv")).unwrap();
+    let output = company.osusume(&["check", "pipelines/isp.toml"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(13), "{said}");
+    assert!(said.contains("error[E1004]") && said.contains("error[E1001]") && said.contains("2 errors"), "{said}");
+}
+
+#[test]
 fn rows_set_aside_can_be_an_exit_code() {
     let company = Company::new();
     company.edit("data/isp/tickets.csv", |tickets| format!("{tickets}nobody,2026-01-01,,,,,2026-01-02\n"));

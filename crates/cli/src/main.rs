@@ -22,7 +22,7 @@ use clap::error::{Error, ErrorKind};
 use osusume_model::{Code, Exit, Fault};
 
 use crate::args::{Cli, Global, LogFormat, OutputFormat, Verb};
-use crate::console::{Console, print};
+use crate::console::{Console, complain, print};
 use crate::failure::{Ended, Failure};
 use crate::process::Signals;
 
@@ -61,6 +61,10 @@ fn not_understood(error: &Error) -> Exit {
         return printed.unwrap_or_else(|failure| failure.report(&console, &Signals::default()));
     }
     let text = error.render().to_string();
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+        complain(&text);
+        return Exit::Usage;
+    }
     // What follows repeats the help of our own message.
     let said = ["Usage:", "For more information"].iter().filter_map(|end| text.find(end)).min().unwrap_or(text.len());
     let said = text[..said].trim_start_matches("error: ");

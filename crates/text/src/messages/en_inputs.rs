@@ -15,15 +15,15 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::Cancelled,
         title: "stopped on request",
-        help: &["run the same command again; finished stages are reused"],
-        cause: "SIGINT (Ctrl-C) or SIGTERM asked osusume to stop. It ended at the next safe point and published nothing. Stages that were already finished are reused by the next run.",
+        help: &["run the same command again when there is time; it starts anew"],
+        cause: "SIGINT (Ctrl-C) or SIGTERM asked osusume to stop. It ended at the next safe point and published nothing.",
         example: "kill -TERM 4711        # stops within seconds, exit code 143",
     },
     Message {
         code: Code::DeadlinePassed,
         title: "time limit reached",
-        help: &["run the same command again to go on from the last finished stage, or raise the time limit"],
-        cause: "The run was given a time limit and reached it. It ended at the next safe point and published nothing. Finished stages are reused by the next run.",
+        help: &["raise the time limit, or give the run more threads or more memory"],
+        cause: "The run was given a time limit and reached it. It ended at the next safe point and published nothing.",
         example: "stages finished: ingest, features; stopped in: train",
     },
     Message {

@@ -117,7 +117,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::DiskFull,
         title: "disk is full<<: {needed} bytes needed>><<, {free} bytes free>>",
         help: &["free space or choose another disk, then run the same command again"],
-        cause: "The disk filled up while the run was writing. Partial files were left in the staging directory and are not visible to readers.",
+        cause: "The disk filled up while the run was writing. What it had written was removed again as far as the disk allowed; readers never saw it.",
         example: "df -h runs",
     },
     Message {
