@@ -14,6 +14,7 @@ mod host;
 mod job;
 mod kernel;
 mod plan;
+mod registry;
 mod run;
 pub mod runs;
 mod seam;

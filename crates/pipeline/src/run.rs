@@ -18,6 +18,7 @@ use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config};
 use crate::host::{Event, Host, Stage};
 use crate::job::Job;
+use crate::registry::link_models;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::features::FeatureTables;
 use crate::stages::train::Models;
@@ -90,6 +91,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let summary = produced.summary;
     clock.end(Stage::Publish);
     staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
+    link_models(config, &staging)?;
     let published = staging.publish(manifest, &lock)?;
     Ok(Outcome::Published(Box::new(finish(summary, &published))))
 }

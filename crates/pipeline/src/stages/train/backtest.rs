@@ -9,6 +9,7 @@ use osusume_propensity::logistic::Fit;
 use osusume_windows::check_disjoint_takes;
 use rayon::prelude::*;
 
+use super::Progress;
 use super::data::{Outcomes, TrainingData};
 use super::fit::{Encoded, fit};
 use crate::calendar::Schedule;
@@ -33,60 +34,63 @@ pub(crate) struct Tested {
     pub(crate) calibrator: Calibrator,
 }
 
+/// What all tests share.
+pub(super) struct Setting<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) data: &'a TrainingData,
+    /// Fold of each training row.
+    pub(super) folds: &'a [u8],
+    pub(super) progress: &'a Progress<'a>,
+}
+
 /// Tests every offer at `schedule.mature[test]`; `None` for offers with too little to learn from or to test on.
 pub(super) fn run(
-    job: &Job<'_>,
-    data: &TrainingData,
+    setting: &Setting<'_>,
     schedule: &Schedule,
     test: usize,
     offers: &[String],
-    folds: &[u8],
 ) -> Result<Vec<Option<Tested>>> {
     let dates: Vec<Date> = schedule.purged(test).into_iter().map(|i| schedule.mature[i].date).collect();
     if dates.is_empty() {
         return Ok(vec![None; offers.len()]);
     }
+    let (data, date) = (setting.data, schedule.mature[test].date);
     let encoded = Encoded::new(data, &dates)?;
-    let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[schedule.mature[test].date]));
+    let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[date]));
     // Offers side by side: a fit's bits do not depend on the threads it gets.
-    offers
-        .par_iter()
-        .enumerate()
-        .map(|(offer, name)| {
-            job.check_stop()?;
-            let learned = data.outcomes(offer, &train);
-            let tested = data.outcomes(offer, &at_test);
-            check_disjoint_takes(&mut data.takes(offer, &learned.rows), &mut data.takes(offer, &tested.rows))
-                .map_err(|error| windows_fault(&error))?;
-            let enough =
-                |o: &Outcomes| o.positives() >= job.config.train.min_positives && o.positives() < o.y.len() as u64;
-            if !enough(&learned) || tested.positives() == 0 || tested.positives() == tested.y.len() as u64 {
-                return Ok(None);
-            }
-            let test = TestOf { job, data, encoded: &encoded, folds, name, date: schedule.mature[test].date };
-            test.run(&learned, &tested).map(Some)
-        })
-        .collect()
+    let test_offer = |(offer, name): (usize, &String)| {
+        setting.job.check_stop()?;
+        let learned = data.outcomes(offer, &train);
+        let tested = data.outcomes(offer, &at_test);
+        check_disjoint_takes(&mut data.takes(offer, &learned.rows), &mut data.takes(offer, &tested.rows))
+            .map_err(|error| windows_fault(&error))?;
+        let needed = setting.job.config.train.min_positives;
+        let has_both = |o: &Outcomes| o.positives() > 0 && o.positives() < o.y.len() as u64;
+        let is_testable = learned.positives() >= needed && has_both(&learned) && has_both(&tested);
+        let test = TestOf { setting, encoded: &encoded, name, date };
+        let done = is_testable.then(|| test.run(&learned, &tested)).transpose();
+        setting.progress.step();
+        done
+    };
+    offers.par_iter().enumerate().map(test_offer).collect()
 }
 
 /// One offer at one test date.
 struct TestOf<'a> {
-    job: &'a Job<'a>,
-    data: &'a TrainingData,
+    setting: &'a Setting<'a>,
     encoded: &'a Encoded,
-    folds: &'a [u8],
     name: &'a str,
     date: Date,
 }
 
 impl TestOf<'_> {
     fn run(&self, learned: &Outcomes, tested: &Outcomes) -> Result<Tested> {
-        let full = fit(self.job, self.encoded, learned, self.name)?;
+        let full = fit(self.setting.job, self.encoded, learned, self.name)?;
         let eta = self.unseen(learned, tested, &full)?;
-        let fold: Vec<u8> = tested.rows.iter().map(|&row| self.folds[row as usize]).collect();
+        let fold: Vec<u8> = tested.rows.iter().map(|&row| self.setting.folds[row as usize]).collect();
         Ok(Tested {
             date: self.date,
-            customer: tested.rows.iter().map(|&row| self.data.customer[row as usize]).collect(),
+            customer: tested.rows.iter().map(|&row| self.setting.data.customer[row as usize]).collect(),
             propensity: self.cross_calibrated(&eta, &tested.y, &fold)?,
             y: tested.y.clone(),
             base_rate: learned.rate(),
@@ -96,10 +100,11 @@ impl TestOf<'_> {
 
     /// Linear predictors of the test rows by the model that left out their customer's fold.
     fn unseen(&self, learned: &Outcomes, tested: &Outcomes, full: &Fit) -> Result<Vec<f64>> {
-        let fold: Vec<u8> = learned.rows.iter().map(|&row| self.folds[row as usize]).collect();
-        let n_folds = self.job.config.train.folds as u8;
+        let fold: Vec<u8> = learned.rows.iter().map(|&row| self.setting.folds[row as usize]).collect();
+        let n_folds = self.setting.job.config.train.folds as u8;
         let problem = self.encoded.problem(learned);
-        let params = match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.job.quiet()) {
+        let params = match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.setting.job.quiet())
+        {
             Ok(folds) => folds.params,
             // All takes lie in one fold: leaving it out leaves nothing to learn from, so time alone keeps the rows apart.
             Err(osusume_propensity::Error::OneClassFold { .. }) => vec![full.params(); n_folds as usize],
@@ -107,8 +112,9 @@ impl TestOf<'_> {
         };
         let mut eta = vec![0.0; tested.rows.len()];
         for (fold, params) in params.iter().enumerate() {
-            let at: Vec<usize> =
-                (0..tested.rows.len()).filter(|&i| usize::from(self.folds[tested.rows[i] as usize]) == fold).collect();
+            let at: Vec<usize> = (0..tested.rows.len())
+                .filter(|&i| usize::from(self.setting.folds[tested.rows[i] as usize]) == fold)
+                .collect();
             let Some((intercept, beta)) = params.split_last() else { continue };
             let rows: Vec<u32> = at.iter().map(|&i| tested.rows[i]).collect();
             let mut part = vec![0.0; rows.len()];
@@ -121,9 +127,9 @@ impl TestOf<'_> {
     }
 
     fn calibrator(&self, eta: &[f64], y: &[bool]) -> Result<Calibrator> {
-        match self.job.config.train.calibrate {
+        match self.setting.job.config.train.calibrate {
             Calibrate::None => Ok(Calibrator::IDENTITY),
-            Calibrate::Auto => calibrate(eta, y, None, &self.job.quiet())
+            Calibrate::Auto => calibrate(eta, y, None, &self.setting.job.quiet())
                 .map(|calibration| calibration.calibrator)
                 .map_err(|error| propensity_fault(&error, self.name)),
         }
@@ -132,7 +138,7 @@ impl TestOf<'_> {
     /// Propensities by calibrators that each left out the fold they are applied to.
     fn cross_calibrated(&self, eta: &[f64], y: &[bool], fold: &[u8]) -> Result<Vec<f64>> {
         let mut propensity = vec![0.0; eta.len()];
-        for k in 0..self.job.config.train.folds as u8 {
+        for k in 0..self.setting.job.config.train.folds as u8 {
             let others: Vec<usize> = (0..eta.len()).filter(|&i| fold[i] != k).collect();
             let eta_others: Vec<f64> = others.iter().map(|&i| eta[i]).collect();
             let y_others: Vec<bool> = others.iter().map(|&i| y[i]).collect();

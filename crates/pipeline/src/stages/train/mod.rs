@@ -5,6 +5,8 @@ mod data;
 mod fit;
 mod model_file;
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use osusume_model::{Code, Date, Fault, Result, keyed_hash};
 use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::encoder::Encoder;
@@ -91,17 +93,19 @@ pub(crate) fn train(
     let outcomes: Vec<Outcomes> = (0..keys.len()).map(|offer| data.outcomes(offer, &rows)).collect();
     fit::check_labels(&keys, &outcomes)?;
     let folds = folds(job, &data, units);
-    let steps = (schedule.tests.len() + 1) as u64;
+    let progress = Progress::new(job, (schedule.tests.len() + 1) * keys.len());
     let mut tested = Vec::new();
-    for (i, &test) in schedule.tests.iter().enumerate() {
-        tested.push(backtest::run(job, &data, schedule, test, &keys, &folds)?);
-        job.host.progress(i as u64 + 1, steps);
+    for &test in &schedule.tests {
+        let setting = backtest::Setting { job, data: &data, folds: &folds, progress: &progress };
+        tested.push(backtest::run(&setting, schedule, test, &keys)?);
     }
     let encoded = Encoded::new(&data, &all)?;
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
     let learn = |(offer, key): (usize, &String)| {
         let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
-        learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer))
+        let model = learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer));
+        progress.step();
+        model
     };
     let offers = keys.par_iter().enumerate().map(learn).collect::<Result<Vec<OfferModel>>>()?;
     for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
@@ -109,8 +113,26 @@ pub(crate) fn train(
     }
     let models = Models { encoder: encoded.encoder, offers, tested };
     model_file::write(job, features, goods, schedule, &models)?;
-    job.host.progress(steps, steps);
     Ok(models)
+}
+
+/// Counts fits done, over all offers and tests.
+struct Progress<'a> {
+    job: &'a Job<'a>,
+    done: AtomicU64,
+    total: u64,
+}
+
+impl<'a> Progress<'a> {
+    fn new(job: &'a Job<'a>, total: usize) -> Self {
+        job.host.progress(0, total as u64);
+        Self { job, done: AtomicU64::new(0), total: total as u64 }
+    }
+
+    fn step(&self) {
+        let done = self.done.fetch_add(1, Ordering::Relaxed) + 1;
+        self.job.host.progress(done, self.total);
+    }
 }
 
 /// The fold of each training row: by household where there is one, else by customer, so that no unit is on both sides.
