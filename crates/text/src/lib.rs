@@ -34,7 +34,7 @@ pub mod summary;
 
 pub use escape::{escape_controls, json_string};
 pub use language::Language;
-pub use messages::{Message, explain, message};
+pub use messages::{Message, errors_page, explain, message};
 pub use numbers::{display_width, minor_digits, money, pad, percent, thousands};
 pub use render::{Effect, RunState, exit_error_json, render, render_warning, title};
 pub use suggest::suggest;

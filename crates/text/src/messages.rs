@@ -58,6 +58,20 @@ pub fn explain(code: Code, language: Language) -> String {
     page
 }
 
+/// The page `docs/errors.md`: every code with what `osusume explain` says of it.
+pub fn errors_page(language: Language) -> String {
+    let (title, intro) = language.pick(
+        ("Errors", "Every error code, as `osusume explain CODE` prints it. Codes never change their meaning."),
+        ("エラー一覧", "すべてのエラーコードです。`osusume explain コード` の出力と同じ内容です。コードの意味は変わりません。"),
+    );
+    let mut page = String::new();
+    push(&mut page, format_args!("# {title}\n\n{intro}\n"));
+    for &code in Code::ALL {
+        push(&mut page, format_args!("\n## {}\n\n```text\n{}```\n", code.id(), explain(code, language)));
+    }
+    page
+}
+
 fn ending(code: Code, language: Language) -> String {
     let info = code.info();
     let exit = info.exit as u8;
