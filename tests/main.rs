@@ -6,5 +6,6 @@
 
 mod determinism;
 mod errors;
+mod leakage;
 mod run;
 mod support;
