@@ -33,7 +33,7 @@ fn main() {
             sizes.push(number(arg));
         }
     }
-    println!("customers    ingest  features     train     score    decide   publish     total   peak MiB");
+    println!("customers    ingest  features     train     score    decide     total   peak MiB");
     for size in sizes {
         let program = std::env::current_exe().expect("a program knows its place");
         let values = [size, memory, events].map(|value| value.to_string());

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{Code, Control, Date, Fault, Result};
+use osusume_model::{Code, Control, Date, Exit, Fault, Result};
 use osusume_storage::{
-    Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Runs, StageTime, Staging, Timings,
-    clean_staging, hash_input, next_run_id, run_key,
+    Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Run, Runs, StageTime, Staging,
+    Timings, clean_staging, hash_input, next_run_id, run_key,
 };
-use osusume_tables::{Ingest, RejectCount, expand};
+use osusume_tables::{Ingest, InputFile, RejectCount, expand};
 use rayon::prelude::*;
 
 use crate::calendar::{Calendar, LabelDays, Schedule};
@@ -28,6 +28,9 @@ use crate::units::Units;
 
 /// The version that is part of every run key.
 pub(crate) const TOOL_VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// Largest run whose files are hashed again before it counts as already published.
+const VERIFIED_BYTES: u64 = 256 << 20;
 
 /// What a run is asked to do beyond its configuration.
 pub struct Request<'a> {
@@ -70,15 +73,23 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
     let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
-    if let Some(found) = Runs::new(Arc::clone(&fs), &root).find_key(&key)? {
+    let runs = Runs::new(Arc::clone(&fs), &root);
+    if let Some(found) = already_current(&runs, &key, &crate::job::Quiet::new(host))? {
         return Ok(Outcome::AlreadyPublished { run_id: found.current.run_id.to_string(), dir: found.dir });
     }
+    check_fence(&runs, as_of)?;
     clean_staging(&lock)?;
     let staging = Staging::create(&lock, next_run_id(&lock, as_of, &config_sha256)?)?;
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let mut clock = Clock::new(host);
     let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
-    let produced = match produce(&job, as_of, &mut clock) {
+    let produced = produce(&job, as_of, &inputs, &mut clock).and_then(|produced| {
+        host.event(Event::Begin(Stage::Publish));
+        staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
+        link_models(config, &staging)?;
+        Ok(produced)
+    });
+    let produced = match produced {
         Ok(produced) => produced,
         Err(fault) => {
             // A failed run leaves nothing behind; a failure to clean up must not hide why it failed.
@@ -86,19 +97,53 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
             return Err(fault);
         }
     };
-    clock.begin(Stage::Publish);
     let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
-    let summary = produced.summary;
-    clock.end(Stage::Publish);
-    staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
-    link_models(config, &staging)?;
     let published = staging.publish(manifest, &lock)?;
-    Ok(Outcome::Published(Box::new(finish(summary, &published))))
+    host.event(Event::End(Stage::Publish));
+    Ok(Outcome::Published(Box::new(finish(produced.summary, &published))))
+}
+
+/// The current run, if it is the one asked for and undamaged. An earlier run with the same key is history: going back to it is a new run.
+fn already_current(runs: &Runs, key: &Digest, control: &dyn Control) -> Result<Option<Run>> {
+    if runs.current()?.is_none() {
+        return Ok(None);
+    }
+    let run = match runs.open_current() {
+        Ok(run) => run,
+        Err(fault) if fault.code().info().exit == Exit::Integrity => return Ok(None),
+        Err(fault) => return Err(fault),
+    };
+    if run.manifest.run_key != *key {
+        return Ok(None);
+    }
+    let bytes: u64 = run.manifest.outputs.iter().map(|output| output.bytes).sum();
+    // A large run is left to `runs verify`: saying "already published" must not take longer than a second.
+    let is_sound = bytes > VERIFIED_BYTES || runs.verify(run.current.run_id, control)?.findings.is_empty();
+    Ok(is_sound.then_some(run))
+}
+
+/// A run may not be older than the current one; said before anything is computed.
+fn check_fence(runs: &Runs, as_of: Date) -> Result<()> {
+    match runs.current()? {
+        Some(current) if current.run_id.as_of() > as_of => {
+            Err(Fault::new(Code::Fenced).with("current", current.run_id.to_string()).with("this", as_of.to_string()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The files ingest read must be those the run key was made from.
+fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Result<()> {
+    let changed = read.iter().map(|(_, file)| file).filter(|file| {
+        let path = file.path.display().to_string();
+        !inputs.iter().any(|input| input.path == path && input.sha256 == file.content.sha256)
+    });
+    Fault::all(changed.map(|file| Fault::new(Code::FileChanged).in_file(file.path.display().to_string())).collect())
 }
 
 /// The stages, in order.
-fn produce(job: &Job<'_>, as_of: Date, clock: &mut Clock<'_>) -> Result<Produced> {
-    let tables = clock.stage(Stage::Ingest, || read_sources(job))?;
+fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<'_>) -> Result<Produced> {
+    let tables = clock.stage(Stage::Ingest, || read_sources(job, inputs))?;
     let goods = goods(job, &tables.checked)?;
     let units = Units::read(job.config, &tables.checked, &job.quiet())?;
     let schedule = schedule(job, &tables.checked, as_of)?;
@@ -155,7 +200,7 @@ struct ReadTables {
     rejects: Vec<RejectCount>,
 }
 
-fn read_sources(job: &Job<'_>) -> Result<ReadTables> {
+fn read_sources(job: &Job<'_>, inputs: &[InputEntry]) -> Result<ReadTables> {
     let quiet = job.quiet();
     let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
     let sources = ingest::reading_order(job.config);
@@ -165,6 +210,7 @@ fn read_sources(job: &Job<'_>) -> Result<ReadTables> {
         job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
     }
     let written = reading.finish()?;
+    check_unchanged(inputs, &written.inputs)?;
     for fault in written.faults.iter().take(20) {
         job.warn(fault.clone());
     }
