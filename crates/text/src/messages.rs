@@ -62,7 +62,10 @@ pub fn explain(code: Code, language: Language) -> String {
 pub fn errors_page(language: Language) -> String {
     let (title, intro) = language.pick(
         ("Errors", "Every error code, as `osusume explain CODE` prints it. Codes never change their meaning."),
-        ("エラー一覧", "すべてのエラーコードです。`osusume explain コード` の出力と同じ内容です。コードの意味は変わりません。"),
+        (
+            "エラー一覧",
+            "すべてのエラーコードです。`osusume explain コード` の出力と同じ内容です。コードの意味は変わりません。",
+        ),
     );
     let mut page = String::new();
     push(&mut page, format_args!("# {title}\n\n{intro}\n"));
