@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use osusume_model::Code;
 
 use crate::spec::{ColumnKind, ColumnSpec};
-use crate::value::{CellFault, ColumnBuilder, expected, time_fault};
+use crate::value::{CellFault, ColumnBuilder, check_decimal, expected, time_fault};
 use crate::zone::{TimeError, Zone, in_range};
 
 /// Whole numbers beyond this are not exact in f64.
@@ -190,12 +190,10 @@ fn decimal_of(number: Number) -> Result<f64, CellFault> {
         Number::TooLarge | Number::Time(..) => return Err(CellFault::out_of_range(ColumnKind::Decimal)),
     };
     if value.is_nan() {
-        Err(CellFault::wrong_type(ColumnKind::Decimal))
-    } else if value.is_infinite() {
-        Err(CellFault::out_of_range(ColumnKind::Decimal))
-    } else {
-        Ok(value)
+        return Err(CellFault::wrong_type(ColumnKind::Decimal));
     }
+    check_decimal(value)?;
+    Ok(value)
 }
 
 /// The number times 10^digits, which must be whole.

@@ -189,7 +189,19 @@ fn parse_decimal(text: &[u8]) -> Result<f64, CellFault> {
     let plain = text.iter().all(|b| matches!(b, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
     let text = std::str::from_utf8(text).ok().filter(|_| plain).ok_or(wrong)?;
     let value: f64 = text.parse().map_err(|_| wrong)?;
-    if value.is_finite() { Ok(value) } else { Err(CellFault::out_of_range(ColumnKind::Decimal)) }
+    check_decimal(value)?;
+    Ok(value)
+}
+
+/// Largest magnitude of a decimal: beyond it lies no measurement, and sums of squares would leave the range of `f32`.
+const MAX_DECIMAL: f64 = 1e30;
+
+/// Refuses decimals that are infinite, not a number, or larger than any measurement.
+pub(crate) fn check_decimal(value: f64) -> Result<(), CellFault> {
+    if value.abs() <= MAX_DECIMAL {
+        return Ok(());
+    }
+    Err(CellFault { code: Code::OutOfRange, expected: "decimal number from -1e30 to 1e30" })
 }
 
 /// `[-]digits[.digits]` with at most 15 digits: mantissa and power of ten are exact, so one division rounds right (Clinger, 1990).
@@ -287,6 +299,8 @@ mod tests {
             assert_eq!(code(parse_decimal(text.as_bytes())), Code::WrongType, "{text}");
         }
         assert_eq!(code(parse_decimal(b"1e309")), Code::OutOfRange);
+        assert_eq!(code(parse_decimal(b"-1.1e30")), Code::OutOfRange);
+        assert_eq!(parse_decimal(b"1e30"), Ok(1e30));
         assert_eq!(parse_decimal(b"-0.0").map(f64::to_bits), Ok((-0.0_f64).to_bits()));
         assert_eq!(parse_decimal(b"+1.5e3"), Ok(1500.0));
     }

@@ -7,9 +7,8 @@ use osusume_model::Date;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    AsOfPlan, AttributeKind, Calibrate, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter,
-    HoldEvent, Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver,
-    Source, Train,
+    AsOfPlan, AttributeKind, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent,
+    Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -236,7 +235,6 @@ pub(super) fn train(at: At) -> Train {
         model: at.word("model", ModelKind::parse),
         solver: at.word("solver", Solver::parse),
         penalty: number(at.node("penalty")).map_or(Penalty::Auto, Penalty::Fixed),
-        calibrate: at.word("calibrate", Calibrate::parse),
         max_rows: at.integer("max_rows"),
         min_positives: at.integer("min_positives"),
         folds: at.integer("folds"),

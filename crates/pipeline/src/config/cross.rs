@@ -4,7 +4,7 @@ use model::{Arg, Code};
 use osusume_model as model;
 
 use super::check::{Checker, got};
-use super::fields::{ROLES, columns_of};
+use super::fields::ROLES;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::words::nearest;
 
@@ -26,7 +26,6 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     what_offers_need(checker, &view);
     categories(checker, &view);
     static_columns(checker, &view);
-    arrivals(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tests(checker, &view);
@@ -188,17 +187,6 @@ fn static_columns(checker: &mut Checker, view: &View) {
     }
 }
 
-/// Which version held at a date can only be told by when each arrived.
-fn arrivals(checker: &mut Checker, view: &View) {
-    for (name, source) in view.sources.iter().filter(|(_, source)| text_of(source, "history") == Some("versions")) {
-        let column = if text_of(source, "role") == Some("holdings") { "start_arrived" } else { "arrived" };
-        let is_known = text_of(source, "role").is_some_and(|role| columns_of(role).any(|known| known.name == column));
-        if is_known && !keys_of(source, "columns").contains(&column) {
-            checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.{column}"), source.key, vec![]);
-        }
-    }
-}
-
 fn consent(checker: &mut Checker, view: &View) {
     if matches!(view.node("decide.consent.required").map(|node| &node.value), Some(Value::Flag(true))) {
         need(checker, view, "consents", "decide.consent.required");
@@ -225,7 +213,7 @@ fn holds(checker: &mut Checker, view: &View) {
     }
 }
 
-/// Tests must be among the dates, and each needs a date before it whose label window had ended.
+/// Tests must be among the dates, and each needs a date before it whose takes were known to be kept by then.
 fn tests(checker: &mut Checker, view: &View) {
     let tests = view.list("train.tests");
     let Some(plan) = view.node("train.as_of") else { return };
@@ -241,15 +229,16 @@ fn tests(checker: &mut Checker, view: &View) {
         _ => None,
     };
     let known: Vec<model::Date> = dates.iter().filter_map(days).collect();
-    let window =
-        view.integer("offers.gap_days").zip(view.integer("offers.horizon_days")).map(|(gap, horizon)| gap + horizon);
+    let lengths = ["gap_days", "horizon_days", "kept_days"].map(|key| view.integer(&format!("offers.{key}")));
+    let window = lengths.into_iter().sum::<Option<i64>>();
     for (position, node) in tests.iter().enumerate() {
         let (key, Some(test)) = (format!("train.tests[{position}]"), days(node)) else { continue };
-        let Some(window) = window.and_then(|window| i32::try_from(window).ok()) else { continue };
         if !known.contains(&test) {
             let known: Vec<String> = known.iter().map(ToString::to_string).collect();
             unknown_name(checker, &key, node, &known.iter().map(String::as_str).collect::<Vec<_>>());
-        } else if !known.iter().any(|date| i64::from(date.0) + i64::from(window) <= i64::from(test.0)) {
+        } else if let Some(window) = window
+            && !known.iter().any(|date| i64::from(date.0) + window <= i64::from(test.0))
+        {
             let first = known.first().copied().unwrap_or(test);
             let args = vec![("got", got(node)), ("allowed", format!("≥ {first} + {window} d").into())];
             checker.fault(Code::ConfigNotAllowed, &key, node.spot, args);

@@ -145,16 +145,18 @@ pub const FIELDS: &[Field] = &[
     .only(&["customers", "products"]),
     Field::new(
         "sources.*.history",
-        Choice(&["append", "versions", "snapshot"]),
+        Choice(&["append", "snapshot"]),
         Is("\"append\""),
-        "How the table tells the past: rows are only added (`append`), rows are restated and each version has its \
-         arrival (`versions`; needs the column), or the table is reloaded whole and old values are gone (`snapshot`).",
+        "How the table tells the past: rows are only added (`append`), or the table is reloaded whole and old values are \
+         gone (`snapshot`). Of customers in a `snapshot`, only the attributes in `assume_static` become features; all \
+         others are left out, because their values of today would stand in the past. `osusume check` names them.",
     ),
     Field::new(
         "sources.*.assume_static",
         List(&Text),
         Is("[]"),
-        "Headers of a reloaded table whose values never change, so that they may be used at past as-of dates.",
+        "Headers of a reloaded table (`history = \"snapshot\"`) whose values never change: they are used at every past \
+         as-of date, and no arrival is asked of them.",
     )
     .form(Form::Some)
     .list(ListCheck::Unique)
@@ -322,17 +324,11 @@ pub const FIELDS: &[Field] = &[
     )
     .above(0.0, 1e6),
     Field::new(
-        "train.calibrate",
-        Choice(&["auto", "none"]),
-        Is("\"auto\""),
-        "Whether scores become probabilities by a calibration fitted out of fold. With `none` nothing is called a \
-         propensity and offers are ranked without values.",
-    ),
-    Field::new(
         "train.max_rows",
         Integer,
         Is("250_000"),
-        "Rows one offer is trained on; above it, customers are drawn by hash and the probabilities corrected.",
+        "Rows to learn from, over all customers and as-of dates. Where there are more, that share of the customers is drawn \
+         by hash and all their dates are used; nothing else changes, and everybody is scored.",
     )
     .unit("rows")
     .between(1000.0, 1e9),

@@ -32,9 +32,9 @@ pub use fields::{FIELDS, ROLE_COLUMNS, RoleColumn};
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    AsOfPlan, AttributeKind, Calibrate, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter,
-    HoldEvent, Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver,
-    Source, Step, Train,
+    AsOfPlan, AttributeKind, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent,
+    Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step,
+    Train,
 };
 pub use words::Form;
 

@@ -136,8 +136,6 @@ words! {
     History {
         /// Rows are only added.
         Append = "append",
-        /// Rows are restated, each version with its arrival.
-        Versions = "versions",
         /// The table is reloaded whole.
         Snapshot = "snapshot",
     }
@@ -204,16 +202,6 @@ words! {
 }
 
 words! {
-    /// Whether scores are calibrated.
-    Calibrate {
-        /// By a calibration fitted out of fold.
-        Auto = "auto",
-        /// Not at all.
-        None = "none",
-    }
-}
-
-words! {
     /// After what a customer is left in peace.
     HoldEvent {
         /// A complaint.
@@ -268,6 +256,11 @@ impl Source {
     /// The header of one of our columns, where the source has it.
     pub fn column(&self, name: &str) -> Option<&str> {
         self.columns.get(name).map(String::as_str)
+    }
+
+    /// Whether the value an attribute has now is also what it was: no reload overwrites it, or it never changes.
+    pub fn is_static(&self, header: &str) -> bool {
+        self.history == History::Append || self.assume_static.iter().any(|name| name == header)
     }
 }
 
@@ -364,8 +357,6 @@ pub struct Train {
     pub solver: Solver,
     /// Strength of the penalty.
     pub penalty: Penalty,
-    /// Whether to calibrate.
-    pub calibrate: Calibrate,
     /// Most rows an offer is trained on.
     pub max_rows: usize,
     /// Fewest takes an offer is trained on.

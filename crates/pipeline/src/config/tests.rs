@@ -185,7 +185,6 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("features.recipes"), Recipe::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
-    assert_eq!(words("train.calibrate"), Calibrate::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("decide.hold_after[].event"), HoldEvent::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("report.language"), Language::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
 }
@@ -210,12 +209,12 @@ fn our_pipelines_say_what_they_mean() {
 
 #[test]
 fn overlays_and_sets_lie_over_the_file() {
-    let overlay = "[decide]\nper_customer = 5\n[train]\nas_of = [2026-01-01, 2026-04-01]\n[sources.people]\npath = [\"a.csv\", \"b.csv\"]\n";
+    let overlay = "[decide]\nper_customer = 5\n[train]\nas_of = [2026-01-01, 2026-05-01]\n[sources.people]\npath = [\"a.csv\", \"b.csv\"]\n";
     let sets = [
         "decide.per_customer=7",
         "sources.goods.path=/data/goods.csv",
         "train.seed=2026",
-        "train.tests = [\"2026-04-01\"]",
+        "train.tests = [\"2026-05-01\"]",
     ];
     let config = layered(&[("x.toml", LEAST), ("x.prod.toml", overlay)], &sets).unwrap();
     assert_eq!(config.decide.per_customer, 7);
@@ -330,15 +329,21 @@ fn what_only_shows_between_keys() {
         Code::ConfigNotAllowed,
         "train.tests[0]",
     );
-    // The gap of 7 and the horizon of 60 days end on the 9th of March.
-    let fits = LEAST.replace("[offers]", "[train]\nas_of = [2026-01-01, 2026-03-09]\ntests = [2026-03-09]\n[offers]");
+    // The gap of 7, the horizon of 60 and the 30 days a take must last end on the 8th of April.
+    let ends = |day: &str| format!("[train]\nas_of = [2026-01-01, {day}]\ntests = [{day}]\n[offers]");
+    check("[offers]", &ends("2026-04-07"), Code::ConfigNotAllowed, "train.tests[0]");
+    let fits = LEAST.replace("[offers]", &ends("2026-04-08"));
     assert_eq!(show(parse(&fits)), "no fault\n");
     let consents = LEAST.find("[sources.agreed]").unwrap()..LEAST.find("[offers]").unwrap();
     let without = LEAST.replace(&LEAST[consents], "");
     assert_eq!(first(parse(&without)), (Code::ConfigMissingKey, "sources.*.role = \"consents\"".to_owned()));
     assert_eq!(show(parse(&format!("{without}[decide.consent]\nrequired = false\n"))), "no fault\n");
-    let versions = LEAST.replace("path = \"held.csv\"", "path = \"held.csv\"\nhistory = \"versions\"");
-    assert_eq!(first(parse(&versions)), (Code::ConfigMissingKey, "sources.held.columns.start_arrived".to_owned()));
+    check(
+        "path = \"people.csv\"",
+        "path = \"people.csv\"\nhistory = \"versions\"",
+        Code::ConfigNotAllowed,
+        "sources.people.history",
+    );
 }
 
 #[test]

@@ -99,7 +99,8 @@ fn dialect(source: &Source) -> CsvDialect {
         config::Encoding::Utf16 => Some(Encoding::Utf16),
         config::Encoding::Cp932 => Some(Encoding::Cp932),
     };
-    CsvDialect { delimiter: source.delimiter, encoding, ..CsvDialect::default() }
+    let null_tokens = source.null_tokens.clone();
+    CsvDialect { delimiter: source.delimiter, encoding, null_tokens, ..CsvDialect::default() }
 }
 
 fn columns(config: &Config, source: &Source) -> Vec<ColumnSpec> {
@@ -145,5 +146,26 @@ fn column_kind(config: &Config, role: &str, name: &str, kind: &str) -> ColumnKin
         ("flag", _) => ColumnKind::Flag,
         ("names", _) => ColumnKind::List,
         _ => ColumnKind::Category,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_dialect_is_the_declared_one() {
+        let isp = include_str!("../../../../pipelines/isp.toml");
+        let lines = "delimiter = \";\"\nencoding = \"cp932\"\nnull_tokens = [\"NULL\", \"-\"]\n";
+        let text = isp.replacen("role = \"customers\"", &format!("role = \"customers\"\n{lines}"), 1);
+        let config = Config::parse("isp.toml", &text, &|_| None).expect("the keys are allowed");
+        let dialect = dialect(config.source_of(Role::Customers).expect("it was declared"));
+        let expected = CsvDialect {
+            delimiter: b';',
+            encoding: Some(Encoding::Cp932),
+            null_tokens: vec!["NULL".to_owned(), "-".to_owned()],
+            ..CsvDialect::default()
+        };
+        assert_eq!(dialect, expected);
     }
 }

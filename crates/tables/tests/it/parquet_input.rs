@@ -76,7 +76,7 @@ fn numbers() {
     let (values, codes) = integers(floats(), ColumnKind::Minor { digits: 2 });
     assert_eq!((values, codes), (vec![110], vec![Code::WrongType, Code::OutOfRange, Code::OutOfRange]));
     let (values, _, codes) = read(floats(), ColumnKind::Decimal).unwrap();
-    assert_eq!((values, codes), (Values::F64(vec![1.1, 2.675, 1e300]), vec![Code::WrongType]));
+    assert_eq!((values, codes), (Values::F64(vec![1.1, 2.675]), vec![Code::WrongType, Code::OutOfRange]));
     let (values, ..) = read(Arc::new(Float32Array::from(vec![0.5])), ColumnKind::Decimal).unwrap();
     assert_eq!(values, Values::F64(vec![0.5]));
     let decimals = Decimal128Array::from(vec![12_345, 12_340]).with_precision_and_scale(9, 3).unwrap();

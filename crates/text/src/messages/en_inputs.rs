@@ -152,8 +152,8 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConflictingRows,
         title: "customer appears twice with different content",
-        help: &["deliver one row a customer, or set `history = \"versions\"` with an arrival time for each row"],
-        cause: "The same customer has two rows that contradict each other and no arrival time says which one is newer. Choosing one would make the result depend on the order of the file.",
+        help: &["deliver one row a customer: the one that is valid now"],
+        cause: "The same customer has two rows that contradict each other. Choosing one would make the result depend on the order of the file.",
         example: "C000017,2021-04-01,Tokyo\nC000017,2021-04-01,Osaka",
     },
     Message {

@@ -36,7 +36,9 @@ pub(super) fn compute(
             let values = match (group, blocks.get(group.table())) {
                 (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
                 (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
-                (Group::Attributes { cells, .. }, Some(block)) => attributes(cells, block, dates),
+                (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
+                    attributes(cells, *is_arrival_known, block, dates)
+                }
                 (_, None) => Vec::new(),
             };
             Ok(Cells { width: group.width(), values })
@@ -145,9 +147,9 @@ fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
     }
 }
 
-fn attributes(cells: &[AttributeCell], block: &Block, dates: &[AsOf]) -> Vec<f32> {
+fn attributes(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, dates: &[AsOf]) -> Vec<f32> {
     let mut values = vec![f32::NAN; block.n_customers() * dates.len() * cells.len()];
-    let arrived = block.integers("arrived");
+    let arrived = block.integers("arrived").filter(|_| is_arrival_known);
     let joined = block.integers("joined");
     for (i, cell) in cells.iter().enumerate() {
         for customer in 0..block.n_customers() {
@@ -182,7 +184,8 @@ fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Opti
             }
             match &column.values {
                 Values::I64(values) => values[row] as f32,
-                Values::F64(values) => values[row] as f32,
+                // Ingest bounds decimals; a table written otherwise must still not make an infinity.
+                Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32,
                 Values::Code(values) => values[row] as f32,
                 Values::Text(_) => f32::NAN,
             }

@@ -1,6 +1,6 @@
 //! Which features there are: every source's recipes, drawn up against the dictionaries of the checked tables.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit};
@@ -9,7 +9,7 @@ use osusume_windows::Plan;
 
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AttributeKind, Recipe, Role, Source};
+use crate::config::{AttributeKind, History, Recipe, Role, Source};
 use crate::job::Job;
 use crate::kernel::windows_fault;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
@@ -36,6 +36,8 @@ pub(super) enum Group {
         table: String,
         /// One entry a feature.
         cells: Vec<AttributeCell>,
+        /// Whether the table's arrivals tell since when its values are known.
+        is_arrival_known: bool,
     },
 }
 
@@ -126,7 +128,7 @@ impl Groups {
         n_customers: u32,
     ) -> Result<()> {
         let mut columns = event_columns(job, source, table, goods);
-        count_levels(job, table, &mut columns, first, n_customers)?;
+        count_levels(job, source, table, &mut columns, first, n_customers)?;
         let (group, specs) = EventRecipes::draw(job.config, source, columns);
         let n_windows = job.config.features.windows_days.len() + 1;
         let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
@@ -205,6 +207,9 @@ impl Groups {
         }
         if wants(Recipe::Attributes) {
             for (header, kind) in &source.attributes {
+                if !source.is_static(header) {
+                    continue;
+                }
                 let column = attribute_column(header);
                 let mut spec =
                     spec(source, header, Family::Attribute, Unit::Native, NullMeaning::Unknown, "attribute", header);
@@ -222,7 +227,9 @@ impl Groups {
                 specs.push(spec);
             }
         }
-        self.push(Group::Attributes { table: source.name.clone(), cells }, specs);
+        // The arrival of a reload says when the table came, not since when a value that never changes is known.
+        let is_arrival_known = source.history == History::Append;
+        self.push(Group::Attributes { table: source.name.clone(), cells, is_arrival_known }, specs);
     }
 }
 
@@ -250,13 +257,17 @@ fn spec(
 
 /// Two levels may differ in punctuation only; the later one gets a number.
 fn make_unique(specs: &mut [FeatureSpec]) {
-    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let mut taken: BTreeSet<String> = specs.iter().map(|spec| spec.name.clone()).collect();
+    let mut seen: BTreeSet<String> = BTreeSet::new();
     for spec in specs {
-        let count = seen.entry(spec.name.clone()).or_insert(0);
-        *count += 1;
-        if *count > 1 {
-            spec.name = format!("{}_{count}", spec.name);
+        if seen.insert(spec.name.clone()) {
+            continue;
         }
+        // A number may lead to a name that another feature has of its own.
+        let free = (2_usize..).map(|n| format!("{}_{n}", spec.name)).find(|name| !taken.contains(name));
+        spec.name = free.expect("there are more numbers than features");
+        taken.insert(spec.name.clone());
+        seen.insert(spec.name.clone());
     }
 }
 
@@ -309,9 +320,10 @@ fn joined_columns(job: &Job<'_>, table: &TableFile, goods: &Goods) -> Vec<EventC
     found
 }
 
-/// Gives every kind, topic and category column its most frequent levels among the rows before `first`.
+/// Gives every kind, topic and category column its most frequent levels among the rows that had happened and were known before `first`.
 fn count_levels(
     job: &Job<'_>,
+    source: &Source,
     table: &TableFile,
     columns: &mut [EventColumn],
     first: Timestamp,
@@ -325,6 +337,7 @@ fn count_levels(
         return Ok(());
     }
     names.push("at");
+    names.extend(source.column("arrived").map(|_| "arrived"));
     let mut counts: Vec<Vec<u64>> = columns.iter().map(|column| vec![0; n_levels(column)]).collect();
     let mut start = 0;
     while start < n_customers {
@@ -356,8 +369,10 @@ fn n_levels(column: &EventColumn) -> usize {
 
 fn count_block(block: &Block, column: &EventColumn, first: i64, counts: &mut [u64]) {
     let Some(codes) = block.codes(&column.name) else { return };
+    let arrived = block.integers("arrived");
     for (row, &at) in block.times("at").iter().enumerate() {
-        let Some(code) = codes.get(row).filter(|_| at < first) else { continue };
+        let known = arrived.and_then(|arrived| arrived.get(row)).map_or(at, |arrived| arrived.max(at));
+        let Some(code) = codes.get(row).filter(|_| known < first) else { continue };
         let code = match &column.kind {
             Use::Joined(join) => join.map.get(code as usize).copied().unwrap_or(join.names.len() as u32),
             _ => code,
@@ -376,4 +391,28 @@ fn most_frequent(counts: &[u64], names: &[String], most: usize) -> Vec<Level> {
     ranked.truncate(most);
     ranked.sort_by_key(|(_, code)| *code);
     ranked.into_iter().map(|(_, code)| Level { code: code as u32, name: names[code].clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_features_share_a_name() {
+        let named = |name: &str| FeatureSpec {
+            name: name.to_owned(),
+            family: Family::Mix,
+            source: "s".to_owned(),
+            window: None,
+            unit: Unit::Count,
+            null: NullMeaning::Never,
+            kind: FeatureKind::Numeric,
+            text_key: "count_window",
+            subject: String::new(),
+        };
+        let mut specs: Vec<FeatureSpec> = ["a", "a", "a_2", "a", "b"].into_iter().map(named).collect();
+        make_unique(&mut specs);
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        assert_eq!(names, ["a", "a_3", "a_2", "a_4", "b"]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Out-of-time tests: models that learned only from dates known at the test's date, calibrated out of fold, and measured.
 
 use osusume_evaluate as evaluate;
-use osusume_model::{Date, Result};
+use osusume_model::{Code, Date, Fault, Result};
 use osusume_numeric::linalg::linear_rows_at;
 use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
@@ -13,7 +13,6 @@ use super::Progress;
 use super::data::{Outcomes, TrainingData};
 use super::fit::{Encoded, fit};
 use crate::calendar::Schedule;
-use crate::config::Calibrate;
 use crate::job::Job;
 use crate::kernel::{propensity_fault, windows_fault};
 
@@ -43,6 +42,15 @@ pub(super) struct Setting<'a> {
     pub(super) progress: &'a Progress<'a>,
 }
 
+/// No date's labels were known by the test: it measures nothing.
+pub(crate) fn nothing_to_learn(schedule: &Schedule, test: usize) -> Fault {
+    Fault::new(Code::NoMatureLabels)
+        .with("first", schedule.mature[0].date.to_string())
+        .with("last", schedule.mature[test].date.to_string())
+        .with("needed_days", i64::from(schedule.label.until_known()))
+        .named("train.tests")
+}
+
 /// Tests every offer at `schedule.mature[test]`; `None` for offers with too little to learn from or to test on.
 pub(super) fn run(
     setting: &Setting<'_>,
@@ -52,6 +60,7 @@ pub(super) fn run(
 ) -> Result<Vec<Option<Tested>>> {
     let dates: Vec<Date> = schedule.purged(test).into_iter().map(|i| schedule.mature[i].date).collect();
     if dates.is_empty() {
+        setting.job.warn(nothing_to_learn(schedule, test));
         return Ok(vec![None; offers.len()]);
     }
     let (data, date) = (setting.data, schedule.mature[test].date);
@@ -127,12 +136,9 @@ impl TestOf<'_> {
     }
 
     fn calibrator(&self, eta: &[f64], y: &[bool]) -> Result<Calibrator> {
-        match self.setting.job.config.train.calibrate {
-            Calibrate::None => Ok(Calibrator::IDENTITY),
-            Calibrate::Auto => calibrate(eta, y, None, &self.setting.job.quiet())
-                .map(|calibration| calibration.calibrator)
-                .map_err(|error| propensity_fault(&error, self.name)),
-        }
+        calibrate(eta, y, None, &self.setting.job.quiet())
+            .map(|calibration| calibration.calibrator)
+            .map_err(|error| propensity_fault(&error, self.name))
     }
 
     /// Propensities by calibrators that each left out the fold they are applied to.

@@ -23,7 +23,6 @@ use self::fit::Encoded;
 use super::features::FeatureTables;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
-use crate::config::Calibrate;
 use crate::job::Job;
 use crate::kernel::propensity_fault;
 use crate::units::Units;
@@ -205,9 +204,6 @@ impl Learned<'_> {
     /// Without a test in time, the calibrator comes from customers the model has not seen.
     fn calibrated_by_customer(&self, fit: &Fit) -> Result<Calibrator> {
         let fault = |error: osusume_propensity::Error| propensity_fault(&error, self.key);
-        if self.job.config.train.calibrate == Calibrate::None {
-            return Ok(Calibrator::IDENTITY);
-        }
         let fold: Vec<u8> = self.outcomes.rows.iter().map(|&row| self.folds[row as usize]).collect();
         let n_folds = self.job.config.train.folds as u8;
         let problem = self.encoded.problem(self.outcomes);
