@@ -208,6 +208,8 @@ codes! {
     ConsentGate = "E4007", Consent, AfterChange;
     /// An offer has too few takes for a model; its rate is shrunk toward the family. Args: positives, needed.
     TooFewPositives = "E4008", Quality, AfterChange;
+    /// The tables end long before the run's date. Args: last, days.
+    DataEndsEarly = "E4009", Quality, AfterChange;
 
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.

@@ -1,6 +1,7 @@
 //! Civil dates to instants in the pipeline's zone, and the as-of dates a run uses.
 
 use crate::config::Step;
+use crate::history::History;
 use jiff::civil;
 use jiff::tz::TimeZone;
 use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
@@ -59,12 +60,14 @@ impl LabelDays {
 /// The as-of dates of a run, ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
-    /// Dates whose labels are known at the run's as-of date: training and testing.
+    /// Dates whose labels are known at the end of the data: training and testing.
     pub(crate) mature: Vec<AsOf>,
     /// Positions in `mature` of the out-of-time tests, ascending.
     pub(crate) tests: Vec<usize>,
     /// The run's own date: what is scored.
     pub(crate) score: AsOf,
+    /// The end of the data: outcomes are read up to here, and never later than the run's date.
+    pub(crate) data_end: AsOf,
     /// Lengths of gap, horizon and keeping.
     pub(crate) label: LabelDays,
 }
@@ -76,8 +79,8 @@ impl Schedule {
         (0..self.mature.len()).filter(|&i| self.mature[i].date + self.label.until_known() <= limit).collect()
     }
 
-    /// Counts `count` dates back from the newest one whose labels are known at `as_of`, one `step` apart.
-    /// Dates before `first` (the first day of history) are left out.
+    /// Counts `count` dates back from the newest one whose labels are known at the end of the data, one `step` apart.
+    /// Dates before the first day of history are left out.
     ///
     /// # Errors
     /// `NoMatureLabels` when no date is left.
@@ -87,14 +90,14 @@ impl Schedule {
         label: LabelDays,
         step: Step,
         count: u32,
-        first: Date,
+        history: History,
     ) -> Result<Self> {
-        let newest = as_of - label.until_known();
+        let newest = history.end - label.until_known();
         let mut dates: Vec<Date> = (0..count as i32).map(|i| back(newest, step, i)).collect();
-        dates.retain(|&date| date > first);
+        dates.retain(|&date| date > history.first);
         dates.reverse();
         let tests = vec![dates.len().saturating_sub(1)];
-        Self::of(calendar, as_of, label, dates, tests, first)
+        Self::of(calendar, as_of, label, dates, tests, history)
     }
 
     /// Given dates (ascending) and the positions of the tests among them; immature ones are left out.
@@ -107,18 +110,18 @@ impl Schedule {
         label: LabelDays,
         dates: &[Date],
         tests: &[Date],
-        first: Date,
+        history: History,
     ) -> Result<Self> {
         let mut kept: Vec<Date> = dates.iter().chain(tests).copied().collect();
         kept.sort_unstable();
         kept.dedup();
-        kept.retain(|&date| date + label.until_known() <= as_of && date > first);
+        kept.retain(|&date| date + label.until_known() <= history.end && date > history.first);
         let mut positions: Vec<usize> = tests.iter().filter_map(|t| kept.binary_search(t).ok()).collect();
         positions.sort_unstable();
         if positions.is_empty() && !kept.is_empty() {
             positions.push(kept.len() - 1);
         }
-        Self::of(calendar, as_of, label, kept, positions, first)
+        Self::of(calendar, as_of, label, kept, positions, history)
     }
 
     fn of(
@@ -127,16 +130,16 @@ impl Schedule {
         label: LabelDays,
         dates: Vec<Date>,
         tests: Vec<usize>,
-        first: Date,
+        history: History,
     ) -> Result<Self> {
         if dates.is_empty() {
             return Err(Fault::new(Code::NoMatureLabels)
-                .with("first", first.to_string())
-                .with("last", as_of.to_string())
+                .with("first", history.first.to_string())
+                .with("last", history.end.to_string())
                 .with("needed_days", i64::from(label.until_known())));
         }
         let mature = dates.into_iter().map(|date| calendar.as_of(date)).collect();
-        Ok(Self { mature, tests, score: calendar.as_of(as_of), label })
+        Ok(Self { mature, tests, score: calendar.as_of(as_of), data_end: calendar.as_of(history.end), label })
     }
 }
 
@@ -151,8 +154,17 @@ fn back(date: Date, step: Step, times: i32) -> Date {
 mod tests {
     use super::*;
 
+    const LABEL: LabelDays = LabelDays { gap: 7, horizon: 60, kept: 30 };
+
     fn date(text: &str) -> Date {
         text.parse().unwrap()
+    }
+
+    /// Eight monthly dates for a run as of 2026-10-01.
+    fn monthly(first: &str, end: &str) -> Result<Schedule> {
+        let calendar = Calendar::new("UTC").unwrap();
+        let history = History { first: date(first), end: date(end) };
+        Schedule::every(&calendar, date("2026-10-01"), LABEL, Step::Months(1), 8, history)
     }
 
     #[test]
@@ -171,10 +183,7 @@ mod tests {
 
     #[test]
     fn dates_are_mature_and_purged() {
-        let calendar = Calendar::new("UTC").unwrap();
-        let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let schedule =
-            Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2024-01-01")).unwrap();
+        let schedule = monthly("2024-01-01", "2026-10-01").unwrap();
         let dates: Vec<String> = schedule.mature.iter().map(|a| a.date.to_string()).collect();
         assert_eq!(dates.first().map(String::as_str), Some("2025-11-26"));
         assert_eq!(dates.last().map(String::as_str), Some("2026-06-26"));
@@ -185,10 +194,22 @@ mod tests {
 
     #[test]
     fn too_little_history_is_said() {
+        assert_eq!(monthly("2026-09-01", "2026-10-01").unwrap_err().code(), Code::NoMatureLabels);
+    }
+
+    #[test]
+    fn what_the_data_do_not_reach_is_not_mature() {
+        let schedule = monthly("2024-01-01", "2026-08-01").unwrap();
+        let newest = schedule.mature.last().unwrap().date;
+        assert_eq!(newest + LABEL.until_known(), date("2026-08-01"));
+        assert_eq!(schedule.score.date, date("2026-10-01"));
+        assert_eq!(schedule.data_end.date, date("2026-08-01"));
         let calendar = Calendar::new("UTC").unwrap();
-        let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
-        let fault =
-            Schedule::every(&calendar, date("2026-10-01"), label, Step::Months(1), 8, date("2026-09-01")).unwrap_err();
+        let history = History { first: date("2024-01-01"), end: date("2026-08-01") };
+        let (kept, late) = (date("2026-04-26"), date("2026-04-27"));
+        let listed = Schedule::listed(&calendar, date("2026-10-01"), LABEL, &[kept, late], &[late], history).unwrap();
+        assert_eq!(listed.mature.iter().map(|mature| mature.date).collect::<Vec<_>>(), [kept]);
+        let fault = monthly("2026-05-01", "2026-08-01").unwrap_err();
         assert_eq!(fault.code(), Code::NoMatureLabels);
     }
 }

@@ -113,10 +113,24 @@ impl Goods {
     pub(crate) fn rules(&self) -> Vec<OfferRule> {
         let products = self.catalogue.offers.iter().filter_map(|offer| Some((offer, offer.product?)));
         products
-            .map(|(offer, product)| OfferRule {
-                kind: offer.kind,
-                family: self.family[product.0 as usize],
-                tier: self.tier[product.0 as usize],
+            .map(|(offer, product)| {
+                let conditions = &self.catalogue.products[product.0 as usize];
+                let family = |name: &String| self.families.binary_search(name).ok().map(|i| i as u32);
+                let is_product = |name: &&String| family(name).is_none();
+                OfferRule {
+                    kind: offer.kind,
+                    family: self.family[product.0 as usize],
+                    tier: self.tier[product.0 as usize],
+                    requires: conditions.requires.iter().filter_map(family).collect(),
+                    excluded_families: conditions.excludes.iter().filter_map(family).collect(),
+                    // As in crate `decide`: a name that is both means the family.
+                    excluded_products: conditions
+                        .excludes
+                        .iter()
+                        .filter(is_product)
+                        .filter_map(|name| self.position(name))
+                        .collect(),
+                }
             })
             .collect()
     }

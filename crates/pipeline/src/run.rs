@@ -230,10 +230,10 @@ pub(crate) fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
 pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {
     let offers = &job.config.offers;
     let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
-    let first = crate::history::first_day(job, tables)?;
+    let history = crate::history::History::read(job, tables, as_of)?;
     match &job.config.train.as_of {
-        AsOfPlan::Every { step, count } => Schedule::every(job.calendar, as_of, label, *step, *count, first),
-        AsOfPlan::Dates { dates, tests } => Schedule::listed(job.calendar, as_of, label, dates, tests, first),
+        AsOfPlan::Every { step, count } => Schedule::every(job.calendar, as_of, label, *step, *count, history),
+        AsOfPlan::Dates { dates, tests } => Schedule::listed(job.calendar, as_of, label, dates, tests, history),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Labels of offers that follow from holdings: did the customer take it inside the label window, and may the row be used at all.
 
+use std::ops::Range;
+
 use osusume_model::{Control, OfferKind};
 use rayon::prelude::*;
 
 use crate::error::check_length;
 use crate::intervals::BLOCK;
-use crate::takes::{Take, TakeFinder};
+use crate::takes::{Take, TakeFinder, check_codes};
 use crate::{Error, Intervals, Ladder};
 
 /// In the take instants: the row is no positive.
@@ -36,6 +38,8 @@ pub struct LabelWindow {
     pub gap_end: i64,
     /// First instant after the label window.
     pub window_end: i64,
+    /// First instant at which its labels are known for certain: the days to keep a take, which only a calendar can count, are over.
+    pub known_by: i64,
 }
 
 /// What the outcome is judged by.
@@ -50,20 +54,29 @@ pub struct Truth {
 impl LabelWindow {
     /// Whether the window and the time to keep a take are over at the end of the data.
     pub fn is_mature(&self, truth: &Truth) -> bool {
-        self.window_end.saturating_add(truth.kept_us) <= truth.data_end
+        self.known_by <= truth.data_end
     }
 }
 
 /// An offer that follows from the catalogue: a step of a ladder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Who may have it is the rule of crate `decide`: what is learned from and what is decided must be the same people.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferRule {
-    /// `Upsell`: for those who hold exactly the next lower tier. `CrossSell`: for those who hold nothing of the family.
+    /// `Upsell`: for those who hold a tier from the next lower one that is sold up to just below `tier` (withdrawn tiers between the two
+    /// included). `CrossSell`: for those who hold nothing of the family.
     /// A `Category` is for nobody here: see [`crate::category_labels`].
     pub kind: OfferKind,
     /// The family, as the ladder numbers it.
     pub family: u32,
     /// The tier offered; a higher one taken counts as well.
     pub tier: u16,
+    /// Families of each of which something must be held.
+    pub requires: Vec<u32>,
+    /// Families of which nothing may be held.
+    pub excluded_families: Vec<u32>,
+    /// Products that may not be held; a code that was replaced is not the product that replaces it.
+    pub excluded_products: Vec<u32>,
 }
 
 /// Where labels are written: customers × windows × offers, row-major.
@@ -93,37 +106,52 @@ pub fn offer_labels(
     control: &dyn Control,
 ) -> Result<(), Error> {
     let n_customers = intervals.check(ladder)?;
-    if let Some(rule) = offers.iter().find(|rule| rule.family as usize >= ladder.n_families) {
-        return Err(Error::Code { what: "offer family", code: rule.family, n_codes: ladder.n_families });
+    for rule in offers {
+        check_codes("offer family", &[rule.family], ladder.n_families)?;
+        check_codes("required family", &rule.requires, ladder.n_families)?;
+        check_codes("excluded family", &rule.excluded_families, ladder.n_families)?;
     }
-    let steps: Vec<Step> = offers.iter().map(|&rule| Step::new(rule, ladder)).collect();
+    let steps: Vec<Step<'_>> = offers.iter().map(|rule| Step::new(rule, ladder)).collect();
     by_customer(out, n_customers, windows.len() * offers.len(), control, |memory: &mut Memory, customer, out| {
         memory.finder.find(intervals, ladder, customer, truth, &mut memory.takes);
         let cells = out.label.chunks_exact_mut(offers.len()).zip(out.take_at.chunks_exact_mut(offers.len()));
         for ((labels, take_at), window) in cells.zip(windows) {
             memory.hold(intervals, ladder, customer, window.as_of);
             for ((label, at), step) in labels.iter_mut().zip(take_at).zip(&steps) {
-                (*label, *at) = judge(step, &memory.tiers, &memory.takes, window, truth);
+                (*label, *at) = if step.is_open(memory) {
+                    judge(step.rule, &memory.takes, window, truth)
+                } else {
+                    (Label::NotEligible, NO_TAKE)
+                };
             }
         }
     })
 }
 
-/// An offer with the tier one must hold for it.
-#[derive(Clone, Copy, Debug)]
-struct Step {
-    rule: OfferRule,
-    from_tier: Option<u16>,
+/// An offer with the tiers one may hold for it.
+#[derive(Clone, Debug)]
+struct Step<'a> {
+    rule: &'a OfferRule,
+    tiers: Range<u16>,
 }
 
-impl Step {
-    fn new(rule: OfferRule, ladder: &Ladder<'_>) -> Self {
-        let from_tier = match rule.kind {
-            OfferKind::Upsell => Some(ladder.next_lower(rule.family, rule.tier)),
-            OfferKind::CrossSell => Some(0),
-            OfferKind::Category => None,
+impl<'a> Step<'a> {
+    fn new(rule: &'a OfferRule, ladder: &Ladder<'_>) -> Self {
+        let tiers = match rule.kind {
+            OfferKind::Upsell => ladder.next_lower(rule.family, rule.tier).map_or(0..0, |lower| lower..rule.tier),
+            OfferKind::CrossSell => 0..1,
+            OfferKind::Category => 0..0,
         };
-        Self { rule, from_tier }
+        Self { rule, tiers }
+    }
+
+    /// Whether the offer fits what is held.
+    fn is_open(&self, memory: &Memory) -> bool {
+        let tier = |family: u32| memory.tiers[family as usize];
+        self.tiers.contains(&tier(self.rule.family))
+            && self.rule.requires.iter().all(|&family| tier(family) > 0)
+            && self.rule.excluded_families.iter().all(|&family| tier(family) == 0)
+            && !self.rule.excluded_products.iter().any(|product| memory.held.contains(product))
     }
 }
 
@@ -134,24 +162,25 @@ struct Memory {
     takes: Vec<Take>,
     /// Highest tier held, by family.
     tiers: Vec<u16>,
+    /// Products held, as they stand in the rows.
+    held: Vec<u32>,
 }
 
 impl Memory {
     fn hold(&mut self, intervals: &Intervals<'_>, ladder: &Ladder<'_>, customer: usize, as_of: i64) {
         self.tiers.clear();
         self.tiers.resize(ladder.n_families, 0);
+        self.held.clear();
         for row in intervals.rows(customer).filter(|&row| intervals.is_held(row, as_of)) {
             let (family, tier) = ladder.step(intervals.product[row]);
             self.tiers[family] = self.tiers[family].max(tier);
+            self.held.push(intervals.product[row]);
         }
     }
 }
 
-fn judge(step: &Step, tiers: &[u16], takes: &[Take], window: &LabelWindow, truth: &Truth) -> (Label, i64) {
-    let rule = step.rule;
-    if step.from_tier != Some(tiers[rule.family as usize]) {
-        return (Label::NotEligible, NO_TAKE);
-    }
+/// The label of who may have the offer.
+fn judge(rule: &OfferRule, takes: &[Take], window: &LabelWindow, truth: &Truth) -> (Label, i64) {
     if !window.is_mature(truth) {
         return (Label::Immature, NO_TAKE);
     }

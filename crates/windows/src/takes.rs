@@ -39,10 +39,11 @@ impl Ladder<'_> {
         (self.family[product] as usize, self.tier[product])
     }
 
-    /// The next lower tier of the family that exists; 0 below the lowest.
-    pub(crate) fn next_lower(&self, family: u32, tier: u16) -> u16 {
-        let tiers = self.family.iter().zip(self.tier).filter(|&(&f, &t)| f == family && t < tier);
-        tiers.map(|(_, &t)| t).max().unwrap_or(0)
+    /// The next lower tier of the family that is still sold, which is what no other product replaces.
+    pub(crate) fn next_lower(&self, family: u32, tier: u16) -> Option<u16> {
+        let sold = (0..self.tier.len()).filter(|&product| self.canonical[product] as usize == product);
+        let tiers = sold.filter(|&product| self.family[product] == family).map(|product| self.tier[product]);
+        tiers.filter(|&lower| lower < tier).max()
     }
 }
 

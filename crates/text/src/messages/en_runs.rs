@@ -230,6 +230,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[train]\nmin_positives = 50",
     },
     Message {
+        code: Code::DataEndsEarly,
+        title: "data ends on {last}, {days} days before the run's date",
+        help: &["deliver newer extracts of the purchases or contracts, or run with an earlier `--as-of`"],
+        cause: "The newest row of the tables that outcomes are read from lies more than a month before the run's date. Nothing is known of the days after it, so they are not counted as \"did not buy\": models learn only from windows that closed before the data ends. What customers hold and did is as of that day, too.",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "destination file cannot be written<<: {detail}>>",
         help: &["check the destination, then export the published run again; nothing needs to be computed anew"],

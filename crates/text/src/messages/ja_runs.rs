@@ -231,6 +231,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[train]\nmin_positives = 50",
     },
     Message {
+        code: Code::DataEndsEarly,
+        title: "データが実行基準日の{days}日前、{last}で終わっています",
+        help: &["購入または契約の新しい抽出データを用意するか、`--as-of` に早い日付を指定してください。"],
+        cause: "成約の判定に使う表の最新の行が、実行基準日より1か月以上前です。それより後のことは分からないため「購入なし」とは数えません。学習には、データの終わりまでに終了した判定期間だけを使います。顧客の保有状況や行動も、その時点のものです。",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],

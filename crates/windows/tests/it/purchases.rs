@@ -15,7 +15,8 @@ fn us(days: f64) -> i64 {
 const TRUTH: Truth = Truth { kept_us: 30 * DAY_US, data_end: 400 * DAY_US };
 
 fn window() -> CategoryWindow {
-    let label = LabelWindow { as_of: us(100.0), gap_end: us(107.0), window_end: us(135.0) };
+    let (gap_end, window_end, known_by) = (us(107.0), us(135.0), us(165.0));
+    let label = LabelWindow { as_of: us(100.0), gap_end, window_end, known_by };
     CategoryWindow { recent_start: us(10.0), label }
 }
 

@@ -4,7 +4,7 @@ use osusume_windows::{Error, LabelWindow, PositiveTake, check_disjoint_takes, is
 
 #[test]
 fn a_window_that_ends_at_the_test_as_of_stays() {
-    let window = |window_end| LabelWindow { as_of: 0, gap_end: 5, window_end };
+    let window = |window_end| LabelWindow { as_of: 0, gap_end: 5, window_end, known_by: window_end };
     assert!(!is_purged(&window(100), 100));
     assert!(is_purged(&window(101), 100));
 }

@@ -15,11 +15,15 @@ use crate::world::config;
 
 const LADDER: Ladder<'static> =
     Ladder { family: &[0, 0, 0, 0, 1, 1], tier: &[1, 2, 3, 1, 1, 2], canonical: &[0, 1, 2, 0, 4, 5], n_families: 2 };
-const LINE_2: OfferRule = OfferRule { kind: OfferKind::Upsell, family: 0, tier: 2 };
-const LINE_3: OfferRule = OfferRule { kind: OfferKind::Upsell, family: 0, tier: 3 };
-const ADD_ON: OfferRule = OfferRule { kind: OfferKind::CrossSell, family: 1, tier: 1 };
-const ADD_ON_2: OfferRule = OfferRule { kind: OfferKind::Upsell, family: 1, tier: 2 };
+const LINE_2: OfferRule = rule(OfferKind::Upsell, 0, 2);
+const LINE_3: OfferRule = rule(OfferKind::Upsell, 0, 3);
+const ADD_ON: OfferRule = rule(OfferKind::CrossSell, 1, 1);
+const ADD_ON_2: OfferRule = rule(OfferKind::Upsell, 1, 2);
 const OFFERS: [OfferRule; 4] = [LINE_2, LINE_3, ADD_ON, ADD_ON_2];
+
+const fn rule(kind: OfferKind, family: u32, tier: u16) -> OfferRule {
+    OfferRule { kind, family, tier, requires: Vec::new(), excluded_families: Vec::new(), excluded_products: Vec::new() }
+}
 
 /// A holding in days; `end` of `None` lasts.
 #[derive(Clone, Copy, Debug)]
@@ -41,7 +45,8 @@ fn us(days: f64) -> i64 {
 }
 
 fn window(as_of: f64) -> LabelWindow {
-    LabelWindow { as_of: us(as_of), gap_end: us(as_of + 7.0), window_end: us(as_of + 67.0) }
+    let (gap_end, window_end, known_by) = (us(as_of + 7.0), us(as_of + 67.0), us(as_of + 97.0));
+    LabelWindow { as_of: us(as_of), gap_end, window_end, known_by }
 }
 
 const TRUTH: Truth = Truth { kept_us: 30 * DAY_US, data_end: 400 * DAY_US };
@@ -100,9 +105,9 @@ fn labels(rows: &[Holding], window: LabelWindow, truth: &Truth) -> ([Label; 4], 
 }
 
 #[track_caller]
-fn check(rows: &[Holding], offer: OfferRule, expected: Label) {
+fn check(rows: &[Holding], offer: &OfferRule, expected: Label) {
     let (label, take_at) = labels(rows, window(100.0), &TRUTH);
-    let idx = OFFERS.iter().position(|&o| o == offer).unwrap();
+    let idx = OFFERS.iter().position(|o| o == offer).unwrap();
     assert_eq!(label[idx], expected);
     assert_eq!(take_at[idx] != NO_TAKE, expected == Label::Positive);
 }
@@ -114,82 +119,82 @@ fn moved(product: u32, day: f64, end: impl Into<Option<f64>>) -> [Holding; 2] {
 
 #[test]
 fn a_strictly_higher_tier_is_a_take() {
-    check(&moved(1, 120.0, None), LINE_2, Label::Positive);
+    check(&moved(1, 120.0, None), &LINE_2, Label::Positive);
     let (_, take_at) = labels(&moved(1, 120.0, None), window(100.0), &TRUTH);
     assert_eq!(take_at[0], us(120.0));
 }
 
 #[test]
 fn the_same_tier_is_none() {
-    check(&moved(0, 120.0, None), LINE_2, Label::Negative);
-    check(&[held(1, 0.0, 120.0), held(1, 120.0, None)], LINE_3, Label::Negative);
+    check(&moved(0, 120.0, None), &LINE_2, Label::Negative);
+    check(&[held(1, 0.0, 120.0), held(1, 120.0, None)], &LINE_3, Label::Negative);
 }
 
 #[test]
 fn a_lower_tier_is_none() {
-    check(&[held(1, 0.0, 120.0), held(0, 120.0, None)], LINE_3, Label::Negative);
+    check(&[held(1, 0.0, 120.0), held(0, 120.0, None)], &LINE_3, Label::Negative);
 }
 
 #[test]
 fn doing_nothing_is_none() {
-    check(&[held(0, 0.0, None)], LINE_2, Label::Negative);
-    check(&[held(0, 0.0, None)], ADD_ON, Label::Negative);
-    check(&[held(0, 0.0, 110.0)], LINE_2, Label::Negative);
+    check(&[held(0, 0.0, None)], &LINE_2, Label::Negative);
+    check(&[held(0, 0.0, None)], &ADD_ON, Label::Negative);
+    check(&[held(0, 0.0, 110.0)], &LINE_2, Label::Negative);
 }
 
 #[test]
 fn a_take_inside_the_gap_removes_the_row() {
-    check(&moved(1, 100.0, None), LINE_2, Label::GapTake);
-    check(&moved(1, 106.99, None), LINE_2, Label::GapTake);
-    check(&[held(0, 0.0, None), held(4, 103.0, None)], ADD_ON, Label::GapTake);
+    check(&moved(1, 100.0, None), &LINE_2, Label::GapTake);
+    check(&moved(1, 106.99, None), &LINE_2, Label::GapTake);
+    check(&[held(0, 0.0, None), held(4, 103.0, None)], &ADD_ON, Label::GapTake);
 }
 
 #[test]
 fn a_start_inside_the_gap_that_is_not_kept_does_not() {
-    check(&[held(0, 0.0, None), held(1, 103.0, 110.0)], LINE_2, Label::Negative);
-    check(&[held(0, 0.0, None), held(1, 103.0, 110.0), held(1, 130.0, None)], LINE_2, Label::Positive);
+    check(&[held(0, 0.0, None), held(1, 103.0, 110.0)], &LINE_2, Label::Negative);
+    check(&[held(0, 0.0, None), held(1, 103.0, 110.0), held(1, 130.0, None)], &LINE_2, Label::Positive);
 }
 
 #[test]
 fn the_label_window_is_half_open() {
-    check(&moved(1, 107.0, None), LINE_2, Label::Positive);
-    check(&moved(1, 166.99, None), LINE_2, Label::Positive);
-    check(&moved(1, 167.0, None), LINE_2, Label::Negative);
+    check(&moved(1, 107.0, None), &LINE_2, Label::Positive);
+    check(&moved(1, 166.99, None), &LINE_2, Label::Positive);
+    check(&moved(1, 167.0, None), &LINE_2, Label::Negative);
 }
 
 #[test]
 fn kept_for_exactly_the_days_is_kept() {
-    check(&moved(1, 120.0, 150.0), LINE_2, Label::Positive);
+    check(&moved(1, 120.0, 150.0), &LINE_2, Label::Positive);
     // Local midnights thirty days apart, with a clock change between them.
-    check(&moved(1, 120.0, 150.0 - 1.0 / 24.0), LINE_2, Label::Positive);
+    check(&moved(1, 120.0, 150.0 - 1.0 / 24.0), &LINE_2, Label::Positive);
 }
 
 #[test]
 fn kept_one_day_less_is_not() {
-    check(&moved(1, 120.0, 149.0), LINE_2, Label::Negative);
+    check(&moved(1, 120.0, 149.0), &LINE_2, Label::Negative);
     // Two hours is what a clock change may take away, and no more.
-    check(&moved(1, 120.0, 150.0 - 2.0 / 24.0), LINE_2, Label::Positive);
-    check(&moved(1, 120.0, 150.0 - 2.01 / 24.0), LINE_2, Label::Negative);
+    check(&moved(1, 120.0, 150.0 - 2.0 / 24.0), &LINE_2, Label::Positive);
+    check(&moved(1, 120.0, 150.0 - 2.01 / 24.0), &LINE_2, Label::Negative);
 }
 
 #[test]
 fn a_return_cancels_it() {
-    check(&[held(0, 0.0, 120.0), held(1, 120.0, 128.0), held(0, 128.0, None)], LINE_2, Label::Negative);
-    check(&[held(4, 120.0, 128.0)], ADD_ON, Label::Negative);
+    check(&[held(0, 0.0, 120.0), held(1, 120.0, 128.0), held(0, 128.0, None)], &LINE_2, Label::Negative);
+    check(&[held(4, 120.0, 128.0)], &ADD_ON, Label::Negative);
     // Cooling-off may also be written as an interval without length.
-    check(&[held(4, 120.0, 120.0)], ADD_ON, Label::Negative);
+    check(&[held(4, 120.0, 120.0)], &ADD_ON, Label::Negative);
 }
 
 #[test]
 fn a_step_back_within_the_days_cancels_it_and_later_does_not() {
-    check(&[held(0, 0.0, 120.0), held(1, 120.0, 140.0), held(0, 140.0, None)], LINE_2, Label::Negative);
-    check(&[held(0, 0.0, 120.0), held(1, 120.0, 151.0), held(0, 151.0, None)], LINE_2, Label::Positive);
+    check(&[held(0, 0.0, 120.0), held(1, 120.0, 140.0), held(0, 140.0, None)], &LINE_2, Label::Negative);
+    check(&[held(0, 0.0, 120.0), held(1, 120.0, 151.0), held(0, 151.0, None)], &LINE_2, Label::Positive);
 }
 
 #[test]
 fn a_step_back_to_a_tier_still_above_is_a_take_of_that_tier() {
     let rows = [held(0, 0.0, 120.0), held(2, 120.0, 130.0), held(1, 130.0, None)];
-    check(&rows, LINE_2, Label::Positive);
+    check(&rows, &LINE_2, Label::Positive);
     let (_, take_at) = labels(&rows, window(100.0), &TRUTH);
     assert_eq!(take_at[0], us(130.0));
 }
@@ -201,30 +206,30 @@ fn a_continuation_without_a_break_counts_as_keeping() {
     assert_eq!(start_of_take(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(2, 131.0, None)]), us(120.0));
     assert_eq!(start_of_take(&[held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(2, 132.0, None)]), us(132.0));
     let broken = [held(0, 0.0, 120.0), held(1, 120.0, 130.0), held(1, 132.0, 140.0)];
-    check(&broken, LINE_2, Label::Negative);
+    check(&broken, &LINE_2, Label::Negative);
 }
 
 #[test]
 fn repricing_is_none() {
-    check(&[held(1, 0.0, 115.0), held(1, 115.0, 130.0), held(1, 130.0, None)], LINE_3, Label::Negative);
-    check(&[held(0, 0.0, 115.0), held(0, 115.0, None)], LINE_2, Label::Negative);
+    check(&[held(1, 0.0, 115.0), held(1, 115.0, 130.0), held(1, 130.0, None)], &LINE_3, Label::Negative);
+    check(&[held(0, 0.0, 115.0), held(0, 115.0, None)], &LINE_2, Label::Negative);
 }
 
 #[test]
 fn renewal_is_none() {
     // The old contract ends on day 119, the new one starts the day after.
-    check(&[held(0, 0.0, 119.0), held(0, 120.0, None)], LINE_2, Label::Negative);
-    check(&[held(4, 0.0, 119.0), held(4, 120.0, None)], ADD_ON_2, Label::Negative);
+    check(&[held(0, 0.0, 119.0), held(0, 120.0, None)], &LINE_2, Label::Negative);
+    check(&[held(4, 0.0, 119.0), held(4, 120.0, None)], &ADD_ON_2, Label::Negative);
 }
 
 #[test]
 fn migration_by_replaces_is_none() {
-    check(&[held(3, 0.0, 120.0), held(0, 120.0, None)], LINE_2, Label::Negative);
+    check(&[held(3, 0.0, 120.0), held(0, 120.0, None)], &LINE_2, Label::Negative);
     let columns = Columns::new(&[held(3, 0.0, 120.0), held(0, 120.0, None)]);
     let takes = find_takes(&columns.intervals(), &LADDER, &TRUTH).unwrap();
     assert_eq!(takes.iter().map(|(_, take)| take.start).collect::<Vec<_>>(), [0]);
     // From the old code upwards is a take like any other.
-    check(&[held(3, 0.0, 120.0), held(1, 120.0, None)], LINE_2, Label::Positive);
+    check(&[held(3, 0.0, 120.0), held(1, 120.0, None)], &LINE_2, Label::Positive);
 }
 
 #[test]
@@ -241,32 +246,32 @@ fn a_migration_between_codes_the_table_puts_on_different_tiers_is_none() {
 fn what_the_company_does_is_none() {
     let mut rows = moved(1, 120.0, None);
     rows[1].by_company = true;
-    check(&rows, LINE_2, Label::Negative);
+    check(&rows, &LINE_2, Label::Negative);
     let mut add_on = [held(0, 0.0, None), held(4, 120.0, None)];
     add_on[1].by_company = true;
-    check(&add_on, ADD_ON, Label::Negative);
+    check(&add_on, &ADD_ON, Label::Negative);
 }
 
 #[test]
 fn the_first_holding_of_an_add_on_is_a_take() {
-    check(&[held(0, 0.0, None), held(4, 120.0, None)], ADD_ON, Label::Positive);
+    check(&[held(0, 0.0, None), held(4, 120.0, None)], &ADD_ON, Label::Positive);
     // Also when it starts at a higher tier than the one offered.
-    check(&[held(0, 0.0, None), held(5, 120.0, None)], ADD_ON, Label::Positive);
+    check(&[held(0, 0.0, None), held(5, 120.0, None)], &ADD_ON, Label::Positive);
 }
 
 #[test]
 fn a_second_holding_after_an_earlier_one_is_none() {
-    check(&[held(4, 0.0, 60.0), held(4, 120.0, None)], ADD_ON, Label::Negative);
+    check(&[held(4, 0.0, 60.0), held(4, 120.0, None)], &ADD_ON, Label::Negative);
     check(
         &[held(0, 0.0, 20.0), held(1, 20.0, 80.0), held(0, 80.0, 120.0), held(1, 120.0, None)],
-        LINE_2,
+        &LINE_2,
         Label::Negative,
     );
 }
 
 #[test]
 fn an_earlier_one_that_was_sent_back_does_not_stand_in_the_way() {
-    check(&[held(4, 50.0, 58.0), held(4, 120.0, None)], ADD_ON, Label::Positive);
+    check(&[held(4, 50.0, 58.0), held(4, 120.0, None)], &ADD_ON, Label::Positive);
 }
 
 #[test]
@@ -275,29 +280,80 @@ fn two_starts_at_one_instant_are_one_take_and_the_customers_counts() {
     rows[0].by_company = true;
     let columns = Columns::new(&rows);
     assert_eq!(find_takes(&columns.intervals(), &LADDER, &TRUTH).unwrap().len(), 1);
-    check(&rows, ADD_ON, Label::Positive);
+    check(&rows, &ADD_ON, Label::Positive);
 }
 
 #[test]
 fn a_jump_over_a_tier_counts_for_the_offer_below() {
-    check(&moved(2, 120.0, None), LINE_2, Label::Positive);
-    check(&moved(2, 120.0, None), LINE_3, Label::NotEligible);
+    check(&moved(2, 120.0, None), &LINE_2, Label::Positive);
+    check(&moved(2, 120.0, None), &LINE_3, Label::NotEligible);
 }
 
 #[test]
 fn only_the_next_lower_tier_is_eligible_for_an_upsell() {
-    check(&[held(0, 0.0, None)], LINE_3, Label::NotEligible);
-    check(&[held(1, 0.0, None)], LINE_2, Label::NotEligible);
-    check(&[held(2, 0.0, None)], LINE_3, Label::NotEligible);
-    check(&[], LINE_2, Label::NotEligible);
-    check(&[held(1, 0.0, None)], LINE_3, Label::Negative);
+    check(&[held(0, 0.0, None)], &LINE_3, Label::NotEligible);
+    check(&[held(1, 0.0, None)], &LINE_2, Label::NotEligible);
+    check(&[held(2, 0.0, None)], &LINE_3, Label::NotEligible);
+    check(&[], &LINE_2, Label::NotEligible);
+    check(&[held(1, 0.0, None)], &LINE_3, Label::Negative);
+}
+
+/// The label of one offer under a ladder of its own.
+fn label_of(rows: &[Holding], ladder: &Ladder<'_>, offer: &OfferRule) -> Label {
+    let columns = Columns::new(rows);
+    let (mut label, mut take_at) = ([Label::Negative], [0]);
+    let mut out = Labels { label: &mut label, take_at: &mut take_at };
+    let offers = std::slice::from_ref(offer);
+    offer_labels(&columns.intervals(), ladder, offers, &[window(100.0)], &TRUTH, &mut out, &NoControl).unwrap();
+    label[0]
+}
+
+#[test]
+fn a_replaced_product_is_no_step_of_the_ladder() {
+    // Product 1 (tier 2) was replaced by product 0 (tier 1): from tier 1 the next step up is tier 3.
+    let ladder = Ladder { canonical: &[0, 0, 2, 0, 4, 5], ..LADDER };
+    assert_eq!(label_of(&[held(0, 0.0, None)], &ladder, &LINE_3), Label::Negative);
+    assert_eq!(label_of(&[held(1, 0.0, None)], &ladder, &LINE_3), Label::Negative);
+    assert_eq!(label_of(&moved(2, 120.0, None), &ladder, &LINE_3), Label::Positive);
+    assert_eq!(label_of(&[held(2, 0.0, None)], &ladder, &LINE_3), Label::NotEligible);
+}
+
+#[test]
+fn nothing_lies_below_the_lowest_tier() {
+    let lowest = rule(OfferKind::Upsell, 0, 1);
+    assert_eq!(label_of(&[], &LADDER, &lowest), Label::NotEligible);
+    assert_eq!(label_of(&[held(0, 0.0, None)], &LADDER, &lowest), Label::NotEligible);
+}
+
+#[test]
+fn who_lacks_a_required_family_is_not_eligible() {
+    let offer = OfferRule { requires: vec![0], ..ADD_ON };
+    assert_eq!(label_of(&[held(4, 120.0, None)], &LADDER, &offer), Label::NotEligible);
+    assert_eq!(label_of(&[held(0, 0.0, None), held(4, 120.0, None)], &LADDER, &offer), Label::Positive);
+    // As known on the day: what started later, or ended before, does not serve.
+    assert_eq!(label_of(&[held(0, 100.0, None)], &LADDER, &offer), Label::NotEligible);
+    assert_eq!(label_of(&[held(0, 0.0, 99.0)], &LADDER, &offer), Label::NotEligible);
+}
+
+#[test]
+fn who_holds_what_is_excluded_is_not_eligible() {
+    let by_family = OfferRule { excluded_families: vec![1], ..LINE_2 };
+    let by_product = OfferRule { excluded_products: vec![5], ..LINE_2 };
+    let with = |product: u32| [held(0, 0.0, None), held(product, 0.0, None)];
+    assert_eq!(label_of(&with(4), &LADDER, &by_family), Label::NotEligible);
+    assert_eq!(label_of(&with(4), &LADDER, &by_product), Label::Negative);
+    assert_eq!(label_of(&with(5), &LADDER, &by_product), Label::NotEligible);
+    assert_eq!(label_of(&[held(0, 0.0, None)], &LADDER, &by_family), Label::Negative);
+    // A replaced code is not the product that replaced it.
+    let old_code = OfferRule { excluded_products: vec![0], ..LINE_2 };
+    assert_eq!(label_of(&[held(3, 0.0, None)], &LADDER, &old_code), Label::Negative);
 }
 
 #[test]
 fn who_holds_something_of_the_family_is_not_eligible_for_a_cross_sell() {
-    check(&[held(4, 0.0, None)], ADD_ON, Label::NotEligible);
-    check(&[held(5, 0.0, None)], ADD_ON, Label::NotEligible);
-    check(&[], ADD_ON, Label::Negative);
+    check(&[held(4, 0.0, None)], &ADD_ON, Label::NotEligible);
+    check(&[held(5, 0.0, None)], &ADD_ON, Label::NotEligible);
+    check(&[], &ADD_ON, Label::Negative);
 }
 
 #[test]
@@ -306,18 +362,18 @@ fn a_start_that_arrived_late_is_not_held_against_eligibility_but_removes_the_row
     rows[0].end_arrived = Some(104.0);
     rows[1].arrived = 104.0;
     // On day 100 the customer looked like one on tier 1; the truth, known later, is a take before the window.
-    check(&rows, LINE_2, Label::GapTake);
+    check(&rows, &LINE_2, Label::GapTake);
     // Known in time, there is nothing to offer.
-    check(&moved(1, 95.0, None), LINE_2, Label::NotEligible);
+    check(&moved(1, 95.0, None), &LINE_2, Label::NotEligible);
 }
 
 #[test]
 fn a_start_that_arrives_after_the_end_of_the_data_is_unknown() {
     let mut rows = moved(1, 120.0, None);
     rows[1].arrived = 400.0;
-    check(&rows, LINE_2, Label::Negative);
+    check(&rows, &LINE_2, Label::Negative);
     rows[1].arrived = 399.0;
-    check(&rows, LINE_2, Label::Positive);
+    check(&rows, &LINE_2, Label::Positive);
 }
 
 #[test]
@@ -325,9 +381,9 @@ fn an_end_that_became_known_later_does_not_rewrite_the_past() {
     // The add-on ended on day 90, which was known only on day 110.
     let mut rows = [held(4, 0.0, 90.0)];
     rows[0].end_arrived = Some(110.0);
-    check(&rows, ADD_ON, Label::NotEligible);
+    check(&rows, &ADD_ON, Label::NotEligible);
     rows[0].end_arrived = Some(99.0);
-    check(&rows, ADD_ON, Label::Negative);
+    check(&rows, &ADD_ON, Label::Negative);
 }
 
 #[test]
@@ -339,6 +395,16 @@ fn a_label_is_mature_when_its_window_and_the_days_to_keep_are_over() {
     assert_eq!(label(196.99)[0], Label::Immature);
     assert_eq!(label(196.99)[2], Label::Immature);
     assert_eq!(label(196.99)[1], Label::NotEligible, "eligibility comes first");
+}
+
+#[test]
+fn the_days_to_keep_are_the_callers_calendar_days() {
+    // Clocks went forward while the take was kept: thirty days by the calendar are an hour short.
+    let window = LabelWindow { known_by: us(197.0) - DAY_US / 24, ..window(100.0) };
+    let truth = Truth { data_end: window.known_by, ..TRUTH };
+    assert_eq!(labels(&moved(1, 120.0, None), window, &truth).0[0], Label::Positive);
+    let truth = Truth { data_end: window.known_by - 1, ..TRUTH };
+    assert_eq!(labels(&moved(1, 120.0, None), window, &truth).0[0], Label::Immature);
 }
 
 fn holding() -> impl Strategy<Value = Holding> {

@@ -6,7 +6,7 @@ use osusume_windows::{
 };
 
 use super::cells::{Blocks, HoldingSlices, holding_states, ladder, product_positions};
-use crate::calendar::Schedule;
+use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::config::{CategoryOffers, Role};
 use crate::job::Job;
@@ -33,9 +33,11 @@ pub(super) fn label(
     let n_cells = n_customers * dates.len();
     let mut all =
         LabelCells { label: vec![Label::NotEligible; n_cells * n_offers], take_at: vec![NO_TAKE; n_cells * n_offers] };
-    let windows: Vec<LabelWindow> = dates.iter().map(|date| window(job, schedule, *date)).collect();
-    let truth =
-        Truth { kept_us: i64::from(schedule.label.kept) * osusume_model::DAY_US, data_end: schedule.score.instant.0 };
+    let windows: Vec<LabelWindow> = dates.iter().map(|date| window(job.calendar, schedule.label, *date)).collect();
+    let truth = Truth {
+        kept_us: i64::from(schedule.label.kept) * osusume_model::DAY_US,
+        data_end: schedule.data_end.instant.0,
+    };
     if let Some(block) = block_of(job, blocks, Role::Holdings).filter(|_| !rules.is_empty()) {
         let positions = product_positions(goods, block);
         let slices = HoldingSlices::new(block, &positions);
@@ -72,12 +74,14 @@ impl LabelCells {
     }
 }
 
-fn window(job: &Job<'_>, schedule: &Schedule, date: AsOf) -> LabelWindow {
-    let gap_end = date.date + schedule.label.gap as i32;
+/// The label window of a date, counted in civil days.
+fn window(calendar: &Calendar, label: LabelDays, date: AsOf) -> LabelWindow {
+    let gap_end = date.date + label.gap as i32;
     LabelWindow {
         as_of: date.instant.0,
-        gap_end: job.calendar.midnight(gap_end).0,
-        window_end: job.calendar.midnight(gap_end + schedule.label.horizon as i32).0,
+        gap_end: calendar.midnight(gap_end).0,
+        window_end: calendar.midnight(gap_end + label.horizon as i32).0,
+        known_by: calendar.midnight(date.date + label.until_known()).0,
     }
 }
 
@@ -145,24 +149,63 @@ pub(super) fn active(
     dates: &[AsOf],
     n_customers: usize,
 ) -> Result<Vec<bool>> {
+    let mut signs = Vec::new();
     if let Some(block) = block_of(job, blocks, Role::Holdings) {
         let states = holding_states(job, goods, block, dates)?;
-        return Ok(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
+        signs.push(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
     }
-    if let Some(block) = block_of(job, blocks, Role::Purchases) {
-        let at = block.times("at");
-        let arrived = block.arrivals("arrived", "at");
-        let is_seen =
-            |row: usize, date: i64| at[row] < date && arrived.as_ref().is_none_or(|arrived| arrived[row] < date);
-        return Ok(by_customer(block, dates, |rows, date| rows.into_iter().any(|row| is_seen(row, date))));
-    }
-    Ok(vec![true; n_customers * dates.len()])
+    let purchases = job.config.sources.values().filter(|source| source.role == Role::Purchases);
+    signs.extend(purchases.filter_map(|source| blocks.get(&source.name)).map(|block| have_bought(block, dates)));
+    Ok(any_of(signs, n_customers * dates.len()))
 }
 
-fn by_customer(block: &Block, dates: &[AsOf], holds: impl Fn(std::ops::Range<usize>, i64) -> bool) -> Vec<bool> {
+/// Whether any of the signs holds, cell by cell; where there is none at all, everybody is a customer.
+fn any_of(signs: Vec<Vec<bool>>, n_cells: usize) -> Vec<bool> {
+    let either = |mut all: Vec<bool>, one: Vec<bool>| {
+        all.iter_mut().zip(one).for_each(|(all, one)| *all |= one);
+        all
+    };
+    signs.into_iter().reduce(either).unwrap_or_else(|| vec![true; n_cells])
+}
+
+/// Who has bought something, as known at each date; a return is no purchase. Customers × dates.
+fn have_bought(block: &Block, dates: &[AsOf]) -> Vec<bool> {
+    let (at, arrived, units) = (block.times("at"), block.arrivals("arrived", "at"), whole_units(block));
+    let is_purchase = |row: usize| units.as_ref().is_none_or(|(units, is_present)| !is_present[row] || units[row] > 0);
+    let is_seen = |row: usize, date: i64| {
+        at[row] < date && arrived.as_ref().is_none_or(|arrived| arrived[row] < date) && is_purchase(row)
+    };
     let mut all = Vec::with_capacity(block.n_customers() * dates.len());
     for bounds in block.offsets.windows(2) {
-        all.extend(dates.iter().map(|date| holds(bounds[0] as usize..bounds[1] as usize, date.instant.0)));
+        let rows = bounds[0] as usize..bounds[1] as usize;
+        all.extend(dates.iter().map(|date| rows.clone().any(|row| is_seen(row, date.instant.0))));
     }
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_customer_holds_something_or_has_bought_something() {
+        let (held, bought) = (vec![true, false, false], vec![false, true, false]);
+        assert_eq!(any_of(vec![held.clone(), bought.clone()], 3), [true, true, false]);
+        assert_eq!(any_of(vec![bought], 3), [false, true, false]);
+        assert_eq!(any_of(Vec::new(), 3), [true; 3]);
+    }
+
+    #[test]
+    fn the_newest_date_is_mature_across_a_clock_change() {
+        // Auckland put its clocks forward on 2026-09-27: the thirty days to keep a take are an hour short.
+        let calendar = Calendar::new("Pacific/Auckland").unwrap();
+        let label = LabelDays { gap: 7, horizon: 60, kept: 30 };
+        let end = calendar.as_of("2026-10-01".parse().unwrap());
+        let date = calendar.as_of(end.date - label.until_known());
+        let window = window(&calendar, label, date);
+        let truth = Truth { kept_us: 30 * osusume_model::DAY_US, data_end: end.instant.0 };
+        assert!(window.window_end + truth.kept_us > truth.data_end, "the case at hand");
+        assert!(window.is_mature(&truth));
+        assert!(!window.is_mature(&Truth { data_end: truth.data_end - 1, ..truth }));
+    }
 }
