@@ -52,6 +52,19 @@ fn a_destination_that_was_lost_is_written_again_with_the_same_bytes() {
 }
 
 #[test]
+fn days_after_the_end_of_the_data_are_not_taken_for_days_without_a_take() {
+    let company = Company::new();
+    // All contracts in the tables were known by the end of September; the run asks for half a year later.
+    let late = company.osusume(&["run", "pipelines/isp.toml", "--as-of", "2027-04-01", "--no-export"]);
+    let told = text(&late.stderr);
+    assert!(late.status.success() && told.contains("E4009"), "{told}");
+    let run = run_id(&company);
+    let summary = std::fs::read_to_string(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
+    // Gap, window and kept days are 97 days: the newest date they fit behind lies before the end of June.
+    assert!(summary.contains("\"2026-06-") && !summary.contains("\"2026-07-"), "{summary}");
+}
+
+#[test]
 fn check_publishes_nothing_and_leaves_nothing() {
     let company = Company::with_run();
     let (before, scratch) = (company.published(), company.path("scratch"));
