@@ -119,7 +119,7 @@ impl Test {
     }
 }
 
-/// Customer id → propensities.
+/// Customer id → propensities, of those who were scored.
 fn scores(summary: &Summary) -> BTreeMap<String, Vec<f32>> {
     let mut found = BTreeMap::new();
     let path = summary.dir.join("scores.parquet");
@@ -127,8 +127,11 @@ fn scores(summary: &Summary) -> BTreeMap<String, Vec<f32>> {
         let batch = batch.expect("scores can be read");
         let lists = batch.column(1).as_list::<i32>();
         for (row, id) in batch.column(0).as_string::<i32>().iter().enumerate() {
-            let values = lists.value(row).as_primitive::<Float32Type>().values().to_vec();
-            found.insert(id.expect("never null").to_owned(), values);
+            let values = lists.value(row);
+            // Whoever may not be contacted is not scored.
+            if values.null_count() == 0 {
+                found.insert(id.expect("never null").to_owned(), values.as_primitive::<Float32Type>().values().to_vec());
+            }
         }
     }
     found

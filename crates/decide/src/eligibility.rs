@@ -25,24 +25,16 @@ impl ChannelSet {
     }
 }
 
-/// Who may be asked.
-#[derive(Clone, Copy, Debug)]
-pub enum Permission<'a> {
-    /// Rows of the past that are only learned from: consent is not asked. Nothing can be ranked from it.
-    ForTraining,
-    /// The channels each customer consents to, one set a customer.
-    Consents(&'a [ChannelSet]),
-}
-
 /// A block of customers at the as-of date.
 #[derive(Clone, Copy, Debug)]
 pub struct Customers<'a> {
     /// One more than customers, ascending: customer c holds `held[held_offsets[c]..held_offsets[c + 1]]`.
     pub held_offsets: &'a [u32],
-    /// Products held, in any order; duplicates do not matter.
+    /// Products held, in any order; duplicates do not matter. A replaced product stands here as itself: it counts at the tier of what
+    /// replaces it, but its margin and its code are its own.
     pub held: &'a [ProductId],
-    /// Who may be asked, and through which channels.
-    pub permission: Permission<'a>,
+    /// The channels each customer consents to, one set a customer.
+    pub consents: &'a [ChannelSet],
     /// Customers on a suppression list, one flag a customer; `None` where there is no such list.
     pub suppressed: Option<&'a [bool]>,
     /// Customers × categories: bought within the category's window. `None` where no offer is a category.
@@ -64,19 +56,9 @@ impl<'a> Customers<'a> {
         &self.held[self.held_offsets[customer] as usize..self.held_offsets[customer + 1] as usize]
     }
 
-    /// The consented channels; none for training rows.
-    pub(crate) fn consents(&self, customer: usize) -> ChannelSet {
-        match self.permission {
-            Permission::ForTraining => ChannelSet::default(),
-            Permission::Consents(sets) => sets[customer],
-        }
-    }
-
     fn check(&self, ladder: &Ladder) {
         let n = self.len();
-        if let Permission::Consents(sets) = self.permission {
-            assert_eq!(sets.len(), n, "one consent set a customer");
-        }
+        assert_eq!(self.consents.len(), n, "one consent set a customer");
         assert!(self.suppressed.is_none_or(|flags| flags.len() == n), "one suppression flag a customer");
         let n_flags = self.bought.map_or(0, <[bool]>::len);
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
@@ -157,10 +139,7 @@ fn barred(customers: &Customers, customer: usize, channels: ChannelSet) -> Optio
     if customers.suppressed.is_some_and(|flags| flags[customer]) {
         return Some(Rule::Suppressed);
     }
-    let Permission::Consents(sets) = customers.permission else {
-        return None;
-    };
-    (sets[customer].0 & channels.0 == 0).then_some(Rule::NoConsent)
+    (customers.consents[customer].0 & channels.0 == 0).then_some(Rule::NoConsent)
 }
 
 /// What removes this one offer.

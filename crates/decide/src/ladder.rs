@@ -1,6 +1,6 @@
 //! The catalogue as the kernels read it: names resolved to indexes once.
 
-use osusume_model::{Catalogue, Date, Minor, OfferId, OfferKind, ProductId, Tier};
+use osusume_model::{Catalogue, Date, Minor, OfferId, OfferKind, Product, ProductId, Tier};
 
 use crate::catalogue::{CatalogueError, check_products, sold};
 
@@ -13,7 +13,7 @@ pub struct Ladder {
     pub(crate) n_categories: usize,
 }
 
-/// Where a product stands.
+/// Where a product stands: on the step of the product that replaces it, with the margin of its own.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Step {
     pub(crate) family: u32,
@@ -37,7 +37,7 @@ pub(crate) struct Rung {
 /// The place on the ladder that an offer leads to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
-    /// From `lower` (the next lower tier sold) or a withdrawn tier between the two, to `tier`.
+    /// From `lower`, the next lower tier sold, to `tier`.
     Upsell { lower: Tier, tier: Tier },
     /// From nothing to `tier`.
     CrossSell { tier: Tier },
@@ -60,9 +60,9 @@ impl Ladder {
         families.sort_unstable();
         families.dedup();
         let mut ladder = Self { n_families: families.len(), products: Vec::new(), offers: Vec::new(), n_categories: 0 };
-        for product in &catalogue.products {
+        for (product, stands_for) in catalogue.products.iter().zip(standing_for(&catalogue.products)) {
             let family = position(&families, &product.family).expect("every product's family is listed");
-            ladder.products.push(Step { family, tier: product.tier, margin: product.margin });
+            ladder.products.push(Step { family, tier: catalogue.products[stands_for].tier, margin: product.margin });
         }
         let mut errors = Vec::new();
         for offer_idx in 0..catalogue.offers.len() {
@@ -118,6 +118,23 @@ impl Ladder {
         let lower = lower.ok_or_else(|| CatalogueError::NoLowerTier { product: offer.key.clone() })?;
         Ok(Target::Upsell { lower, tier })
     }
+}
+
+/// For each product the one it became: `replaces` followed to its end, itself where nothing replaces it. Of several products that
+/// replace one, the last in the catalogue counts.
+///
+/// `products` passed [`check_products`]: their `replaces` form no circle.
+fn standing_for(products: &[Product]) -> Vec<usize> {
+    let mut successor: Vec<Option<usize>> = vec![None; products.len()];
+    for (newer, product) in products.iter().enumerate() {
+        for code in &product.replaces {
+            if let Ok(older) = products.binary_search_by(|other| other.key.as_str().cmp(code)) {
+                successor[older] = Some(newer);
+            }
+        }
+    }
+    let end_of = |start| std::iter::successors(Some(start), |&at| successor[at]).last();
+    (0..products.len()).map(|start| end_of(start).expect("the start itself is listed")).collect()
 }
 
 fn position(sorted: &[&str], name: &str) -> Option<u32> {

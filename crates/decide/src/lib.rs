@@ -37,7 +37,7 @@ mod value;
 
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
-pub use eligibility::{ChannelSet, Customers, Permission, eligibility};
+pub use eligibility::{ChannelSet, Customers, eligibility};
 pub use error::{DecideError, Result};
 pub use holdout::{Design, Holdout};
 pub use ladder::Ladder;

@@ -166,7 +166,7 @@ impl Problem<'_> {
         let mut candidates = Vec::with_capacity(self.ladder.n_offers());
         for customer in rows {
             holdings.read(self.ladder, self.customers.held_by(customer));
-            let consents = self.customers.consents(customer);
+            let consents = self.customers.consents[customer];
             let channel = self.policy.channels.iter().find(|channel| consents.contains(channel.index)).copied();
             candidates.clear();
             self.weigh(&Asked { customer, channel, holdings: &holdings }, &mut candidates, &mut ranked)?;

@@ -3,7 +3,7 @@
 use osusume_model::{Catalogue, Date, HeldBy, Minor, NoControl, Offer, OfferKind, Product, ProductId, Tier};
 use proptest::prelude::*;
 
-use crate::{ChannelSet, Customers, Ladder, Permission, Rule, Verdict, check_products, eligibility, offers_of};
+use crate::{ChannelSet, Customers, Ladder, Rule, Verdict, check_products, eligibility, offers_of};
 
 pub(crate) const AS_OF: Date = Date(20_000);
 pub(crate) const CHANNELS: ChannelSet = ChannelSet(0b011);
@@ -54,7 +54,7 @@ impl Columns {
         Customers {
             held_offsets: &self.offsets,
             held: &self.held,
-            permission: Permission::Consents(&self.consents),
+            consents: &self.consents,
             suppressed: Some(&self.suppressed),
             bought: Some(&self.bought),
         }
@@ -117,7 +117,7 @@ fn products(margins: &[i64], links: &[(usize, usize, bool)]) -> Vec<Product> {
         ("b2z", 2),
         ("c1", 1),
         ("c4", 4),
-        // A withdrawn tier between two that are sold.
+        // A withdrawn tier between two that are sold: whoever holds it stands where its successor does.
         ("cold", 2),
     ];
     let mut products: Vec<Product> = steps
@@ -158,11 +158,19 @@ fn person() -> impl Strategy<Value = Person> {
     })
 }
 
+/// The product that stands for this one now.
+pub(crate) fn became<'a>(catalogue: &'a Catalogue, product: &'a Product) -> &'a Product {
+    let newer = catalogue.products.iter().rfind(|other| other.replaces.contains(&product.key));
+    newer.map_or(product, |newer| became(catalogue, newer))
+}
+
 /// The first rule that removes the offer, from names and definitions alone.
 pub(crate) fn plain_verdict(catalogue: &Catalogue, offer_idx: usize, person: &Person) -> Verdict {
     let offer = &catalogue.offers[offer_idx];
     let held: Vec<&Product> = person.held.iter().map(|id| &catalogue.products[id.0 as usize]).collect();
-    let tier_of = |family: &str| held.iter().filter(|p| p.family == family).map(|p| p.tier.0).max().unwrap_or(0);
+    let tier_of = |family: &str| {
+        held.iter().filter(|p| p.family == family).map(|p| became(catalogue, p).tier.0).max().unwrap_or(0)
+    };
     let mut applies = Vec::new();
     let mut rule = |rule: Rule, does: bool| applies.extend(does.then_some(rule));
     rule(Rule::NotValid, offer.valid_from.is_some_and(|d| d > AS_OF) || offer.valid_until.is_some_and(|d| d <= AS_OF));

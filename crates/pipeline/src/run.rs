@@ -152,8 +152,7 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
         return Err(Fault::new(Code::NoCustomers));
     }
     let models = clock.stage(Stage::Train, || train::train(job, &found, &goods, &schedule, &units))?;
-    let customers = &tables.checked.customers;
-    clock.stage(Stage::Score, || score::score(job, &found.specs, &models, customers, schedule.score))?;
+    clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, schedule.score)
     })?;

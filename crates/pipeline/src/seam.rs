@@ -34,6 +34,19 @@ impl Block {
         Ok(Self { offsets, names, columns: part.columns })
     }
 
+    /// Reads `columns` of the rows of some customers, by ascending index.
+    pub(crate) fn read_of(
+        table: &TableFile,
+        customers: &[u32],
+        columns: &[&str],
+        control: &dyn Control,
+    ) -> Result<Self> {
+        let first = customers.first().copied().unwrap_or(0);
+        let block = Self::read(table, first..customers.last().map_or(first, |last| last + 1), columns, control)?;
+        let keep: Vec<u32> = customers.iter().map(|&customer| customer - first).collect();
+        Ok(if keep.len() == block.n_customers() { block } else { block.select(&keep) })
+    }
+
     /// The rows of the customers at positions `keep` (ascending), packed together.
     pub(crate) fn select(&self, keep: &[u32]) -> Self {
         let mut offsets = Vec::with_capacity(keep.len() + 1);

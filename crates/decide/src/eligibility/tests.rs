@@ -1,7 +1,7 @@
 use super::*;
 use crate::DecideError;
 use crate::testing::{AS_OF, CHANNELS, Columns, Company, company, plain_verdict};
-use osusume_model::{NoControl, Stop};
+use osusume_model::{Catalogue, HeldBy, NoControl, Product, Stop};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -23,17 +23,6 @@ proptest! {
         let together = company.verdicts(&Columns::of(&company.people));
         let alone = |person| company.verdicts(&Columns::of(std::slice::from_ref(person)));
         prop_assert_eq!(together, company.people.iter().flat_map(alone).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn training_rows_differ_only_by_consent(company in company()) {
-        let columns = Columns::of(&company.people);
-        let customers = Customers { permission: Permission::ForTraining, ..columns.customers() };
-        let training = eligibility(&company.ladder(), &customers, AS_OF, CHANNELS, &NoControl).unwrap();
-        for (with, without) in company.verdicts(&columns).into_iter().zip(training) {
-            prop_assert!(with == without || with == Verdict::Removed(Rule::NoConsent));
-            prop_assert!(without != Verdict::Removed(Rule::NoConsent));
-        }
     }
 }
 
@@ -74,4 +63,51 @@ fn a_stop_is_obeyed_and_no_customers_are_no_fault() {
     let stopped = eligibility(&company.ladder(), &columns.customers(), AS_OF, CHANNELS, &Stopping);
     assert_eq!(stopped, Err(DecideError::Stopped(Stop::Deadline)));
     assert_eq!(company.verdicts(&Columns::of(&[])), vec![]);
+}
+
+/// A withdrawn product stands where its successor stands; its code is its own, and so is its margin.
+#[test]
+fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
+    let product = |key: &str, family: &str, tier, margin, excludes: &[&str], replaces: &[&str]| Product {
+        key: key.to_owned(),
+        family: family.to_owned(),
+        tier: Tier(tier),
+        held_by: HeldBy::Customer,
+        margin: Minor(margin),
+        requires: vec![],
+        excludes: excludes.iter().map(|&code| code.to_owned()).collect(),
+        replaces: replaces.iter().map(|&code| code.to_owned()).collect(),
+    };
+    let products = vec![
+        product("a_slow", "line", 1, 300, &[], &[]),
+        product("fast", "line", 3, 900, &[], &[]),
+        product("old", "line", 1, 700, &[], &["older"]),
+        product("older", "line", 1, 650, &[], &[]),
+        product("slow", "line", 2, 500, &[], &["old"]),
+        product("x", "extra", 1, 100, &["old"], &[]),
+    ];
+    let offers = crate::offers_of(&products, &["line".to_owned()], &["extra".to_owned()]).unwrap();
+    assert_eq!(offers.iter().map(|offer| offer.key.as_str()).collect::<Vec<_>>(), ["slow", "fast", "x"]);
+    let ladder = Ladder::new(&Catalogue { products, offers }).unwrap();
+    let check = |held: u32, expected: [Verdict; 3], margin| {
+        let held = [ProductId(held)];
+        let customers = Customers {
+            held_offsets: &[0, 1],
+            held: &held,
+            consents: &[ChannelSet(1)],
+            suppressed: None,
+            bought: None,
+        };
+        let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();
+        assert_eq!(got, expected);
+        let mut holdings = Holdings::new(&ladder);
+        holdings.read(&ladder, &held);
+        assert_eq!(holdings.margin(ladder.products[0].family), Minor(margin));
+    };
+    let (open, step) = (Verdict::Eligible, Verdict::Removed(Rule::LadderStep));
+    let (held, excluded) = (Verdict::Removed(Rule::AlreadyHeld), Verdict::Removed(Rule::Excluded));
+    check(0, [open, step, open], 300);
+    check(2, [held, open, excluded], 700);
+    check(3, [held, open, open], 650);
+    check(4, [held, open, open], 500);
 }

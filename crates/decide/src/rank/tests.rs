@@ -1,6 +1,6 @@
 use super::*;
-use crate::testing::{CHANNELS, Columns, Company, company, plain_verdict};
-use crate::{ChannelSet, Permission};
+use crate::ChannelSet;
+use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
 use osusume_model::{NoControl, OfferKind};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -36,7 +36,8 @@ fn ranked(company: &Company, policy: &RankPolicy) -> Ranked {
 fn plain_margin(company: &Company, customer: usize, offer_idx: usize) -> i64 {
     let offer = &company.catalogue.offers[offer_idx];
     let products = company.people[customer].held.iter().map(|id| &company.catalogue.products[id.0 as usize]);
-    let held = products.filter(|p| p.family == offer.family).map(|p| (p.tier, p.margin.0)).max();
+    let held = products.filter(|p| p.family == offer.family);
+    let held = held.map(|p| (became(&company.catalogue, p).tier, p.margin.0)).max();
     offer.margin.0 - if offer.kind == OfferKind::Upsell { held.map_or(0, |held| held.1) } else { 0 }
 }
 
@@ -155,20 +156,21 @@ fn threads_change_nothing() {
 }
 
 #[test]
-fn a_propensity_out_of_range_is_an_error_and_training_rows_get_nothing() {
+fn a_propensity_out_of_range_is_an_error_and_nobody_is_asked_without_consent() {
     let (company, policy) = sample();
     let columns = Columns::of(&company.people);
     let n_pairs = company.people.len() * company.catalogue.offers.len();
     let (verdicts, mut propensities) = (vec![Verdict::Eligible; n_pairs], vec![0.5_f32; n_pairs]);
     let all = vec![ChannelSet(0b11); company.people.len()];
+    let none = vec![ChannelSet(0); company.people.len()];
     let ladder = company.ladder();
-    let run = |propensities: &[f32], permission| {
-        let customers = Customers { permission, ..columns.customers() };
+    let run = |propensities: &[f32], consents| {
+        let customers = Customers { consents, ..columns.customers() };
         rank(&ladder, &customers, (&verdicts, propensities), &policy, &NoControl)
     };
-    let training = run(&propensities, Permission::ForTraining).unwrap();
-    assert!(training.decisions.iter().all(|decision| *decision == Decision::Removed(Rule::NoConsent)));
+    let refused = run(&propensities, &none).unwrap();
+    assert!(refused.decisions.iter().all(|decision| *decision == Decision::Removed(Rule::NoConsent)));
     propensities[ladder.n_offers() - 1] = 1.5;
     let expected = DecideError::NotAProbability { customer: 0, offer: ladder.n_offers() - 1 };
-    assert_eq!(run(&propensities, Permission::Consents(&all)), Err(expected));
+    assert_eq!(run(&propensities, &all), Err(expected));
 }

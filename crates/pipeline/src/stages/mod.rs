@@ -1,5 +1,6 @@
 //! The stages of a run, one file or folder each.
 
+pub(crate) mod consents;
 pub(crate) mod decide;
 pub(crate) mod export;
 pub(crate) mod features;

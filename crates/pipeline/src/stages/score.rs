@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use osusume_decide::ChannelSet;
 use osusume_model::{AsOf, FeatureSpec, Result};
 use osusume_numeric::elementary::logit;
 use osusume_propensity::encoder::{RawColumns, RawKind};
@@ -12,12 +13,14 @@ use osusume_tables::arrow::array::{
 use osusume_tables::arrow::datatypes::{DataType, Field, Float32Type, Schema, UInt32Type};
 use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
+use super::consents::consents;
 use super::features::SCORING;
 use super::train::{Evidence, Models, raw_kinds};
+use crate::checked::Checked;
 use crate::job::Job;
 use crate::kernel::propensity_fault;
 
-/// The published scores.
+/// The published scores. The propensities of customers whom no channel of the run may reach are null.
 pub(crate) const SCORES: &str = "scores.parquet";
 
 /// A block of feature rows as plain columns.
@@ -35,6 +38,12 @@ impl RawBlock {
             column(&spec.name).as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect()
         });
         Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns: columns.collect() }
+    }
+
+    /// The rows at positions `keep`.
+    fn select(&self, keep: &[usize]) -> Self {
+        let columns = self.columns.iter().map(|column| keep.iter().map(|&row| column[row]).collect());
+        Self { customer: keep.iter().map(|&row| self.customer[row]).collect(), columns: columns.collect() }
     }
 
     /// One slice a feature.
@@ -73,15 +82,15 @@ pub(crate) fn scorer(models: &Models) -> Result<Scorer> {
     Ok(scorer)
 }
 
-/// Scores every row of the scoring features; returns the number of rows.
+/// Scores every row of the scoring features whose customer consents to a channel of the run; returns the number of rows written.
 ///
 /// # Errors
-/// Faults of reading and writing, and a stop asked for.
+/// `ConsentGate`, faults of reading and writing, and a stop asked for.
 pub(crate) fn score(
     job: &Job<'_>,
     specs: &[FeatureSpec],
     models: &Models,
-    customers: &CustomerIndex,
+    tables: &Checked,
     as_of: AsOf,
 ) -> Result<u64> {
     let scorer = scorer(models)?;
@@ -94,16 +103,29 @@ pub(crate) fn score(
     for batch in read_batches(&**job.staging.fs(), &job.staging.dir().join(SCORING), &[])? {
         job.check_stop()?;
         let block = RawBlock::new(&batch?, specs);
-        let slices = block.slices();
-        let mut propensity = vec![0.0; block.customer.len() * scorer.n_offers()];
+        let consents = consents(job, tables, &block.customer, as_of)?;
+        let asked: Vec<usize> = (0..consents.len()).filter(|&row| consents[row] != ChannelSet::default()).collect();
+        let rows = block.select(&asked);
+        let slices = rows.slices();
+        let mut propensity = vec![0.0; asked.len() * scorer.n_offers()];
         scorer
-            .score_block(&block.raw(&slices, &kinds), &mut propensity, &job.quiet())
+            .score_block(&rows.raw(&slices, &kinds), &mut propensity, &job.quiet())
             .map_err(|error| propensity_fault(&error, "score"))?;
-        sink.write(&batch_of(&schema, &block.customer, customers, as_of, propensity)?)?;
+        let propensity = spread(&asked, &propensity, consents.len(), scorer.n_offers());
+        sink.write(&batch_of(&schema, &block.customer, &tables.customers, as_of, propensity)?)?;
         done += block.customer.len() as u64;
-        job.host.progress(done, u64::from(customers.len() as u32));
+        job.host.progress(done, u64::from(tables.n_customers()));
     }
     Ok(sink.finish()?.rows)
+}
+
+/// `values` (`width` a row) of the rows `at` among `n_rows`; absent everywhere else.
+fn spread(at: &[usize], values: &[f32], n_rows: usize, width: usize) -> Vec<Option<f32>> {
+    let mut all = vec![None; n_rows * width];
+    for (&row, values) in at.iter().zip(values.chunks_exact(width)) {
+        all[row * width..(row + 1) * width].iter_mut().zip(values).for_each(|(slot, &value)| *slot = Some(value));
+    }
+    all
 }
 
 fn schema(n_offers: usize) -> Schema {
@@ -120,7 +142,7 @@ fn batch_of(
     customer: &[u32],
     customers: &CustomerIndex,
     as_of: AsOf,
-    propensity: Vec<f32>,
+    propensity: Vec<Option<f32>>,
 ) -> Result<RecordBatch> {
     let n_offers = propensity.len().checked_div(customer.len()).unwrap_or(0);
     let item = Arc::new(Field::new("item", DataType::Float32, true));
@@ -133,8 +155,8 @@ fn batch_of(
     crate::kernel::batch(schema, columns)
 }
 
-/// Reads the propensities of a batch of scores, row-major.
+/// Reads the propensities of a batch of scores, row-major; NaN for customers who were not scored.
 pub(crate) fn propensities(batch: &RecordBatch) -> Vec<f32> {
     let lists = batch.column_by_name("propensity").expect("the score stage wrote it").as_list::<i32>();
-    lists.values().as_primitive::<Float32Type>().values().to_vec()
+    lists.values().as_primitive::<Float32Type>().iter().map(|value| value.unwrap_or(f32::NAN)).collect()
 }

@@ -1,5 +1,6 @@
 //! Decide: who is offered what through which channel, and why not; the holdout goes through the same and is written apart.
 
+mod held;
 mod rows;
 mod state;
 
@@ -7,16 +8,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osusume_decide::{
-    Channel, ChannelSet, ContactHistory, ContactPolicy, Customers, Decision, Direction, Holdout, Ladder, Lifetime,
-    Permission, RankPolicy, Ranked, Rule, apply_contact_policy, eligibility, rank, reasons,
+    Channel, ContactHistory, ContactPolicy, Customers, Decision, Direction, Holdout, Ladder, Lifetime, RankPolicy,
+    Ranked, Rule, apply_contact_policy, eligibility, rank, reasons,
 };
-use osusume_model::{AsOf, Catalogue, Code, Family, Fault, FeatureSpec, Minor, Result};
+use osusume_model::{AsOf, Catalogue, Code, Family, Fault, FeatureSpec, Minor, OfferKind, Result};
 use osusume_propensity::contributions::Contributions;
 use osusume_propensity::encoder::{RawKind, Transform};
 use osusume_tables::{ParquetSink, read_batches};
 
 use self::rows::{DecisionRow, OfferRow};
 use self::state::{Reader, State};
+use super::consents::all_channels;
 use super::features::SCORING;
 use super::score::{RawBlock, SCORES, propensities};
 use super::train::{Evidence, Models, raw_kinds};
@@ -147,11 +149,11 @@ impl<'a> Decider<'a> {
         let customers = Customers {
             held_offsets: &state.held_offsets,
             held: &state.held,
-            permission: Permission::Consents(&state.consents),
+            consents: &state.consents,
             suppressed: None,
             bought: (!state.bought.is_empty()).then_some(state.bought.as_slice()),
         };
-        let channels = (0..self.policy.channels.len() as u8).fold(ChannelSet::default(), ChannelSet::with);
+        let channels = all_channels(self.job);
         let fault = |error: osusume_decide::DecideError| decide_fault(&error);
         let control = self.job.quiet();
         let mut verdicts = eligibility(&self.ladder, &customers, as_of.date, channels, &control).map_err(fault)?;
@@ -216,7 +218,7 @@ impl<'a> Decider<'a> {
 
     /// `family:feature:+`, `-` or `?` (absent) of the three strongest reasons for the offer.
     fn reasons(&self, block: &RawBlock, encoded: &[f32], row: usize, offer: usize) -> Result<[Option<String>; 3]> {
-        let Some(contributions) = &self.contributions[offer] else { return Ok([None, None, None]) };
+        let Some(contributions) = &self.contributions[offer] else { return Ok(self.reason_of_rate(offer)) };
         let d = self.models.encoder.n_cols();
         let x = &encoded[row * d..(row + 1) * d];
         // Groups end at the last feature with a column; the features behind it contribute nothing.
@@ -234,6 +236,19 @@ impl<'a> Decider<'a> {
                 format!("{}:{}:{sign}", reason.family.id(), self.names[reason.feature])
             })
         }))
+    }
+
+    /// A rate weighs nothing that is known of the customer. What makes a step up possible at all is the tier held, and that is told;
+    /// everything else rests on the rate alone, as `basis` says.
+    fn reason_of_rate(&self, offer: usize) -> [Option<String>; 3] {
+        let offer = &self.goods.catalogue.offers[offer];
+        let tier = format!("{}_tier", offer.family);
+        let names =
+            (offer.kind == OfferKind::Upsell).then(|| self.names.iter().zip(&self.families)).into_iter().flatten();
+        let is_tier =
+            |name: &str| name.strip_suffix(&tier).is_some_and(|table| table.is_empty() || table.ends_with(':'));
+        let mut found = names.filter(|(name, family)| **family == Family::Holding && is_tier(name));
+        [found.next().map(|(name, family)| format!("{}:{name}:+", family.id())), None, None]
     }
 
     /// Which way each feature lies against the usual value: the first column that is made of its number says so.

@@ -1,18 +1,17 @@
 //! What is known of a block of customers as of the run's date: held products, consents, contacts, complaints, purchases.
 
-use std::ops::Range;
-
 use osusume_decide::{ChannelSet, NEVER};
-use osusume_model::{AsOf, Code, DAY_US, Fault, ProductId, Result};
-use osusume_windows::held_quantities;
+use osusume_model::{AsOf, DAY_US, ProductId, Result};
+use osusume_tables::{Column, Values};
 
+use super::held::Known;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{Role, Source};
 use crate::job::Job;
-use crate::kernel::windows_fault;
 use crate::seam::Block;
-use crate::stages::features::{HoldingSlices, known_products, ladder, product_positions, sent_only};
+use crate::stages::consents::consents;
+use crate::stages::features::{known_products, product_positions, sent_only};
 
 /// Owned columns, one entry a customer of the block.
 pub(super) struct State {
@@ -45,7 +44,7 @@ impl Reader<'_> {
         Ok(State {
             held_offsets,
             held,
-            consents: self.consents(customers)?,
+            consents: consents(self.job, self.tables, customers, self.as_of)?,
             bought,
             n_contacts: self.contacts(customers)?,
             days_since_complaint: self.complaints(customers)?,
@@ -58,16 +57,9 @@ impl Reader<'_> {
     }
 
     fn block(&self, source: &Source, customers: &[u32], columns: &[&str]) -> Result<Option<Block>> {
-        let (Some(table), Some(&first), Some(&last)) =
-            (self.tables.table(&source.name), customers.first(), customers.last())
-        else {
-            return Ok(None);
-        };
+        let Some(table) = self.tables.table(&source.name) else { return Ok(None) };
         let declared: Vec<&str> = columns.iter().copied().filter(|name| source.column(name).is_some()).collect();
-        let range: Range<u32> = first..last + 1;
-        let block = Block::read(table, range, &declared, &self.job.quiet())?;
-        let keep: Vec<u32> = customers.iter().map(|&customer| customer - first).collect();
-        Ok(Some(if keep.len() == block.n_customers() { block } else { block.select(&keep) }))
+        Block::read_of(table, customers, &declared, &self.job.quiet()).map(Some)
     }
 
     /// Whether a row with these times is visible.
@@ -81,46 +73,17 @@ impl Reader<'_> {
 
     /// Products held, and days since the newest one began that does not merely continue another.
     fn holdings(&self, customers: &[u32]) -> Result<(Vec<u32>, Vec<ProductId>, Vec<u16>)> {
-        let nothing = (vec![0; customers.len() + 1], Vec::new(), vec![NEVER; customers.len()]);
-        let Some(source) = self.sources(Role::Holdings).next() else { return Ok(nothing) };
+        let nothing = (vec![0; customers.len() + 1], Vec::new());
         let columns = ["product", "start", "end", "start_arrived", "end_arrived"];
-        let Some(block) = self.block(source, customers, &columns)? else { return Ok(nothing) };
+        let source = self.sources(Role::Holdings).next();
+        let block = source.map(|source| self.block(source, customers, &columns)).transpose()?.flatten();
+        let Some(block) = block else { return Ok((nothing.0, nothing.1, vec![NEVER; customers.len()])) };
         let block = known_products(self.goods, block).0;
-        let positions = product_positions(self.goods, &block);
-        let slices = HoldingSlices::new(&block, &positions);
-        let n_products = self.goods.tier.len();
-        let mut units = vec![0_i64; block.n_customers() * n_products];
-        let instant = [self.as_of.instant.0];
-        held_quantities(&slices.intervals(), &ladder(self.goods), &instant, &mut units, &self.job.quiet())
-            .map_err(|e| windows_fault(&e))?;
-        let mut offsets = vec![0];
-        let mut held = Vec::new();
-        for units in units.chunks_exact(n_products) {
-            held.extend((0..n_products).filter(|&p| units[p] > 0).map(|p| ProductId(p as u32)));
-            offsets.push(held.len() as u32);
-        }
-        let since = (0..block.n_customers()).map(|c| self.days_since(self.newest_start(&block, &positions, c)));
+        let known = Known::new(&block, &product_positions(self.goods, &block), self.as_of.instant.0);
+        let since = (0..customers.len()).map(|c| self.days_since(known.newest_start(c, &self.goods.canonical)));
+        // Where no offer stands on the ladder, decisions know no products.
+        let (offsets, held) = if self.goods.rules().is_empty() { nothing } else { known.held() };
         Ok((offsets, held, since.collect()))
-    }
-
-    /// The newest visible start of a product that was not held the day before: re-pricing and renewal continue a holding.
-    fn newest_start(&self, block: &Block, positions: &[u32], customer: usize) -> Option<i64> {
-        let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
-        let (start, end) = (block.times("start"), block.integers("end"));
-        let arrived = block.integers("start_arrived");
-        let product = block.codes("product")?;
-        let stands_for =
-            |row: usize| product.get(row).map(|code| self.goods.canonical[positions[code as usize] as usize]);
-        let continues = |row: usize| {
-            rows.clone().any(|other| {
-                let until = end.and_then(|end| end.get(other));
-                other != row
-                    && stands_for(other) == stands_for(row)
-                    && until.is_some_and(|e| (start[row] - e).abs() <= DAY_US)
-            })
-        };
-        let visible = rows.clone().filter(|&row| self.is_visible(start[row], arrived.and_then(|a| a.get(row))));
-        visible.filter(|&row| !continues(row)).map(|row| start[row]).max()
     }
 
     /// Customers × category offers: bought recently; and days since anything was bought.
@@ -130,7 +93,9 @@ impl Reader<'_> {
         let mut bought = vec![false; customers.len() * n_categories];
         let mut since = vec![NEVER; customers.len()];
         for source in self.sources(Role::Purchases) {
-            let Some(block) = self.block(source, customers, &["at", "arrived", "product"])? else { continue };
+            let Some(block) = self.block(source, customers, &["at", "arrived", "product", "quantity"])? else {
+                continue;
+            };
             let offered = category.filter(|category| category.source == source.name);
             let dictionary = block.column("product").and_then(|column| column.dictionary.clone());
             let position = offered.and_then(|category| {
@@ -141,9 +106,12 @@ impl Reader<'_> {
                 self.job.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
             });
             let (at, arrived, product) = (block.times("at"), block.integers("arrived"), block.codes("product"));
+            let is_purchase = |row: usize| is_purchase(block.column("quantity"), row);
             for customer in 0..block.n_customers() {
                 let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
-                for row in rows.filter(|&row| self.is_visible(at[row], arrived.and_then(|a| a.get(row)))) {
+                for row in
+                    rows.filter(|&row| is_purchase(row) && self.is_visible(at[row], arrived.and_then(|a| a.get(row))))
+                {
                     since[customer] = since[customer].min(self.days_since(Some(at[row])));
                     let offer = position.as_ref().and_then(|map| map[product.and_then(|p| p.get(row))? as usize]);
                     if let Some(offer) = offer.filter(|_| at[row] >= recent) {
@@ -153,47 +121,6 @@ impl Reader<'_> {
             }
         }
         Ok((bought, since))
-    }
-
-    /// The channels each customer consents to: the newest visible record of a channel counts.
-    fn consents(&self, customers: &[u32]) -> Result<Vec<ChannelSet>> {
-        let decide = &self.job.config.decide;
-        let all = (0..decide.channels.len() as u8).fold(ChannelSet::default(), ChannelSet::with);
-        let Some(source) = self.sources(Role::Consents).next() else {
-            return if decide.is_consent_required {
-                Err(Fault::new(Code::ConsentGate))
-            } else {
-                Ok(vec![all; customers.len()])
-            };
-        };
-        let Some(block) = self.block(source, customers, &["at", "channel", "purpose", "allowed"])? else {
-            return Ok(Vec::new());
-        };
-        let level = |column: &str, name: &str| {
-            let names = block.column(column).and_then(|column| column.dictionary.clone())?;
-            names.iter().position(|n| n == name).map(|i| i as u32)
-        };
-        let channels: Vec<Option<u32>> = decide.channels.iter().map(|name| level("channel", name)).collect();
-        let purpose = level("purpose", &decide.consent_purpose);
-        let has_purpose = source.column("purpose").is_some();
-        let (at, channel, purposes) = (block.times("at"), block.codes("channel"), block.codes("purpose"));
-        let allowed = block.integers("allowed");
-        let mut sets = Vec::with_capacity(customers.len());
-        for bounds in block.offsets.windows(2) {
-            let mut set = if decide.is_consent_required { ChannelSet::default() } else { all };
-            // Rows are sorted by time, so the last one that speaks of a channel is the newest.
-            for row in (bounds[0] as usize..bounds[1] as usize).filter(|&row| self.is_visible(at[row], None)) {
-                if has_purpose && (purpose.is_none() || purposes.and_then(|p| p.get(row)) != purpose) {
-                    continue;
-                }
-                let spoken = channel.and_then(|c| c.get(row));
-                let Some(index) = channels.iter().position(|c| c.is_some() && *c == spoken) else { continue };
-                let is_allowed = allowed.and_then(|a| a.get(row)) == Some(1);
-                set = if is_allowed { set.with(index as u8) } else { ChannelSet(set.0 & !(1 << index)) };
-            }
-            sets.push(set);
-        }
-        Ok(sets)
     }
 
     /// Contacts within the days the limit speaks of.
@@ -232,8 +159,36 @@ impl Reader<'_> {
     }
 }
 
+/// Whether a row with this quantity is a purchase: neither a return nor nothing; without a quantity it is one.
+fn is_purchase(quantity: Option<&Column>, row: usize) -> bool {
+    let Some(column) = quantity.filter(|column| column.valid.as_ref().is_none_or(|valid| valid[row])) else {
+        return true;
+    };
+    match &column.values {
+        Values::F64(values) => values[row] > 0.0,
+        Values::I64(values) => values[row] > 0,
+        Values::Code(_) | Values::Text(_) => true,
+    }
+}
+
 /// Product code → position among the offered categories.
 fn offer_of_product(map: &[u32], names: &[String], offered: &[String]) -> Vec<Option<usize>> {
     let of_level: Vec<Option<usize>> = names.iter().map(|name| offered.iter().position(|o| o == name)).collect();
     map.iter().map(|&level| of_level.get(level as usize).copied().flatten()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn returns_and_nothing_are_no_purchase() {
+        let column = |valid| Column { values: Values::F64(vec![1.0, 0.0, -1.0, 0.5]), valid, dictionary: None };
+        let check = |column: Option<&Column>, expected: [bool; 4]| {
+            assert_eq!([0, 1, 2, 3].map(|row| is_purchase(column, row)), expected);
+        };
+        check(None, [true; 4]);
+        check(Some(&column(None)), [true, false, false, true]);
+        check(Some(&column(Some(vec![false, false, true, true]))), [true, true, false, true]);
+    }
 }

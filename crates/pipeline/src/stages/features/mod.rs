@@ -12,7 +12,7 @@ use osusume_model::{AsOf, FeatureSpec, Result, keyed_hash, unit_interval};
 use osusume_tables::ParquetSink;
 use osusume_windows::Label;
 
-pub(crate) use cells::{HoldingSlices, ladder, product_positions};
+pub(crate) use cells::product_positions;
 pub(crate) use rows::{label_column, take_column};
 
 use self::cells::Blocks;

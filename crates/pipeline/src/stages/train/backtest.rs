@@ -114,7 +114,7 @@ impl TestOf<'_> {
         let problem = self.encoded.problem(learned);
         let params = match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.setting.job.quiet())
         {
-            Ok(folds) => folds.params,
+            Ok(folds) => each_filled(folds.params, &full.params()),
             // All takes lie in one fold: leaving it out leaves nothing to learn from, so time alone keeps the rows apart.
             Err(osusume_propensity::Error::OneClassFold { .. }) => vec![full.params(); n_folds as usize],
             Err(error) => return Err(propensity_fault(&error, self.name)),
@@ -155,6 +155,11 @@ impl TestOf<'_> {
         }
         Ok(propensity)
     }
+}
+
+/// The parameters of each fold; a fold that learned from no row less than all of them has those of all.
+fn each_filled(folds: Vec<Vec<f64>>, full: &[f64]) -> Vec<Vec<f64>> {
+    folds.into_iter().map(|params| if params.is_empty() { full.to_vec() } else { params }).collect()
 }
 
 /// What a test says of one offer. Numbers that cannot be computed are absent.
@@ -209,5 +214,17 @@ pub(crate) fn measure(tested: &Tested, hash: impl Fn(u32) -> u64) -> Measures {
         top_decile_lift: evaluate::decile_table(&tested.propensity, &tested.y, &hashes)
             .ok()
             .map(|table| table[0].decile_lift),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever falls into a fold that held no row to learn from is scored by the model of all rows, which has not seen them either.
+    #[test]
+    fn a_fold_without_rows_has_the_model_of_all() {
+        let folds = vec![vec![1.0, 2.0], Vec::new(), vec![3.0, 4.0]];
+        assert_eq!(each_filled(folds, &[5.0, 6.0]), [[1.0, 2.0], [5.0, 6.0], [3.0, 4.0]]);
     }
 }
