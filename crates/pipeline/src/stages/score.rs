@@ -160,3 +160,24 @@ pub(crate) fn propensities(batch: &RecordBatch) -> Vec<f32> {
     let lists = batch.column_by_name("propensity").expect("the score stage wrote it").as_list::<i32>();
     lists.values().as_primitive::<Float32Type>().iter().map(|value| value.unwrap_or(f32::NAN)).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_is_not_scored_has_no_propensity() {
+        assert_eq!(spread(&[1], &[0.25, 0.5], 3, 2), [None, None, Some(0.25), Some(0.5), None, None]);
+        assert_eq!(spread(&[], &[], 1, 2), [None, None]);
+    }
+
+    #[test]
+    fn absent_propensities_are_read_as_nan() {
+        let values = Float32Array::from(vec![Some(0.5), None]);
+        let item = Arc::new(Field::new("item", DataType::Float32, true));
+        let lists = FixedSizeListArray::try_new(item, 1, Arc::new(values), None).unwrap();
+        let batch = RecordBatch::try_from_iter([("propensity", Arc::new(lists) as ArrayRef)]).unwrap();
+        let got = propensities(&batch);
+        assert!(got[0].to_bits() == 0.5_f32.to_bits() && got[1].is_nan());
+    }
+}

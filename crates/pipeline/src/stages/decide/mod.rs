@@ -11,7 +11,7 @@ use osusume_decide::{
     Channel, ContactHistory, ContactPolicy, Customers, Decision, Direction, Holdout, Ladder, Lifetime, RankPolicy,
     Ranked, Rule, apply_contact_policy, eligibility, rank, reasons,
 };
-use osusume_model::{AsOf, Catalogue, Code, Family, Fault, FeatureSpec, Minor, OfferKind, Result};
+use osusume_model::{AsOf, Catalogue, Code, Family, Fault, FeatureSpec, Minor, Offer, OfferKind, Result};
 use osusume_propensity::contributions::Contributions;
 use osusume_propensity::encoder::{RawKind, Transform};
 use osusume_tables::{ParquetSink, read_batches};
@@ -104,6 +104,7 @@ struct Decider<'a> {
     kinds: Vec<RawKind>,
     names: Vec<String>,
     contributions: Vec<Option<Contributions>>,
+    reason_of_rate: Vec<Option<String>>,
 }
 
 impl<'a> Decider<'a> {
@@ -142,6 +143,7 @@ impl<'a> Decider<'a> {
             kinds: raw_kinds(specs),
             names: specs.iter().map(|spec| spec.name.clone()).collect(),
             contributions: contributions.collect::<Result<_>>()?,
+            reason_of_rate: catalogue.offers.iter().map(|offer| reason_of_rate(specs, offer)).collect(),
         })
     }
 
@@ -218,7 +220,9 @@ impl<'a> Decider<'a> {
 
     /// `family:feature:+`, `-` or `?` (absent) of the three strongest reasons for the offer.
     fn reasons(&self, block: &RawBlock, encoded: &[f32], row: usize, offer: usize) -> Result<[Option<String>; 3]> {
-        let Some(contributions) = &self.contributions[offer] else { return Ok(self.reason_of_rate(offer)) };
+        let Some(contributions) = &self.contributions[offer] else {
+            return Ok([self.reason_of_rate[offer].clone(), None, None]);
+        };
         let d = self.models.encoder.n_cols();
         let x = &encoded[row * d..(row + 1) * d];
         // Groups end at the last feature with a column; the features behind it contribute nothing.
@@ -238,19 +242,6 @@ impl<'a> Decider<'a> {
         }))
     }
 
-    /// A rate weighs nothing that is known of the customer. What makes a step up possible at all is the tier held, and that is told;
-    /// everything else rests on the rate alone, as `basis` says.
-    fn reason_of_rate(&self, offer: usize) -> [Option<String>; 3] {
-        let offer = &self.goods.catalogue.offers[offer];
-        let tier = format!("{}_tier", offer.family);
-        let names =
-            (offer.kind == OfferKind::Upsell).then(|| self.names.iter().zip(&self.families)).into_iter().flatten();
-        let is_tier =
-            |name: &str| name.strip_suffix(&tier).is_some_and(|table| table.is_empty() || table.ends_with(':'));
-        let mut found = names.filter(|(name, family)| **family == Family::Holding && is_tier(name));
-        [found.next().map(|(name, family)| format!("{}:{name}:+", family.id())), None, None]
-    }
-
     /// Which way each feature lies against the usual value: the first column that is made of its number says so.
     fn deviations(&self, block: &RawBlock, x: &[f32], row: usize) -> Vec<f64> {
         let mut deviations: Vec<f64> =
@@ -267,6 +258,14 @@ impl<'a> Decider<'a> {
         }
         deviations
     }
+}
+
+/// A rate weighs nothing that is known of the customer. What makes a step up possible at all is the tier held, and that is told;
+/// everything else rests on the rate alone, as `basis` says.
+fn reason_of_rate(specs: &[FeatureSpec], offer: &Offer) -> Option<String> {
+    let is_tier = |spec: &&FeatureSpec| spec.text_key == "tier" && spec.subject == offer.family;
+    let spec = specs.iter().filter(|_| offer.kind == OfferKind::Upsell).find(is_tier)?;
+    Some(format!("{}:{}:+", spec.family.id(), spec.name))
 }
 
 fn policy(config: &Config) -> RankPolicy {
@@ -383,5 +382,43 @@ impl Writer {
         self.decisions.finish()?;
         self.counts.offers = self.catalogue.iter().map(|offer| offer.key.clone()).zip(self.by_offer).collect();
         Ok(self.counts)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use osusume_model::{FeatureKind, NullMeaning, Unit};
+
+    use super::*;
+
+    #[test]
+    fn a_rate_tells_the_tier_held_where_there_is_one() {
+        let spec = |name: &str, text_key, subject: &str| FeatureSpec {
+            name: name.to_owned(),
+            family: Family::Holding,
+            source: "holdings".to_owned(),
+            window: None,
+            unit: Unit::Count,
+            null: NullMeaning::Never,
+            kind: FeatureKind::Numeric,
+            text_key,
+            subject: subject.to_owned(),
+        };
+        let specs = [spec("a", "held_count", "line"), spec("b", "tier", "tv"), spec("c", "tier", "line")];
+        let check = |kind, family: &str, expected: Option<&str>| {
+            let offer = Offer {
+                key: "offered".to_owned(),
+                kind,
+                family: family.to_owned(),
+                product: None,
+                margin: Minor(0),
+                valid_from: None,
+                valid_until: None,
+            };
+            assert_eq!(reason_of_rate(&specs, &offer).as_deref(), expected);
+        };
+        check(OfferKind::Upsell, "line", Some("holding:c:+"));
+        check(OfferKind::CrossSell, "tv", None);
+        check(OfferKind::Upsell, "wifi", None);
     }
 }
