@@ -163,6 +163,8 @@ pub(crate) fn propensities(batch: &RecordBatch) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use osusume_tables::arrow::array::ListArray;
+
     use super::*;
 
     #[test]
@@ -173,9 +175,7 @@ mod tests {
 
     #[test]
     fn absent_propensities_are_read_as_nan() {
-        let values = Float32Array::from(vec![Some(0.5), None]);
-        let item = Arc::new(Field::new("item", DataType::Float32, true));
-        let lists = FixedSizeListArray::try_new(item, 1, Arc::new(values), None).unwrap();
+        let lists = ListArray::from_iter_primitive::<Float32Type, _, _>([Some([Some(0.5), None])]);
         let batch = RecordBatch::try_from_iter([("propensity", Arc::new(lists) as ArrayRef)]).unwrap();
         let got = propensities(&batch);
         assert!(got[0].to_bits() == 0.5_f32.to_bits() && got[1].is_nan());

@@ -319,7 +319,7 @@ struct Writer {
     decisions: ParquetSink,
     offer_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     decision_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
-    catalogue: Vec<osusume_model::Offer>,
+    catalogue: Vec<Offer>,
     as_of: AsOf,
     expires: osusume_model::Date,
     by_offer: Vec<u64>,
