@@ -264,7 +264,8 @@ fn make_unique(specs: &mut [FeatureSpec]) {
             continue;
         }
         // A number may lead to a name that another feature has of its own.
-        let free = (2_usize..).map(|n| format!("{}_{n}", spec.name)).find(|name| !taken.contains(name));
+        let mut numbered = (2..=taken.len() + 2).map(|n| format!("{}_{n}", spec.name));
+        let free = numbered.find(|name| !taken.contains(name));
         spec.name = free.expect("there are more numbers than features");
         taken.insert(spec.name.clone());
         seen.insert(spec.name.clone());
