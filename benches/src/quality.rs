@@ -130,7 +130,8 @@ fn scores(summary: &Summary) -> BTreeMap<String, Vec<f32>> {
             let values = lists.value(row);
             // Whoever may not be contacted is not scored.
             if values.null_count() == 0 {
-                found.insert(id.expect("never null").to_owned(), values.as_primitive::<Float32Type>().values().to_vec());
+                found
+                    .insert(id.expect("never null").to_owned(), values.as_primitive::<Float32Type>().values().to_vec());
             }
         }
     }

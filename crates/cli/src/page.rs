@@ -7,7 +7,7 @@ use osusume_pipeline::Exported;
 use osusume_pipeline::runs::RunDetails;
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
-use osusume_text::{money, percent, reasons, thousands};
+use osusume_text::{minor_digits, money_with_digits, percent, reasons, thousands};
 use serde_json::Value;
 
 use crate::console::Console;
@@ -15,8 +15,6 @@ use crate::table::{Align, labelled, table};
 
 /// Spaces before every line below the headline.
 const INDENT: usize = 2;
-/// Reasons for not making an offer that are listed.
-const REASONS_SHOWN: usize = 5;
 /// What stands where there is no number.
 const NONE: &str = "-";
 
@@ -69,13 +67,22 @@ impl Page<'_> {
             lines.into_iter().map(|(phrase, value)| (label(phrase), value)).collect();
         let without = console.say(Word::WithoutOfferValue, &[("count", count("without_offer"))]);
         lines.push((console.word(Word::WithoutOffer).to_owned(), without));
+        let unknown = number(&self.run.summary["holdings_of_unknown_products"]);
+        if unknown > 0 {
+            let reason = Arg::from(console.word(Word::UnknownProducts));
+            let args = [("count", Arg::from(unknown)), ("reason", reason)];
+            lines.push((label(Phrase::Excluded), console.phrase(Phrase::ExcludedValue, &args)));
+        }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
     }
 
     fn expected_value(&self) -> String {
         let minor = self.run.summary["decisions"]["expected_value_minor"].as_i64().unwrap_or(0);
-        let amount = money(Minor(minor), self.text("currency"), self.console.language);
+        let (currency, language) = (self.text("currency"), self.console.language);
+        let digits = self.run.summary["minor_digits"].as_u64().and_then(|digits| u32::try_from(digits).ok());
+        let digits = digits.unwrap_or_else(|| minor_digits(currency));
+        let amount = money_with_digits(Minor(minor), currency, digits, language);
         self.console.phrase(Phrase::ExpectedValueValue, &[("amount", Arg::Number(amount))])
     }
 
@@ -120,7 +127,7 @@ impl Page<'_> {
         table(INDENT, &[Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left], &rows)
     }
 
-    /// The most frequent reasons; being outranked by better offers is what happens to most of them and says nothing.
+    /// Every reason, the most frequent first; being outranked by better offers is what happens to most of them and says nothing.
     fn removed(&self) -> String {
         let Some(removed) = self.run.summary["decisions"]["removed"].as_object() else { return String::new() };
         let mut reasons: Vec<(&str, u64)> = removed.iter().map(|(id, count)| (id.as_str(), number(count))).collect();
@@ -131,7 +138,7 @@ impl Page<'_> {
         }
         let label = |id: &str| reasons::rule_label(id, self.console.language).unwrap_or(id).to_owned();
         let rows: Vec<Vec<String>> =
-            reasons.iter().take(REASONS_SHOWN).map(|&(id, count)| vec![label(id), thousands(count as i64)]).collect();
+            reasons.iter().map(|&(id, count)| vec![label(id), thousands(count as i64)]).collect();
         let heading = self.console.word(Word::Removed);
         format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &[Align::Left, Align::Right], &rows))
     }

@@ -69,6 +69,7 @@ impl Goods {
         let offers = &config.offers;
         let mut found = Vec::new();
         if !offers.upsell_families.is_empty() || !offers.cross_sell_families.is_empty() {
+            self.check_families(config)?;
             found = offers_of(&self.catalogue.products, &offers.upsell_families, &offers.cross_sell_families)
                 .map_err(|errors| contradictions(&errors))?;
         }
@@ -85,6 +86,22 @@ impl Goods {
             }));
         }
         Ok(found)
+    }
+
+    /// Every family offered must be one of the products'.
+    fn check_families(&self, config: &Config) -> Result<()> {
+        let keys = [
+            ("offers.upsell.families", &config.offers.upsell_families),
+            ("offers.cross_sell.families", &config.offers.cross_sell_families),
+        ];
+        let named = keys.into_iter().flat_map(|(key, names)| names.iter().map(move |name| (key, name)));
+        let unknown = named.filter(|(_, name)| !self.families.contains(name));
+        let fault = |(key, name): (&str, &String)| {
+            let known = self.families.iter().filter(|family| !family.is_empty()).take(20).cloned();
+            let fault = Fault::new(Code::ConfigUnknownName).named(key).with("key", key).with("got", name.as_str());
+            fault.with("allowed", known.collect::<Vec<_>>())
+        };
+        Fault::all(unknown.map(fault).collect())
     }
 
     /// Every category offered must be a level of the products' attribute.

@@ -40,6 +40,8 @@ pub struct SourceCheck {
     pub count: SourceCount,
     /// The column that says when a row arrived, where the source could have one and has none.
     pub no_arrival: Option<&'static str>,
+    /// Attributes of customers that are no features, because a reload overwrites them.
+    pub not_static: Vec<String>,
 }
 
 /// What was found.
@@ -55,6 +57,8 @@ pub struct Checks {
     pub faults: Vec<Fault>,
     /// Sources over the limits of `[quality]`: with these a run stops.
     pub over: Vec<Fault>,
+    /// Rows of holdings whose product is in no catalogue.
+    pub unknown_products: u64,
     /// Keys of the offers that follow.
     pub offers: Vec<String>,
     /// The dates learned from, and whether each is a test; empty when no as-of date is known.
@@ -82,16 +86,29 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
     let written = read_all(&job)?;
-    let (rejects, faults) = (written.rejects.clone(), written.faults.clone());
+    let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
     let over = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
     if written.customers.is_empty() {
         return Err(Fault::new(Code::NoCustomers).and(faults));
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
-    let offers = goods(&job, &tables)?.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    ingest::check_consents(config, &tables)?;
+    let goods = goods(&job, &tables)?;
+    let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
+    faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
+    let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of))?;
-    Ok(Checks { customers: u64::from(tables.n_customers()), sources, rejects, faults, over, offers, dates })
+    Ok(Checks {
+        customers: u64::from(tables.n_customers()),
+        sources,
+        rejects,
+        faults,
+        over,
+        unknown_products: unknown_products.map_or(0, |(count, _)| count),
+        offers,
+        dates,
+    })
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
@@ -127,7 +144,11 @@ fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
         };
         source.column(column).is_none().then_some(column)
     });
-    SourceCheck { name: name.to_owned(), count, no_arrival }
+    let customers = config.sources.get(name).filter(|source| source.role == Role::Customers);
+    let not_static = customers.map_or_else(Vec::new, |source| {
+        source.attributes.keys().filter(|header| !source.is_static(header)).cloned().collect()
+    });
+    SourceCheck { name: name.to_owned(), count, no_arrival, not_static }
 }
 
 /// The fault a run would end with because of the rejected rows of `source`.

@@ -146,6 +146,7 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     let tables = clock.stage(Stage::Ingest, || read_sources(job, inputs))?;
     let goods = goods(job, &tables.checked)?;
     let units = Units::read(job.config, &tables.checked, &job.quiet())?;
+    ingest::check_consents(job.config, &tables.checked)?;
     let schedule = schedule(job, &tables.checked, as_of)?;
     let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
     if found.scoring_rows == 0 {

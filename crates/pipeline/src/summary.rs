@@ -182,6 +182,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         .collect();
     let value = json!({
         "format_version": 1, "pipeline": summary.pipeline, "as_of": summary.as_of, "currency": summary.currency,
+        "minor_digits": summary.minor_digits,
         "customers": summary.customers, "sources": counts, "rejects": summary.rejects,
         "holdings_of_unknown_products": summary.unknown_products,
         "training": {

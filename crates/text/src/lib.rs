@@ -35,6 +35,6 @@ pub mod summary;
 pub use escape::{escape_controls, json_string};
 pub use language::Language;
 pub use messages::{Message, errors_page, explain, message};
-pub use numbers::{display_width, minor_digits, money, pad, percent, thousands};
+pub use numbers::{display_width, minor_digits, money, money_with_digits, pad, percent, thousands};
 pub use render::{Effect, RunState, exit_error_json, render, render_warning, title};
 pub use suggest::suggest;

@@ -83,6 +83,11 @@ fn ending(code: Code, language: Language) -> String {
     } else {
         exit.to_string()
     };
+    if code == Code::TooFewPositives {
+        return language
+            .pick("This is a warning: the run goes on and is published.", "警告です。実行は続き、結果は公開されます。")
+            .to_owned();
+    }
     match (language, info.retry) {
         (Language::En, Retry::Later) => format!("Exit code {exit}; the same command may succeed later."),
         (Language::En, Retry::AfterChange) => {

@@ -27,7 +27,12 @@ pub fn percent(share: f64) -> String {
 
 /// An amount of minor units in a currency (ISO 4217), e.g. `JPY 1,234` and `USD 12.34`, `1,234円` and `12.34 USD`.
 pub fn money(amount: Minor, currency: &str, language: Language) -> String {
-    let number = decimal(amount.0, minor_digits(currency));
+    money_with_digits(amount, currency, minor_digits(currency), language)
+}
+
+/// Like [`money`], for amounts that are kept with other digits than their currency has.
+pub fn money_with_digits(amount: Minor, currency: &str, digits: u32, language: Language) -> String {
+    let number = decimal(amount.0, digits);
     match (language, currency) {
         (Language::En, _) => format!("{currency} {number}"),
         (Language::Ja, "JPY") => format!("{number}円"),
@@ -92,6 +97,7 @@ mod tests {
         assert_eq!(money(Minor(-5), "USD", Language::En), "USD -0.05");
         assert_eq!(money(Minor(-505), "USD", Language::Ja), "-5.05 USD");
         assert_eq!(money(Minor(1), "KWD", Language::En), "KWD 0.001");
+        assert_eq!(money_with_digits(Minor(1234), "USD", 0, Language::En), "USD 1,234");
     }
 
     #[test]

@@ -100,6 +100,12 @@ pub enum Word {
     Warning,
     /// More warnings of the same kind were left out. Args: count.
     MoreWarnings,
+    /// Why rows of holdings are left out: their product is in no products table.
+    UnknownProducts,
+    /// Row label: attributes left out.
+    NotUsed,
+    /// Attributes that are no features, because a reload overwrites them. Args: source, names.
+    NotStatic,
     /// Customers have answered an offer table. Args: rows, taken, path.
     Answered,
     /// A run published before was delivered now.
@@ -108,7 +114,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -155,6 +161,9 @@ impl Word {
         Self::CheckFailed,
         Self::Warning,
         Self::MoreWarnings,
+        Self::UnknownProducts,
+        Self::NotUsed,
+        Self::NotStatic,
         Self::Answered,
         Self::Redelivered,
     ];
@@ -190,8 +199,8 @@ fn templates(word: Word) -> [&'static str; 2] {
         Word::Offer => ["offer", "オファー"],
         Word::Kind => ["kind", "種類"],
         Word::Offered => ["offered", "提案数"],
-        Word::Takes => ["takes seen", "学習した成約"],
-        Word::Auc => ["AUC", "AUC（最新テスト）"],
+        Word::Takes => ["labeled takes", "学習した成約"],
+        Word::Auc => ["AUC (newest test)", "AUC（最新テスト）"],
         Word::Basis => ["basis", "根拠"],
         Word::Upsell => ["upsell", "アップセル"],
         Word::CrossSell => ["cross-sell", "クロスセル"],
@@ -240,6 +249,12 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         Word::CheckFailed => ["{pipeline} is not ready to run", "{pipeline}はまだ実行できません"],
         Word::Warning => ["warning", "警告"],
         Word::MoreWarnings => ["{count} more {count?warning:warnings}", "ほかに警告{count}件"],
+        Word::UnknownProducts => ["product not in the products table", "商品表にない商品"],
+        Word::NotUsed => ["not used", "使わない列"],
+        Word::NotStatic => [
+            "`{source}` is a snapshot, and these attributes are not in `assume_static`: {names}",
+            "`{source}` は snapshot のため、`assume_static` にない属性は使いません: {names}",
+        ],
         Word::Answered => [
             "{rows} {rows?offer:offers} answered, {taken} taken and kept; the answers are in {path}",
             "オファー{rows}件に対し、成約{taken}件。結果は{path}に書き出しました",

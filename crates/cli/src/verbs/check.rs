@@ -94,6 +94,12 @@ fn facts(config: &Config, console: &Console, checks: &Checks) -> String {
     lines.extend(holdout(config, console, checks));
     for source in &checks.sources {
         lines.extend(no_arrival(console, source));
+        lines.extend(not_static(console, source));
+    }
+    if checks.unknown_products > 0 {
+        let reason = Arg::from(console.word(Word::UnknownProducts));
+        let args = [("count", Arg::from(checks.unknown_products)), ("reason", reason)];
+        lines.push((console.phrase(Phrase::Excluded, &[]), console.phrase(Phrase::ExcludedValue, &args)));
     }
     labelled(2, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
 }
@@ -132,6 +138,12 @@ fn no_arrival(console: &Console, source: &SourceCheck) -> Option<(String, String
     Some((console.word(Word::Arrival).to_owned(), console.say(Word::NoArrival, &args)))
 }
 
+fn not_static(console: &Console, source: &SourceCheck) -> Option<(String, String)> {
+    let args = [("source", Arg::from(source.name.as_str())), ("names", Arg::Names(source.not_static.clone()))];
+    (!source.not_static.is_empty())
+        .then(|| (console.word(Word::NotUsed).to_owned(), console.say(Word::NotStatic, &args)))
+}
+
 fn sources(console: &Console, checks: &Checks) -> String {
     let heads = [Word::Source, Word::Read, Word::Accepted, Word::SetAside, Word::Repeated];
     let mut rows = vec![heads.iter().map(|word| console.word(*word).to_owned()).collect::<Vec<_>>()];
@@ -148,6 +160,7 @@ fn object(config: &Config, checks: &Checks) -> Value {
         json!({
             "name": source.name, "read": count.read, "accepted": count.accepted, "rejected": count.rejected,
             "excluded": count.excluded, "without_arrival": source.no_arrival,
+            "attributes_not_used": source.not_static,
         })
     };
     let reject = |reject: &_| {
@@ -160,6 +173,7 @@ fn object(config: &Config, checks: &Checks) -> Value {
         "ready": checks.over.is_empty(),
         "customers": checks.customers,
         "sources": checks.sources.iter().map(source).collect::<Vec<_>>(),
+        "holdings_of_unknown_products": checks.unknown_products,
         "rejects": checks.rejects.iter().map(reject).collect::<Vec<_>>(),
         "offers": checks.offers,
         "dates": checks.dates.iter().map(date).collect::<Vec<_>>(),

@@ -96,6 +96,9 @@ fn tell(
     if console.output == OutputFormat::Json {
         return print_json(&object(done, details, exported));
     }
+    if console.is_quiet {
+        return Ok(());
+    }
     let page = page(console, details, &args.pipeline.pipeline, exported.unwrap_or_default());
     if done.is_new {
         return print(&format!("{}\n\n{}", page.headline(), page.body()));

@@ -21,6 +21,22 @@ Every key it can hold is listed here, with its kind, its default and what is all
 - Under `*` stands a name of your choice, and `[]` stands for each table of a list.
 ";
 
+const KINDS_OF_VALUES: &str = "
+### Kinds of values
+
+What the columns of CSV files may hold; a row with anything else is set aside.
+
+| values | accepted |
+|---|---|
+| id, text, category | any text without control characters; ids are compared byte by byte |
+| time | `2026-03-01`, or `2026-03-01T09:00:00+09:00`; without an offset, in the source's time zone |
+| integer | `12`, `-3`; no separators |
+| number | `1.5`, `-2e3`; from -1e30 to 1e30 |
+| money | `1200`, `12.50`; no more decimals than `pipeline.minor_digits` |
+| flag | `yes`/`no`, `y`/`n`, `true`/`false`, `t`/`f`, `1`/`0`, in any case |
+| names | texts with `\\|` between |
+";
+
 /// The reference of every key, as Markdown.
 pub fn reference() -> String {
     let mut out = PREFACE.to_owned();
@@ -53,6 +69,7 @@ fn write_columns(out: &mut String) -> std::fmt::Result {
         let name = if column.is_required { format!("**`{}`**", column.name) } else { format!("`{}`", column.name) };
         writeln!(out, "| {} | {name} | {} | {} |", column.role, column.kind, cell(column.doc))?;
     }
+    out.push_str(KINDS_OF_VALUES);
     Ok(())
 }
 

@@ -1,13 +1,23 @@
 //! Ingest: every source of the pipeline file becomes one checked table, or rows in quarantine.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result};
 use osusume_tables::{
     ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, OnError, RejectLimits, SourceSpec, expand,
 };
 
+use crate::catalogue::Goods;
+use crate::checked::Checked;
 use crate::config::{self, AttributeKind, Config, ROLE_COLUMNS, Role, Source};
+use crate::job::Job;
+use crate::seam::Block;
+
+/// Customers read at once while rows are counted.
+const COUNT_BLOCK: u32 = 1 << 16;
+/// Names a message lists.
+const NAMES_SHOWN: usize = 20;
 
 /// The sources in the order they must be read: those that say who is a customer come first.
 pub(crate) fn reading_order(config: &Config) -> Vec<&Source> {
@@ -147,6 +157,57 @@ fn column_kind(config: &Config, role: &str, name: &str, kind: &str) -> ColumnKin
         ("names", _) => ColumnKind::List,
         _ => ColumnKind::Category,
     }
+}
+
+/// Stops early when no recorded consent could ever allow a contact: none names a channel of `decide.channels`, or the purpose.
+///
+/// # Errors
+/// `ConfigUnknownName` with what the consents do name.
+pub(crate) fn check_consents(config: &Config, tables: &Checked) -> Result<()> {
+    let decide = &config.decide;
+    let source = config.source_of(Role::Consents).filter(|_| decide.is_consent_required);
+    let Some((source, table)) = source.and_then(|source| Some((source, tables.table(&source.name)?))) else {
+        return Ok(());
+    };
+    let check = |column: &str, key: &str, wanted: &[String]| {
+        let known = table.dictionary(column).unwrap_or_else(|| Arc::from([]));
+        if source.column(column).is_none() || wanted.iter().any(|name| known.contains(name)) {
+            return Ok(());
+        }
+        let allowed: Vec<String> = known.iter().take(NAMES_SHOWN).cloned().collect();
+        let fault = Fault::new(Code::ConfigUnknownName).named(key).with("key", key).with("got", wanted.join(", "));
+        Err(fault.with("allowed", allowed))
+    };
+    check("channel", "decide.channels", &decide.channels)?;
+    check("purpose", "decide.consent.purpose", std::slice::from_ref(&decide.consent_purpose))
+}
+
+/// Rows of holdings whose product is in no catalogue: their number, and a warning with the most frequent codes.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn unknown_products(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Option<(u64, Fault)>> {
+    let Some(source) = job.config.source_of(Role::Holdings) else { return Ok(None) };
+    let Some(table) = tables.table(&source.name) else { return Ok(None) };
+    let names = table.dictionary("product").unwrap_or_else(|| Arc::from([]));
+    if names.iter().all(|name| goods.position(name).is_some()) {
+        return Ok(None);
+    }
+    let mut counts = vec![0_u64; names.len()];
+    let n = tables.n_customers();
+    for start in (0..n).step_by(COUNT_BLOCK as usize) {
+        let block = Block::read(table, start..n.min(start + COUNT_BLOCK), &["product"], &job.quiet())?;
+        for code in block.codes_or("product", 0) {
+            counts[code as usize] += 1;
+        }
+    }
+    let mut unknown: Vec<(u64, &String)> = counts.into_iter().zip(names.iter()).collect();
+    unknown.retain(|(count, name)| *count > 0 && goods.position(name).is_none());
+    unknown.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
+    let total = unknown.iter().map(|(count, _)| count).sum();
+    let shown: Vec<String> = unknown.iter().take(3).map(|(count, name)| format!("{name} ({count})")).collect();
+    let detail = format!("{}: {total}; {}", source.name, shown.join(", "));
+    Ok((total > 0).then(|| (total, Fault::new(Code::UnknownProduct).because(detail))))
 }
 
 #[cfg(test)]

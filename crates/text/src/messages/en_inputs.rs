@@ -123,7 +123,8 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::WrongType,
         title: "expected {expected:kind}, got {bytes} {bytes?byte:bytes}: {shape}",
         help: &[
-            "correct the value<< in line {line}>>, declare another type, or set `quality.on_error = \"quarantine\"`",
+            "correct the value<< in line {line}>>, declare another type, or set `quality.on_error = \"quarantine\"` and raise both `quality.max_rejects` and `quality.max_reject_rate`",
+            "times read 2026-03-01 or 2026-03-01T09:00:00+09:00; flags yes/no, true/false, or 1/0",
         ],
         cause: "A value cannot be read as the declared type. The message shows its length and the classes of its characters instead of the value itself, because values may be personal data.",
         example: "expected a date, got 10 bytes: digits+slash",
@@ -145,7 +146,9 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::UnknownCustomer,
         title: "customer is not in any customers table",
-        help: &["deliver the customers table of the same day as this one, or set `quality.on_error = \"quarantine\"`"],
+        help: &[
+            "deliver the customers table of the same day as this one, or set `quality.on_error = \"quarantine\"` and raise both `quality.max_rejects` and `quality.max_reject_rate`",
+        ],
         cause: "The row belongs to a customer that no source with the role `customers` lists. Tables extracted at different times are the usual cause; so are ids with other leading zeros or spaces.",
         example: "customers.csv: 000017\nholdings.csv:  17",
     },
@@ -158,9 +161,9 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::UnknownProduct,
-        title: "product or offer is not in the catalog",
-        help: &["add it to the products table, retired products included, or set `quality.on_error = \"quarantine\"`"],
-        cause: "A row names a product or an offer that the products table does not know. Old holdings count too: a ladder cannot be climbed from an unknown step.",
+        title: "product or offer is not in the catalog<<: {detail}>>",
+        help: &["add it to the products table, retired products included"],
+        cause: "A row names a product or an offer that the products table does not know. Old holdings count too: a ladder cannot be climbed from an unknown step. Such rows are left out of features and labels and counted.",
         example: "holdings.csv: line_adsl      products.csv: no such product_id",
     },
     Message {
@@ -175,7 +178,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "{rejected} of {read} {read?row:rows} rejected, the limit is {limit}<<; most frequent: {worst}>>",
         help: &[
             "run `osusume check` on the pipeline file for the rows of every source, and correct them where they come from",
-            "if these rejects are acceptable, raise `quality.max_rejects` or `quality.max_reject_rate`",
+            "if these rejects are acceptable, raise both `quality.max_rejects` and `quality.max_reject_rate`: the stricter of the two decides",
         ],
         cause: "More rows were set aside than the pipeline file allows. The limit exists so that a broken extract is noticed on the day it breaks, not in next month's figures.",
         example: "[quality]\non_error = \"quarantine\"\nmax_rejects = 1000\nmax_reject_rate = 0.001",

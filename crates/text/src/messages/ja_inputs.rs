@@ -125,7 +125,8 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::WrongType,
         title: "{expected:kind}として読み取れない値です（{bytes}バイト、{shape}）",
         help: &[
-            "<<{line}行目の>>値を修正するか、別の型を指定するか、`quality.on_error = \"quarantine\"` を設定してください。",
+            "<<{line}行目の>>値を修正するか、別の型を指定するか、`quality.on_error = \"quarantine\"` を設定して `quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。",
+            "日時は 2026-03-01 または 2026-03-01T09:00:00+09:00、フラグは yes/no、true/false、1/0 の形式で記入します。",
         ],
         cause: "値が、指定された型として読み取れません。個人情報の可能性があるため値そのものは表示せず、長さと文字の種類だけを示しています。",
         example: "日付として読み取れない値です（10バイト、digits+slash）",
@@ -147,7 +148,9 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::UnknownCustomer,
         title: "顧客がどの顧客表にも登録されていません",
-        help: &["同じ日に抽出した顧客表を用意するか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "同じ日に抽出した顧客表を用意するか、`quality.on_error = \"quarantine\"` を設定して `quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。",
+        ],
         cause: "役割が `customers` のどのデータソースにもない顧客の行です。抽出の時点がずれている場合や、IDの先頭のゼロや空白が異なる場合によく起こります。",
         example: "customers.csv: 000017\nholdings.csv:  17",
     },
@@ -160,9 +163,9 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::UnknownProduct,
-        title: "商品またはオファーがカタログにありません",
-        help: &["販売終了品も含めて商品表に追加するか、`quality.on_error = \"quarantine\"` を設定してください。"],
-        cause: "商品表にない商品またはオファーの行です。過去の契約も対象です。現在の段階が分からなければ、その上の段階を提案できません。",
+        title: "商品またはオファーがカタログにありません<<: {detail}>>",
+        help: &["販売終了品も含めて商品表に追加してください。"],
+        cause: "商品表にない商品またはオファーの行です。過去の契約も対象です。現在の段階が分からなければ、その上の段階を提案できません。該当する行は特徴量とラベルから除外し、件数を数えます。",
         example: "holdings.csv: line_adsl      products.csvに該当するproduct_idがない",
     },
     Message {
@@ -177,7 +180,7 @@ pub(super) const MESSAGES: &[Message] = &[
         title: "{read}行のうち{rejected}行にエラーがあり、上限（{limit}）を超えました<<。最も多いエラー: {worst}>>",
         help: &[
             "`osusume check` でデータごとの行を確認し、出力元で修正してください。",
-            "この件数で問題がなければ、`quality.max_rejects` または `quality.max_reject_rate` を引き上げてください。",
+            "この件数で問題がなければ、`quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。厳しいほうの上限が適用されます。",
         ],
         cause: "隔離された行が、パイプラインファイルで認めた数を超えました。抽出処理の異常に、来月の集計ではなくその日のうちに気付くための上限です。",
         example: "[quality]\non_error = \"quarantine\"\nmax_rejects = 1000\nmax_reject_rate = 0.001",

@@ -24,6 +24,7 @@ use crate::checked::Checked;
 use crate::config::Role;
 use crate::job::Job;
 use crate::seam::Block;
+use crate::stages::ingest;
 
 /// Rows to learn from.
 pub(crate) const TRAINING: &str = "features/training.parquet";
@@ -51,6 +52,9 @@ pub(crate) struct FeatureTables {
 /// Faults of reading and writing, and a stop asked for.
 pub(crate) fn build(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<FeatureTables> {
     let first = schedule.mature[0].instant;
+    if let Some((_, fault)) = ingest::unknown_products(job, tables, goods)? {
+        job.warn(fault);
+    }
     let groups = Groups::draw(job, tables, goods, first)?;
     let n_customers = tables.n_customers();
     let n_rows = u64::from(n_customers) * schedule.mature.len() as u64;
@@ -225,7 +229,7 @@ fn active_rows(active: &[bool], n_dates: usize) -> Vec<RowAt> {
 /// The columns of a source that features or labels read: all that were declared, except the customer and free text.
 fn wanted_columns(source: &crate::config::Source) -> Vec<String> {
     let declared = source.columns.keys().filter(|name| !matches!(name.as_str(), "customer" | "text")).cloned();
-    declared.chain(source.attributes.keys().map(|header| super::ingest::attribute_column(header))).collect()
+    declared.chain(source.attributes.keys().map(|header| ingest::attribute_column(header))).collect()
 }
 
 /// Drops rows whose product is in no catalogue, and says how many.
