@@ -144,7 +144,7 @@ mod tests {
                 times.into_iter().flat_map(|a| times.into_iter().flat_map(move |e| times.map(|k| (a, (e, k)))))
             {
                 let row = [0, start, arrived, end, end_arrived];
-                let held = known(&[row], 2, |known| known.held()).1;
+                let held = known(&[row], 2, |known| known.held().1);
                 assert_eq!(!held.is_empty(), kernel_holds(row, 2), "{row:?}");
             }
         }
@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_replaced_product_is_held_as_itself_and_once() {
         let rows = [[2, 1, NONE, NONE, NONE], [1, 1, NONE, NONE, NONE], [2, 3, NONE, NONE, NONE]];
-        assert_eq!(known(&rows, 5, |known| known.held()), (vec![0, 2], vec![ProductId(1), ProductId(2)]));
+        known(&rows, 5, |known| assert_eq!(known.held(), (vec![0, 2], vec![ProductId(1), ProductId(2)])));
     }
 
     fn check_newest(rows: &[[i64; 5]], expected: Option<i64>) {
