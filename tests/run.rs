@@ -93,7 +93,7 @@ fn check_tells_every_fault_at_once() {
 fn rows_set_aside_can_be_an_exit_code() {
     let company = Company::new();
     company.edit("data/isp/tickets.csv", |tickets| format!("{tickets}nobody,2026-01-01,,,,,2026-01-02\n"));
-    let quality = ["--set", "quality.max_reject_rate=0.01", "--quiet", "--no-export"];
+    let quality = ["--set", "quality.max_reject_rate=0.01", "--no-export"];
     let output = company.osusume(&[&RUN[..], &quality[..], &["--strict-exit"]].concat());
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stderr));
     assert!(text(&output.stdout).contains("quarantine/rejects.csv"));
