@@ -21,5 +21,5 @@ run() {
 for _ in 1 2 3; do run; tail -n 1 "$out/time"; done
 run_dir=$(dirname "$(find "$out/runs" -name summary.json)")
 printf 'seconds a stage: '; tr -d '\n ' <"$run_dir/timings.json" | sed 's/.*"stages"://'; echo
-printf 'tests: '; sed -n '/"tests": \[/,/\]/p' "$run_dir/summary.json" | grep -E '"as_of"|"mean_auc"' | tr -d '\n' | sed 's/  */ /g' | tail -c 400; echo
+printf 'mean AUC at the tests: '; grep -o '"mean_auc": [0-9.]*' "$run_dir/summary.json" | tr '\n' ' '; echo
 if [ $# -gt 0 ]; then "$@" "$tables/transactions.parquet" "$tables/products.parquet"; fi
