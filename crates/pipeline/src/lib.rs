@@ -9,6 +9,7 @@ mod catalogue;
 pub mod check;
 mod checked;
 pub mod config;
+pub mod evaluation;
 mod history;
 mod host;
 mod job;

@@ -1,0 +1,170 @@
+//! What became of a run's offers once their label window has passed: the numbers of `evaluation.json`.
+//!
+//! Plain numbers and texts, so that a page, a report or a notebook can show them without knowing how they were found.
+
+use serde::{Deserialize, Serialize};
+
+/// Version of the layout of `evaluation.json`.
+pub const EVALUATION_VERSION: u32 = 1;
+/// Path of the numbers below an evaluation's directory.
+pub const EVALUATION: &str = "evaluation.json";
+
+/// The evaluation of one run. Money is in minor units of `currency`; dates are `YYYY-MM-DD`; rates lie in [0, 1].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// [`EVALUATION_VERSION`].
+    pub format_version: u32,
+    /// The run that was evaluated.
+    pub run_id: String,
+    /// Its pipeline.
+    pub pipeline: String,
+    /// Its as-of date.
+    pub as_of: String,
+    /// First day of the label window.
+    pub window_first: String,
+    /// First day after the label window.
+    pub window_end: String,
+    /// First day of the window before the as-of date, of the same length and ending with it; what "before" means.
+    pub before_first: String,
+    /// Days a take must be kept.
+    pub kept_days: u32,
+    /// First day whose outcomes are not known: the end of the data.
+    pub known_until: String,
+    /// Currency, ISO 4217.
+    pub currency: String,
+    /// Digits of the minor unit.
+    pub minor_digits: u32,
+    /// Confidence of every interval.
+    pub confidence: f64,
+    /// Share of customers held out in the run.
+    pub holdout_fraction: f64,
+    /// Customers the run decided about who are in no table any more; they are in no number below.
+    pub lost_customers: u64,
+    /// Everybody outside the holdout against everybody in it.
+    pub total: TotalEvaluation,
+    /// One entry an offer, in the order of the run.
+    pub offers: Vec<OfferEvaluation>,
+}
+
+/// Everybody the run decided about, whether anything was offered to them or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TotalEvaluation {
+    /// Those outside the holdout; a take is at least one take of any of the run's offers.
+    pub offer: ArmEvaluation,
+    /// The holdout.
+    pub holdout: ArmEvaluation,
+    /// Difference of the share of customers with at least one take.
+    pub takes: Effect,
+    /// Difference of revenue per customer in the label window, minor units; absent where no table has money.
+    pub revenue: Option<Effect>,
+    /// Difference of the share still a customer at the end of the label window.
+    pub retention: Effect,
+}
+
+/// One offer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OfferEvaluation {
+    /// The offer's key.
+    pub offer: String,
+    /// `upsell`, `cross_sell` or `category`.
+    pub kind: String,
+    /// The product's family.
+    pub family: String,
+    /// Customers outside the holdout to whom the run assigned the offer, contacted or not.
+    pub assigned: ArmEvaluation,
+    /// Holdout customers to whom it would have been assigned.
+    pub shadow: ArmEvaluation,
+    /// Difference of the attach rate: what the assignment added.
+    pub effect: Effect,
+    /// `effect` times the customers assigned: takes there would not have been otherwise.
+    pub incremental_takes: Option<Span>,
+    /// Takers and others among the assigned. A description: takers differ from others in more than the offer.
+    pub described: Described,
+}
+
+/// One arm of a comparison. `customers` are those with a known outcome; the counts below it were left out of them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct ArmEvaluation {
+    /// Customers with a known outcome: the reach.
+    pub customers: u64,
+    /// Households (or customers without one) among them.
+    pub households: u64,
+    /// Customers who took it inside the label window and kept it.
+    pub takes: u64,
+    /// Customers among `customers` who took it before the label window opened; they count as no take.
+    pub gap_takes: u64,
+    /// Customers left out because their window is not over yet.
+    pub immature: u64,
+    /// Customers left out because, as the tables tell it now, the offer never fitted them.
+    pub not_eligible: u64,
+    /// Customers left out because they are in no table any more.
+    pub lost: u64,
+    /// Takes a customer, weighted by 1 / logged probability of the arm; absent without customers.
+    pub attach_rate: Option<f64>,
+    /// Mean propensity the run gave them, weighted likewise; absent for the totals.
+    pub mean_propensity: Option<f64>,
+    /// Revenue per customer in the window before the as-of date, minor units, unweighted.
+    pub revenue_before_minor: Option<i64>,
+    /// Revenue per customer in the label window.
+    pub revenue_after_minor: Option<i64>,
+    /// Share still a customer at the end of the label window.
+    pub retention: Option<f64>,
+    /// Deciles of the propensity among all customers of the arm whom the offer fitted, offered or not; empty for the totals, and where
+    /// nobody or everybody took it.
+    pub deciles: Vec<DecileLift>,
+}
+
+/// One tenth of an arm's customers by propensity.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DecileLift {
+    /// 1 for the highest propensities.
+    pub decile: u8,
+    /// Customers in it.
+    pub customers: u64,
+    /// Takes among them.
+    pub takes: u64,
+    /// Rate over the rate of all ten; absent without customers.
+    pub lift: Option<f64>,
+}
+
+/// A difference between the arms, those outside the holdout less the holdout.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The difference; absent when an arm is empty.
+    pub value: Option<f64>,
+    /// Its interval; absent where `no_interval` says why.
+    pub interval: Option<Span>,
+    /// `no_holdout` when an arm is empty, `few_clusters` when an arm has too few households.
+    pub no_interval: Option<String>,
+}
+
+/// A closed interval around a value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Span {
+    /// Lower end.
+    pub lower: f64,
+    /// Upper end.
+    pub upper: f64,
+}
+
+/// Takers beside the others.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Described {
+    /// Those who took it.
+    pub takers: Group,
+    /// Those who did not.
+    pub others: Group,
+}
+
+/// What some customers were worth.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// Customers.
+    pub customers: u64,
+    /// Revenue per customer before, minor units.
+    pub revenue_before_minor: Option<i64>,
+    /// Revenue per customer in the label window.
+    pub revenue_after_minor: Option<i64>,
+    /// Share still a customer at its end.
+    pub retention: Option<f64>,
+}
