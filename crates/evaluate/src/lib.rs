@@ -1,11 +1,12 @@
-//! How good a ranking or a probability is: AUC, log loss, Brier score, calibration, deciles, gains and hits, with intervals.
+//! How good a ranking or a probability is (AUC, log loss, Brier score, calibration, deciles, gains, hits), and what offers added, with
+//! intervals.
 //!
 //! Functions on plain slices: `scores` or `probabilities`, and `labels` of the same length (a different length is a broken invariant).
 //! Where a customer stands in many rows, `clusters` gives each row's customer and the variances follow the customers instead of the rows.
 //! Sums run in row order, and orders are total, so the same rows give the same bits.
 //!
 //! Main entries: [`auc`], [`auc_difference`], [`log_loss`], [`brier`], [`observed_over_expected`], [`slope_and_intercept`],
-//! [`pooled_slope`], [`decile_table`], [`hits_at_k`].
+//! [`pooled_slope`], [`decile_table`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`].
 //!
 //! ```
 //! let (scores, labels) = ([0.1, 0.4, 0.35, 0.8], [false, false, true, true]);
@@ -18,6 +19,7 @@ mod auc;
 mod bins;
 mod calibration;
 mod cluster;
+mod effect;
 mod error;
 mod gains;
 mod hits;
@@ -26,6 +28,7 @@ mod slope;
 
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
+pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};
 pub use hits::{Hits, hits_at_k};

@@ -9,11 +9,13 @@ mod beta;
 mod gamma;
 mod interval;
 mod normal;
+mod student;
 
 pub use beta::{beta_cdf, beta_quantile, binomial_lower_tail, binomial_upper_tail};
 pub use gamma::{chi_squared_tail, ln_gamma};
-pub use interval::{Interval, clopper_pearson, wilson};
+pub use interval::{Interval, clopper_pearson, wilson, wilson_of_rate};
 pub use normal::{normal_cdf, normal_quantile, two_sided_z};
+pub use student::two_sided_t;
 
 use crate::elementary::{exp, ln};
 

@@ -2,6 +2,7 @@
 //!
 //! One forward pass a customer serves every as-of instant, window and aggregate ([`aggregate()`]); holdings are read as of each instant
 //! with their own arrivals ([`holdings_as_of`]); labels look the other way in time ([`offer_labels`], [`category_labels`]).
+//! What became of customers afterwards is read by [`add_held_revenue`], [`add_payments`] and [`was_held`].
 //! A row is visible at `T` only if it happened before `T` and had arrived before `T`; nothing else can reach an output.
 //!
 //! Main types: [`Events`], [`Cutoffs`], [`Aggregate`], [`Plan`], [`Intervals`], [`Ladder`], [`Purchases`], [`Label`].
@@ -32,6 +33,7 @@ mod group;
 mod intervals;
 mod labels;
 mod levels;
+mod outcomes;
 mod plan;
 mod purchases;
 mod split;
@@ -42,6 +44,7 @@ pub use error::Error;
 pub use events::{Cutoffs, EventColumn, EventValues, Events, Span};
 pub use intervals::{HoldingState, Intervals, Maybe, held_quantities, holdings_as_of};
 pub use labels::{Label, LabelWindow, Labels, NO_TAKE, OfferRule, Truth, offer_labels};
+pub use outcomes::{Payments, add_held_revenue, add_payments, was_held};
 pub use plan::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
 pub use purchases::{CategoryWindow, Purchases, category_labels};
 pub use split::{PositiveTake, check_disjoint_takes, is_purged};

@@ -32,15 +32,21 @@ pub fn wilson(successes: u64, trials: u64, confidence: f64) -> Interval {
     if trials == 0 {
         return Interval { lower: 0.0, upper: 1.0 };
     }
-    let n = trials as f64;
-    let rate = successes as f64 / n;
+    wilson_of_rate(successes as f64 / trials as f64, trials as f64, confidence)
+}
+
+/// Wilson's interval of a `rate` in [0, 1] that is as uncertain as one of `trials` > 0 independent trials; these need not be whole, for
+/// example an effective sample size.
+pub fn wilson_of_rate(rate: f64, trials: f64, confidence: f64) -> Interval {
+    assert!((0.0..=1.0).contains(&rate) && trials > 0.0, "not a rate of some trials");
+    let n = trials;
     let z = two_sided_z(confidence);
     let shrink = 1.0 + z * z / n;
     let centre = (rate + 0.5 * z * z / n) / shrink;
     let half = z / shrink * (rate * (1.0 - rate) / n + 0.25 * z * z / (n * n)).sqrt();
     // Rounding must not push an end past the rate at 0 and 1, where the two meet exactly.
-    let lower = if successes == 0 { 0.0 } else { (centre - half).max(0.0) };
-    let upper = if successes == trials { 1.0 } else { (centre + half).min(1.0) };
+    let lower = if rate <= 0.0 { 0.0 } else { (centre - half).max(0.0) };
+    let upper = if rate >= 1.0 { 1.0 } else { (centre + half).min(1.0) };
     Interval { lower, upper }
 }
 

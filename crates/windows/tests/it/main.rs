@@ -7,6 +7,7 @@ mod aggregates;
 mod holdings;
 mod leakage;
 mod oracle;
+mod outcomes;
 mod purchases;
 mod rejects;
 mod split;

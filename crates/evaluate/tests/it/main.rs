@@ -1,0 +1,4 @@
+//! Coverage of intervals in worlds whose truth is known.
+
+mod coverage;
+mod world;
