@@ -1,0 +1,359 @@
+//! Rules with one consequent, from the trie of frequent itemsets.
+
+use std::cmp::Reverse;
+
+use osusume_model::Control;
+
+use crate::error::check_stop;
+use crate::trie::Trie;
+use crate::{Contingency, Error, Hierarchy, ItemRole, ItemsetParams, Itemsets, Kind, Transactions, mine_itemsets};
+
+/// Nodes between two looks at the control.
+const STOP_STEP: usize = 1 << 16;
+
+/// Which rules to find. Every field is the caller's decision.
+#[derive(Clone, Copy, Debug)]
+pub struct RuleParams<'a> {
+    /// Least weighted number of transactions with antecedent and consequent, at least 1.
+    pub min_count: u64,
+    /// Most items of a rule, consequent included; at least 2.
+    pub max_length: usize,
+    /// Least confidence, in [0, 1].
+    pub min_confidence: f64,
+    /// Least lift; 0 keeps all.
+    pub min_lift: f64,
+    /// A rule is redundant unless its confidence exceeds that of every rule with fewer of its antecedents, the empty one included, by
+    /// more than this (Bayardo, Agrawal and Gunopulos, "Constraint-based rule mining in large, dense databases", 2000).
+    /// −∞ keeps all.
+    pub min_improvement: f64,
+    /// A role for every item; absent: [`ItemRole::Both`].
+    pub roles: Option<&'a [ItemRole]>,
+    /// No rule holds an item and its ancestor.
+    pub hierarchy: Option<&'a Hierarchy>,
+    /// Limit of the itemsets behind the rules, as [`ItemsetParams::max_sets`].
+    pub max_sets: u64,
+    /// Of more rules than this those with the highest leverage stay.
+    pub max_rules: usize,
+}
+
+/// Rules in columns.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Rules {
+    /// `len() + 1` positions: the antecedent of rule r is `antecedent_items[antecedent_offsets[r]..antecedent_offsets[r + 1]]`.
+    pub antecedent_offsets: Vec<usize>,
+    /// Items, ascending within a rule.
+    pub antecedent_items: Vec<u32>,
+    /// The one item on the right.
+    pub consequents: Vec<u32>,
+    /// Weighted number of transactions with the antecedent.
+    pub n_antecedent: Vec<u32>,
+    /// Weighted number of transactions with the consequent.
+    pub n_consequent: Vec<u32>,
+    /// Weighted number of transactions with both.
+    pub n_both: Vec<u32>,
+    /// Confidence less the highest confidence of a rule with fewer antecedents, the empty one included.
+    pub improvements: Vec<f64>,
+    /// Weighted number of all transactions.
+    pub n: u64,
+    /// Rules that met the thresholds before redundant ones were left out and the cap was applied.
+    pub n_found: u64,
+    /// Rules left out as redundant.
+    pub n_redundant: u64,
+    /// Pairs of a frequent antecedent and a frequent consequent that may form a rule: every hypothesis the margins alone admit, whether
+    /// the pair was frequent or not. Corrections for multiple tests divide by it.
+    pub n_hypotheses: u64,
+}
+
+impl Rules {
+    /// How many rules there are.
+    pub fn len(&self) -> usize {
+        self.consequents.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.consequents.is_empty()
+    }
+
+    /// The items on the left of rule `r`, ascending.
+    pub fn antecedent(&self, r: usize) -> &[u32] {
+        &self.antecedent_items[self.antecedent_offsets[r]..self.antecedent_offsets[r + 1]]
+    }
+
+    /// The four counts of rule `r`.
+    pub fn contingency(&self, r: usize) -> Contingency {
+        Contingency {
+            n: self.n,
+            n_antecedent: u64::from(self.n_antecedent[r]),
+            n_consequent: u64::from(self.n_consequent[r]),
+            n_both: u64::from(self.n_both[r]),
+        }
+    }
+}
+
+/// Mines the itemsets of `db` that rules need, and the rules.
+///
+/// # Errors
+/// [`Error::Parameter`], and those of [`mine_itemsets`].
+pub fn mine_rules(db: &Transactions, params: &RuleParams<'_>, control: &dyn Control) -> Result<Rules, Error> {
+    check(params)?;
+    let itemset_params = ItemsetParams {
+        kind: Kind::All,
+        min_count: params.min_count,
+        max_length: params.max_length,
+        roles: params.roles,
+        hierarchy: params.hierarchy,
+        max_sets: params.max_sets,
+    };
+    let itemsets = mine_itemsets(db, &itemset_params, control)?;
+    rules_of(db, &itemsets, params, control)
+}
+
+/// The rules within all frequent itemsets of `db`, mined with the same count, length, roles and hierarchy.
+///
+/// Counts of the antecedents are read off the trie while walking it: the children of a node Z are among the children of Z less one item,
+/// in the same order, so one cursor for each item of Z only moves forward.
+///
+/// # Errors
+/// [`Error::Parameter`], [`Error::Stopped`].
+pub fn rules_of(
+    db: &Transactions,
+    itemsets: &Itemsets,
+    params: &RuleParams<'_>,
+    control: &dyn Control,
+) -> Result<Rules, Error> {
+    check(params)?;
+    check_stop(control)?;
+    let trie = Trie::new(itemsets);
+    let mut walk = Walk::new(db, &trie, params);
+    for node in 0..itemsets.n_nodes() {
+        if node % STOP_STEP == 0 {
+            check_stop(control)?;
+        }
+        walk.visit(node as u32);
+    }
+    Ok(walk.finish())
+}
+
+fn check(params: &RuleParams<'_>) -> Result<(), Error> {
+    let refuse = |name, allowed, got| Err(Error::Parameter { name, allowed, got });
+    if params.max_length < 2 {
+        return refuse("max_length", "at least 2", params.max_length as f64);
+    }
+    if !(0.0..=1.0).contains(&params.min_confidence) {
+        return refuse("min_confidence", "in [0, 1]", params.min_confidence);
+    }
+    if params.min_lift.is_nan() || params.min_lift < 0.0 {
+        return refuse("min_lift", "at least 0", params.min_lift);
+    }
+    if params.min_improvement.is_nan() || params.min_improvement >= 1.0 {
+        return refuse("min_improvement", "below 1", params.min_improvement);
+    }
+    Ok(())
+}
+
+/// A rule by the node of its itemset.
+#[derive(Clone, Copy)]
+struct Found {
+    node: u32,
+    consequent: u32,
+    n_antecedent: u32,
+    n_both: u32,
+    improvement: f64,
+}
+
+struct Walk<'a> {
+    db: &'a Transactions,
+    trie: &'a Trie<'a>,
+    params: &'a RuleParams<'a>,
+    /// Items from the root to the current node, and their nodes.
+    path: Vec<u32>,
+    path_nodes: Vec<u32>,
+    /// For each node on the path and each of its items: the node of the set without that item. Level d has d entries from d (d − 1) / 2.
+    without: Vec<u32>,
+    /// For each entry of `without`: the next of its children to look at.
+    cursors: Vec<u32>,
+    /// How many frequent items may stand on the right, and for a hierarchy, which.
+    targets: Vec<u32>,
+    scratch: Vec<u32>,
+    found: Vec<Found>,
+    n_found: u64,
+    n_redundant: u64,
+    n_hypotheses: u64,
+}
+
+impl<'a> Walk<'a> {
+    fn new(db: &'a Transactions, trie: &'a Trie<'a>, params: &'a RuleParams<'a>) -> Self {
+        let is_target = |item: &u32| db.item_counts()[*item as usize] >= params.min_count;
+        let targets = (0..db.n_items()).filter(is_target).filter(|item| role(params, *item).may_follow()).collect();
+        Self {
+            db,
+            trie,
+            params,
+            path: Vec::new(),
+            path_nodes: Vec::new(),
+            without: Vec::new(),
+            cursors: Vec::new(),
+            targets,
+            scratch: Vec::new(),
+            found: Vec::new(),
+            n_found: 0,
+            n_redundant: 0,
+            n_hypotheses: 0,
+        }
+    }
+
+    fn visit(&mut self, node: u32) {
+        let item = self.trie.item(node);
+        self.step_to(node, item);
+        let mut lasts = self.path.iter().filter(|item| !role(self.params, **item).may_precede());
+        let (last, is_antecedent) = (lasts.next().copied(), lasts.next().is_none());
+        if last.is_none() && self.path.len() < self.params.max_length {
+            self.n_hypotheses += self.hypotheses();
+        }
+        let depth = self.path.len();
+        if depth < 2 || !is_antecedent {
+            return;
+        }
+        for idx in 0..depth {
+            let consequent = self.path[idx];
+            if role(self.params, consequent).may_follow() && last.is_none_or(|last| last == consequent) {
+                self.try_rule(node, idx);
+            }
+        }
+    }
+
+    /// Makes `node` the end of the path and finds the nodes of its one-smaller subsets.
+    fn step_to(&mut self, node: u32, item: u32) {
+        let depth = self.trie.depth(node);
+        self.path.truncate(depth - 1);
+        self.path_nodes.truncate(depth - 1);
+        let level = depth * (depth - 1) / 2;
+        let parent_level = level.saturating_sub(depth - 1);
+        self.without.truncate(level);
+        self.cursors.truncate(level);
+        for idx in 0..depth - 1 {
+            let at = match self.without[parent_level + idx] {
+                Trie::ROOT => self.trie.single(item),
+                _ => self.trie.find_from(self.cursors[parent_level + idx], item),
+            };
+            self.cursors[parent_level + idx] = at;
+            self.without.push(at);
+        }
+        self.without.push(self.path_nodes.last().copied().unwrap_or(Trie::ROOT));
+        for idx in level..level + depth {
+            self.cursors.push(Trie::first_child(self.without[idx]));
+        }
+        self.path.push(item);
+        self.path_nodes.push(node);
+    }
+
+    /// Consequents this path could have by its margins.
+    fn hypotheses(&mut self) -> u64 {
+        let Some(hierarchy) = self.params.hierarchy else {
+            let own = self.path.iter().filter(|item| role(self.params, **item).may_follow()).count();
+            return (self.targets.len() - own) as u64;
+        };
+        self.scratch.clear();
+        for item in &self.path {
+            let is_barred = |target: &&u32| **target == *item || hierarchy.is_related(**target, *item);
+            self.scratch.extend(self.targets.iter().filter(is_barred));
+        }
+        self.scratch.sort_unstable();
+        self.scratch.dedup();
+        (self.targets.len() - self.scratch.len()) as u64
+    }
+
+    /// The rule with the path's item at `idx` on the right.
+    fn try_rule(&mut self, node: u32, idx: usize) {
+        let depth = self.path.len();
+        let consequent = self.path[idx];
+        let n_antecedent = self.trie.count(self.without[depth * (depth - 1) / 2 + idx]);
+        let n_both = self.trie.count(node);
+        let table = Contingency {
+            n: self.db.n(),
+            n_antecedent: u64::from(n_antecedent),
+            n_consequent: self.db.item_counts()[consequent as usize],
+            n_both: u64::from(n_both),
+        };
+        if table.confidence() < self.params.min_confidence || table.lift() < self.params.min_lift {
+            return;
+        }
+        self.n_found += 1;
+        let improvement = table.confidence() - self.best_below(idx);
+        if improvement <= self.params.min_improvement {
+            self.n_redundant += 1;
+            return;
+        }
+        self.found.push(Found { node, consequent, n_antecedent, n_both, improvement });
+    }
+
+    /// The highest confidence of a rule with the same consequent and fewer antecedents.
+    fn best_below(&self, idx: usize) -> f64 {
+        let depth = self.path.len();
+        let consequent = self.path[idx];
+        let mut best = self.db.item_counts()[consequent as usize] as f64 / self.db.n() as f64;
+        let mut subset = Vec::with_capacity(depth);
+        // Bit i stands for the i-th item of the path that is not the consequent; the empty and the full antecedent are left out.
+        for mask in 1..(1_u64 << (depth - 1)) - 1 {
+            subset.clear();
+            let antecedents = self.path.iter().enumerate().filter(|(at, _)| *at != idx).map(|(_, item)| *item);
+            subset.extend(antecedents.enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, item)| item));
+            let n_antecedent = self.trie.find(&subset);
+            let place = self.path[..idx].iter().filter(|item| subset.contains(item)).count();
+            subset.insert(place, consequent);
+            best = best.max(f64::from(self.trie.find(&subset)) / f64::from(n_antecedent));
+        }
+        best
+    }
+
+    fn finish(mut self) -> Rules {
+        if self.found.len() > self.params.max_rules {
+            let n = u128::from(self.db.n());
+            let counts = self.db.item_counts();
+            // n² times the leverage, exactly, moved to be positive.
+            let excess = |rule: &Found| {
+                let expected = u128::from(rule.n_antecedent) * u128::from(counts[rule.consequent as usize]);
+                n * n + u128::from(rule.n_both) * n - expected
+            };
+            self.found.sort_by_key(|rule| (Reverse(excess(rule)), rule.node, rule.consequent));
+            self.found.truncate(self.params.max_rules);
+            self.found.sort_by_key(|rule| (rule.node, rule.consequent));
+        }
+        let mut rules = Rules {
+            antecedent_offsets: vec![0],
+            n: self.db.n(),
+            n_found: self.n_found,
+            n_redundant: self.n_redundant,
+            n_hypotheses: self.n_hypotheses,
+            ..Rules::default()
+        };
+        let mut path = Vec::new();
+        let mut node = 0;
+        for rule in &self.found {
+            while node <= rule.node {
+                path.truncate(self.trie.depth(node) - 1);
+                path.push(self.trie.item(node));
+                node += 1;
+            }
+            push(&mut rules, rule, &path, self.db);
+        }
+        rules
+    }
+}
+
+fn push(rules: &mut Rules, rule: &Found, path: &[u32], db: &Transactions) {
+    let start = rules.antecedent_items.len();
+    rules.antecedent_items.extend(path.iter().filter(|item| **item != rule.consequent));
+    rules.antecedent_items[start..].sort_unstable();
+    rules.antecedent_offsets.push(rules.antecedent_items.len());
+    rules.consequents.push(rule.consequent);
+    rules.n_antecedent.push(rule.n_antecedent);
+    rules.n_consequent.push(db.item_counts()[rule.consequent as usize] as u32);
+    rules.n_both.push(rule.n_both);
+    rules.improvements.push(rule.improvement);
+}
+
+fn role(params: &RuleParams<'_>, item: u32) -> ItemRole {
+    params.roles.map_or(ItemRole::Both, |roles| roles[item as usize])
+}

@@ -1,0 +1,201 @@
+//! Whether a rule is more than chance, basket size and repeat customers allowed for.
+//!
+//! Big baskets contain everything, so two items that have nothing to do with each other still meet more often than the product of their
+//! shares says. Every test here is conditional on basket size: transactions are divided into strata of equal size, the chance
+//! expectation E = Σₛ Eₛ is made up within them, and `conditional_lift` is `n_both` / E. DESIGN.md derives the rest.
+//!
+//! The unit is the customer: where transactions come in groups, a p-value is the larger of the exact one, which takes transactions as
+//! independent, and the one of a score test with the variance between groups.
+
+mod exact;
+mod score;
+mod strata;
+
+use osusume_model::Control;
+use osusume_numeric::distributions::normal_quantile;
+use rayon::prelude::*;
+
+use crate::cover::{Covers, keep_common};
+use crate::error::check_stop;
+use crate::{Error, Rules, Transactions};
+use score::Moments;
+use strata::{Layer, Strata};
+
+/// Rules tested between two looks at the control.
+const RULES_PER_TASK: usize = 64;
+
+/// Which false-discovery rate is controlled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FalseDiscovery {
+    /// Benjamini and Hochberg 1995: valid for independent and for positively dependent tests.
+    BenjaminiHochberg,
+    /// Benjamini and Yekutieli 2001: valid for any dependence, at the price of a factor of about ln(hypotheses).
+    BenjaminiYekutieli,
+}
+
+/// How rules are tested.
+#[derive(Clone, Copy, Debug)]
+pub struct TestParams {
+    /// Which rate the q-values control.
+    pub false_discovery: FalseDiscovery,
+    /// Level of the one-sided lower bound of the conditional lift, in (½, 1).
+    pub level: f64,
+}
+
+/// What the data say for one rule.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Evidence {
+    /// Transactions expected to hold antecedent and consequent if they met by chance, given basket sizes.
+    pub expected: f64,
+    /// `n_both` / expected. NaN when nothing is expected.
+    pub conditional_lift: f64,
+    /// Lower confidence bound of the conditional lift, customers resampled: ln lift less the normal quantile times its standard error.
+    pub conditional_lift_lower: f64,
+    /// Largest one-sided p-value of: antecedent against consequent, and, for longer antecedents, each of their items against the
+    /// consequent among the transactions with the other ones (Webb, "Discovering significant patterns", 2007: productive rules).
+    pub p_value: f64,
+    /// The smallest false-discovery rate at which the rule is among the discoveries.
+    pub q_value: f64,
+}
+
+/// Tests every rule against the transactions it was mined from. The order is that of the rules.
+///
+/// # Errors
+/// [`Error::Parameter`], [`Error::Stopped`]; [`Error::Item`] when the rules are about other items.
+pub fn test_rules(
+    db: &Transactions,
+    rules: &Rules,
+    params: &TestParams,
+    control: &dyn Control,
+) -> Result<Vec<Evidence>, Error> {
+    if !(params.level > 0.5 && params.level < 1.0) {
+        return Err(Error::Parameter { name: "level", allowed: "above 0.5 and below 1", got: params.level });
+    }
+    let n_items = db.n_items();
+    if let Some(item) = rules.antecedent_items.iter().chain(&rules.consequents).find(|item| **item >= n_items) {
+        return Err(Error::Item { basket: 0, item: *item, n_items });
+    }
+    check_stop(control)?;
+    let problem =
+        Problem { db, covers: Covers::new(db, rules), strata: Strata::new(db), z: normal_quantile(params.level) };
+    let blocks: Vec<usize> = (0..rules.len()).step_by(RULES_PER_TASK).collect();
+    let tested: Vec<Vec<Evidence>> = blocks
+        .into_par_iter()
+        .map(|start| {
+            check_stop(control)?;
+            let end = rules.len().min(start + RULES_PER_TASK);
+            Ok((start..end).map(|r| problem.test(rules.antecedent(r), rules.consequents[r])).collect())
+        })
+        .collect::<Result<_, Error>>()?;
+    let mut evidence = tested.concat();
+    let p: Vec<f64> = evidence.iter().map(|it| it.p_value).collect();
+    let q = q_values(&p, rules.n_hypotheses, params.false_discovery);
+    evidence.iter_mut().zip(q).for_each(|(it, q)| it.q_value = q);
+    Ok(evidence)
+}
+
+/// The smallest false-discovery rate at which each test is a discovery, when `n_hypotheses` were there to be tested.
+///
+/// Hypotheses without a p-value here count as p = 1: those that were cut because the joint count was small must stay in the family, since
+/// the joint count is what is tested. `n_hypotheses` below the number of p-values is taken as that number.
+pub fn q_values(p_values: &[f64], n_hypotheses: u64, rate: FalseDiscovery) -> Vec<f64> {
+    let m = n_hypotheses.max(p_values.len() as u64);
+    let factor = match rate {
+        FalseDiscovery::BenjaminiHochberg => m as f64,
+        FalseDiscovery::BenjaminiYekutieli => m as f64 * harmonic(m),
+    };
+    let mut order: Vec<usize> = (0..p_values.len()).collect();
+    order.sort_by(|a, b| p_values[*a].total_cmp(&p_values[*b]).then(a.cmp(b)));
+    let mut q = vec![1.0; p_values.len()];
+    let mut least = 1.0_f64;
+    for (rank, idx) in order.iter().enumerate().rev() {
+        least = least.min(p_values[*idx] * factor / (rank + 1) as f64);
+        q[*idx] = least;
+    }
+    q
+}
+
+/// 1 + ½ + … + 1/m.
+fn harmonic(m: u64) -> f64 {
+    const EULER: f64 = 0.577_215_664_901_532_9;
+    // Beyond this the next term of the expansion, 1/(12 m²), is below 1e-13.
+    if m > 1_000_000 {
+        return osusume_numeric::elementary::ln(m as f64) + EULER + 0.5 / m as f64;
+    }
+    (1..=m).rev().map(|i| 1.0 / i as f64).sum()
+}
+
+struct Problem<'a> {
+    db: &'a Transactions,
+    covers: Covers<'a>,
+    strata: Strata,
+    z: f64,
+}
+
+/// Transactions with the left side, the right side and both, within some base.
+struct Sides<'a> {
+    /// Transactions the test is about; absent: all.
+    base: Option<&'a [u32]>,
+    /// Items every transaction of the base holds, so that the test is about the rest of the basket.
+    n_fixed: usize,
+    left: &'a [u32],
+    /// Items on the left whose places in the basket the right side cannot take.
+    left_items: &'a [u32],
+    right: &'a [u32],
+    both: &'a [u32],
+}
+
+impl Problem<'_> {
+    fn test(&self, antecedent: &[u32], consequent: u32) -> Evidence {
+        let right = self.covers.of_item(consequent);
+        let (mut left, mut both) = (Vec::new(), Vec::new());
+        self.covers.of(antecedent.iter().copied(), &mut left);
+        both.clone_from(&left);
+        keep_common(&mut both, right);
+        let whole = Sides { base: None, n_fixed: 0, left: &left, left_items: antecedent, right, both: &both };
+        let (layers, moments) = self.weigh(&whole);
+        let p_value = self.p_value(&layers, &moments).max(self.least_productive(antecedent, consequent, &left, &both));
+        let lift = moments.observed / moments.expected;
+        Evidence {
+            expected: moments.expected,
+            conditional_lift: lift,
+            conditional_lift_lower: moments.lift_lower(self.z),
+            p_value,
+            q_value: 1.0,
+        }
+    }
+
+    /// The largest p-value of an item of the antecedent among the transactions with the other ones; 0 for a single item.
+    fn least_productive(&self, antecedent: &[u32], consequent: u32, left: &[u32], both: &[u32]) -> f64 {
+        if antecedent.len() < 2 {
+            return 0.0;
+        }
+        let (mut base, mut right) = (Vec::new(), Vec::new());
+        let mut largest = 0.0_f64;
+        for item in antecedent {
+            self.covers.of(antecedent.iter().copied().filter(|other| other != item), &mut base);
+            right.clone_from(&base);
+            keep_common(&mut right, self.covers.of_item(consequent));
+            let left_items = std::slice::from_ref(item);
+            let sides =
+                Sides { base: Some(&base), n_fixed: antecedent.len() - 1, left, left_items, right: &right, both };
+            let (layers, moments) = self.weigh(&sides);
+            largest = largest.max(self.p_value(&layers, &moments));
+        }
+        largest
+    }
+
+    fn weigh(&self, sides: &Sides<'_>) -> (Vec<Layer>, Moments) {
+        let layers = self.strata.layers(self.db, &self.covers, sides);
+        let moments = score::moments(self.db, &self.strata, sides, &layers);
+        (layers, moments)
+    }
+
+    fn p_value(&self, layers: &[Layer], moments: &Moments) -> f64 {
+        let exact = exact::upper_tail(layers);
+        if self.db.group_offsets().is_some() { exact.max(moments.upper_tail()) } else { exact }
+    }
+}
+
+#[cfg(test)]
+mod tests;

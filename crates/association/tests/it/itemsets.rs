@@ -1,0 +1,146 @@
+use osusume_association::{
+    Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, count_itemsets, mine_itemsets, propose_min_count,
+};
+use osusume_model::NoControl;
+
+use crate::oracle::{Shop, Stream, listed};
+
+/// What every way to mine must say of a database: the sets by enumeration.
+fn check(shop: &Shop, params: &ItemsetParams<'_>, mut expected: Vec<(Vec<u32>, u64)>) {
+    expected.retain(|(set, _)| set.len() <= params.max_length);
+    let db = shop.db();
+    let found = mine_itemsets(&db, params, &NoControl).expect("no limit is set");
+    assert_eq!(listed(&found), expected, "{params:?} of {shop:?}");
+    let counted = count_itemsets(&db, params, &NoControl).expect("no limit is set");
+    assert_eq!(counted.sets, expected.len() as u64, "{params:?} of {shop:?}");
+    for (size, sets) in counted.by_size.iter().enumerate() {
+        assert_eq!(*sets, expected.iter().filter(|(set, _)| set.len() == size).count() as u64, "size {size}");
+    }
+    assert_eq!(counted, found.counted());
+}
+
+fn check_all(shop: &Shop, min_count: u64) {
+    check(shop, &ItemsetParams::all(min_count), shop.frequent(min_count, None, None));
+    check(shop, &ItemsetParams::closed(min_count), shop.closed(min_count));
+    for max_length in 1..=4 {
+        let params = ItemsetParams { max_length, ..ItemsetParams::all(min_count) };
+        check(shop, &params, shop.frequent(min_count, None, None));
+        check(shop, &ItemsetParams { kind: Kind::Closed, ..params }, shop.closed(min_count));
+    }
+}
+
+#[test]
+fn the_case_table() {
+    let cases: &[(&str, Shop, u64)] = &[
+        ("no basket", Shop::new(&[], 3), 1),
+        ("only empty baskets", Shop::new(&[&[], &[]], 3), 1),
+        ("one basket", Shop::new(&[&[0, 1, 2]], 3), 1),
+        ("one item everywhere", Shop::new(&[&[0, 1], &[0, 2], &[0]], 3), 1),
+        ("all the same", Shop::new(&[&[0, 1, 2], &[0, 1, 2], &[2, 1, 0]], 3), 2),
+        ("duplicates within", Shop::new(&[&[1, 1, 1, 0], &[1, 0, 0]], 2), 2),
+        ("nothing frequent", Shop::new(&[&[0], &[1], &[2]], 3), 2),
+        ("beyond all counts", Shop::new(&[&[0], &[0]], 1), u64::MAX),
+        ("a chain", Shop::new(&[&[0], &[0, 1], &[0, 1, 2], &[0, 1, 2, 3]], 4), 1),
+        ("two worlds", Shop::new(&[&[0, 1], &[0, 1], &[2, 3], &[2, 3], &[0, 3]], 4), 2),
+        ("all but one", Shop::new(&[&[1, 2, 3], &[0, 2, 3], &[0, 1, 3], &[0, 1, 2]], 4), 1),
+    ];
+    for (name, shop, min_count) in cases {
+        assert!(std::panic::catch_unwind(|| check_all(shop, *min_count)).is_ok(), "{name}");
+    }
+}
+
+#[test]
+fn thousands_of_small_databases_by_enumeration() {
+    let mut stream = Stream::new(1);
+    for seed in 0..1_500 {
+        let n_baskets = stream.below(24) as usize;
+        let mut shop = Shop::random(seed, n_baskets, 1 + stream.below(7), 0.2 + 0.75 * stream.unit());
+        if stream.below(2) == 0 {
+            shop.weights = Some((0..n_baskets).map(|_| stream.below(6)).collect());
+        }
+        check_all(&shop, 1 + u64::from(stream.below(6)));
+    }
+}
+
+/// More than 64 transactions an item, so that bitmaps span several words, and more items than small searches take.
+#[test]
+fn wider_databases_by_enumeration() {
+    for seed in 0..12 {
+        let shop = Shop::random(seed, 300, 11, 0.1 + 0.06 * seed as f64);
+        for min_count in [2, 20, 90] {
+            check(&shop, &ItemsetParams::all(min_count), shop.frequent(min_count, None, None));
+            check(&shop, &ItemsetParams::closed(min_count), shop.closed(min_count));
+        }
+    }
+}
+
+#[test]
+fn roles_and_hierarchy_restrict_the_search() {
+    use ItemRole::{Antecedent, Both, Consequent, Ignore};
+    let roles = [Both, Consequent, Antecedent, Consequent, Ignore, Both, Consequent, Both];
+    let forest = Hierarchy::new(vec![2, 2, NO_PARENT, 2, NO_PARENT, 7, NO_PARENT, NO_PARENT]).unwrap();
+    for seed in 0..100 {
+        let shop = Shop::random(seed, 30, 8, 0.6);
+        for (roles, hierarchy) in [(Some(&roles[..]), None), (None, Some(&forest)), (Some(&roles[..]), Some(&forest))] {
+            let params = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(3) };
+            check(&shop, &params, shop.frequent(3, roles, hierarchy));
+        }
+    }
+}
+
+#[test]
+fn order_and_merging_change_nothing() {
+    let shop = Shop::random(5, 200, 9, 0.4);
+    let mut merged = Shop { baskets: Vec::new(), weights: Some(Vec::new()), ..shop.clone() };
+    for basket in shop.baskets.iter().rev() {
+        let weights = merged.weights.as_mut().unwrap();
+        if let Some(at) = merged.baskets.iter().position(|other| other == basket) {
+            weights[at] += 1;
+        } else {
+            merged.baskets.push(basket.clone());
+            weights.push(1);
+        }
+    }
+    let mine = |shop: &Shop| mine_itemsets(&shop.db(), &ItemsetParams::all(10), &NoControl).unwrap();
+    assert_eq!(mine(&shop), mine(&merged));
+}
+
+#[test]
+fn threads_change_nothing() {
+    let db = Shop::random(3, 500, 30, 0.25).db();
+    for params in [ItemsetParams::all(20), ItemsetParams::closed(20)] {
+        let with = |n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| mine_itemsets(&db, &params, &NoControl).unwrap())
+        };
+        assert!(with(1) == with(8));
+    }
+}
+
+#[test]
+fn a_limit_proposes_a_count_that_stays_within_it() {
+    let db = Shop::random(3, 500, 30, 0.25).db();
+    let params = ItemsetParams { max_sets: 1_000, ..ItemsetParams::all(5) };
+    let Err(Error::TooManySets { proposed_min_count, max_sets: 1_000, min_count: 5 }) =
+        mine_itemsets(&db, &params, &NoControl)
+    else {
+        panic!("thirty items at count 5 give more than a thousand sets");
+    };
+    let sets_from = |min_count| count_itemsets(&db, &ItemsetParams::all(min_count), &NoControl).unwrap().sets;
+    assert!(sets_from(proposed_min_count) <= 1_000 && sets_from(proposed_min_count - 1) > 1_000);
+    assert_eq!(propose_min_count(&db, &params, &NoControl), Ok(proposed_min_count));
+}
+
+#[test]
+fn bad_parameters_are_named() {
+    let db = Shop::new(&[&[0]], 2).db();
+    let check = |params: ItemsetParams<'_>, expected: Error| {
+        assert_eq!(mine_itemsets(&db, &params, &NoControl).unwrap_err(), expected);
+        assert_eq!(count_itemsets(&db, &params, &NoControl).unwrap_err(), expected);
+    };
+    check(ItemsetParams::all(0), Error::Parameter { name: "min_count", allowed: "at least 1", got: 0.0 });
+    let no_length = ItemsetParams { max_length: 0, ..ItemsetParams::all(1) };
+    check(no_length, Error::Parameter { name: "max_length", allowed: "at least 1", got: 0.0 });
+    let few_roles = ItemsetParams { roles: Some(&[ItemRole::Both]), ..ItemsetParams::all(1) };
+    check(few_roles, Error::Length { what: "roles", got: 1, expected: 2 });
+}
