@@ -112,6 +112,54 @@ fn empty_file() {
 }
 
 #[test]
+fn column_misspelled() {
+    check("column_misspelled", 13, |company| {
+        company.edit("pipelines/isp.toml", |config| config.replacen("\"joined_on\"", "\"joind_on\"", 1));
+    });
+}
+
+#[test]
+fn consent_channel() {
+    check("consent_channel", 2, |company| {
+        company.edit("pipelines/isp.toml", |config| {
+            config.replacen("[\"telephone\", \"mail\", \"member_page\"]", "[\"fax\", \"post\"]", 1)
+        });
+    });
+}
+
+#[test]
+fn consent_purpose() {
+    check("consent_purpose", 2, |company| {
+        company.edit("pipelines/isp.toml", |config| {
+            config.replacen("[decide]", "[decide]\nconsent = { purpose = \"sales\" }", 1)
+        });
+    });
+}
+
+#[test]
+fn end_before_start() {
+    check("end_before_start", 10, |company| {
+        company.edit("pipelines/isp.toml", |config| config.replacen("\"quarantine\"", "\"abort\"", 1));
+        company.edit("data/isp/holdings.csv", |table| {
+            table.replacen(
+                "L000000000,line_1g,1,2022-12-11,2024-10-18",
+                "L000000000,line_1g,1,2022-12-11,2022-12-10",
+                1,
+            )
+        });
+    });
+}
+
+#[test]
+fn older_than_what_is_published() {
+    const EARLIER: [&str; 5] = ["run", "pipelines/isp.toml", "--as-of", "2026-08-01", "--quiet"];
+    check_with("older", 11, |company, language| company.osusume(&[&EARLIER[..], &["--language", language]].concat()));
+    let company = Company::with_run();
+    let output = company.osusume(&[&EARLIER[..], &["--log-format", "json"]].concat());
+    assert!(!text(&output.stderr).contains("stage_begin"), "said before anything is computed");
+}
+
+#[test]
 fn all_zero_label() {
     check("all_zero_label", 10, |company| {
         company.edit("data/isp/holdings.csv", |table| {

@@ -115,3 +115,35 @@ fn rows_of_the_future_change_nothing() {
         .edit("data/isp/consents.csv", |csv| with_rows(csv, |id| format!("{id},telephone,marketing,no,{INSTANT}\n")));
     assert_same(&expected, &learned(&prophetic));
 }
+
+/// Every customer a second time, as somebody who moved into a house and told so at `arrived`.
+fn restated(csv: &str, arrived: &str) -> String {
+    let moved = csv.lines().skip(1).map(|line| {
+        let mut fields: Vec<&str> = line.split(',').collect();
+        (fields[3], fields[8]) = (arrived, "house");
+        fields.join(",") + "\n"
+    });
+    moved.fold(csv.to_owned(), |text, line| text + &line)
+}
+
+#[test]
+fn a_version_counts_from_its_arrival() {
+    let learned = |customers: &dyn Fn(&str) -> String| {
+        let company = Company::new();
+        company.edit("pipelines/isp.toml", |config| {
+            config.replacen("role = \"customers\"", "role = \"customers\"\nhistory = \"versions\"", 1)
+        });
+        let path = company.path("data/isp/customers.csv");
+        std::fs::write(&path, customers(&std::fs::read_to_string(&path).unwrap())).unwrap();
+        learned(&company)
+    };
+    let expected = learned(&str::to_owned);
+    assert_same(&expected, &learned(&|csv| restated(csv, "2026-08-01T17:00:00Z")));
+    let known = learned(&|csv| restated(csv, "2026-03-01T17:00:00Z"));
+    let differs = |path: &str| {
+        let of =
+            |files: &[(String, Vec<u8>)]| files.iter().find(|(name, _)| name == path).map(|(_, bytes)| bytes.clone());
+        of(&expected) != of(&known)
+    };
+    assert!(differs("features/training.parquet") && differs("features/scoring.parquet"));
+}

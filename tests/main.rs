@@ -6,6 +6,8 @@
 
 mod determinism;
 mod errors;
+mod grocer;
 mod leakage;
+mod oddities;
 mod run;
 mod support;

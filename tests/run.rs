@@ -49,6 +49,18 @@ fn a_destination_that_was_lost_is_written_again_with_the_same_bytes() {
     let second = company.succeed(&RUN);
     assert!(second.starts_with("already published"), "{second}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
+
+    // The manifest beside a file says what the file should be; it is not taken for the file.
+    let halved = &before[..before.len() / 2];
+    let swapped: Vec<u8> = before.iter().map(|byte| if *byte == b'1' { b'2' } else { *byte }).collect();
+    for altered in [None, Some(halved), Some(swapped.as_slice())] {
+        std::fs::remove_file(&path).unwrap();
+        if let Some(bytes) = altered {
+            std::fs::write(&path, bytes).unwrap();
+        }
+        company.succeed(&RUN);
+        assert!(std::fs::read(&path).unwrap() == before, "{:?} bytes", altered.map(<[u8]>::len));
+    }
 }
 
 #[test]

@@ -21,6 +21,7 @@ mod fault;
 mod feature;
 mod money;
 mod offer;
+mod suggest;
 mod time;
 
 pub use bucket::{BUCKETS, bucket_of, keyed_hash, unit_interval};
@@ -30,4 +31,5 @@ pub use fault::{Arg, Fault, Place, Result, check_stop};
 pub use feature::{Family, FeatureKind, FeatureSpec, NullMeaning, Unit, Window};
 pub use money::Minor;
 pub use offer::{Catalogue, HeldBy, Offer, OfferId, OfferKind, Product, ProductId, Tier};
+pub use suggest::suggest;
 pub use time::{AsOf, DAY_US, Date, ParseDateError, Timestamp};

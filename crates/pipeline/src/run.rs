@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AsOfPlan, Config};
+use crate::config::{AsOfPlan, Config, Role};
 use crate::host::{Event, Host, Stage};
 use crate::job::Job;
 use crate::registry::link_models;
@@ -145,9 +145,9 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
 fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<'_>) -> Result<Produced> {
     let tables = clock.stage(Stage::Ingest, || read_sources(job, inputs))?;
     let goods = goods(job, &tables.checked)?;
-    let units = Units::read(job.config, &tables.checked, &job.quiet())?;
     ingest::check_consents(job.config, &tables.checked)?;
     let schedule = schedule(job, &tables.checked, as_of)?;
+    let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
     let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
     if found.scoring_rows == 0 {
         return Err(Fault::new(Code::NoCustomers));
@@ -157,7 +157,7 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, schedule.score)
     })?;
-    let counts = counts(&tables.checked);
+    let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
     write_summary(job.staging, &summary, &found.specs)?;
     Ok(Produced { summary, counts })
@@ -223,7 +223,7 @@ fn read_sources(job: &Job<'_>, inputs: &[InputEntry]) -> Result<ReadTables> {
 }
 
 pub(crate) fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
-    let source = job.config.sources.values().find(|source| source.role == crate::config::Role::Products);
+    let source = job.config.sources.values().find(|source| source.role == Role::Products);
     Goods::read(job.config, source.and_then(|source| tables.table(&source.name)))
 }
 
@@ -237,15 +237,21 @@ pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<S
     }
 }
 
-fn counts(tables: &Checked) -> BTreeMap<String, Counts> {
-    let count = |read: &osusume_tables::SourceCount| Counts {
-        read: read.read,
-        accepted: read.accepted,
-        rejected: read.rejected,
-        suppressed: 0,
-        excluded: (read.excluded > 0).then(|| ("repeated".to_owned(), read.excluded)).into_iter().collect(),
+/// What became of every source's rows; `unknown` of the holdings name a product that is in no catalogue.
+fn counts(config: &Config, tables: &Checked, unknown: u64) -> BTreeMap<String, Counts> {
+    let holdings = config.source_of(Role::Holdings).map(|source| source.name.as_str());
+    let count = |name: &str, read: &osusume_tables::SourceCount| {
+        let unknown = if holdings == Some(name) { unknown } else { 0 };
+        let excluded = [("repeated", read.excluded), ("unknown_product", unknown)];
+        Counts {
+            read: read.read,
+            accepted: read.accepted - unknown,
+            rejected: read.rejected,
+            suppressed: 0,
+            excluded: excluded.into_iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect(),
+        }
     };
-    tables.counts.iter().map(|(name, read)| (name.clone(), count(read))).collect()
+    tables.counts.iter().map(|(name, read)| (name.clone(), count(name, read))).collect()
 }
 
 fn manifest(
@@ -311,6 +317,9 @@ fn finish(mut summary: Summary, published: &Published) -> Summary {
     summary.dir.clone_from(&published.dir);
     summary
 }
+
+#[cfg(test)]
+mod tests;
 
 /// Measures stages by the host's clock.
 struct Clock<'a> {

@@ -47,6 +47,13 @@ impl Block {
         Ok(if keep.len() == block.n_customers() { block } else { block.select(&keep) })
     }
 
+    /// A block of these columns, for tests.
+    #[cfg(test)]
+    pub(crate) fn of(offsets: Vec<u32>, columns: Vec<(&str, Column)>) -> Self {
+        let (names, columns) = columns.into_iter().map(|(name, column)| (name.to_owned(), column)).unzip();
+        Self { offsets, names, columns }
+    }
+
     /// The rows of the customers at positions `keep` (ascending), packed together.
     pub(crate) fn select(&self, keep: &[u32]) -> Self {
         let mut offsets = Vec::with_capacity(keep.len() + 1);
@@ -113,6 +120,15 @@ impl Block {
         let arrived = self.integers(name)?;
         let at = self.times(otherwise);
         Some((0..at.len()).map(|row| arrived.get(row).unwrap_or(at[row])).collect())
+    }
+
+    /// A customer's row that arrived last before the instant `before`; one without an arrival was always known.
+    pub(crate) fn newest_known(&self, customer: usize, before: i64) -> Option<usize> {
+        let arrived = self.integers("arrived");
+        let arrival = |row: usize| arrived.and_then(|arrived| arrived.get(row)).unwrap_or(i64::MIN);
+        let rows = self.offsets[customer] as usize..self.offsets[customer + 1] as usize;
+        // Of several that arrived together the last one written counts.
+        rows.filter(|&row| arrival(row) < before).max_by_key(|&row| arrival(row))
     }
 
     /// The codes of `name`, absent ones as `none`.
@@ -206,5 +222,25 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
         (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),
         (_, Values::I64(values)) => OwnedColumn::Real(values.iter().map(|&v| v as f64).collect(), valid),
         (_, Values::Text(_)) => OwnedColumn::Real(Vec::new(), None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_version_that_arrived_last_before_the_date_counts() {
+        let arrived = Values::I64(vec![0, 10, 20, 20, 5]);
+        let valid = Some(vec![false, true, true, true, true]);
+        let column = Column { values: arrived, valid, dictionary: None };
+        let block = Block::of(vec![0, 4, 4, 5], vec![("arrived", column)]);
+        let newest = |before| [0, 1, 2].map(|customer| block.newest_known(customer, before));
+        assert_eq!(newest(5), [Some(0), None, None], "what has no arrival was always known");
+        assert_eq!(newest(6), [Some(0), None, Some(4)]);
+        assert_eq!(newest(20), [Some(1), None, Some(4)]);
+        assert_eq!(newest(21), [Some(3), None, Some(4)], "of several at once the last one written");
+        let bare = Block::of(vec![0, 1], Vec::new());
+        assert_eq!(bare.newest_known(0, i64::MIN + 1), Some(0));
     }
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use osusume_model::{Control, Result, keyed_hash};
+use osusume_model::{AsOf, Control, Result, keyed_hash};
 use osusume_tables::CustomerIndex;
 
 use crate::checked::Checked;
-use crate::config::{Config, Role};
+use crate::config::{Config, History, Role};
 use crate::seam::Block;
 
 /// Customers read at once.
@@ -21,19 +21,24 @@ pub(crate) struct Units {
 }
 
 impl Units {
-    /// Reads the households, if the customers table has any.
-    pub(crate) fn read(config: &Config, tables: &Checked, control: &dyn Control) -> Result<Self> {
+    /// Reads the households as they are known at `as_of`, if the customers table has any.
+    pub(crate) fn read(config: &Config, tables: &Checked, as_of: AsOf, control: &dyn Control) -> Result<Self> {
         let customers = Arc::clone(&tables.customers);
         let source = config.sources.values().find(|s| s.role == Role::Customers && s.column("household").is_some());
-        let table = source.and_then(|source| tables.table(&source.name));
-        let Some(table) = table else { return Ok(Self { customers, household: Vec::new(), ids: Arc::from([]) }) };
+        let found = source.and_then(|source| Some((source, tables.table(&source.name)?)));
+        let Some((source, table)) = found else {
+            return Ok(Self { customers, household: Vec::new(), ids: Arc::from([]) });
+        };
+        // A reload arrives as a whole: when it did says nothing of when its rows were known.
+        let is_arrival_known = source.history != History::Snapshot && source.column("arrived").is_some();
+        let columns = if is_arrival_known { &["household", "arrived"][..] } else { &["household"] };
         let mut household = Vec::with_capacity(customers.len());
         let n = tables.n_customers();
         for start in (0..n).step_by(BLOCK as usize) {
-            let block = Block::read(table, start..n.min(start + BLOCK), &["household"], control)?;
+            let block = Block::read(table, start..n.min(start + BLOCK), columns, control)?;
             let codes = block.codes("household");
-            for bounds in block.offsets.windows(2) {
-                let row = (bounds[0] < bounds[1]).then_some(bounds[0] as usize);
+            for customer in 0..block.n_customers() {
+                let row = block.newest_known(customer, as_of.instant.0);
                 household.push(row.and_then(|row| codes.and_then(|codes| codes.get(row))));
             }
         }

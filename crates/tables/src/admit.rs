@@ -1,10 +1,11 @@
 //! Who a row belongs to, and whether it may.
 
 use osusume_model::{Code, bucket_of};
+use osusume_storage::Digest;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::block::{Block, BlockStart, Reject, RowPlace};
-use crate::cells::{Cells, NO_CODE};
+use crate::cells::{Cells, NO_CODE, NO_I64};
 use crate::customers::Registry;
 use crate::ingest::{SourceCount, may_add};
 use crate::spec::{Identity, SourceSpec};
@@ -121,6 +122,24 @@ impl Resolved {
     }
 }
 
+impl Resolved {
+    /// The end's position when a row's interval, given as positions of start and end, ends before it starts.
+    fn ends_early(&self, row: usize, (start, end): (usize, usize)) -> Option<usize> {
+        let time = |column: usize| match &self.block.columns[column].cells {
+            Cells::I64(values) => values[row],
+            _ => unreachable!("the specification was checked: both are times"),
+        };
+        (time(end) != NO_I64 && time(start) != NO_I64 && time(end) < time(start)).then_some(end)
+    }
+
+    fn reject(&self, row: usize, code: Code, column: usize, field: usize) -> Reject {
+        let place = self.block.places[row];
+        let text = self.block.text.get(place.byte as usize..(place.byte + place.bytes) as usize);
+        let raw = text.filter(|text| !text.is_empty()).map(Digest::of);
+        Reject { raw, ..reject(place, code, column, field) }
+    }
+}
+
 /// Decides block by block, in order, which rows may stay.
 pub(crate) struct Admission {
     /// Customers from this number on were first met in this source.
@@ -164,12 +183,16 @@ impl Admission {
         let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
         if let Some(customer) = spec.customer {
             for row in 0..resolved.kept.len() {
-                match self.admit_row(resolved, row, customer, spec.identity, registry) {
+                match self.admit_row(resolved, row, customer, spec, registry) {
                     Verdict::Stays => continue,
                     Verdict::Repeats => counts[file].excluded += 1,
-                    Verdict::Rejected(code) => rejects.push(reject(resolved.block.places[row], code, customer, field)),
+                    Verdict::Rejected(code) => rejects.push(resolved.reject(row, code, customer, field)),
+                    Verdict::EndsEarly(end) => {
+                        let field = resolved.block.fields[end];
+                        rejects.push(resolved.reject(row, Code::EndBeforeStart, end, field));
+                    }
                     Verdict::Conflicts(first) => {
-                        rejects.push(reject(resolved.block.places[row], Code::ConflictingRows, customer, field));
+                        rejects.push(resolved.reject(row, Code::ConflictingRows, customer, field));
                         let (first_file, first_start) = self.starts[first.block as usize];
                         counts[first_file].accepted -= u64::from(first.block as usize + 1 != self.starts.len());
                         earlier.push((first_file, first_start, first));
@@ -198,13 +221,16 @@ impl Admission {
         resolved: &mut Resolved,
         row: usize,
         customer: usize,
-        identity: Identity,
+        spec: &SourceSpec,
         registry: &mut Registry,
     ) -> Verdict {
+        if let Some(end) = spec.interval.and_then(|interval| resolved.ends_early(row, interval)) {
+            return Verdict::EndsEarly(end);
+        }
         let mut number = resolved.customers[row];
         if number == NO_CODE {
             let Cells::Text(ids) = &resolved.block.columns[customer].cells else { unreachable!("ids are texts") };
-            if !may_add(identity) {
+            if !may_add(spec.identity) {
                 return Verdict::Rejected(Code::UnknownCustomer);
             }
             number = registry.ids.intern(ids.get(row));
@@ -213,7 +239,7 @@ impl Admission {
             }
             resolved.customers[row] = number;
         }
-        if identity == Identity::Defines {
+        if spec.identity == Identity::Defines {
             let place = resolved.block.places[row];
             return self.define(number, resolved.hashes[row], place);
         }
@@ -254,12 +280,17 @@ enum Verdict {
     /// The same row again.
     Repeats,
     Rejected(Code),
+    /// Its interval ends before it starts, says the column at this position.
+    EndsEarly(usize),
     /// Contradicts the row that defined the customer, which is rejected with it.
     Conflicts(Defined),
 }
 
 fn reject(place: RowPlace, code: Code, customer: usize, field: usize) -> Reject {
-    let expected =
-        if code == Code::UnknownCustomer { "a customer of the customers table" } else { "one row a customer" };
+    let expected = match code {
+        Code::UnknownCustomer => "a customer of the customers table",
+        Code::EndBeforeStart => "an end at or after the start",
+        _ => "one row a customer",
+    };
     Reject { column: Some(customer), field: Some(field), ..Reject::of_row(place, code, expected) }
 }

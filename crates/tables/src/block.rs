@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use osusume_model::{Code, Result};
-use osusume_storage::Content;
+use osusume_storage::{Content, Digest};
 
 use crate::cells::Cells;
 use crate::interner::Interner;
@@ -51,6 +51,8 @@ pub struct Block {
     pub places: Vec<RowPlace>,
     /// The rejected rows in file order.
     pub rejects: Vec<Reject>,
+    /// The text that places point into, as long as rows may still be rejected; empty where there is none.
+    pub text: Vec<u8>,
 }
 
 /// Where a block starts in its file.
@@ -106,11 +108,14 @@ pub struct Reject {
     pub value_bytes: usize,
     /// Its character classes.
     pub shape: String,
+    /// Digest of the row's text with its line end, where it has one and it is at hand.
+    pub raw: Option<Digest>,
 }
 
 impl Reject {
     /// A reject that concerns the row as a whole.
     pub(crate) fn of_row(place: RowPlace, code: Code, expected: impl Into<Cow<'static, str>>) -> Self {
-        Self { place, code, column: None, field: None, expected: expected.into(), value_bytes: 0, shape: String::new() }
+        let (expected, shape) = (expected.into(), String::new());
+        Self { place, code, column: None, field: None, expected, value_bytes: 0, shape, raw: None }
     }
 }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use memchr::memmem;
-use osusume_model::{Code, Fault, Result};
-use osusume_storage::Fs;
+use osusume_model::{Code, Fault, Result, suggest};
+use osusume_storage::{Digest, Fs};
 use rayon::prelude::*;
 
 use crate::block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
@@ -45,6 +45,8 @@ struct Layout {
     header: Vec<u8>,
     zone: Arc<Zone>,
     is_transcoded: bool,
+    /// A row that reads well may yet be rejected for its customer, and its text is digested then.
+    is_keeping_text: bool,
 }
 
 impl CsvSource {
@@ -67,6 +69,7 @@ impl CsvSource {
             header: Vec::new(),
             zone,
             is_transcoded: input.is_transcoded(),
+            is_keeping_text: spec.customer.is_some(),
         };
         let mut ready = Vec::new();
         layout.read_header(path, &first)?;
@@ -103,7 +106,7 @@ impl RecordSource for CsvSource {
         }
         let current = std::mem::take(ready);
         // Reading and decompressing the next blocks costs no time while the current ones are parsed.
-        let parse = || current.into_par_iter().map(|raw| layout.parse(&raw)).collect::<Result<Vec<Block>>>();
+        let parse = || current.into_par_iter().map(|raw| layout.parse_whole(raw)).collect::<Result<Vec<Block>>>();
         let (next, blocks) = rayon::join(|| Self::fill(input, splitter), parse);
         let mut blocks = blocks.map_err(locate)?;
         if !blocks.is_empty() {
@@ -188,6 +191,12 @@ impl Layout {
         faults
     }
 
+    /// The block, with its text where rows may still be rejected for who they speak of.
+    fn parse_whole(&self, raw: RawBlock) -> Result<Block> {
+        let block = self.parse(&raw)?;
+        Ok(Block { text: if self.is_keeping_text { raw.text } else { Vec::new() }, ..block })
+    }
+
     fn parse(&self, raw: &RawBlock) -> Result<Block> {
         let mut reader = RecordReader::new(&raw.text, &self.dialect);
         let mut parser = BlockParser::new(self, raw);
@@ -203,15 +212,21 @@ pub(crate) fn column_missing(path: &Path, column: &str, names: &[String]) -> Fau
     // A hundred names are as many as anyone reads.
     let shown: Vec<String> = names.iter().take(100).cloned().collect();
     let fault = in_file(Code::ColumnMissing, path).named(column).with("column", column).with("columns", shown);
-    match names.iter().find(|name| folded(name) == folded(column)) {
-        Some(name) => fault.with("suggestion", name.as_str()),
+    let same = names.iter().map(String::as_str).find(|name| folded(name) == folded(column));
+    match same.or_else(|| suggest(column, names.iter().map(String::as_str))) {
+        Some(name) => fault.with("suggestion", name),
         None => fault,
     }
 }
 
-/// A name without case, spaces and separators.
+/// A name without case, width, spaces and separators.
 fn folded(name: &str) -> String {
-    name.chars().filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let narrow = |c: char| match c {
+        // The full-width forms stand in the order of ASCII.
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        c => c,
+    };
+    name.chars().map(narrow).filter(|c| c.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
 fn check_names(path: &Path, names: &[String]) -> Result<()> {
@@ -317,7 +332,8 @@ impl<'a> BlockParser<'a> {
                 for builder in &mut self.builders {
                     builder.cells.truncate(self.places.len());
                 }
-                self.rejects.push(*reject);
+                self.rejects
+                    .push(Reject { raw: Some(Digest::of(&self.raw.text[record.start..record.end])), ..*reject });
             }
         }
     }
@@ -379,6 +395,7 @@ impl<'a> BlockParser<'a> {
                     expected: fault.expected.into(),
                     value_bytes: text.len(),
                     shape: shape_of(&text),
+                    raw: None,
                 }));
             }
         }
@@ -400,6 +417,7 @@ impl<'a> BlockParser<'a> {
             columns,
             places: self.places,
             rejects: self.rejects,
+            text: Vec::new(),
         })
     }
 

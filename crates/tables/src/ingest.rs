@@ -85,7 +85,7 @@ impl<'a> Ingest<'a> {
     /// A specification that contradicts itself; what faults a file; the first rejected row with `OnError::Abort`; `TooManyRejects`; `MemoryBudget`; `CountBalance`.
     pub fn read(&mut self, spec: &SourceSpec) -> Result<SourceCount> {
         spec.check()?;
-        let zone = Arc::new(Zone::new(&spec.zone)?);
+        let zone = Arc::new(Zone::new(&spec.zone)?.with_dates(&spec.dates));
         let mut reading = Reading::new(spec, &self.registry, self.quarantine.n_files());
         for path in &reading.paths.clone() {
             self.read_file(&mut reading, path, &zone)?;

@@ -27,6 +27,8 @@
 //!     customer: Some(0),
 //!     order_by: Some(1),
 //!     limits: RejectLimits::default(),
+//!     interval: None,
+//!     dates: DateFormat::default(),
 //!     identity: Identity::Extends,
 //! };
 //! let target = Target::Dir { fs: Arc::new(RealFs), dir: dir.join("out") };
@@ -50,6 +52,7 @@ mod chunks;
 mod convert;
 mod csv;
 mod customers;
+mod dates;
 mod footer;
 mod ingest;
 mod input;
@@ -72,6 +75,7 @@ pub use arrow;
 pub use block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
 pub use cells::{Cells, TextCells};
 pub use customers::CustomerIndex;
+pub use dates::DateFormat;
 pub use ingest::{Ingest, SourceCount, Tables};
 pub use output::{FileFacts, OutputFile, Target};
 pub use quarantine::RejectCount;

@@ -44,6 +44,14 @@ impl Target<'_> {
         }
     }
 
+    /// The run the files belong to; empty for files that belong to none.
+    pub fn run_id(&self) -> String {
+        match self {
+            Self::Staging(staging) => staging.run_id().to_string(),
+            Self::Dir { .. } => String::new(),
+        }
+    }
+
     /// The full path of a relative one.
     pub fn path(&self, relative: &str) -> PathBuf {
         match self {

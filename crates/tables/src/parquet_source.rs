@@ -210,7 +210,7 @@ fn assemble(
         }
     }
     let places = kept.iter().map(|&row| place(row as usize)).collect();
-    Block { read: n_rows as u64, start, fields: Arc::clone(fields), columns, places, rejects }
+    Block { read: n_rows as u64, start, fields: Arc::clone(fields), columns, places, rejects, text: Vec::new() }
 }
 
 fn check_magic(file: &dyn ReadFile, path: &Path) -> Result<()> {

@@ -20,8 +20,8 @@ const DETAILED: u64 = 5;
 /// Rows after which the rate is looked at while a file is still being read: a few early rejects are no rate.
 const RATE_ROWS: u64 = 10_000;
 
-const REJECTS_HEADER: &str = "file_id,line,record_no,byte_start,byte_len,row_group,row_in_group,column_idx,column_name,\
-                              error_code,error_class,expected,value_bytes,value_shape\n";
+const REJECTS_HEADER: &str = "run_id,file_id,line,record_no,byte_start,byte_len,row_group,row_in_group,column_idx,\
+                              column_name,error_code,error_class,expected,value_bytes,value_shape,raw_sha256\n";
 const SCANS_HEADER: &str =
     "file_id,source,path,bytes,sha256,dialect,rows_read,rows_accepted,rows_rejected,rows_excluded,first_error\n";
 
@@ -45,6 +45,7 @@ type Key = (usize, Code, Option<usize>);
 
 /// Collects the rejected rows of all sources.
 pub(crate) struct Quarantine {
+    run_id: String,
     rejects: OutputFile,
     n_rejects: u64,
     scans: String,
@@ -73,6 +74,7 @@ impl Quarantine {
         let path = rejects.path().to_owned();
         rejects.write_all(REJECTS_HEADER.as_bytes()).map_err(|error| write_fault(&path, &error))?;
         Ok(Self {
+            run_id: target.run_id(),
             rejects,
             n_rejects: 0,
             scans: SCANS_HEADER.to_owned(),
@@ -99,7 +101,7 @@ impl Quarantine {
     pub(crate) fn take(&mut self, scan: Scan<'_>, reject: &Reject) -> Result<()> {
         let fault = fault_of(scan, reject);
         self.first_errors[scan.file_id - 1].get_or_insert(reject.code);
-        let line = line_of(scan, reject);
+        let line = line_of(&self.run_id, scan, reject);
         self.rejects.write_all(line.as_bytes()).map_err(|error| write_fault(self.rejects.path(), &error))?;
         self.n_rejects += 1;
         let count = self.counts.entry((scan.file_id, reject.code, reject.column)).or_insert(0);
@@ -200,13 +202,11 @@ pub(crate) enum IsEnd {
 }
 
 /// A reject as a line of `rejects.csv`.
-fn line_of(scan: Scan<'_>, reject: &Reject) -> String {
+fn line_of(run_id: &str, scan: Scan<'_>, reject: &Reject) -> String {
     let (start, place) = (scan.start, reject.place);
-    let mut line = String::new();
+    let mut line = run_id.to_owned();
     let mut field = |text: &str| {
-        if !line.is_empty() {
-            line.push(',');
-        }
+        line.push(',');
         push_field(&mut line, text);
     };
     let number = |n: u64| n.to_string();
@@ -226,6 +226,7 @@ fn line_of(scan: Scan<'_>, reject: &Reject) -> String {
     field(&reject.expected);
     field(&number(reject.value_bytes as u64));
     field(&reject.shape);
+    field(&reject.raw.map_or_else(String::new, |digest| digest.to_string()));
     line.push('\n');
     line
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, Fault, Result};
 
+use crate::dates::DateFormat;
 use crate::write::CUSTOMER;
 
 /// One declared source: files of one shape that become one table.
@@ -18,12 +19,16 @@ pub struct SourceSpec {
     pub format: Format,
     /// IANA name of the zone that local times without an offset belong to.
     pub zone: String,
+    /// How its texts write dates; the form `2026-10-01` is understood beside it.
+    pub dates: DateFormat,
     /// The columns to read; others in the file are ignored.
     pub columns: Vec<ColumnSpec>,
     /// Position in `columns` of the customer id. Without one the table is kept in input order.
     pub customer: Option<usize>,
     /// Position in `columns` of the time a customer's rows are ordered by; absent times come last.
     pub order_by: Option<usize>,
+    /// Positions in `columns` of a start and an end, where rows are intervals: an end before its start rejects the row.
+    pub interval: Option<(usize, usize)>,
     /// How many bad rows are tolerated.
     pub limits: RejectLimits,
     /// What the source says about who is a customer.
@@ -112,7 +117,9 @@ impl SourceSpec {
         }
         self.check_paths()?;
         self.check_kind(self.customer, ColumnKind::Customer)?;
-        self.check_kind(self.order_by, ColumnKind::Timestamp)
+        self.check_kind(self.order_by, ColumnKind::Timestamp)?;
+        self.check_kind(self.interval.map(|(start, _)| start), ColumnKind::Timestamp)?;
+        self.check_kind(self.interval.map(|(_, end)| end), ColumnKind::Timestamp)
     }
 
     fn check_paths(&self) -> Result<()> {

@@ -4,6 +4,8 @@ use jiff::Timestamp as JiffTimestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 use osusume_model::{Code, DAY_US, Date, Fault, Result, Timestamp};
 
+use crate::dates::DateFormat;
+
 /// First day accepted: earlier ones are typing errors or sentinels.
 const FIRST_YEAR: i32 = 1900;
 /// First year no longer accepted: 9999-12-31 and its like are sentinels, to be declared as null tokens.
@@ -11,7 +13,7 @@ const END_YEAR: i32 = 2200;
 
 /// A time zone as a table of local spans that map to exactly one instant each.
 ///
-/// Accepted texts: `YYYY-MM-DD` (local midnight), `YYYY-MM-DD HH:MM[:SS[.fraction]]`, `T` for the space, and an offset `Z`, `±HH:MM`, `±HHMM` or `±HH` at the end.
+/// Accepted texts: `YYYY-MM-DD` or the source's own form of a date (local midnight), `YYYY-MM-DD HH:MM[:SS[.fraction]]`, `T` for the space, and an offset `Z`, `±HH:MM`, `±HHMM` or `±HH` at the end.
 #[derive(Clone, Debug)]
 pub struct Zone {
     name: String,
@@ -19,6 +21,8 @@ pub struct Zone {
     steps: Vec<(i64, i64)>,
     /// Sorted and disjoint; between two spans lies a gap or a fold.
     spans: Vec<Span>,
+    /// The form of dates beside ISO 8601.
+    dates: Option<DateFormat>,
 }
 
 /// Local microseconds `[from, to)` at a constant offset.
@@ -50,7 +54,12 @@ impl Zone {
             |_| Fault::new(Code::ConfigUnknownName).with("key", "zone").with("got", name).with("allowed", "IANA names");
         let zone = TimeZoneDatabase::bundled().get(name).map_err(unknown)?;
         let steps = steps_of(&zone);
-        Ok(Self { name: name.to_owned(), spans: spans_of(&steps), steps })
+        Ok(Self { name: name.to_owned(), spans: spans_of(&steps), steps, dates: None })
+    }
+
+    /// The zone with a form of dates beside ISO 8601.
+    pub(crate) fn with_dates(self, dates: &DateFormat) -> Self {
+        Self { dates: Some(dates.clone()).filter(|dates| *dates != DateFormat::default()), ..self }
     }
 
     /// The IANA name.
@@ -81,7 +90,10 @@ impl Zone {
 
     /// The instant a text names.
     pub(crate) fn parse(&self, text: &[u8]) -> std::result::Result<i64, TimeError> {
-        let (local, offset) = parse_civil(text)?;
+        let (local, offset) = match (parse_civil(text), &self.dates) {
+            (Err(TimeError::Form), Some(dates)) => parse_declared(text, dates)?,
+            (parsed, _) => parsed?,
+        };
         let Some(offset) = offset else { return self.instant(local) };
         let instant = local - offset;
         if in_range(instant) { Ok(instant) } else { Err(TimeError::Range) }
@@ -138,11 +150,39 @@ fn parse_civil(text: &[u8]) -> std::result::Result<(i64, Option<i64>), TimeError
     if text.len() == 10 {
         return Ok((midnight, None));
     }
-    if !matches!(text[10], b' ' | b'T') {
-        return Err(TimeError::Form);
+    let (clock, offset) = parse_time(&text[10..])?;
+    Ok((midnight + clock, offset))
+}
+
+/// A blank or `T`, the clock and the offset behind a date.
+fn parse_time(text: &[u8]) -> std::result::Result<(i64, Option<i64>), TimeError> {
+    let Some((b' ' | b'T', text)) = text.split_first() else { return Err(TimeError::Form) };
+    let (clock, offset) = split_offset(text)?;
+    Ok((parse_clock(clock)?, offset))
+}
+
+/// A text with a date of the source's own form; whoever writes `2026/1/5` also writes `9:05`.
+fn parse_declared(text: &[u8], dates: &DateFormat) -> std::result::Result<(i64, Option<i64>), TimeError> {
+    let ([year, month, day], rest) = dates.read(text).ok_or(TimeError::Form)?;
+    let midnight = date_of_parts(year as i32, month, day)?.utc_midnight().0;
+    let padded;
+    let rest = match rest {
+        [] => return Ok((midnight, None)),
+        [blank, hour, b':', rest @ ..] => {
+            padded = [&[*blank, b'0', *hour, b':'], rest].concat();
+            &padded
+        }
+        rest => rest,
+    };
+    let (clock, offset) = parse_time(rest)?;
+    Ok((midnight + clock, offset))
+}
+
+fn date_of_parts(year: i32, month: u32, day: u32) -> std::result::Result<Date, TimeError> {
+    if !(FIRST_YEAR..END_YEAR).contains(&year) {
+        return Err(TimeError::Range);
     }
-    let (clock, offset) = split_offset(&text[11..])?;
-    Ok((midnight + parse_clock(clock)?, offset))
+    Date::from_ymd(year, month, day).ok_or(TimeError::Form)
 }
 
 fn parse_date(text: &[u8]) -> std::result::Result<Date, TimeError> {
@@ -152,10 +192,7 @@ fn parse_date(text: &[u8]) -> std::result::Result<Date, TimeError> {
     let year = digits(&text[..4]).ok_or(TimeError::Form)? as i32;
     let month = digits(&text[5..7]).ok_or(TimeError::Form)?;
     let day = digits(&text[8..]).ok_or(TimeError::Form)?;
-    if !(FIRST_YEAR..END_YEAR).contains(&year) {
-        return Err(TimeError::Range);
-    }
-    Date::from_ymd(year, month, day).ok_or(TimeError::Form)
+    date_of_parts(year, month, day)
 }
 
 /// `HH:MM[:SS[.fraction]]`; a leap second `:60` is the last microsecond of its minute.
@@ -240,6 +277,19 @@ mod tests {
         }
         check("Asia/Tokyo", "9999-12-31", Err(TimeError::Range));
         check("Asia/Tokyo", "0001-01-01", Err(TimeError::Range));
+    }
+
+    #[test]
+    fn a_declared_form_stands_beside_iso() {
+        let zone = Zone::new("Asia/Tokyo").unwrap().with_dates(&DateFormat::parse("%Y/%m/%d").unwrap());
+        let at = |text: &str| Ok(text.parse::<JiffTimestamp>().unwrap().as_microsecond());
+        for text in ["2026/10/01", "2026/10/1", "2026-10-01", "2026/10/1 0:00", "2026/9/30T15:00:00Z"] {
+            assert_eq!(zone.parse(text.as_bytes()), at("2026-09-30T15:00:00Z"), "{text}");
+        }
+        for text in ["2026/02/29", "2026/10/01x", "2026/10/01 ", "01/10/2026", "2026/10/01 9"] {
+            assert_eq!(zone.parse(text.as_bytes()), Err(TimeError::Form), "{text}");
+        }
+        assert_eq!(zone.parse(b"9999/12/31"), Err(TimeError::Range));
     }
 
     #[test]

@@ -24,7 +24,6 @@ mod language;
 mod messages;
 mod numbers;
 mod render;
-mod suggest;
 mod template;
 
 pub mod labels;
@@ -36,5 +35,5 @@ pub use escape::{escape_controls, json_string};
 pub use language::Language;
 pub use messages::{Message, errors_page, explain, message};
 pub use numbers::{display_width, minor_digits, money, money_with_digits, pad, percent, thousands};
+pub use osusume_model::suggest;
 pub use render::{Effect, RunState, exit_error_json, render, render_warning, title};
-pub use suggest::suggest;

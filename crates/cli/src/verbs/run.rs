@@ -57,7 +57,7 @@ fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<D
 /// Delivers a run just published; one published before only where a destination does not hold it yet, and only the current one.
 fn deliver(args: &RunArgs, config: &Config, host: &TerminalHost<'_>, done: &Done) -> Result<Option<Vec<Exported>>> {
     let is_current = || Ok(current(config)?.as_deref() == Some(done.run_id.as_str()));
-    if args.no_export || !done.is_new && (is_exported(config, &done.run_id) || !is_current()?) {
+    if args.no_export || !done.is_new && (is_exported(config, &done.run_id, host) || !is_current()?) {
         return Ok(None);
     }
     let threads = threads(args.resources.threads, Some(config));

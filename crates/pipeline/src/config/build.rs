@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
 use osusume_model::Date;
+use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
@@ -168,6 +169,7 @@ fn source(name: &str, at: At, base: &Path) -> Source {
         delimiter: at.text("delimiter").as_bytes()[0],
         null_tokens: at.texts("null_tokens"),
         time_zone: at.text("time_zone"),
+        date_format: at.word("date_format", DateFormat::parse),
         columns: at.table("columns").0.keys().map(|key| (key.clone(), at.table("columns").text(key))).collect(),
         attributes: at
             .find("attributes")

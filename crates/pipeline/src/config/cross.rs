@@ -26,6 +26,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     what_offers_need(checker, &view);
     categories(checker, &view);
     static_columns(checker, &view);
+    versions(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tests(checker, &view);
@@ -183,6 +184,22 @@ fn static_columns(checker: &mut Checker, view: &View) {
             if node.as_text().is_some_and(|text| !known.contains(&text)) {
                 unknown_name(checker, &format!("sources.{name}.assume_static[{position}]"), node, &known);
             }
+        }
+    }
+}
+
+/// Only customers come in versions, and a version counts from its arrival.
+fn versions(checker: &mut Checker, view: &View) {
+    let in_versions = |source: &Entry| text_of(source, "history") == Some("versions");
+    for &(name, source) in view.sources.iter().filter(|(_, source)| in_versions(source)) {
+        let key = format!("sources.{name}.history");
+        let spot = view.node(&key).map_or(source.key, |node| node.spot);
+        if text_of(source, "role") != Some("customers") {
+            let args = vec![("got", "versions".into()), ("allowed", names(&["append", "snapshot"]))];
+            checker.fault(Code::ConfigNotAllowed, &key, spot, args);
+        } else if !keys_of(source, "columns").contains(&"arrived") {
+            let args = vec![("needed_by", key.into())];
+            checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.arrived"), spot, args);
         }
     }
 }

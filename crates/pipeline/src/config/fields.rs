@@ -128,6 +128,14 @@ pub const FIELDS: &[Field] = &[
     )
     .form(Form::Zone),
     Field::new(
+        "sources.*.date_format",
+        Text,
+        Is("\"%Y-%m-%d\""),
+        "How texts write dates, also those with a time behind: `%Y` is the year, `%m` the month and `%d` the day, \
+         with one sign between them or none. The form `2026-10-01` is understood beside it.",
+    )
+    .form(Form::DateFormat),
+    Field::new(
         "sources.*.columns",
         Columns,
         Required,
@@ -145,10 +153,11 @@ pub const FIELDS: &[Field] = &[
     .only(&["customers", "products"]),
     Field::new(
         "sources.*.history",
-        Choice(&["append", "snapshot"]),
+        Choice(&["append", "snapshot", "versions"]),
         Is("\"append\""),
-        "How the table tells the past: rows are only added (`append`), or the table is reloaded whole and old values are \
-         gone (`snapshot`). Of customers in a `snapshot`, only the attributes in `assume_static` become features; all \
+        "How the table tells the past: rows are only added (`append`); a row is added whenever one of a customer's values \
+         has changed, and the newest that had arrived counts (`versions`, of customers only, with a column `arrived`); or \
+         the table is reloaded whole and old values are gone (`snapshot`). Of customers in a `snapshot`, only the attributes in `assume_static` become features; all \
          others are left out, because their values of today would stand in the past. `osusume check` names them.",
     ),
     Field::new(
@@ -548,6 +557,7 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     must("consents", "allowed", "flag", "Whether it is allowed."),
     must("consents", "at", "time", "When that was recorded; the latest counts."),
     may("consents", "purpose", "text", "For which purpose; without it, for every one."),
+    may("consents", "arrived", "time", ARRIVED),
 ];
 
 /// The columns a role knows.

@@ -83,6 +83,7 @@ fn text(field: &Field) -> Value {
         Form::Identifier => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_]{0,63}$" }),
         Form::Currency => json!({ "type": "string", "pattern": "^[A-Z]{3}$" }),
         Form::Delimiter => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
+        Form::DateFormat => json!({ "type": "string", "pattern": "^%[Ymd][^%]*%[Ymd][^%]*%[Ymd][^%]*$" }),
         Form::Step => json!({ "type": "string", "pattern": "^[0-9]+ (day|week|month)s?$" }),
         Form::Size => json!({ "type": "string", "pattern": "^[0-9]+ ?(MiB|GiB)$" }),
     }

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use osusume_model::Date;
+use osusume_tables::DateFormat;
 
 pub use super::words::Step;
 
@@ -138,6 +139,8 @@ words! {
         Append = "append",
         /// The table is reloaded whole.
         Snapshot = "snapshot",
+        /// Every change of a customer is a further row.
+        Versions = "versions",
     }
 }
 
@@ -240,6 +243,8 @@ pub struct Source {
     pub null_tokens: Vec<String>,
     /// The zone of dates and of times without an offset.
     pub time_zone: String,
+    /// How dates are written in CSV.
+    pub date_format: DateFormat,
     /// Our name of a column → the header in the files.
     pub columns: BTreeMap<String, String>,
     /// Header → kind; empty for roles other than customers and products.
@@ -260,7 +265,7 @@ impl Source {
 
     /// Whether the value an attribute has now is also what it was: no reload overwrites it, or it never changes.
     pub fn is_static(&self, header: &str) -> bool {
-        self.history == History::Append || self.assume_static.iter().any(|name| name == header)
+        self.history != History::Snapshot || self.assume_static.iter().any(|name| name == header)
     }
 }
 

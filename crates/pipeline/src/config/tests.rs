@@ -340,10 +340,23 @@ fn what_only_shows_between_keys() {
     assert_eq!(show(parse(&format!("{without}[decide.consent]\nrequired = false\n"))), "no fault\n");
     check(
         "path = \"people.csv\"",
-        "path = \"people.csv\"\nhistory = \"versions\"",
+        "path = \"people.csv\"\nhistory = \"yearly\"",
         Code::ConfigNotAllowed,
         "sources.people.history",
     );
+}
+
+#[test]
+fn versions_are_of_customers_and_have_arrivals() {
+    let with = |of: &str, columns: &str| {
+        let text =
+            LEAST.replacen(&format!("path = \"{of}.csv\""), &format!("path = \"{of}.csv\"\nhistory = \"versions\""), 1);
+        parse(&text.replacen("columns = { customer = \"id\" }", columns, 1))
+    };
+    let bare = "columns = { customer = \"id\" }";
+    assert_eq!(first(with("people", bare)), (Code::ConfigMissingKey, "sources.people.columns.arrived".to_owned()));
+    assert_eq!(show(with("people", "columns = { customer = \"id\", arrived = \"loaded\" }")), "no fault\n");
+    assert_eq!(first(with("held", bare)), (Code::ConfigNotAllowed, "sources.held.history".to_owned()));
 }
 
 #[test]

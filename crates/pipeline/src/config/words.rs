@@ -1,6 +1,7 @@
 //! Texts with a form of their own, and the nearest of several words.
 
 use jiff::tz::TimeZoneDatabase;
+use osusume_tables::DateFormat;
 use osusume_text::suggest;
 
 /// A form a text must have.
@@ -20,6 +21,8 @@ pub enum Form {
     Delimiter,
     /// A number of days, weeks or months.
     Step,
+    /// Year, month and day as a table writes them.
+    DateFormat,
     /// A number of bytes with a unit.
     Size,
 }
@@ -44,6 +47,7 @@ impl Form {
             Self::Currency => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
             Self::Delimiter => text.len() == 1 && text.bytes().all(is_delimiter),
             Self::Step => parse_step(text).is_some(),
+            Self::DateFormat => DateFormat::parse(text).is_some(),
             Self::Size => parse_size(text).is_some(),
         }
     }
@@ -57,6 +61,7 @@ impl Form {
             Self::Zone => "IANA: Asia/Tokyo, UTC, …",
             Self::Currency => "ISO 4217: JPY, USD, …",
             Self::Delimiter => "ASCII: , ; | \\t",
+            Self::DateFormat => "%Y-%m-%d %Y/%m/%d %Y%m%d %d.%m.%Y %m/%d/%Y …",
             Self::Step => "\"1 month\", \"2 weeks\", \"30 days\", …",
             Self::Size => "≥ 64 MiB: \"512MiB\", \"2GiB\", …",
         }

@@ -29,12 +29,13 @@ pub(crate) fn consents(job: &Job<'_>, tables: &Checked, customers: &[u32], as_of
             Ok(vec![otherwise; customers.len()])
         };
     };
-    let wanted = ["at", "channel", "purpose", "allowed"].into_iter().filter(|name| source.column(name).is_some());
+    let wanted =
+        ["at", "channel", "purpose", "allowed", "arrived"].into_iter().filter(|name| source.column(name).is_some());
     let block = Block::read_of(table, customers, &wanted.collect::<Vec<_>>(), &job.quiet())?;
     let answers = answers(job, source, &block);
     let of_customer = |bounds: &[u32]| {
         let known = (bounds[0]..bounds[1]).filter_map(|row| answers[row as usize]);
-        standing(known.filter(|answer| answer.at < as_of.instant.0), otherwise)
+        standing(known.filter(|answer| answer.known < as_of.instant.0), otherwise)
     };
     Ok(block.offsets.windows(2).map(of_customer).collect())
 }
@@ -43,6 +44,8 @@ pub(crate) fn consents(job: &Job<'_>, tables: &Checked, customers: &[u32], as_of
 #[derive(Clone, Copy, Debug)]
 struct Answer {
     at: i64,
+    /// When it had been said and had arrived.
+    known: i64,
     channel: u8,
     is_allowed: bool,
 }
@@ -58,14 +61,15 @@ fn answers(job: &Job<'_>, source: &Source, block: &Block) -> Vec<Option<Answer>>
     let purpose = level("purpose", &decide.consent_purpose);
     let has_purpose = source.column("purpose").is_some();
     let (at, channel, purposes) = (block.times("at"), block.codes("channel"), block.codes("purpose"));
-    let allowed = block.integers("allowed");
+    let (allowed, arrived) = (block.integers("allowed"), block.integers("arrived"));
     let answer = |row: usize| {
         if has_purpose && (purpose.is_none() || purposes.and_then(|p| p.get(row)) != purpose) {
             return None;
         }
         let spoken = channel.and_then(|c| c.get(row));
         let channel = channels.iter().position(|c| c.is_some() && *c == spoken)? as u8;
-        Some(Answer { at: at[row], channel, is_allowed: allowed.and_then(|a| a.get(row)) == Some(1) })
+        let known = arrived.and_then(|arrived| arrived.get(row)).map_or(at[row], |arrived| arrived.max(at[row]));
+        Some(Answer { at: at[row], known, channel, is_allowed: allowed.and_then(|a| a.get(row)) == Some(1) })
     };
     (0..at.len()).map(answer).collect()
 }
@@ -93,7 +97,7 @@ mod tests {
     use super::*;
 
     fn check(answers: &[(i64, u8, bool)], otherwise: u32, expected: u32) {
-        let answer = |&(at, channel, is_allowed): &(i64, u8, bool)| Answer { at, channel, is_allowed };
+        let answer = |&(at, channel, is_allowed): &(i64, u8, bool)| Answer { at, known: at, channel, is_allowed };
         let forward = standing(answers.iter().map(answer), ChannelSet(otherwise));
         let backward = standing(answers.iter().rev().map(answer), ChannelSet(otherwise));
         assert_eq!((forward, backward), (ChannelSet(expected), ChannelSet(expected)));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_export::{Delivery, Format, PublishedRun};
-use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
-use osusume_storage::{Fs, RealFs};
+use osusume_model::{Control, Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
+use osusume_storage::{Fs, RealFs, hash_file};
 use osusume_text::{Language, labels};
 use serde_json::Value;
 
@@ -71,17 +71,25 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
     Ok(exported)
 }
 
-/// Whether every destination of the pipeline file already says it holds run `run_id`.
-pub fn is_exported(config: &Config, run_id: &str) -> bool {
-    config.export.iter().all(|destination| delivered_run(&destination.path).as_deref() == Some(run_id))
+/// Whether every destination of the pipeline file holds run `run_id`, byte for byte as it was delivered.
+pub fn is_exported(config: &Config, run_id: &str, host: &dyn Host) -> bool {
+    config.export.iter().all(|destination| holds(&destination.path, run_id, &Quiet::new(host)) == Some(true))
 }
 
-/// The run the manifest beside a destination names; `None` where there is none that can be understood.
-fn delivered_run(path: &Path) -> Option<String> {
+/// Whether the manifest beside a destination names the run and the files it lists are still what it says of them; `None` where
+/// something is missing or cannot be understood.
+fn holds(path: &Path, run_id: &str, control: &dyn Control) -> Option<bool> {
     let manifest = path.with_file_name(format!("{}.manifest.json", path.file_name()?.to_str()?));
     let bytes = RealFs.open(&manifest).ok()?.read_all(1 << 24).ok()?;
     let value: Value = serde_json::from_slice(&bytes).ok()?;
-    Some(value.get("run_id")?.as_str()?.to_owned())
+    let is_whole = |part: &Value| {
+        let content = hash_file(&RealFs, &path.with_file_name(part["name"].as_str()?), control).ok()?;
+        let is_same = part["sha256"].as_str() == Some(content.sha256.to_string().as_str());
+        Some(is_same && part["bytes"].as_u64() == Some(content.bytes))
+    };
+    let parts = value["parts"].as_array()?;
+    let is_run = value["run_id"].as_str() == Some(run_id);
+    Some(is_run && !parts.is_empty() && parts.iter().all(|part| is_whole(part) == Some(true)))
 }
 
 fn language(config: &Config) -> Language {

@@ -51,12 +51,19 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
         format: format(source, &paths),
         paths,
         zone: source.time_zone.clone(),
+        dates: source.date_format.clone(),
         customer: position("customer"),
-        order_by: position("at").or_else(|| position("start")).or_else(|| position("joined")),
+        order_by: order_columns(source).iter().find_map(|name| position(name)),
+        interval: position("start").zip(position("end")),
         limits: limits(config),
         identity: identity(config, source),
         columns,
     })
+}
+
+/// The columns by which a customer's rows are ordered, the first there is.
+fn order_columns(source: &Source) -> &'static [&'static str] {
+    if source.history == config::History::Versions { &["arrived"] } else { &["at", "start", "joined"] }
 }
 
 /// Reads a source that must hold something: an empty table is a broken extract more often than a business without customers.
@@ -87,6 +94,8 @@ fn limits(config: &Config) -> RejectLimits {
 fn identity(config: &Config, source: &Source) -> Identity {
     let is_decided = config.sources.values().any(|s| s.role == Role::Customers && s.complete);
     match source.role {
+        // Every version of a customer is a row of its own.
+        Role::Customers if source.history == config::History::Versions => Identity::Extends,
         Role::Customers => Identity::Defines,
         Role::Purchases | Role::Holdings if !is_decided => Identity::Extends,
         _ => Identity::MustExist,

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use osusume_model::{NoControl, Result};
 use osusume_storage::RealFs;
 use osusume_tables::{
-    ColumnKind, ColumnSpec, CsvDialect, Format, Identity, Ingest, OnError, RejectLimits, SourceCount, SourceSpec,
-    Tables, Target,
+    ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, OnError, RejectLimits, SourceCount,
+    SourceSpec, Tables, Target,
 };
 
 pub(crate) fn column(name: &str, kind: ColumnKind) -> ColumnSpec {
@@ -31,6 +31,8 @@ pub(crate) fn events(paths: &[PathBuf]) -> SourceSpec {
         ],
         customer: Some(0),
         order_by: Some(1),
+        interval: None,
+        dates: DateFormat::default(),
         limits: tolerant(),
         identity: Identity::Extends,
     }

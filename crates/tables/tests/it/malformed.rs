@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use osusume_model::Code;
+use osusume_storage::Digest;
 use osusume_tables::{CsvDialect, Encoding, Format, OnError, RejectLimits};
 
 use crate::common::{events, run};
@@ -196,7 +197,8 @@ fn quarantine_holds_places_and_shapes_but_no_value() {
     run(&dir.path().join("out"), &[events(&[path])]).unwrap();
     let rejects = fs::read_to_string(dir.path().join("out/quarantine/rejects.csv")).unwrap();
     let line = rejects.lines().nth(1).unwrap();
-    assert_eq!(line, "1,2,1,19,25,,,2,day,E1022,WrongType,date or time,10,digits+signs");
+    let digest = Digest::of(b"SECRET-ID,2026-13-77,x,1\n");
+    assert_eq!(line, format!(",1,2,1,19,25,,,2,day,E1022,WrongType,date or time,10,digits+signs,{digest}"));
     let scans = fs::read_to_string(dir.path().join("out/quarantine/scans.csv")).unwrap();
     assert!(scans.lines().nth(1).unwrap().ends_with(",2,1,1,0,E1022"), "{scans}");
     assert!(!rejects.contains("SECRET") && !rejects.contains("2026-13"));

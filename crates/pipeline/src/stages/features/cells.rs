@@ -74,19 +74,23 @@ pub(crate) struct HoldingSlices<'a> {
     block: &'a Block,
     product: Vec<u32>,
     start_arrived: Option<Vec<i64>>,
+    /// Ends where the table has none: what began still lasts.
+    no_end: (Vec<i64>, Vec<bool>),
 }
 
 impl<'a> HoldingSlices<'a> {
     /// `positions`: product code of the table → position in the catalogue; rows of unknown products were rejected at ingest.
     pub(crate) fn new(block: &'a Block, positions: &[u32]) -> Self {
-        let product = block.codes_or("product", 0).into_iter().map(|code| positions[code as usize]).collect();
-        Self { block, product, start_arrived: block.arrivals("start_arrived", "start") }
+        let product: Vec<u32> = block.codes_or("product", 0).into_iter().map(|code| positions[code as usize]).collect();
+        let n_missing = if block.integers("end").is_some() { 0 } else { product.len() };
+        let no_end = (vec![0; n_missing], vec![false; n_missing]);
+        Self { block, product, start_arrived: block.arrivals("start_arrived", "start"), no_end }
     }
 
     /// The kernel's view.
     pub(crate) fn intervals(&self) -> Intervals<'_> {
         let block = self.block;
-        let absent = osusume_windows::Maybe { values: &[], valid: None };
+        let absent = osusume_windows::Maybe { values: &self.no_end.0, valid: Some(&self.no_end.1) };
         Intervals {
             offsets: &block.offsets,
             product: &self.product,
@@ -149,23 +153,17 @@ fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
 
 fn attributes(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, dates: &[AsOf]) -> Vec<f32> {
     let mut values = vec![f32::NAN; block.n_customers() * dates.len() * cells.len()];
-    let arrived = block.integers("arrived").filter(|_| is_arrival_known);
     let joined = block.integers("joined");
-    for (i, cell) in cells.iter().enumerate() {
-        for customer in 0..block.n_customers() {
+    for customer in 0..block.n_customers() {
+        for (d, date) in dates.iter().enumerate() {
+            let at = date.instant.0;
             // A customer who only stands in other tables has no row here, and no attributes.
-            let row = block.offsets[customer] as usize;
-            if row == block.offsets[customer + 1] as usize {
-                continue;
-            }
-            for (d, date) in dates.iter().enumerate() {
-                let at = date.instant.0;
-                let is_known = arrived.and_then(|arrived| arrived.get(row)).is_none_or(|arrived| arrived < at);
-                if is_known {
-                    let joined = joined.and_then(|joined| joined.get(row));
-                    values[(customer * dates.len() + d) * cells.len() + i] =
-                        attribute_value(cell, block, row, joined, at);
-                }
+            let before = if is_arrival_known { at } else { i64::MAX };
+            let Some(row) = block.newest_known(customer, before) else { continue };
+            let joined = joined.and_then(|joined| joined.get(row));
+            let out = &mut values[(customer * dates.len() + d) * cells.len()..][..cells.len()];
+            for (value, cell) in out.iter_mut().zip(cells) {
+                *value = attribute_value(cell, block, row, joined, at);
             }
         }
     }

@@ -228,7 +228,7 @@ impl Groups {
             }
         }
         // The arrival of a reload says when the table came, not since when a value that never changes is known.
-        let is_arrival_known = source.history == History::Append;
+        let is_arrival_known = source.history != History::Snapshot;
         self.push(Group::Attributes { table: source.name.clone(), cells, is_arrival_known }, specs);
     }
 }
