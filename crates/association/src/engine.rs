@@ -1,8 +1,11 @@
-//! The search: one task for each frequent item, bitmaps below it.
+//! The search: one task for each frequent item.
 
 mod bitmap;
+mod dense;
+mod lattice;
 mod ranked;
 mod sink;
+mod tally;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -10,10 +13,15 @@ use osusume_model::Control;
 use rayon::prelude::*;
 
 use crate::error::check_stop;
-use crate::{Error, ItemsetParams, Itemsets, SetCounts, Transactions};
+use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
-use ranked::Ranked;
+use dense::Dense;
+use ranked::{Occurrences, Paths, Ranked, StoredRank};
 use sink::{Collect, Count, Sink};
+use tally::Tally;
+
+/// So many ranks fit a u16.
+const SMALL_RANKS: usize = 1 << 16;
 
 /// The itemsets, or `None` when there are more than `max_sets`.
 pub(crate) fn collect(
@@ -21,13 +29,18 @@ pub(crate) fn collect(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Result<Option<Itemsets>, Error> {
-    let Some(parts) = run::<Collect>(db, params, control)? else {
+    let parts = if is_free(params) {
+        list_all(db, params, control)?
+    } else {
+        restricted(db, params, control, |part: Collect| part.0)?
+    };
+    let Some(parts) = parts else {
         return Ok(None);
     };
     let mut out = Itemsets { n: db.n(), ..Itemsets::default() };
-    out.reserve_exact(parts.iter().map(|part| part.0.n_nodes()).sum());
+    out.reserve_exact(parts.iter().map(Itemsets::n_nodes).sum());
     for part in parts {
-        out.append(&part.0);
+        out.append(&part);
     }
     Ok(Some(out))
 }
@@ -38,14 +51,85 @@ pub(crate) fn count(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Result<Option<SetCounts>, Error> {
-    let Some(parts) = run::<Count>(db, params, control)? else {
+    // Free items make the tally run ahead of a limit on the length.
+    if is_free(params) && (params.max_length == usize::MAX || params.max_sets == u64::MAX) {
+        return count_all(db, params, control);
+    }
+    let Some(parts) = restricted(db, params, control, |part: Count| part.0)? else {
         return Ok(None);
     };
     let mut out = SetCounts::default();
     for part in &parts {
-        out.merge(&part.0);
+        out.merge(part);
     }
     Ok(Some(out))
+}
+
+/// Whether every frequent set is wanted.
+fn is_free(params: &ItemsetParams<'_>) -> bool {
+    params.kind == Kind::All && params.roles.is_none() && params.hierarchy.is_none()
+}
+
+/// The trie below each root item, in rank order; `None` when the budget is spent.
+fn list_all(
+    db: &Transactions,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+) -> Result<Option<Vec<Itemsets>>, Error> {
+    check_stop(control)?;
+    let ranked = Ranked::new(db, params);
+    let budget = Budget::new(params, control);
+    let parts = if ranked.n_ranks() <= SMALL_RANKS {
+        list_paths(&Paths::<u16>::new(&ranked), params, &budget)
+    } else {
+        list_paths(&Paths::<u32>::new(&ranked), params, &budget)
+    };
+    check_stop(control)?;
+    Ok((!budget.is_spent()).then_some(parts))
+}
+
+fn list_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Vec<Itemsets> {
+    let ranked = paths.ranked();
+    (0..ranked.n_ranks() as u32)
+        .into_par_iter()
+        .map_init(
+            || Dense::<Itemsets>::new(ranked.min_count, params.max_length, budget),
+            |search, rank| {
+                search.mine_root(paths, rank);
+                std::mem::take(&mut search.target)
+            },
+        )
+        .collect()
+}
+
+fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<SetCounts>, Error> {
+    check_stop(control)?;
+    let ranked = Ranked::new(db, params);
+    let budget = Budget::new(params, control);
+    let tally = if ranked.n_ranks() <= SMALL_RANKS {
+        count_paths(&Paths::<u16>::new(&ranked), params, &budget)
+    } else {
+        count_paths(&Paths::<u32>::new(&ranked), params, &budget)
+    };
+    check_stop(control)?;
+    Ok((!budget.is_spent()).then(|| tally.into_counts(params.max_length)))
+}
+
+fn count_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Tally {
+    let ranked = paths.ranked();
+    // The rarest items have most below them: they go first.
+    (0..ranked.n_ranks() as u32)
+        .into_par_iter()
+        .rev()
+        .fold(
+            || Dense::<Tally>::new(ranked.min_count, params.max_length, budget),
+            |mut search, rank| {
+                search.mine_root(paths, rank);
+                search
+            },
+        )
+        .map(|search| search.target)
+        .reduce(Tally::default, Tally::merge)
 }
 
 /// What all tasks share: how many sets were found so far, and whether to go on.
@@ -55,7 +139,11 @@ pub(crate) struct Budget<'a> {
     control: &'a dyn Control,
 }
 
-impl Budget<'_> {
+impl<'a> Budget<'a> {
+    fn new(params: &ItemsetParams<'_>, control: &'a dyn Control) -> Self {
+        Self { max_sets: params.max_sets, found: AtomicU64::new(0), control }
+    }
+
     /// Adds `sets` to those found; `false` when the search should end.
     pub(crate) fn spend(&self, sets: u64) -> bool {
         let before = self.found.fetch_add(sets, Ordering::Relaxed);
@@ -67,19 +155,25 @@ impl Budget<'_> {
     }
 }
 
-/// One sink a root item, in rank order; `None` when the budget is spent.
-fn run<S: Sink>(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<Vec<S>>, Error> {
+/// What was found below each root item, in rank order; `None` when the budget is spent.
+fn restricted<S: Sink, P: Send>(
+    db: &Transactions,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+    part_of: impl Fn(S) -> P + Sync,
+) -> Result<Option<Vec<P>>, Error> {
     check_stop(control)?;
     let ranked = Ranked::new(db, params);
-    let budget = Budget { max_sets: params.max_sets, found: AtomicU64::new(0), control };
-    let parts: Vec<S> = (0..ranked.n_ranks() as u32)
+    let occurrences = Occurrences::new(&ranked);
+    let budget = Budget::new(params, control);
+    let parts: Vec<P> = (0..ranked.n_ranks() as u32)
         .into_par_iter()
         .map_init(
-            || Search::new(&ranked, params, &budget),
+            || Search::new(&ranked, &occurrences, params, &budget),
             |search, rank| {
                 let mut sink = S::default();
                 search.mine_root(rank, &mut sink);
-                sink
+                part_of(sink)
             },
         )
         .collect();

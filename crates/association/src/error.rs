@@ -42,6 +42,14 @@ pub enum Error {
         /// The largest sum allowed.
         allowed: u64,
     },
+    /// The baskets hold more items together than the engines can number.
+    #[error("baskets hold {got} items together, at most {allowed} can be mined at once")]
+    Values {
+        /// Items in all baskets.
+        got: u64,
+        /// The largest number allowed.
+        allowed: u64,
+    },
     /// The parents of a hierarchy form a circle.
     #[error("item {item} is its own ancestor")]
     Circle {

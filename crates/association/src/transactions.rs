@@ -264,6 +264,10 @@ impl<'a> Builder<'a> {
 
     fn finish(mut self) -> Result<(Transactions, Repairs), Error> {
         let allowed = u64::from(u32::MAX);
+        let n_values = self.out.items.len() as u64;
+        if n_values > allowed {
+            return Err(Error::Values { got: n_values, allowed });
+        }
         if self.out.n > allowed {
             return Err(Error::Weight { got: self.out.n, allowed });
         }

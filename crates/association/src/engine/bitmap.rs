@@ -1,7 +1,7 @@
 //! Depth-first search below one item, on bitmaps over the transactions that hold it.
 
 use super::Budget;
-use super::ranked::Ranked;
+use super::ranked::{Occurrences, Ranked};
 use super::sink::Sink;
 use crate::{Hierarchy, ItemRole, ItemsetParams, Kind};
 
@@ -31,6 +31,7 @@ struct Node {
 /// recursion allocates only while the deepest branch so far grows them.
 pub(crate) struct Search<'a> {
     ranked: &'a Ranked,
+    occurrences: &'a Occurrences,
     min_count: u32,
     max_length: usize,
     kind: Kind,
@@ -49,10 +50,16 @@ pub(crate) struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(ranked: &'a Ranked, params: &ItemsetParams<'a>, budget: &'a Budget<'a>) -> Self {
+    pub(crate) fn new(
+        ranked: &'a Ranked,
+        occurrences: &'a Occurrences,
+        params: &ItemsetParams<'a>,
+        budget: &'a Budget<'a>,
+    ) -> Self {
         Self {
             ranked,
-            min_count: u32::try_from(params.min_count).unwrap_or(u32::MAX),
+            occurrences,
+            min_count: ranked.min_count,
             max_length: params.max_length,
             kind: params.kind,
             conflicts: Conflicts { roles: params.roles, hierarchy: params.hierarchy },
@@ -87,7 +94,7 @@ impl<'a> Search<'a> {
 
     /// Columns for every item frequent together with the root; rarer ones only where closedness asks for them.
     fn open_root(&mut self, root: u32) {
-        let rows = self.ranked.rows_with(root);
+        let rows = self.occurrences.of(root);
         if self.max_length == 1 && self.kind == Kind::All {
             return;
         }

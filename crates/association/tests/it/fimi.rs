@@ -7,8 +7,8 @@ use osusume_association::{Baskets, ItemsetParams, Transactions, count_itemsets};
 use osusume_model::NoControl;
 use osusume_testkit::data_dir;
 
-/// Larger answers take longer than a test may.
-const MAX_SETS: u64 = 1_000_000;
+/// More closed sets than this take longer to visit than a test may.
+const MAX_CLOSED: u64 = 100_000;
 
 /// Transactions a line, items separated by blanks.
 fn read(path: &Path) -> Transactions {
@@ -36,7 +36,8 @@ fn published_counts_agree() {
         let fields: Vec<&str> = line.split(',').collect();
         let (name, kind, min_count, published) = (fields[0], fields[1], fields[2], fields[3]);
         let path = folder.join(format!("{name}.dat.gz"));
-        if kind == "maximal" || !path.is_file() || published.parse().is_ok_and(|sets: u64| sets > MAX_SETS) {
+        let published: u64 = published.parse().expect("a count");
+        if kind == "maximal" || kind == "closed" && published > MAX_CLOSED || !path.is_file() {
             continue;
         }
         if files.last().is_none_or(|(last, _)| last != name) {
@@ -44,7 +45,6 @@ fn published_counts_agree() {
         }
         let db = &files.last().expect("just read").1;
         let min_count: u64 = min_count.parse().expect("a count");
-        let published: u64 = published.parse().expect("a count");
         let params = if kind == "all" { ItemsetParams::all(min_count) } else { ItemsetParams::closed(min_count) };
         let found = count_itemsets(db, &params, &NoControl).expect("no limits are set");
         // An item in every transaction leaves the empty set without a place among the closed ones.

@@ -1,0 +1,78 @@
+//! Times the itemset engines on a file of transactions, one a line.
+//!
+//! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs] [THREADS]`
+//!
+//! Prints one JSON line: `mine_seconds` starts from baskets of original ids in memory, unsorted and uncounted, and ends at the last count
+//! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds.
+
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints and reads the clock")]
+
+use std::io::Read;
+use std::time::Instant;
+
+use osusume_association::{Baskets, ItemsetParams, Transactions, count_itemsets, mine_itemsets};
+use osusume_model::NoControl;
+
+fn main() {
+    let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    let [path, min_count, rest @ ..] = &arguments[..] else {
+        println!("usage: mining FILE MIN_COUNT [all|closed|list|list-closed|pairs] [THREADS]");
+        return;
+    };
+    let task = rest.first().map_or("all", String::as_str);
+    let n_threads = rest.get(1).map_or(1, |n| n.parse().expect("a number of threads"));
+    let started = Instant::now();
+    let (offsets, items) = read(path);
+    let read_seconds = started.elapsed().as_secs_f64();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
+    let min_count = min_count.parse().expect("a count");
+    let (mine_seconds, sets) = pool.install(|| median(|| mine(&offsets, &items, min_count, task)));
+    println!(
+        "{{\"peer\":\"osusume\",\"file\":\"{path}\",\"minsup\":{min_count},\"task\":\"{task}\",\"threads\":{n_threads},\
+         \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5}}}"
+    );
+}
+
+fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
+    let n_items = items.iter().max().map_or(0, |item| item + 1);
+    let baskets = Baskets { offsets, items, n_items, weights: None, groups: None };
+    let (db, _) = Transactions::new(&baskets, 1_000).expect("well-formed baskets");
+    let all = ItemsetParams::all(min_count);
+    let counted = |params| count_itemsets(&db, &params, &NoControl).expect("no limit").sets;
+    let listed = |params| mine_itemsets(&db, &params, &NoControl).expect("no limit").n_nodes() as u64;
+    match task {
+        "all" => counted(all),
+        "closed" => counted(ItemsetParams::closed(min_count)),
+        "list" => listed(all),
+        "list-closed" => listed(ItemsetParams::closed(min_count)),
+        "pairs" => counted(ItemsetParams { max_length: 2, ..all }),
+        other => panic!("no task {other}"),
+    }
+}
+
+fn median(mut run: impl FnMut() -> u64) -> (f64, u64) {
+    let (mut seconds, mut sets) = (Vec::new(), 0);
+    while seconds.len() < 3 && seconds.iter().sum::<f64>() < 10.0 || seconds.iter().sum::<f64>() < 0.5 {
+        let started = Instant::now();
+        sets = run();
+        seconds.push(started.elapsed().as_secs_f64());
+    }
+    seconds.sort_by(f64::total_cmp);
+    (seconds[seconds.len() / 2], sets)
+}
+
+fn read(path: &str) -> (Vec<usize>, Vec<u32>) {
+    let mut bytes = std::fs::read(path).expect("a readable file");
+    if bytes.starts_with(&[0x1F, 0x8B]) {
+        let mut text = Vec::new();
+        flate2::read::GzDecoder::new(&bytes[..]).read_to_end(&mut text).expect("gzip");
+        bytes = text;
+    }
+    let (mut offsets, mut items) = (vec![0], Vec::new());
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+        let words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+        items.extend(words.map(|word| word.iter().fold(0, |value, digit| 10 * value + u32::from(digit - b'0'))));
+        offsets.push(items.len());
+    }
+    (offsets, items)
+}
