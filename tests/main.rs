@@ -9,5 +9,6 @@ mod errors;
 mod grocer;
 mod leakage;
 mod oddities;
+mod refusals;
 mod run;
 mod support;

@@ -1,6 +1,6 @@
 //! The catalogue: products and offers out of the products table and the pipeline file.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use osusume_decide::{CatalogueError, offers_of};
@@ -85,6 +85,7 @@ impl Goods {
                 valid_until: None,
             }));
         }
+        check_keys(&found)?;
         Ok(found)
     }
 
@@ -174,6 +175,19 @@ pub(crate) fn contradictions(errors: &[CatalogueError]) -> Fault {
     let mut faults = errors.iter().map(|error| Fault::new(Code::CatalogueContradiction).because(error));
     let first = faults.next().unwrap_or_else(|| Fault::new(Code::CatalogueContradiction));
     first.and(faults.collect())
+}
+
+/// Decisions have two columns an offer beside their own, and no two columns may share a name.
+fn check_keys(offers: &[Offer]) -> Result<()> {
+    let mut columns = BTreeSet::from(["customer_id".to_owned(), "arm".to_owned()]);
+    let names = |offer: &Offer| [offer.key.clone(), format!("{}/won_by", offer.key)];
+    let is_taken = |offer: &&Offer| names(offer).into_iter().any(|name| !columns.insert(name));
+    let taken: Vec<String> = offers.iter().filter(is_taken).map(|offer| offer.key.clone()).collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let detail = "an offer's name is that of another offer or of a column of the decisions";
+    Err(Fault::new(Code::CatalogueContradiction).with("names", taken).because(detail))
 }
 
 /// Follows `replaces` to the newest product; a loop ends where it began.

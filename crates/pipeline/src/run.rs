@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AsOfPlan, Config, Role};
+use crate::config::{AsOfPlan, Config, Export, Role};
 use crate::host::{Event, Host, Stage};
 use crate::job::Job;
 use crate::registry::link_models;
@@ -70,6 +70,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let root = runs_root(config);
     let inputs = digest_inputs(config, &*fs, host)?;
+    check_destinations(config, &inputs)?;
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
     let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
@@ -97,6 +98,11 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
             return Err(fault);
         }
     };
+    // The last moment at which a run that was told to stop leaves nothing.
+    if let Err(fault) = job.check_stop() {
+        drop(staging.discard());
+        return Err(fault);
+    }
     let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
     let published = staging.publish(manifest, &lock)?;
     host.event(Event::End(Stage::Publish));
@@ -192,6 +198,36 @@ fn digest_inputs(config: &Config, fs: &dyn Fs, control: &dyn Host) -> Result<Vec
             Ok(InputEntry { path: path.display().to_string(), bytes: content.bytes, sha256: content.sha256 })
         })
         .collect()
+}
+
+/// Nothing may be delivered over what was read, or among the runs.
+fn check_destinations(config: &Config, inputs: &[InputEntry]) -> Result<()> {
+    let read: Vec<PathBuf> = inputs.iter().map(|input| real(Path::new(&input.path))).collect();
+    let runs = real(&config.run.directory);
+    let fault = |(i, export): (usize, &Export)| {
+        let path = real(&export.path);
+        let allowed = if read.contains(&path) {
+            "≠ sources.*.path"
+        } else if path.starts_with(&runs) {
+            "∉ run.directory"
+        } else {
+            return None;
+        };
+        let key = format!("export[{i}].path");
+        let fault = Fault::new(Code::ConfigNotAllowed).named(key.as_str()).with("key", key.as_str());
+        Some(fault.with("got", export.path.display().to_string()).with("allowed", allowed))
+    };
+    Fault::all(config.export.iter().enumerate().filter_map(fault).collect())
+}
+
+/// A path without links and detours, also of a file that does not exist yet.
+fn real(path: &Path) -> PathBuf {
+    let resolved = |path: &Path| path.canonicalize().ok();
+    let in_dir = || {
+        let parent = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(resolved(parent)?.join(path.file_name()?))
+    };
+    resolved(path).or_else(in_dir).unwrap_or_else(|| path.to_owned())
 }
 
 /// The tables, and what was set aside on the way.

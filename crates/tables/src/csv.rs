@@ -287,13 +287,16 @@ struct BlockParser<'a> {
     /// Some bytes of the block are not UTF-8, so each record is looked at.
     has_undecodable: bool,
     has_control: bool,
+    has_replacement: bool,
     builders: Vec<ColumnBuilder>,
     places: Vec<RowPlace>,
     rejects: Vec<Reject>,
     read: u32,
     line: u32,
+    /// Rows that are not in the declared encoding, or hold what an earlier decoding put for such bytes.
     undecodable: u64,
     first_undecodable: Option<RowPlace>,
+    first_hole: Option<RowPlace>,
 }
 
 impl<'a> BlockParser<'a> {
@@ -303,6 +306,7 @@ impl<'a> BlockParser<'a> {
             raw,
             has_undecodable: std::str::from_utf8(&raw.text).is_err(),
             has_control: memchr::memchr(0, &raw.text).is_some(),
+            has_replacement: !layout.is_transcoded && has_replacement(&raw.text),
             builders: layout.columns.iter().map(|column| ColumnBuilder::new(column.kind)).collect(),
             places: Vec::new(),
             rejects: Vec::new(),
@@ -310,6 +314,7 @@ impl<'a> BlockParser<'a> {
             line: 0,
             undecodable: 0,
             first_undecodable: None,
+            first_hole: None,
         }
     }
 
@@ -352,12 +357,19 @@ impl<'a> BlockParser<'a> {
             return reject(Code::RecordTooLarge, format!("{} bytes", layout.dialect.max_record_bytes).into());
         }
         if self.has_undecodable && std::str::from_utf8(text).is_err() || layout.is_transcoded && has_replacement(text) {
-            self.undecodable += 1;
-            self.first_undecodable.get_or_insert(place);
+            self.count_undecodable(place);
             return reject(Code::WrongEncoding, "text in the declared encoding".into());
+        }
+        if self.has_replacement && has_replacement(text) {
+            // A damaged name is no reason to lose a customer; a file full of them is.
+            self.count_undecodable(place);
         }
         if record.is_stray {
             return reject(Code::StrayQuote, "quotes only around a whole field".into());
+        }
+        let row = text.trim_ascii_end();
+        if self.has_control && !row.is_empty() && row.iter().all(|&byte| byte == 0) {
+            self.first_hole.get_or_insert(place);
         }
         if record.has_lone_cr || self.has_control && memchr::memchr(0, text).is_some() {
             return reject(Code::ControlByte, "text without control bytes".into());
@@ -370,6 +382,11 @@ impl<'a> BlockParser<'a> {
             return reject(Code::HeaderRepeated, "data".into());
         }
         Ok(())
+    }
+
+    fn count_undecodable(&mut self, place: RowPlace) {
+        self.undecodable += 1;
+        self.first_undecodable.get_or_insert(place);
     }
 
     fn push_cells(&mut self, fields: &[Field], place: RowPlace) -> std::result::Result<(), Box<Reject>> {
@@ -403,6 +420,7 @@ impl<'a> BlockParser<'a> {
     }
 
     fn finish(self) -> Result<Block> {
+        self.check_holes()?;
         self.check_encoding()?;
         let start = BlockStart { line: self.raw.line, byte: self.raw.byte, ..BlockStart::default() };
         let columns = self
@@ -419,6 +437,13 @@ impl<'a> BlockParser<'a> {
             rejects: self.rejects,
             text: Vec::new(),
         })
+    }
+
+    /// A row of nothing but NUL is a hole that a crash left where rows had been: how many is not known.
+    fn check_holes(&self) -> Result<()> {
+        let Some(place) = self.first_hole else { return Ok(()) };
+        let fault = Fault::new(Code::WrongFormat).with("found", "NUL bytes").with("expected", "rows");
+        Err(fault.at(self.raw.line + u64::from(place.line), 1).at_byte(self.raw.byte + u64::from(place.byte)))
     }
 
     /// Many undecodable rows mean another encoding than a few damaged bytes.

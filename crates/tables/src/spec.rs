@@ -220,7 +220,8 @@ pub fn split_list(text: &str) -> impl Iterator<Item = &str> {
 /// The files a pattern names, sorted: a file, a directory (its files with a known extension) or a glob with `*` inside one path component.
 ///
 /// # Errors
-/// `FileMissing` when nothing matches.
+/// `FileMissing` when nothing matches; `FileUnreadable` for a directory that cannot be listed and for a name that is no UTF-8:
+/// passing over either would lose rows without a word.
 pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     let missing = || {
         Fault::new(Code::FileMissing).with("path", pattern.display().to_string()).in_file(pattern.display().to_string())
@@ -229,34 +230,46 @@ pub fn expand(pattern: &Path) -> Result<Vec<PathBuf>> {
     for component in pattern.components() {
         let text = component.as_os_str().to_string_lossy();
         found = if text.contains('*') {
-            found.iter().flat_map(|dir| matching(dir, &text)).collect()
+            found.iter().map(|dir| matching(dir, &text)).collect::<Result<Vec<_>>>()?.concat()
         } else {
             found.into_iter().map(|dir| dir.join(component)).collect()
         };
     }
-    let mut files: Vec<PathBuf> = found.into_iter().flat_map(files_of).collect();
+    let mut files: Vec<PathBuf> = found.into_iter().map(files_of).collect::<Result<Vec<_>>>()?.concat();
     files.sort();
     files.dedup();
     if files.is_empty() { Err(missing()) } else { Ok(files) }
 }
 
 /// A file itself, or a directory's data files.
-fn files_of(path: PathBuf) -> Vec<PathBuf> {
+fn files_of(path: PathBuf) -> Result<Vec<PathBuf>> {
     if path.is_dir() {
-        return entries(&path).into_iter().filter(|file| file.is_file() && Container::of(file).is_some()).collect();
+        let files = names_in(&path)?.into_iter().map(|name| path.join(name));
+        return Ok(files.filter(|file| file.is_file() && Container::of(file).is_some()).collect());
     }
-    if path.exists() { vec![path] } else { Vec::new() }
+    Ok(if path.exists() { vec![path] } else { Vec::new() })
 }
 
-fn entries(dir: &Path) -> Vec<PathBuf> {
-    let dir = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    fs::read_dir(dir).map(|list| list.filter_map(|entry| Some(entry.ok()?.path())).collect()).unwrap_or_default()
+/// The names in a directory; none where there is no directory.
+fn names_in(dir: &Path) -> Result<Vec<String>> {
+    let shown = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
+    let unreadable = |detail: &dyn std::fmt::Display| {
+        Fault::new(Code::FileUnreadable).in_file(shown.display().to_string()).because(detail)
+    };
+    if !shown.is_dir() {
+        return Ok(Vec::new());
+    }
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        let name = entry.map_err(|error| unreadable(&error))?.file_name();
+        name.into_string().map_err(|name| unreadable(&format!("{} is no UTF-8", Path::new(&name).display())))
+    };
+    fs::read_dir(shown).map_err(|error| unreadable(&error))?.map(name).collect()
 }
 
-fn matching(dir: &Path, glob: &str) -> Vec<PathBuf> {
-    let names = entries(dir).into_iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned()));
+fn matching(dir: &Path, glob: &str) -> Result<Vec<PathBuf>> {
     // Hidden files are never data: editors and copy tools leave them behind.
-    names.filter(|name| !name.starts_with('.') && glob_matches(glob, name)).map(|name| dir.join(name)).collect()
+    let is_match = |name: &String| !name.starts_with('.') && glob_matches(glob, name);
+    Ok(names_in(dir)?.into_iter().filter(is_match).map(|name| dir.join(name)).collect())
 }
 
 /// Whether `*` (any run of characters) and literal characters of `glob` match all of `name`.
@@ -333,6 +346,19 @@ mod tests {
         assert_eq!(names("*.csv"), ["a.csv", "b.csv"]);
         assert_eq!(names(""), [".x.csv", "a.csv", "b.csv", "c.parquet"]);
         assert_eq!(expand(&dir.path().join("z*.csv")).unwrap_err().code(), Code::FileMissing);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_name_that_is_no_text_is_not_passed_over() {
+        use std::os::unix::ffi::OsStrExt;
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("a.csv"), "x").unwrap();
+        fs::write(dir.path().join(std::ffi::OsStr::from_bytes(b"b\xff.csv")), "x").unwrap();
+        for pattern in ["", "*.csv"] {
+            assert_eq!(expand(&dir.path().join(pattern)).unwrap_err().code(), Code::FileUnreadable, "{pattern}");
+        }
+        assert_eq!(expand(&dir.path().join("a.csv")).unwrap().len(), 1);
     }
 
     #[test]

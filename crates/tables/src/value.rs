@@ -93,6 +93,7 @@ impl ColumnBuilder {
             Cells::Text(cells) => {
                 if self.kind == ColumnKind::Customer {
                     check_controls(text, self.kind)?;
+                    check_id(text)?;
                 }
                 cells.push(text);
             }
@@ -129,10 +130,47 @@ pub(crate) fn time_fault(error: TimeError) -> CellFault {
 
 /// Ids and categories reach reports and terminals, where control bytes would act.
 fn check_controls(text: &[u8], kind: ColumnKind) -> Result<(), CellFault> {
-    if text.iter().any(u8::is_ascii_control) {
+    if text.iter().any(u8::is_ascii_control) || !text.is_ascii() && chars(text).any(char::is_control) {
         return Err(CellFault { code: Code::ControlByte, expected: expected(kind) });
     }
     Ok(())
+}
+
+/// Two ids that look the same must be the same, and an id that a spreadsheet took for a number is lost.
+fn check_id(text: &[u8]) -> Result<(), CellFault> {
+    if !text.is_ascii() && chars(text).any(is_invisible) {
+        return Err(CellFault { code: Code::ControlByte, expected: "customer id without invisible characters" });
+    }
+    if is_rounded(text) {
+        return Err(CellFault {
+            code: Code::WrongType,
+            expected: "customer id, not a number rounded by a spreadsheet",
+        });
+    }
+    Ok(())
+}
+
+fn chars(text: &[u8]) -> impl Iterator<Item = char> {
+    // Text that is not UTF-8 never comes so far.
+    std::str::from_utf8(text).unwrap_or_default().chars()
+}
+
+/// Characters without width, and those that turn the direction of writing.
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+/// `1.23457E+11`: how spreadsheets write long numbers, the last digits of which are gone. They always write the plus.
+fn is_rounded(text: &[u8]) -> bool {
+    let Some(at) = text.iter().position(|&byte| byte == b'E') else { return false };
+    let (mantissa, exponent) = (&text[..at], &text[at + 1..]);
+    let are_digits = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    let is_mantissa = match mantissa {
+        [first, b'.', rest @ ..] => first.is_ascii_digit() && are_digits(rest),
+        [first] => first.is_ascii_digit(),
+        _ => false,
+    };
+    is_mantissa && exponent.strip_prefix(b"+").is_some_and(are_digits)
 }
 
 fn trim(text: &[u8]) -> &[u8] {

@@ -11,6 +11,9 @@ use super::words::nearest;
 /// Roles of which a pipeline may have several sources.
 const MANY: &[&str] = &["events", "voice"];
 
+/// Channels that crate `decide` tells apart.
+const MAX_CHANNELS: usize = 32;
+
 /// The tree as far as it could be understood; whatever is faulty already counts as absent.
 struct View<'a> {
     root: &'a Table,
@@ -27,6 +30,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     categories(checker, &view);
     static_columns(checker, &view);
     versions(checker, &view);
+    channels(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tests(checker, &view);
@@ -201,6 +205,14 @@ fn versions(checker: &mut Checker, view: &View) {
             let args = vec![("needed_by", key.into())];
             checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.arrived"), spot, args);
         }
+    }
+}
+
+/// A set of channels is a set of bits.
+fn channels(checker: &mut Checker, view: &View) {
+    if view.list("decide.channels").len() > MAX_CHANNELS {
+        let args = vec![("got", "list".into()), ("allowed", format!("n ≤ {MAX_CHANNELS}").into())];
+        checker.fault(Code::ConfigNotAllowed, "decide.channels", view.spot("decide.channels"), args);
     }
 }
 

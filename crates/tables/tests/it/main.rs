@@ -6,5 +6,6 @@ mod common;
 mod ingest;
 mod journey;
 mod malformed;
+mod named;
 mod parquet_input;
 mod parquet_mutations;

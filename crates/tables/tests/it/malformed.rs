@@ -10,16 +10,16 @@ use osusume_tables::{CsvDialect, Encoding, Format, OnError, RejectLimits};
 use crate::common::{events, run};
 
 const HEADER: &str = "id,day,kind,amount\n";
-const GOOD: &str = "A,2026-01-01,x,1.5\n";
+pub(crate) const GOOD: &str = "A,2026-01-01,x,1.5\n";
 
 /// What is expected of a text: rejected rows as (code, line, byte), or a fault of the file.
-enum Expected {
+pub(crate) enum Expected {
     Rows(u64, &'static [(Code, u64, u64)]),
     Fault(Code, Option<(u64, u64)>),
 }
-use Expected::{Fault, Rows};
+pub(crate) use Expected::{Fault, Rows};
 
-fn check_bytes(name: &str, bytes: &[u8], encoding: Option<Encoding>, expected: &Expected) {
+pub(crate) fn check_bytes(name: &str, bytes: &[u8], encoding: Option<Encoding>, expected: &Expected) {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("events.csv");
     fs::write(&path, bytes).unwrap();
@@ -48,11 +48,11 @@ fn check_bytes(name: &str, bytes: &[u8], encoding: Option<Encoding>, expected: &
     }
 }
 
-fn check(name: &str, text: &str, expected: &Expected) {
+pub(crate) fn check(name: &str, text: &str, expected: &Expected) {
     check_bytes(name, text.as_bytes(), None, expected);
 }
 
-fn body(rows: &str) -> String {
+pub(crate) fn body(rows: &str) -> String {
     format!("{HEADER}{rows}")
 }
 

@@ -99,9 +99,15 @@ pub(super) fn write(
 }
 
 /// `models/003-line_1g.json`: the number keeps names apart that differ only in what a file name cannot hold.
+/// Characters of an offer's key in the name of its file: enough to know it by; the number before them tells files apart.
+const KEY_CHARS: usize = 64;
+
 fn file_name(offer: usize, key: &str) -> String {
-    let safe: String =
-        key.chars().map(|c| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' }).collect();
+    let safe: String = key
+        .chars()
+        .take(KEY_CHARS)
+        .map(|c| if c.is_ascii_alphanumeric() || c == '_' { c.to_ascii_lowercase() } else { '-' })
+        .collect();
     format!("models/{offer:03}-{safe}.json")
 }
 
