@@ -29,6 +29,32 @@ fn a_second_run_is_already_published_and_every_file_is_as_it_was() {
 }
 
 #[test]
+fn a_report_names_nobody_and_is_drawn_again_in_either_language() {
+    let company = Company::with_run();
+    let run = run_id(&company);
+    let read = |name: &str| std::fs::read_to_string(company.path(&format!("runs/isp/{run}/{name}"))).unwrap();
+    let (page, numbers) = (read("report.html"), read("report.json"));
+    assert!(page.contains("customers with an offer") && page.contains("1 Gbps line"), "{page}");
+    let customers = std::fs::read_to_string(company.path("data/isp/customers.csv")).unwrap();
+    let ids: Vec<&str> = customers.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
+    assert!(ids.len() >= 400 && ids.iter().all(|id| !page.contains(id) && !numbers.contains(id)));
+
+    let by_run = format!("runs/isp/{run}");
+    assert_eq!(company.succeed(&["report", &by_run]), page);
+    assert_eq!(company.succeed(&["report", "runs/isp"]), page, "the current run");
+    for _ in 0..2 {
+        let written =
+            company.succeed(&["report", &format!("{by_run}/report.json"), "--language", "ja", "--out", "ja.html"]);
+        assert!(written.is_empty(), "{written}");
+    }
+    let japanese = std::fs::read_to_string(company.path("ja.html")).unwrap();
+    assert!(japanese.contains("オファーのある顧客") && japanese.contains("光回線 1ギガ"), "{japanese}");
+    company.succeed(&["runs", "verify", "pipelines/isp.toml"]);
+    let missing = company.osusume(&["report", "runs/isp/none"]);
+    assert!(!missing.status.success() && text(&missing.stderr).starts_with("error[E"), "{}", text(&missing.stderr));
+}
+
+#[test]
 fn a_changed_file_is_found() {
     let company = Company::with_run();
     let run = run_id(&company);
@@ -123,7 +149,7 @@ fn logs_and_data_can_be_json() {
     let lines: Vec<serde_json::Value> =
         text(&output.stderr).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let stages = lines.iter().filter(|line| line["type"] == "stage_end").map(|line| line["stage"].as_str().unwrap());
-    let expected = ["ingest", "features", "train", "score", "decide", "publish", "export"];
+    let expected = ["ingest", "features", "train", "score", "decide", "report", "publish", "export"];
     assert_eq!(stages.collect::<Vec<_>>(), expected);
 }
 

@@ -80,6 +80,8 @@ pub(crate) enum Verb {
     Config(ConfigArgs),
     /// Published runs
     Runs(RunsArgs),
+    /// Draw the report of a published run again
+    Report(ReportArgs),
     /// Explain an error code
     Explain {
         /// A code such as E1017
@@ -151,6 +153,17 @@ pub(crate) struct CheckArgs {
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,
+}
+
+/// `report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    /// The directory of a run, that of all runs of a pipeline, or a report.json
+    #[arg(value_name = "RUN")]
+    pub(crate) run: PathBuf,
+    /// The HTML file to write; standard output without it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 /// `synth`.

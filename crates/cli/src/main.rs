@@ -35,19 +35,20 @@ fn main() -> ExitCode {
     };
     let console = Console::new(&cli.global);
     let ended = Signals::listen().map_err(Failure::starting).map(|signals| {
-        let done = dispatch(&cli.verb, &console, &signals);
+        let done = dispatch(&cli, &console, &signals);
         done.unwrap_or_else(|failure| failure.report(&console, &signals))
     });
     ExitCode::from(ended.unwrap_or_else(|failure| failure.report(&console, &Signals::default())) as u8)
 }
 
-fn dispatch(verb: &Verb, console: &Console, signals: &Signals) -> Ended {
-    match verb {
+fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
+    match &cli.verb {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
         Verb::Config(args) => verbs::config::config(&args.verb),
         Verb::Runs(args) => verbs::runs::runs(&args.verb, console, signals),
+        Verb::Report(args) => verbs::report::report(args, cli.global.language),
         Verb::Explain { code } => verbs::explain::explain(code, console),
         Verb::Completions { shell } => verbs::completions::completions(*shell),
     }

@@ -147,6 +147,7 @@ impl Page<'_> {
     pub(crate) fn places(&self) -> String {
         let console = self.console;
         let mut lines = vec![(console.phrase(Phrase::Table, &[]), self.path("offers.parquet"))];
+        lines.push((console.word(Word::Report).to_owned(), self.path("report.html")));
         for exported in self.exported {
             let args = [("path", Arg::from(exported.path.display().to_string())), ("rows", Arg::from(exported.rows))];
             lines.push((console.phrase(Phrase::Exported, &[]), console.phrase(Phrase::ExportedValue, &args)));

@@ -6,7 +6,7 @@
 //! Sums run in row order, and orders are total, so the same rows give the same bits.
 //!
 //! Main entries: [`auc`], [`auc_difference`], [`log_loss`], [`brier`], [`observed_over_expected`], [`slope_and_intercept`],
-//! [`pooled_slope`], [`decile_table`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`].
+//! [`pooled_slope`], [`decile_table`], [`bands()`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`].
 //!
 //! ```
 //! let (scores, labels) = ([0.1, 0.4, 0.35, 0.8], [false, false, true, true]);
@@ -16,6 +16,7 @@
 //! Not here: fitting of models or calibrators (crate `propensity`), splits by customer and time (crate `pipeline`).
 
 mod auc;
+mod bands;
 mod bins;
 mod calibration;
 mod cluster;
@@ -27,6 +28,7 @@ mod loss;
 mod slope;
 
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
+pub use bands::{Band, Tenth, bands, tenths};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
 pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};

@@ -24,6 +24,8 @@ pub(crate) struct Goods {
     pub(crate) tier: Vec<u16>,
     /// The product that stands for each after `replaces`.
     pub(crate) canonical: Vec<u32>,
+    /// English and Japanese name of each product, where the table has them.
+    pub(crate) names: Vec<[Option<String>; 2]>,
     /// Levels of each attribute that is a category: product position → level.
     pub(crate) attributes: BTreeMap<String, Join>,
 }
@@ -45,6 +47,7 @@ impl Goods {
         let rows: Vec<usize> = products.iter().map(|(_, row)| *row).collect();
         let products: Vec<Product> = products.into_iter().map(|(product, _)| product).collect();
         let mut goods = Self::of_products(products);
+        goods.names = rows.iter().map(|&row| ["name_en", "name_ja"].map(|name| columns.text(name, row))).collect();
         goods.attributes = columns.joins(config, &rows);
         goods.catalogue.offers = goods.offers(config)?;
         if goods.catalogue.offers.is_empty() {
@@ -62,7 +65,7 @@ impl Goods {
         let tier = products.iter().map(|p| p.tier.0).collect();
         let canonical = canonical(&products);
         let catalogue = Catalogue { products, offers: Vec::new() };
-        Self { catalogue, families, family, tier, canonical, attributes: BTreeMap::new() }
+        Self { catalogue, families, family, tier, canonical, names: Vec::new(), attributes: BTreeMap::new() }
     }
 
     fn offers(&self, config: &Config) -> Result<Vec<Offer>> {

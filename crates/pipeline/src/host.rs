@@ -15,6 +15,8 @@ pub enum Stage {
     Score,
     /// Who is offered what.
     Decide,
+    /// What a person reads.
+    Report,
     /// Making the run visible.
     Publish,
     /// Delivering it.
@@ -23,8 +25,16 @@ pub enum Stage {
 
 impl Stage {
     /// All stages in order.
-    pub const ALL: [Self; 7] =
-        [Self::Ingest, Self::Features, Self::Train, Self::Score, Self::Decide, Self::Publish, Self::Export];
+    pub const ALL: [Self; 8] = [
+        Self::Ingest,
+        Self::Features,
+        Self::Train,
+        Self::Score,
+        Self::Decide,
+        Self::Report,
+        Self::Publish,
+        Self::Export,
+    ];
 
     /// The name in files and logs.
     pub fn id(self) -> &'static str {
@@ -34,6 +44,7 @@ impl Stage {
             Self::Train => "train",
             Self::Score => "score",
             Self::Decide => "decide",
+            Self::Report => "report",
             Self::Publish => "publish",
             Self::Export => "export",
         }

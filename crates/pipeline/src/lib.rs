@@ -16,6 +16,7 @@ mod job;
 mod kernel;
 mod plan;
 mod registry;
+pub mod report;
 mod run;
 pub mod runs;
 mod seam;

@@ -22,7 +22,7 @@ use crate::registry::link_models;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::features::FeatureTables;
 use crate::stages::train::Models;
-use crate::stages::{decide, features, ingest, score, train};
+use crate::stages::{decide, features, ingest, report, score, train};
 use crate::summary::{OfferSummary, Summary, write_summary};
 use crate::units::Units;
 
@@ -60,7 +60,7 @@ pub enum Outcome {
     },
 }
 
-/// Runs the pipeline: ingest, features, train, score, decide, publish.
+/// Runs the pipeline: ingest, features, train, score, decide, report, publish.
 ///
 /// # Errors
 /// Every fault leaves the previous run current.
@@ -166,6 +166,8 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
     write_summary(job.staging, &summary, &found.specs)?;
+    let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
+    clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
     Ok(Produced { summary, counts })
 }
 

@@ -7,7 +7,7 @@
 //! Control characters in arguments are escaped, so that no file name or library message can drive a terminal.
 //!
 //! Main entries: [`render`] and [`exit_error_json`] for faults, [`explain`] for a code, [`labels`] for features,
-//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`suggest`] for "did you mean".
+//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`report`] for those of its report, [`suggest`] for "did you mean".
 //!
 //! ```
 //! use osusume_model::{Code, Fault};
@@ -28,6 +28,7 @@ mod template;
 
 pub mod labels;
 pub mod reasons;
+pub mod report;
 pub mod screen;
 pub mod summary;
 

@@ -110,11 +110,13 @@ pub enum Word {
     Answered,
     /// A run published before was delivered now.
     Redelivered,
+    /// Row label: the report's path.
+    Report,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 52] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -166,6 +168,7 @@ impl Word {
         Self::NotStatic,
         Self::Answered,
         Self::Redelivered,
+        Self::Report,
     ];
 }
 
@@ -249,6 +252,7 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         Word::CheckFailed => ["{pipeline} is not ready to run", "{pipeline}はまだ実行できません"],
         Word::Warning => ["warning", "警告"],
         Word::MoreWarnings => ["{count} more {count?warning:warnings}", "ほかに警告{count}件"],
+        Word::Report => ["report", "レポート"],
         Word::UnknownProducts => ["product not in the products table", "商品表にない商品"],
         Word::NotUsed => ["not used", "使わない列"],
         Word::NotStatic => [

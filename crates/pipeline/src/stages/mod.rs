@@ -5,5 +5,6 @@ pub(crate) mod decide;
 pub(crate) mod export;
 pub(crate) mod features;
 pub(crate) mod ingest;
+pub(crate) mod report;
 pub(crate) mod score;
 pub(crate) mod train;

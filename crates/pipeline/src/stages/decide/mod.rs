@@ -51,6 +51,10 @@ pub struct DecisionCounts {
     pub offers: Vec<(String, u64)>,
     /// Sum of the expected values of the offer table, in minor units.
     pub expected_value_minor: i64,
+    /// The same by offer, in the order of offers.
+    pub expected_value_by_offer: Vec<(String, i64)>,
+    /// Rows of the offer table by channel.
+    pub channels: BTreeMap<String, u64>,
     /// Rows of the shadow table.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
@@ -323,6 +327,7 @@ struct Writer {
     as_of: AsOf,
     expires: osusume_model::Date,
     by_offer: Vec<u64>,
+    value_by_offer: Vec<i64>,
     counts: DecisionCounts,
 }
 
@@ -340,6 +345,7 @@ impl Writer {
             offer_schema,
             decision_schema,
             by_offer: vec![0; catalogue.len()],
+            value_by_offer: vec![0; catalogue.len()],
             catalogue,
             as_of,
             // The propensity speaks of the days up to the end of the label window, and of none after it.
@@ -360,6 +366,8 @@ impl Writer {
         for row in offers {
             counts.expected_value_minor = counts.expected_value_minor.saturating_add(row.expected_value);
             self.by_offer[row.offer] += 1;
+            self.value_by_offer[row.offer] = self.value_by_offer[row.offer].saturating_add(row.expected_value);
+            *counts.channels.entry(row.channel.clone()).or_default() += 1;
         }
         let removed = decisions.iter().flat_map(|row| &row.offers).map(|(code, _)| *code);
         for code in removed.filter(|code| Rule::ALL.iter().any(|rule| rule.id() == *code) || *code == "below_threshold")
@@ -380,7 +388,9 @@ impl Writer {
         self.offers.finish()?;
         self.shadow.finish()?;
         self.decisions.finish()?;
-        self.counts.offers = self.catalogue.iter().map(|offer| offer.key.clone()).zip(self.by_offer).collect();
+        let keys = || self.catalogue.iter().map(|offer| offer.key.clone());
+        self.counts.offers = keys().zip(self.by_offer).collect();
+        self.counts.expected_value_by_offer = keys().zip(self.value_by_offer).collect();
         Ok(self.counts)
     }
 }

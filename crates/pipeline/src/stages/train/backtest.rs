@@ -185,9 +185,23 @@ pub(crate) struct Measures {
     pub(crate) slope: Option<[f64; 3]>,
     /// Take rate of the highest decile over that of all.
     pub(crate) top_decile_lift: Option<f64>,
+    /// The deciles by propensity, highest first.
+    pub(crate) deciles: Vec<DecileCounts>,
 }
 
-const CONFIDENCE: f64 = 0.95;
+/// What deciles, gains and calibration are drawn from.
+#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
+pub(crate) struct DecileCounts {
+    /// Rows.
+    pub(crate) rows: u64,
+    /// Takes among them.
+    pub(crate) positives: u64,
+    /// Sum of the propensities.
+    pub(crate) expected: f64,
+}
+
+/// Confidence of every interval of a test.
+pub(crate) const CONFIDENCE: f64 = 0.95;
 
 /// Measures one offer at one test. `hashes` of customers break ties of deciles.
 pub(crate) fn measure(tested: &Tested, hash: impl Fn(u32) -> u64) -> Measures {
@@ -214,7 +228,18 @@ pub(crate) fn measure(tested: &Tested, hash: impl Fn(u32) -> u64) -> Measures {
         top_decile_lift: evaluate::decile_table(&tested.propensity, &tested.y, &hashes)
             .ok()
             .map(|table| table[0].decile_lift),
+        deciles: deciles(&tested.propensity, &tested.y, &hashes),
     }
+}
+
+/// The deciles of rows by propensity; none where there are no rows.
+pub(crate) fn deciles(propensity: &[f64], y: &[bool], hashes: &[u64]) -> Vec<DecileCounts> {
+    let counts = |tenth: &evaluate::Tenth| DecileCounts {
+        rows: tenth.n_rows,
+        positives: tenth.n_positives,
+        expected: tenth.expected,
+    };
+    evaluate::tenths(propensity, y, hashes).map(|tenths| tenths.iter().map(counts).collect()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use osusume_propensity::logistic::Fit;
 use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
-pub(crate) use backtest::{Measures, Tested};
+pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use data::raw_kinds;
 
 use self::data::{Outcomes, TrainingData};

@@ -1,0 +1,238 @@
+//! Report: the numbers of every stage as one page and as JSON.
+
+mod features;
+
+use osusume_evaluate as evaluate;
+use osusume_model::{Date, FeatureSpec, Offer, Result};
+use osusume_numeric::distributions::{Interval, two_sided_z};
+use osusume_report::{
+    About, Band, Cell, ChannelRow, Customers, Data, Decisions, FORMAT_VERSION, Learning, Names, Numbers, OfferRow,
+    ReasonRow, RejectRow, Report, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+};
+
+use super::train::{CONFIDENCE, DecileCounts, Measures, Models, OfferModel, Tested, deciles};
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::job::Job;
+use crate::summary::{OfferSummary, Pooled, Summary};
+use crate::units::Units;
+
+/// The page.
+pub(crate) const PAGE: &str = "report.html";
+/// Its numbers.
+pub(crate) const NUMBERS: &str = "report.json";
+
+/// What the stages before have to tell.
+pub(crate) struct Told<'a> {
+    pub(crate) summary: &'a Summary,
+    pub(crate) models: &'a Models,
+    pub(crate) specs: &'a [FeatureSpec],
+    pub(crate) goods: &'a Goods,
+    pub(crate) units: &'a Units,
+}
+
+/// Writes `report.json` and `report.html`, the latter in the language of the pipeline file.
+pub(crate) fn write(job: &Job<'_>, told: &Told<'_>, schedule: &Schedule) -> Result<()> {
+    let report = Report::new(told.numbers(job, schedule));
+    job.staging.write_file(NUMBERS, &report.to_json(), None)?;
+    job.staging.write_file(PAGE, report.html(report.language()).as_bytes(), None).map(|_| ())
+}
+
+impl Told<'_> {
+    fn numbers(&self, job: &Job<'_>, schedule: &Schedule) -> Numbers {
+        let summary = self.summary;
+        let described = summary.offers.iter().zip(&self.models.offers).zip(&self.goods.catalogue.offers);
+        Numbers {
+            format_version: FORMAT_VERSION,
+            language: job.config.language.id().to_owned(),
+            about: about(job, summary, schedule.score.date),
+            customers: customers(summary),
+            decisions: decisions(job, summary),
+            offers: described.enumerate().map(|(i, ((row, model), offer))| self.offer(i, row, model, offer)).collect(),
+            learning: self.learning(),
+            rules: Vec::new(),
+            data: data(summary),
+            evaluation: None,
+        }
+    }
+
+    fn offer(&self, i: usize, row: &OfferSummary, model: &OfferModel, offer: &Offer) -> OfferRow {
+        let product = offer.product.and_then(|product| self.goods.names.get(product.0 as usize));
+        let [en, ja] = product.cloned().unwrap_or_default();
+        OfferRow {
+            offer: row.key.clone(),
+            names: Names { en, ja },
+            kind: row.kind.to_owned(),
+            basis: row.basis.to_owned(),
+            offered: row.offered.into(),
+            expected_value_minor: self.summary.decided.expected_value_by_offer.get(i).map(|(_, value)| *value),
+            rows: row.rows.into(),
+            takes: row.positives.into(),
+            tests: row.tests.iter().map(test).collect(),
+            features: features::strongest(self, model),
+        }
+    }
+
+    fn learning(&self) -> Learning {
+        let summary = self.summary;
+        Learning {
+            rows: summary.training_rows.into(),
+            share_of_customers: summary.training_sample,
+            features: summary.features,
+            as_of_dates: summary.as_of_dates.clone(),
+            tests: summary.pooled.iter().map(test_row).collect(),
+            together: self.together(),
+        }
+    }
+
+    /// The newest test over all offers whose own counts are shown: otherwise the sum would tell the rest.
+    fn together(&self) -> Option<Test> {
+        let is_shown = |tested: &&Tested| {
+            let takes = tested.y.iter().filter(|&&y| y).count() as u64;
+            takes >= SMALLEST_SHOWN && tested.y.len() as u64 - takes >= SMALLEST_SHOWN
+        };
+        let newest: Vec<&Tested> = self.models.tested.last()?.iter().flatten().filter(is_shown).collect();
+        let date = newest.first()?.date;
+        let y: Vec<bool> = newest.iter().flat_map(|test| test.y.iter().copied()).collect();
+        let propensity: Vec<f64> = newest.iter().flat_map(|test| test.propensity.iter().copied()).collect();
+        let hash = |customer: &u32| self.units.hash("decile", *customer);
+        let hashes: Vec<u64> = newest.iter().flat_map(|test| test.customer.iter().map(hash)).collect();
+        Some(Test {
+            as_of: date.to_string(),
+            rows: (y.len() as u64).into(),
+            takes: (y.iter().filter(|&&y| y).count() as u64).into(),
+            auc: None,
+            log_loss: evaluate::log_loss(&propensity, &y).ok(),
+            base_log_loss: None,
+            observed_over_expected: None,
+            bands: bands(&deciles(&propensity, &y, &hashes)),
+        })
+    }
+}
+
+fn about(job: &Job<'_>, summary: &Summary, as_of: Date) -> About {
+    let offers = &job.config.offers;
+    let window_start = as_of + offers.gap_days as i32;
+    let window_end = window_start + offers.horizon_days as i32;
+    About {
+        pipeline: summary.pipeline.clone(),
+        purpose: job.config.pipeline.purpose.clone(),
+        run_id: summary.run_id.clone(),
+        tool_version: crate::run::TOOL_VERSION.to_owned(),
+        as_of: as_of.to_string(),
+        window_start: window_start.to_string(),
+        window_end: window_end.to_string(),
+        measurable_from: (window_end + offers.kept_days as i32).to_string(),
+        kept_days: offers.kept_days,
+        currency: summary.currency.clone(),
+        minor_digits: summary.minor_digits,
+    }
+}
+
+fn customers(summary: &Summary) -> Customers {
+    let decided = &summary.decided;
+    Customers {
+        known: summary.customers.into(),
+        with_offer: decided.with_offer.into(),
+        without_offer: decided.without_offer.into(),
+        not_asked: summary.customers.saturating_sub(decided.customers).into(),
+        holdout: decided.holdout.into(),
+    }
+}
+
+fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
+    let (decide, decided) = (&job.config.decide, &summary.decided);
+    let offers: u64 = decided.offers.iter().map(|(_, rows)| rows).sum();
+    let channel = |name: &String| ChannelRow {
+        channel: name.clone(),
+        offers: decided.channels.get(name).copied().unwrap_or(0).into(),
+    };
+    let pairs = decided.customers * summary.offers.len() as u64;
+    Decisions {
+        offers: offers.into(),
+        expected_value_minor: Some(decided.expected_value_minor),
+        channels: decide.channels.iter().map(channel).collect(),
+        pairs: pairs.into(),
+        outcomes: outcomes(summary, pairs, offers),
+        months: decide.months,
+        per_customer: decide.per_customer as u64,
+        min_value_minor: decide.min_value_minor,
+        holdout_fraction: decide.holdout_fraction,
+    }
+}
+
+/// Every pair once: what was neither offered nor removed by a rule lost to offers worth more.
+fn outcomes(summary: &Summary, pairs: u64, offers: u64) -> Vec<ReasonRow> {
+    let decided = &summary.decided;
+    let removed: u64 = decided.removed.values().sum();
+    let outranked = pairs - offers - decided.shadow_rows - removed;
+    let counted = [("offered", offers), ("shadow", decided.shadow_rows), ("outranked", outranked)];
+    let removed = decided.removed.iter().map(|(rule, pairs)| (rule.as_str(), *pairs));
+    let row = |(outcome, pairs): (&str, u64)| ReasonRow { outcome: outcome.to_owned(), pairs: pairs.into() };
+    counted.into_iter().chain(removed).map(row).collect()
+}
+
+fn data(summary: &Summary) -> Data {
+    let source = |(name, count): &(String, osusume_tables::SourceCount)| SourceRow {
+        source: name.clone(),
+        read: count.read,
+        accepted: count.accepted,
+        rejected: count.rejected,
+        excluded: count.excluded,
+    };
+    let reject = |(code, rows): &(String, u64)| RejectRow { code: code.clone(), rows: *rows };
+    Data {
+        sources: summary.counts.iter().map(source).collect(),
+        rejects: summary.rejects.iter().map(reject).collect(),
+        unknown_products: summary.unknown_products,
+    }
+}
+
+fn test(measures: &Measures) -> Test {
+    let z = two_sided_z(CONFIDENCE);
+    let auc = measures.auc.zip(measures.auc_standard_error);
+    Test {
+        as_of: measures.as_of.clone(),
+        rows: measures.rows.into(),
+        takes: measures.positives.into(),
+        auc: auc.map(|(auc, error)| [auc, (auc - z * error).max(0.0), (auc + z * error).min(1.0)]),
+        log_loss: measures.log_loss,
+        base_log_loss: measures.base_log_loss,
+        observed_over_expected: measures.observed_over_expected.filter(is_finite),
+        bands: bands(&measures.deciles),
+    }
+}
+
+/// An interval without an end says nothing that could be drawn.
+fn is_finite(values: &[f64; 3]) -> bool {
+    values.iter().all(|value| value.is_finite())
+}
+
+fn bands(deciles: &[DecileCounts]) -> Vec<Band> {
+    let tenth = |decile: &DecileCounts| evaluate::Tenth {
+        n_rows: decile.rows,
+        n_positives: decile.positives,
+        expected: decile.expected,
+    };
+    let around = |value: f64, interval: Interval| [value, interval.lower, interval.upper];
+    let band = |band: evaluate::Band| Band {
+        rows: Cell::from(band.sums.n_rows),
+        takes: Cell::from(band.sums.n_positives),
+        predicted: band.sums.expected / band.sums.n_rows as f64,
+        observed: around(band.rate, band.rate_interval),
+        gain: around(band.gain, band.gain_interval),
+    };
+    let tenths: Vec<evaluate::Tenth> = deciles.iter().map(tenth).collect();
+    evaluate::bands(&tenths, SMALLEST_SHOWN, CONFIDENCE).into_iter().map(band).collect()
+}
+
+fn test_row(pooled: &Pooled) -> TestRow {
+    TestRow {
+        as_of: pooled.as_of.clone(),
+        offers: pooled.offers,
+        mean_auc: pooled.mean_auc,
+        log_loss: pooled.log_loss,
+        base_log_loss: pooled.base_log_loss,
+        slope: pooled.slope.filter(is_finite),
+    }
+}

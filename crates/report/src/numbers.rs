@@ -1,0 +1,376 @@
+//! The numbers of a report, as `report.json` holds them. Counts of customers are [`Cell`]s; rows of files are plain numbers.
+
+use serde::{Deserialize, Serialize};
+
+use crate::Cell;
+
+/// Everything a report says. Numbers that could not be computed are absent; every fraction is finite.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbers {
+    /// [`crate::FORMAT_VERSION`].
+    pub format_version: u32,
+    /// `en` or `ja`: the language of the pipeline file.
+    pub language: String,
+    /// Which run, and what its numbers mean.
+    pub about: About,
+    /// What became of the customers.
+    pub customers: Customers,
+    /// What was decided.
+    pub decisions: Decisions,
+    /// One entry an offer, in the order of the offer table's columns.
+    pub offers: Vec<OfferRow>,
+    /// What models learned from.
+    pub learning: Learning,
+    /// What is bought or held together; empty where nothing was mined.
+    pub rules: Vec<Rule>,
+    /// Rows read, used and set aside.
+    pub data: Data,
+    /// What the offers earned, once that is known.
+    pub evaluation: Option<Evaluation>,
+}
+
+/// Which run, and what its numbers mean.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    /// Name of the pipeline.
+    pub pipeline: String,
+    /// What the offers are for, in the company's words; may be empty.
+    pub purpose: String,
+    /// Name of the run.
+    pub run_id: String,
+    /// Version of the program that made it.
+    pub tool_version: String,
+    /// The as-of date.
+    pub as_of: String,
+    /// First day of the label window.
+    pub window_start: String,
+    /// First day after it: the propensities speak of no day from here on.
+    pub window_end: String,
+    /// First day on which every take in the window is known.
+    pub measurable_from: String,
+    /// Days a take must be kept.
+    pub kept_days: u32,
+    /// Currency, ISO 4217.
+    pub currency: String,
+    /// Digits of its minor unit.
+    pub minor_digits: u32,
+}
+
+/// All customers, each counted once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Customers {
+    /// All of them.
+    pub known: Cell,
+    /// Those with at least one offer.
+    pub with_offer: Cell,
+    /// Those decided about who get none.
+    pub without_offer: Cell,
+    /// Those nobody decided about: without a consent for any channel, or no customer any more.
+    pub not_asked: Cell,
+    /// Those held back.
+    pub holdout: Cell,
+}
+
+/// What was decided.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decisions {
+    /// Rows of the offer table.
+    pub offers: Cell,
+    /// Sum of their expected values, in minor units; `null` when the offers are withheld.
+    pub expected_value_minor: Option<i64>,
+    /// Offers by channel, the preferred channel first.
+    pub channels: Vec<ChannelRow>,
+    /// Pairs of a customer and an offer that were decided about.
+    pub pairs: Cell,
+    /// What became of the pairs, every pair once: the rule's id, `offered`, or `shadow`.
+    pub outcomes: Vec<ReasonRow>,
+    /// Months of margin counted.
+    pub months: u32,
+    /// Most offers a customer gets.
+    pub per_customer: u64,
+    /// Least value of an offer made, in minor units.
+    pub min_value_minor: i64,
+    /// Share of customers held back.
+    pub holdout_fraction: f64,
+}
+
+/// Offers through one channel.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelRow {
+    /// Its name.
+    pub channel: String,
+    /// Rows of the offer table.
+    pub offers: Cell,
+}
+
+/// Pairs of a customer and an offer with the same outcome.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonRow {
+    /// Id of the rule, `offered` or `shadow`.
+    pub outcome: String,
+    /// Pairs.
+    pub pairs: Cell,
+}
+
+/// Names of an offer by language, where the products table has them.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Names {
+    /// English.
+    pub en: Option<String>,
+    /// Japanese.
+    pub ja: Option<String>,
+}
+
+/// One offer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OfferRow {
+    /// Its key in tables.
+    pub offer: String,
+    /// Its names.
+    pub names: Names,
+    /// `upsell`, `cross_sell` or `category`.
+    pub kind: String,
+    /// `model` or `rate`.
+    pub basis: String,
+    /// Rows of the offer table.
+    pub offered: Cell,
+    /// Sum of their expected values, in minor units; `null` when the offers are withheld.
+    pub expected_value_minor: Option<i64>,
+    /// Rows learned from: customers at past dates who could have had the offer.
+    pub rows: Cell,
+    /// Takes among them.
+    pub takes: Cell,
+    /// Tests, the oldest first.
+    pub tests: Vec<Test>,
+    /// What weighs most in the model, the strongest first.
+    pub features: Vec<Feature>,
+}
+
+impl OfferRow {
+    /// The newest test.
+    pub fn newest(&self) -> Option<&Test> {
+        self.tests.last()
+    }
+}
+
+/// A test of one offer out of time. Intervals are `[value, lower, upper]`, 95 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Test {
+    /// Its date.
+    pub as_of: String,
+    /// Rows tested.
+    pub rows: Cell,
+    /// Takes among them.
+    pub takes: Cell,
+    /// Area under the ROC curve.
+    pub auc: Option<[f64; 3]>,
+    /// Mean log loss.
+    pub log_loss: Option<f64>,
+    /// The same of the base rate.
+    pub base_log_loss: Option<f64>,
+    /// Takes over takes expected.
+    pub observed_over_expected: Option<[f64; 3]>,
+    /// Groups of rows from the highest probability to the lowest, small neighbors joined.
+    pub bands: Vec<Band>,
+}
+
+/// Neighboring rows by probability.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Band {
+    /// Rows.
+    pub rows: Cell,
+    /// Takes.
+    pub takes: Cell,
+    /// Mean probability.
+    pub predicted: f64,
+    /// Share of takes with its interval.
+    pub observed: [f64; 3],
+    /// Share of all takes in this and the bands before, with its interval.
+    pub gain: [f64; 3],
+}
+
+/// One feature of a model in words: the fields of its dictionary entry that the words are made of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Feature {
+    /// Column name.
+    pub name: String,
+    /// Id of the feature family.
+    pub family: String,
+    /// Source table.
+    pub source: String,
+    /// Window in days before the as-of date, start and end.
+    pub window_days: Option<[u32; 2]>,
+    /// What an absent value means: `never`, `unknown`, `not_yet` or `not_applicable`.
+    pub absent: String,
+    /// Key of the sentence.
+    pub text_key: String,
+    /// What the sentence is about.
+    pub subject: String,
+    /// What it says of the chance.
+    pub push: Push,
+}
+
+/// How a feature moves the chance of a take.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Push {
+    /// `high`: a value above the usual; `flag`: yes; `absent`: no value; `level`: one of a category's levels.
+    pub of: String,
+    /// The level, for `level`; `null` where too few customers have it, or several are meant.
+    pub level: Option<String>,
+    /// The factor on the odds of a take: one standard deviation more, or yes, the level or absence against its opposite.
+    pub odds: f64,
+}
+
+/// What models learned from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Learning {
+    /// Rows, one a customer and date.
+    pub rows: Cell,
+    /// Share of the customers among them.
+    pub share_of_customers: f64,
+    /// Columns of the feature table.
+    pub features: u64,
+    /// The dates learned from.
+    pub as_of_dates: Vec<String>,
+    /// Tests over all offers, the oldest first.
+    pub tests: Vec<TestRow>,
+    /// The newest test over all offers whose takes are shown, their rows in one order of probability.
+    pub together: Option<Test>,
+}
+
+/// A test over all offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TestRow {
+    /// Its date.
+    pub as_of: String,
+    /// Offers tested.
+    pub offers: u64,
+    /// Mean of their areas under the ROC curve.
+    pub mean_auc: Option<f64>,
+    /// Log loss over all rows.
+    pub log_loss: Option<f64>,
+    /// The same of the base rates.
+    pub base_log_loss: Option<f64>,
+    /// Common calibration slope with its interval.
+    pub slope: Option<[f64; 3]>,
+}
+
+/// What is bought or held together, from one contingency table.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// Products or categories customers have.
+    pub antecedent: Vec<String>,
+    /// What they also have.
+    pub consequent: String,
+    /// Customers or baskets with all of them.
+    pub joint: Cell,
+    /// Their share of all.
+    pub support: f64,
+    /// Share of those with the antecedent who also have the consequent.
+    pub confidence: f64,
+    /// Confidence over the consequent's share of all.
+    pub lift: f64,
+    /// Lower bound of the lift.
+    pub lift_lower: Option<f64>,
+    /// Confidence on later data the rule was not found in.
+    pub later_confidence: Option<f64>,
+    /// Lift on later data.
+    pub later_lift: Option<f64>,
+}
+
+/// Rows read, used and set aside. Rows of files, not customers: they are never withheld.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Data {
+    /// One entry a source.
+    pub sources: Vec<SourceRow>,
+    /// Rows set aside by error code.
+    pub rejects: Vec<RejectRow>,
+    /// Rows of holdings without a product in the catalogue.
+    pub unknown_products: u64,
+}
+
+/// Rows of one source: `read = accepted + rejected + excluded`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceRow {
+    /// Its name in the pipeline file.
+    pub source: String,
+    /// Rows read.
+    pub read: u64,
+    /// Rows used.
+    pub accepted: u64,
+    /// Rows set aside.
+    pub rejected: u64,
+    /// Rows that repeat others.
+    pub excluded: u64,
+}
+
+/// Rows set aside for one reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RejectRow {
+    /// The error code.
+    pub code: String,
+    /// Rows.
+    pub rows: u64,
+}
+
+/// What the offers earned, measured against the holdout. Intervals are `[value, lower, upper]`, 95 %.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Evaluation {
+    /// The tables it was measured on reach to the day before.
+    pub until: String,
+    /// Whether every take in the window is known by then.
+    pub is_complete: bool,
+    /// All offers together: everybody with offers against everybody held back.
+    pub total: Option<Effect>,
+    /// Revenue a customer in the label window, in minor units, more than among those held back; absent where no table has money.
+    pub revenue_minor: Option<[f64; 3]>,
+    /// Share still a customer at its end, more than among those held back.
+    pub retention: Option<[f64; 3]>,
+    /// One entry an offer.
+    pub offers: Vec<Effect>,
+}
+
+/// One comparison.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Effect {
+    /// The offer's key; empty for all together.
+    pub offer: String,
+    /// Customers who were assigned the offer.
+    pub offered: Arm,
+    /// Customers who would have been, but are in the holdout.
+    pub held_back: Arm,
+    /// Takes a customer more than without the offer; absent without an interval.
+    pub difference: Option<[f64; 3]>,
+}
+
+/// Customers who were treated alike.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Arm {
+    /// Customers.
+    pub customers: Cell,
+    /// Those who took the offer and kept it.
+    pub takes: Cell,
+    /// Their share, weighted by the logged probabilities; `null` when the takes are withheld.
+    pub rate: Option<f64>,
+}

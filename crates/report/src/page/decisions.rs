@@ -1,0 +1,64 @@
+//! Whom the offers reach, why others get none, and who is held back.
+
+use osusume_text::reasons::rule_label;
+use osusume_text::report::Line;
+
+use super::section;
+use super::summary::with_bar;
+use super::words::{Words, share};
+use crate::Cell;
+use crate::markup::{Markup, element};
+use crate::suppress::OFFERED;
+
+pub(super) fn decisions(words: &Words<'_>) -> Markup {
+    let decisions = &words.numbers.decisions;
+    let policy = [
+        ("most", decisions.per_customer.into()),
+        ("least", osusume_model::Arg::Number(words.money(Some(decisions.min_value_minor)))),
+    ];
+    let left = [
+        words.line("h3", "", Line::Reach),
+        words.paragraph("fine", Line::PolicyText, &policy),
+        channels(words),
+        holdout(words),
+    ];
+    let right = [words.line("h3", "", Line::WhyNot), outcomes(words)];
+    let columns = [element("div", &[], left), element("div", &[], right)];
+    section(words, Line::Decisions, [element("div", &[("class", "columns")], columns)])
+}
+
+fn channels(words: &Words<'_>) -> Markup {
+    let rows = words.numbers.decisions.channels.iter().map(|row| (Markup::text(&row.channel), row.offers)).collect();
+    counted(words, Line::Channel, Line::Made, rows)
+}
+
+fn outcomes(words: &Words<'_>) -> Markup {
+    let mut outcomes: Vec<_> =
+        words.numbers.decisions.outcomes.iter().filter(|row| row.pairs.get() != Some(0)).collect();
+    // Withheld ones last, in the order of their names: their place must not tell how many they are.
+    outcomes.sort_by(|a, b| b.pairs.get().cmp(&a.pairs.get()).then(a.outcome.cmp(&b.outcome)));
+    let label = |id: &str| match id {
+        OFFERED => words.word(Line::Offered).to_owned(),
+        "shadow" => words.word(Line::Shadow).to_owned(),
+        id => rule_label(id, words.language).unwrap_or(id).to_owned(),
+    };
+    let rows = outcomes.into_iter().map(|row| (Markup::text(&label(&row.outcome)), row.pairs)).collect();
+    counted(words, Line::Reason, Line::Pairs, rows)
+}
+
+/// Names with counts and bars.
+fn counted(words: &Words<'_>, name: Line, count: Line, rows: Vec<(Markup, Cell)>) -> Markup {
+    let largest = rows.iter().filter_map(|(_, cell)| cell.get()).max().unwrap_or(0);
+    let heads = [("name", words.word(name)), ("num", words.word(count))];
+    Words::table("counts", &heads, rows.into_iter().map(|(name, cell)| vec![name, with_bar(words, cell, largest)]))
+}
+
+fn holdout(words: &Words<'_>) -> Markup {
+    let fraction = words.numbers.decisions.holdout_fraction;
+    if fraction <= 0.0 {
+        return words.paragraph("fine", Line::NoHoldout, &[]);
+    }
+    let args =
+        [("count", words.arg(words.numbers.customers.holdout)), ("share", osusume_model::Arg::Number(share(fraction)))];
+    words.paragraph("", Line::HoldoutText, &args)
+}

@@ -1,0 +1,140 @@
+//! The first minute: four figures, what to do, and what is not proven.
+
+use osusume_text::report::Line;
+
+use super::words::{Words, number, share};
+use crate::Cell;
+use crate::chart::{Share, stacked};
+use crate::markup::{Markup, classed, element};
+use crate::numbers::OfferRow;
+
+pub(super) fn summary(words: &Words<'_>) -> Markup {
+    let columns = [to_do(words), not_proven(words)];
+    let parts = [figures(words), by_outcome(words), element("div", &[("class", "columns")], columns)];
+    element("section", &[("class", "summary")], parts)
+}
+
+fn figures(words: &Words<'_>) -> Markup {
+    let (customers, decisions) = (&words.numbers.customers, &words.numbers.decisions);
+    let whom = [("known", words.arg(customers.known)), ("offers", words.arg(decisions.offers))];
+    let months = [("months", i64::from(decisions.months).into())];
+    let held = if decisions.holdout_fraction > 0.0 { Line::HeldBackNote } else { Line::NobodyHeldBack };
+    let figures = [
+        figure(
+            words,
+            &words.count(customers.with_offer),
+            Line::CustomersWithOffer,
+            &words.say(Line::CustomersWithOfferNote, &whom),
+        ),
+        figure(
+            words,
+            &words.money(decisions.expected_value_minor),
+            Line::ExpectedValue,
+            &words.say(Line::ExpectedValueNote, &months),
+        ),
+        figure(words, &words.count(without_offer(words)), Line::LeftInPeace, words.word(Line::LeftInPeaceNote)),
+        figure(words, &words.count(customers.holdout), Line::HeldBack, words.word(held)),
+    ];
+    element("div", &[("class", "figures")], figures)
+}
+
+/// Customers without an offer, for whatever reason.
+fn without_offer(words: &Words<'_>) -> Cell {
+    let customers = &words.numbers.customers;
+    let both = customers.without_offer.get().zip(customers.not_asked.get());
+    both.map_or(Cell::WITHHELD, |(decided, not_asked)| Cell::from(decided + not_asked))
+}
+
+fn figure(words: &Words<'_>, value: &str, label: Line, note: &str) -> Markup {
+    let parts = [classed("p", "big", value), classed("p", "label", words.word(label)), classed("p", "fine", note)];
+    element("div", &[("class", "figure")], parts)
+}
+
+/// All customers as one bar, with a legend that says the numbers.
+fn by_outcome(words: &Words<'_>) -> Markup {
+    let customers = &words.numbers.customers;
+    let parts = [
+        ("part-offer", Line::WithOffer, customers.with_offer),
+        ("part-none", Line::WithoutOffer, customers.without_offer),
+        ("part-barred", Line::NotAsked, customers.not_asked),
+        ("part-holdout", Line::Holdout, customers.holdout),
+    ];
+    // Widths would tell what is withheld.
+    let known: Option<Vec<Share>> =
+        parts.iter().map(|(class, _, cell)| cell.get().map(|count| Share { class, count })).collect();
+    let total = known.iter().flatten().map(|part| part.count).sum::<u64>();
+    let bar = known.filter(|_| total > 0).map(|parts| stacked(&parts)).unwrap_or_default();
+    let key = |(class, line, cell): (&'static str, Line, Cell)| {
+        let portion = cell
+            .get()
+            .filter(|_| total > 0)
+            .map_or_else(String::new, |count| format!(" ({})", share(count as f64 / total as f64)));
+        let swatch = element("i", &[("class", class)], []);
+        let text = format!(" {} {}{portion}", words.word(line), words.count(cell));
+        element("li", &[], [swatch, Markup::text(&text)])
+    };
+    let legend = element("ul", &[("class", "legend")], parts.into_iter().map(key));
+    let caption = words.line("p", "label", Line::CustomersByOutcome);
+    element("figure", &[("class", "outcome")], [caption, bar, legend])
+}
+
+fn to_do(words: &Words<'_>) -> Markup {
+    let (about, numbers) = (&words.numbers.about, words.numbers);
+    let send =
+        [("offers", words.arg(numbers.decisions.offers)), ("customers", words.arg(numbers.customers.with_offer))];
+    let on = |date: &str| vec![("date", words.day(date).into())];
+    let mut steps = vec![words.say(Line::ToDoSend, &send)];
+    if numbers.decisions.per_customer > 1 {
+        steps.push(words.word(Line::ToDoRank).to_owned());
+    }
+    steps.push(words.say(Line::ToDoBefore, &on(&about.window_end)));
+    if numbers.decisions.holdout_fraction > 0.0 {
+        steps.push(words.word(Line::ToDoHoldout).to_owned());
+        steps.push(words.say(Line::ToDoMeasure, &on(&about.measurable_from)));
+    }
+    let items = steps.iter().map(|step| element("li", &[], [Markup::prose(step)]));
+    element("div", &[], [words.line("h2", "", Line::ToDo), element("ol", &[], items)])
+}
+
+fn not_proven(words: &Words<'_>) -> Markup {
+    let numbers = words.numbers;
+    let mut doubts = Vec::new();
+    doubts.push(
+        words.word(if numbers.evaluation.is_some() { Line::EffectMeasured } else { Line::NoEffectYet }).to_owned(),
+    );
+    if let Some(newest) = numbers.learning.tests.last() {
+        doubts.push(words.say(Line::LevelMayMove, &[("date", words.day(&newest.as_of).into())]));
+    }
+    if numbers.decisions.holdout_fraction <= 0.0 {
+        doubts.push(words.word(Line::NoHoldout).to_owned());
+    }
+    let mut doubt = |line, doubted: &dyn Fn(&OfferRow) -> bool| {
+        let offers: Vec<&OfferRow> = numbers.offers.iter().filter(|offer| doubted(offer)).collect();
+        if !offers.is_empty() {
+            doubts.push(words.say(line, &[("names", words.names(&offers))]));
+        }
+    };
+    let ratio = |offer: &OfferRow| offer.newest().and_then(|test| test.observed_over_expected);
+    let has_model = |offer: &OfferRow| offer.basis == "model";
+    doubt(Line::RateOnly, &|offer| !has_model(offer));
+    doubt(Line::Untested, &|offer| has_model(offer) && offer.tests.is_empty());
+    doubt(Line::NoBetterThanChance, &|offer| {
+        offer.newest().is_some_and(|test| test.auc.is_none_or(|auc| auc[1] <= 0.5))
+    });
+    doubt(Line::Overestimated, &|offer| ratio(offer).is_some_and(|[_, _, upper]| upper < 1.0));
+    doubt(Line::Underestimated, &|offer| ratio(offer).is_some_and(|[_, lower, _]| lower > 1.0));
+    let items = doubts.iter().map(|doubt| element("li", &[], [Markup::prose(doubt)]));
+    element("div", &[], [words.line("h2", "", Line::NotProven), element("ul", &[], items)])
+}
+
+/// How many of `whole` a number is, for a bar.
+pub(super) fn portion(part: Option<u64>, whole: u64) -> Option<f64> {
+    part.filter(|_| whole > 0).map(|part| part as f64 / whole as f64)
+}
+
+/// A number with a bar under it, as long as its share of the largest.
+pub(super) fn with_bar(words: &Words<'_>, cell: Cell, largest: u64) -> Markup {
+    let text = cell.get().map_or_else(|| words.count(cell), number);
+    let bar = portion(cell.get(), largest).map(|share| crate::chart::bar(share, false)).unwrap_or_default();
+    [classed("span", "n", &text), bar].into_iter().collect()
+}

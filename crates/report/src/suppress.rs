@@ -1,0 +1,178 @@
+//! Withholds small counts throughout a report, and what they could be worked out from.
+//!
+//! Counts that must be withheld together are tied: customers with an offer, offers, and pairs offered are often the same number;
+//! customers nobody decided about follow from the number of pairs.
+
+use crate::Cell;
+use crate::cell::{is_small, withhold};
+use crate::numbers::{Arm, Decisions, Effect, Numbers, OfferRow, Rule, Test};
+
+/// The outcome of pairs that stand in the offer table.
+pub(crate) const OFFERED: &str = "offered";
+
+pub(crate) fn suppress(numbers: &mut Numbers) {
+    further_offers(numbers);
+    // Ties and totals pull one another in; each round withholds at least one more cell or is the last.
+    loop {
+        let before = (numbers.customers.clone(), numbers.decisions.clone(), offered(&numbers.offers));
+        customers(numbers);
+        tie(numbers);
+        decisions(&mut numbers.decisions, &mut numbers.offers);
+        if before == (numbers.customers.clone(), numbers.decisions.clone(), offered(&numbers.offers)) {
+            break;
+        }
+    }
+    values(numbers);
+    for offer in &mut numbers.offers {
+        learned(offer);
+    }
+    primary(&mut numbers.learning.rows);
+    together(numbers);
+    numbers.rules.retain(rests_on_enough);
+    for effect in numbers.evaluation.iter_mut().flat_map(|found| found.total.iter_mut().chain(&mut found.offers)) {
+        arms(effect);
+    }
+}
+
+fn offered(offers: &[OfferRow]) -> Vec<Cell> {
+    offers.iter().map(|offer| offer.offered).collect()
+}
+
+fn primary(cell: &mut Cell) {
+    if cell.is_small() {
+        *cell = Cell::WITHHELD;
+    }
+}
+
+/// Offers less customers with an offer: how many have a second one.
+fn further_offers(numbers: &mut Numbers) {
+    let (offers, customers) = (numbers.decisions.offers.get(), numbers.customers.with_offer.get());
+    if let (Some(offers), Some(customers)) = (offers, customers)
+        && is_small(offers.saturating_sub(customers))
+    {
+        numbers.customers.with_offer = Cell::WITHHELD;
+    }
+}
+
+fn customers(numbers: &mut Numbers) {
+    let all = &mut numbers.customers;
+    let parts = [&mut all.with_offer, &mut all.without_offer, &mut all.not_asked, &mut all.holdout];
+    sum(&mut all.known, parts.into_iter().collect());
+}
+
+/// A total and its parts; a total that is withheld needs a part that is, or the parts would tell it.
+fn sum(total: &mut Cell, mut parts: Vec<&mut Cell>) {
+    primary(total);
+    if let Some(total) = total.get() {
+        withhold(total, &mut parts);
+        return;
+    }
+    for part in &mut parts {
+        primary(part);
+    }
+    if parts.iter().all(|part| part.get().is_some())
+        && let Some(smallest) = parts.iter_mut().filter(|part| part.get() != Some(0)).min_by_key(|part| part.get())
+    {
+        **smallest = Cell::WITHHELD;
+    }
+}
+
+fn tie(numbers: &mut Numbers) {
+    let offered_pairs =
+        numbers.decisions.outcomes.iter_mut().find(|row| row.outcome == OFFERED).map(|row| &mut row.pairs);
+    let mut same = vec![&mut numbers.customers.with_offer, &mut numbers.decisions.offers];
+    same.extend(offered_pairs);
+    if same.iter().any(|cell| cell.get().is_none() || cell.is_small()) {
+        for cell in same {
+            *cell = Cell::WITHHELD;
+        }
+    }
+    if numbers.customers.not_asked.get().is_none() {
+        numbers.decisions.pairs = Cell::WITHHELD;
+    }
+}
+
+fn decisions(decisions: &mut Decisions, offers: &mut [OfferRow]) {
+    sum(&mut decisions.offers, offers.iter_mut().map(|offer| &mut offer.offered).collect());
+    sum(&mut decisions.offers, decisions.channels.iter_mut().map(|row| &mut row.offers).collect());
+    sum(&mut decisions.pairs, decisions.outcomes.iter_mut().map(|row| &mut row.pairs).collect());
+}
+
+/// Money tells how many offers earn it.
+fn values(numbers: &mut Numbers) {
+    for offer in numbers.offers.iter_mut().filter(|offer| offer.offered.get().is_none()) {
+        offer.expected_value_minor = None;
+    }
+    let n_hidden = numbers.offers.iter().filter(|offer| offer.expected_value_minor.is_none()).count();
+    // The total less the values shown would be the one value that is not.
+    if numbers.decisions.offers.get().is_none() || n_hidden == 1 {
+        numbers.decisions.expected_value_minor = None;
+    }
+}
+
+/// Takes and non-takes both need enough customers behind them.
+fn counts(rows: &mut Cell, takes: &mut Cell) {
+    let others = rows.get().zip(takes.get()).map(|(rows, takes)| rows.saturating_sub(takes));
+    if takes.is_small() || rows.get().is_none() || others.is_some_and(is_small) {
+        *takes = Cell::WITHHELD;
+    }
+    primary(rows);
+}
+
+fn learned(offer: &mut OfferRow) {
+    let tested: Option<u64> = offer.tests.iter().map(|test| test.takes.get()).sum();
+    for test in &mut offer.tests {
+        tested_rows(test);
+    }
+    counts(&mut offer.rows, &mut offer.takes);
+    // Takes at dates that were no test: what is learned from less what was tested.
+    let earlier = offer.takes.get().zip(tested).map(|(all, tested)| all.saturating_sub(tested));
+    if earlier.is_some_and(is_small) {
+        offer.takes = Cell::WITHHELD;
+    }
+}
+
+fn tested_rows(test: &mut Test) {
+    counts(&mut test.rows, &mut test.takes);
+    let is_thin = |rows: Cell, takes: Cell| match (rows.get(), takes.get()) {
+        (Some(rows), Some(takes)) => takes == 0 || is_small(takes) || is_small(rows.saturating_sub(takes)),
+        _ => true,
+    };
+    if test.takes.get().is_none() || test.bands.iter().any(|band| is_thin(band.rows, band.takes)) {
+        test.bands.clear();
+    }
+}
+
+/// The test over all offers may only add up what is shown offer by offer.
+fn together(numbers: &mut Numbers) {
+    let Some(all) = &mut numbers.learning.together else { return };
+    tested_rows(all);
+    let newest = numbers.offers.iter().filter_map(OfferRow::newest).filter(|test| test.as_of == all.as_of);
+    let shown: u64 = newest.filter_map(|test| test.takes.get()).sum();
+    if all.takes.get() != Some(shown) {
+        numbers.learning.together = None;
+    }
+}
+
+/// All four cells of a rule's table can be worked out from its measures; a rule with a small one is left out.
+fn rests_on_enough(rule: &Rule) -> bool {
+    let Some(joint) = rule.joint.get() else { return false };
+    let both = joint as f64;
+    let (all, antecedent) = (both / rule.support, both / rule.confidence);
+    let consequent = rule.confidence * all / rule.lift;
+    let cells = [both, antecedent - both, consequent - both, all - antecedent - consequent + both];
+    cells.iter().all(|cell| cell.is_finite() && !is_small(cell.round().max(0.0) as u64))
+}
+
+/// The difference and one rate tell the other rate, so the takes of both arms are withheld together.
+fn arms(effect: &mut Effect) {
+    let arms = [&mut effect.offered, &mut effect.held_back];
+    let mut is_thin = false;
+    for Arm { customers, takes, .. } in arms {
+        counts(customers, takes);
+        is_thin |= takes.get().is_none();
+    }
+    for arm in [&mut effect.offered, &mut effect.held_back].into_iter().filter(|_| is_thin) {
+        (arm.takes, arm.rate) = (Cell::WITHHELD, None);
+    }
+}

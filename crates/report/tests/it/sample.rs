@@ -1,0 +1,256 @@
+//! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
+
+use osusume_report::{
+    About, Arm, Band, Cell, ChannelRow, Customers, Data, Decisions, Effect, Evaluation, FORMAT_VERSION, Feature,
+    Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+};
+
+/// A name that tries to break out of a text, an attribute, a style and a terminal.
+pub(crate) const HOSTILE: &str = "</script><script src=\"//x.example/a.js\">alert('&`')</script>\u{202e}\u{1b}[31m";
+
+pub(crate) fn numbers() -> Numbers {
+    Numbers {
+        format_version: FORMAT_VERSION,
+        language: "en".to_owned(),
+        about: about(),
+        customers: Customers {
+            known: 2000.into(),
+            with_offer: 1190.into(),
+            without_offer: 500.into(),
+            not_asked: 210.into(),
+            holdout: 100.into(),
+        },
+        decisions: decisions(),
+        offers: vec![line(), security(), hostile()],
+        learning: learning(),
+        rules: rules(),
+        data: data(),
+        evaluation: Some(evaluation()),
+    }
+}
+
+fn about() -> About {
+    About {
+        pipeline: "isp".to_owned(),
+        purpose: "offers by telephone & mail".to_owned(),
+        run_id: "2026-10-01-001-0123abcd".to_owned(),
+        tool_version: "0.1.0".to_owned(),
+        as_of: "2026-10-01".to_owned(),
+        window_start: "2026-10-08".to_owned(),
+        window_end: "2026-12-07".to_owned(),
+        measurable_from: "2027-01-06".to_owned(),
+        kept_days: 30,
+        currency: "JPY".to_owned(),
+        minor_digits: 0,
+    }
+}
+
+fn decisions() -> Decisions {
+    let outcome = |outcome: &str, pairs: u64| ReasonRow { outcome: outcome.to_owned(), pairs: pairs.into() };
+    Decisions {
+        offers: 1500.into(),
+        expected_value_minor: Some(227_217),
+        channels: vec![
+            ChannelRow { channel: "telephone".to_owned(), offers: 1100.into() },
+            ChannelRow { channel: "mail".to_owned(), offers: 400.into() },
+        ],
+        pairs: 5370.into(),
+        outcomes: vec![
+            outcome("offered", 1500),
+            outcome("shadow", 81),
+            outcome("outranked", 700),
+            outcome("below_threshold", 2000),
+            outcome("already_held", 1070),
+            outcome("prerequisite", 8),
+            outcome("no_consent", 11),
+        ],
+        months: 12,
+        per_customer: 3,
+        min_value_minor: 60,
+        holdout_fraction: 0.05,
+    }
+}
+
+fn band(rows: u64, takes: u64, predicted: f64, found: u64, of: u64) -> Band {
+    let (rate, gain) = (takes as f64 / rows as f64, found as f64 / of as f64);
+    Band {
+        rows: rows.into(),
+        takes: takes.into(),
+        predicted,
+        observed: [rate, rate * 0.6, rate * 1.5],
+        gain: [gain, gain * 0.9, (gain * 1.1).min(1.0)],
+    }
+}
+
+fn test(rows: u64, takes: u64, bands: Vec<Band>) -> Test {
+    Test {
+        as_of: "2026-06-26".to_owned(),
+        rows: rows.into(),
+        takes: takes.into(),
+        auc: Some([0.6268, 0.52, 0.73]),
+        log_loss: Some(0.095_37),
+        base_log_loss: Some(0.096_59),
+        observed_over_expected: Some([0.91, 0.6, 1.35]),
+        bands,
+    }
+}
+
+fn feature(name: &str, text_key: &str, subject: &str, push: Push) -> Feature {
+    Feature {
+        name: name.to_owned(),
+        family: "money".to_owned(),
+        source: "usage".to_owned(),
+        window_days: Some([30, 0]),
+        absent: "unknown".to_owned(),
+        text_key: text_key.to_owned(),
+        subject: subject.to_owned(),
+        push,
+    }
+}
+
+fn line() -> OfferRow {
+    let push = |of: &str, level: Option<&str>, odds| Push { of: of.to_owned(), level: level.map(str::to_owned), odds };
+    OfferRow {
+        offer: "line_1g".to_owned(),
+        names: Names { en: Some("1 Gbps line".to_owned()), ja: Some("光回線 1ギガ".to_owned()) },
+        kind: "upsell".to_owned(),
+        basis: "model".to_owned(),
+        offered: 1000.into(),
+        expected_value_minor: Some(180_000),
+        rows: 6448.into(),
+        takes: 157.into(),
+        tests: vec![test(
+            809,
+            63,
+            vec![
+                band(81, 20, 0.2, 20, 63),
+                band(81, 13, 0.12, 33, 63),
+                band(324, 20, 0.07, 53, 63),
+                band(323, 10, 0.03, 63, 63),
+            ],
+        )],
+        features: vec![
+            feature("evening_gb_sum_30d", "sum_window", "evening_gb", push("high", None, 1.82)),
+            feature("days_to_renewal", "days_to_renewal", "", push("high", None, 0.61)),
+            feature("household", "attribute", "household", push("level", Some("family"), 1.33)),
+            feature("prefecture", "attribute", "prefecture", push("level", None, 0.8)),
+            feature("remote_work", "attribute", "remote_work", push("flag", None, 0.9)),
+            feature("birth_year", "attribute", "birth_year", push("high", None, 1.05)),
+            feature("satisfaction_last", "satisfaction_last", "", push("absent", None, 1.1)),
+        ],
+    }
+}
+
+fn security() -> OfferRow {
+    OfferRow {
+        offer: "security".to_owned(),
+        names: Names { en: Some("Security".to_owned()), ja: None },
+        kind: "cross_sell".to_owned(),
+        basis: "model".to_owned(),
+        offered: 494.into(),
+        expected_value_minor: Some(46_500),
+        rows: 7282.into(),
+        takes: 47.into(),
+        tests: vec![test(900, 7, vec![])],
+        features: Vec::new(),
+    }
+}
+
+fn hostile() -> OfferRow {
+    OfferRow {
+        offer: HOSTILE.to_owned(),
+        names: Names::default(),
+        kind: "cross_sell".to_owned(),
+        basis: "rate".to_owned(),
+        offered: 6.into(),
+        expected_value_minor: Some(717),
+        rows: 4000.into(),
+        takes: 5.into(),
+        tests: Vec::new(),
+        features: Vec::new(),
+    }
+}
+
+fn learning() -> Learning {
+    Learning {
+        rows: 13_667.into(),
+        share_of_customers: 1.0,
+        features: 142,
+        as_of_dates: vec!["2025-11-26".to_owned(), "2026-06-26".to_owned()],
+        tests: vec![TestRow {
+            as_of: "2026-06-26".to_owned(),
+            offers: 2,
+            mean_auc: Some(0.5724),
+            log_loss: Some(0.095_37),
+            base_log_loss: Some(0.096_59),
+            slope: Some([0.51, 0.25, 0.77]),
+        }],
+        together: Some(test(
+            809,
+            63,
+            vec![band(81, 20, 0.2, 20, 63), band(405, 33, 0.08, 53, 63), band(323, 10, 0.03, 63, 63)],
+        )),
+    }
+}
+
+fn rules() -> Vec<Rule> {
+    let rule = |joint: u64, confidence: f64| Rule {
+        antecedent: vec!["line_1g".to_owned(), HOSTILE.to_owned()],
+        consequent: "security".to_owned(),
+        joint: joint.into(),
+        support: joint as f64 / 1800.0,
+        confidence,
+        lift: 1.4,
+        lift_lower: Some(1.2),
+        later_confidence: Some(confidence * 0.9),
+        later_lift: Some(1.3),
+    };
+    // The second leaves 4 of 84 customers without the consequent.
+    vec![rule(120, 0.4), rule(80, 0.952)]
+}
+
+fn data() -> Data {
+    let row = |source: &str, read: u64, rejected: u64| SourceRow {
+        source: source.to_owned(),
+        read,
+        accepted: read - rejected,
+        rejected,
+        excluded: 0,
+    };
+    Data {
+        sources: vec![row("customers", 2000, 0), row("holdings", 13_113, 3)],
+        rejects: vec![RejectRow { code: "E1022".to_owned(), rows: 3 }],
+        unknown_products: 2,
+    }
+}
+
+fn evaluation() -> Evaluation {
+    let arm = |customers: u64, takes: u64| Arm {
+        customers: customers.into(),
+        takes: takes.into(),
+        rate: Some(takes as f64 / customers as f64),
+    };
+    Evaluation {
+        until: "2027-01-10".to_owned(),
+        is_complete: true,
+        total: Some(Effect {
+            offer: String::new(),
+            offered: arm(1690, 120),
+            held_back: arm(100, 12),
+            difference: Some([0.012, -0.004, 0.028]),
+        }),
+        revenue_minor: Some([120.0, -40.0, 280.0]),
+        retention: Some([0.001, -0.01, 0.012]),
+        offers: vec![Effect {
+            offer: "line_1g".to_owned(),
+            offered: arm(1000, 40),
+            held_back: arm(51, 2),
+            difference: Some([0.015, 0.002, 0.028]),
+        }],
+    }
+}
+
+/// A cell's count.
+pub(crate) fn count(cell: Cell) -> Option<u64> {
+    cell.get()
+}

@@ -1,0 +1,257 @@
+//! Words of the report; the caller fills in the numbers.
+
+use osusume_model::{Arg, Code, Date};
+
+use crate::Language;
+use crate::messages::message;
+use crate::template::{fill, outline};
+
+macro_rules! lines {
+    ($($name:ident($en:literal, $ja:literal);)+) => {
+        /// A heading, label or sentence of the report. The documentation of each is its English template.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Line {
+            $(#[doc = $en] $name,)+
+        }
+
+        impl Line {
+            /// Every line.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+        }
+
+        const TEMPLATES: &[[&str; 2]] = &[$([$en, $ja],)+];
+    };
+}
+
+lines! {
+    Title("Offers of {pipeline} as of {date}", "{pipeline} {date}時点のオファー");
+    Kicker("Offer report", "オファーレポート");
+    RunLine("Run {run}, osusume {version}.", "実行 {run}、osusume {version}。");
+    ValidUntil("The offers hold until {date}.", "オファーの有効期限は{date}です。");
+    Withheld("withheld", "非表示");
+
+    // The summary.
+    CustomersWithOffer("customers with an offer", "オファーのある顧客");
+    CustomersWithOfferNote("of {known} customers; {offers} {offers?offer:offers} in all", "全顧客{known}人のうち。オファーは計{offers}件");
+    ExpectedValue("expected value", "期待価値");
+    ExpectedValueNote("probability × margin over {months} {months?month:months}, less the cost of contact", "確率×{months}か月分の粗利から、案内の費用を引いた額");
+    LeftInPeace("customers without an offer", "オファーのない顧客");
+    LeftInPeaceNote("no offer is worth the contact, or none is allowed", "案内に見合う価値がないか、案内できない顧客");
+    HeldBack("customers held back", "比較対照群の顧客");
+    HeldBackNote("drawn at random to measure what offers add", "オファーの効果を測るため、無作為に案内の対象外とした顧客");
+    NobodyHeldBack("none: the effect of the offers cannot be measured", "なし（オファーの効果を測定できません）");
+    WithOffer("with an offer", "オファーあり");
+    WithoutOffer("no offer is worth it", "見合うオファーなし");
+    NotAsked("may not be contacted, or left", "案内不可・離脱");
+    Holdout("holdout", "比較対照群");
+    CustomersByOutcome("Customers by what was decided", "決定内容別の顧客数");
+    Customers("customers", "顧客数");
+
+    ToDo("What to do", "次にすること");
+    ToDoSend("Make the {offers} offers in `offers.parquet` to {customers} customers, each through the channel its row names. The files delivered to your CRM hold the same rows.", "`offers.parquet` にある{offers}件のオファーを、{customers}人の顧客に、各行に示したチャネルで案内してください。CRMに配信したファイルも同じ内容です。");
+    ToDoRank("Where a customer has several offers, begin with rank 1. Each row gives its reasons.", "1人に複数のオファーがある場合は、順位1から案内してください。理由は各行にあります。");
+    ToDoBefore("Make them before {date}. After that day the probabilities say nothing.", "{date}より前に案内してください。この日以降、確率は意味を持ちません。");
+    ToDoHoldout("Do not contact the customers in `shadow.parquet`. They are held back so that the effect can be measured.", "`shadow.parquet` の顧客には案内しないでください。効果を測るための比較対照群です。");
+    ToDoMeasure("Measure what the offers earned on {date} or later, once every sale that counts is known.", "対象となる成約がすべて判明する{date}以降に、オファーの成果を測定してください。");
+
+    NotProven("What is not proven", "まだ証明されていないこと");
+    NoEffectYet("That offers cause sales. A probability here says how likely a customer buys, contacted or not; the expected value is not extra money.", "オファーが売上を生むかどうか。ここでの確率は、案内の有無にかかわらず顧客が購入する確率です。期待価値は増収額ではありません。");
+    LevelMayMove("That as many customers will buy as predicted: the level of the probabilities comes from the sales after {date}, the newest that are fully known.", "予測どおりの成約件数になること（確率の水準は、すべて判明している最新の成約である{date}以降のものに合わせています）。");
+    NoHoldout("Nothing can show the effect later either: nobody is held back.", "比較対照群がないため、後から効果を示すこともできません。");
+    NoBetterThanChance("That the model ranks customers better than chance, for: {names}.", "次のオファーで、モデルの順位付けが偶然より優れていること: {names}");
+    Overestimated("That the probabilities are high enough to trust, for: {names}. In the test fewer customers bought than predicted.", "次のオファーの確率の高さ: {names}（テストでは予測より成約が少なかった）");
+    Underestimated("That the probabilities are low enough, for: {names}. In the test more customers bought than predicted.", "次のオファーの確率の低さ: {names}（テストでは予測より成約が多かった）");
+    Untested("Anything about the model, for lack of sales known before the test: {names}.", "次のオファーのモデル全般（テスト前に判明した成約が不足）: {names}");
+    RateOnly("Any difference between customers, for: {names}. Their sales are too few for a model, and everybody gets the same rate.", "次のオファーでの顧客ごとの違い: {names}（成約が少なくモデルを作れないため、全員に同じ率を使用）");
+    EffectMeasured("The effect has been measured since; see below.", "効果は測定済みです（後述）。");
+
+    // Offers.
+    Offers("Offers", "オファー");
+    Offer("offer", "オファー");
+    Kind("kind", "種類");
+    Made("made", "件数");
+    Value("expected value", "期待価値");
+    Ranking("ranking (AUC)", "順位付け（AUC）");
+    Level("observed / predicted", "実績／予測");
+    OffersNote("Each dot is a result of the newest test, on sales the model had not seen; the line is its 95 % interval. The gray mark is chance for the ranking, and exactly as many sales as predicted for the level.", "点は最新のテスト（モデルが見ていない成約）の結果、線は95%信頼区間です。灰色の線は、順位付けでは偶然の水準、実績／予測では予測どおりの水準を示します。");
+    AucMeans("AUC: take a customer who bought and one who did not; it is how often the model gave the buyer the higher probability. 0.5 is a coin toss, 1 is perfect.", "AUC: 購入した顧客と購入しなかった顧客を1人ずつ比べたとき、購入した顧客の確率の方が高い割合です。0.5は偶然、1は完全を意味します。");
+    LevelMeans("Observed / predicted: sales that came for each one predicted. 1 is right, below 1 is too optimistic. The level is set on the same test, by other customers, so it is close to 1 unless something is wrong.", "実績／予測: 予測1件当たりの実際の成約件数です。1なら適切、1未満なら楽観的な予測です。予測の水準は同じテストの別の顧客に合わせているため、問題がなければ1に近くなります。");
+    LogLossMeans("Log loss: the penalty for wrong probabilities, lower is better; beside it what one would pay for giving everybody the average rate.", "対数損失: 確率の外れに対する罰点で、小さいほど良い値です。全員に平均の率を使った場合の値と比べてください。");
+    LiftMeans("Lift: how many times the average rate the customers in a group bought. High bars on the left mean that the model finds buyers.", "リフト: その集団の購入率が平均の何倍かを示します。左側が高いほど、買う顧客を見つけられています。");
+    GainsMeans("Gains: going through customers from the highest probability down, the share of all buyers met so far. The dotted line is a random order.", "ゲイン: 確率の高い順に案内したとき、購入者全体の何割に届くかを示します。点線は無作為の順です。");
+    CalibrationMeans("Calibration: whether of the customers given 3 % about 3 % buy. Dots on the dotted line are right; below it the model promised too much.", "較正: 3%と予測した顧客の約3%が実際に購入したかを示します。点線上なら適切、下なら予測が高すぎます。");
+    BandsNote("Tenths of the customers are joined with their neighbors until each group has at least {smallest} buyers.", "顧客を10等分し、購入者が{smallest}人以上になるまで隣同士をまとめています。");
+
+    Models("How well the models rank and predict", "モデルの精度");
+    Together("All offers together", "全オファーの合計");
+    TogetherNote("The newest test, {date}: {rows} pairs of a customer and an offer, {takes} sales.", "最新のテスト（{date}）: 顧客とオファーの組{rows}件、成約{takes}件。");
+    Lift("Lift", "リフト");
+    Gains("Gains", "ゲイン");
+    Calibration("Calibration", "較正");
+    CustomersAxis("customers, highest probability first", "顧客（確率の高い順）");
+    LiftAxis("times the average", "平均に対する倍率");
+    GainsAxis("share of buyers", "購入者の割合");
+    PredictedAxis("predicted", "予測");
+    ObservedAxis("bought", "実際の購入率");
+    LiftDescription("The group with the highest probabilities buys {first} times the average; 95 % interval {lower} to {upper}.", "確率が最も高い集団の購入率は平均の{first}倍です（95%信頼区間 {lower}～{upper}）。");
+    GainsDescription("The first {share} of the customers hold {gain} of the buyers.", "上位{share}の顧客に、購入者の{gain}が含まれます。");
+    CalibrationDescription("Predicted {predicted}, bought {observed}: the group with the highest probabilities.", "確率が最も高い集団は、予測{predicted}、実際の購入率{observed}です。");
+    LearnedFrom("Learned from {rows} past chances to buy, {takes} taken.", "過去の購入機会{rows}件（うち成約{takes}件）から学習。");
+    LearnedFromWithheld("Learned from {rows} past chances to buy.", "過去の購入機会{rows}件から学習。");
+    TestedOn("Tested as of {date} on {rows} customers, {takes} buyers.", "{date}時点の顧客{rows}人（購入者{takes}人）でテスト。");
+    TestedOnWithheld("Tested as of {date} on {rows} customers.", "{date}時点の顧客{rows}人でテスト。");
+    NotTested("Not tested: too few sales were known before the test.", "テスト未実施（テスト前に判明した成約が不足）。");
+    TooFewForCharts("The test has too few buyers to draw groups of at least {smallest}.", "テストの購入者が少なく、{smallest}人以上の集団に分けた図は描けません。");
+    NothingOffered("It is offered to nobody: no customer is worth a contact for it.", "案内に見合う顧客がいないため、この商品は誰にも案内しません。");
+    BasisRate("Too few sales for a model of its own: every customer gets the same rate.", "成約が少なく専用のモデルを作れないため、全員に同じ率を使います。");
+    Auc("AUC", "AUC");
+    LogLoss("log loss", "対数損失");
+    LogLossValue("{model} (average rate: {base})", "{model}（平均の率: {base}）");
+    Interval("{value} ({lower} to {upper})", "{value}（{lower}～{upper}）");
+    Numbers("The numbers of the charts", "図の数値");
+    Band("customers", "顧客");
+    BandRows("rows", "行数");
+    BandTakes("bought", "購入");
+    BandPredicted("predicted", "予測");
+    BandObserved("rate (95 %)", "購入率（95%）");
+
+    Strongest("What weighs most", "影響の大きい特徴");
+    StrongestMeans("What weighs most: the factor on the odds of buying. For a number, one standard deviation in the direction named; for a category or a yes or no, this answer against the others. Gray bars speak against. It is what goes together, not what causes it.", "影響の大きい特徴: 購入オッズの倍率です。数値は示した方向に標準偏差1つ分、区分や有無はその回答に当たる場合の値です。灰色は購入しにくい方向です。関連であり、因果ではありません。");
+    FeatureHigh("high {label}", "{label} が高い");
+    FeatureLow("low {label}", "{label} が低い");
+    FeatureYes("{label}: yes", "{label}: はい");
+    FeatureNo("{label}: no", "{label}: いいえ");
+    FeatureLevel("{label}: {level}", "{label}: {level}");
+    FeatureRareLevel("{label}: a rare level", "{label}: まれな区分");
+
+    // Rules.
+    Rules("What goes together", "同時に利用される商品");
+    RulesNote("Customers with the products on the left also have the one on the right. Lift: how many times more often than customers at large; 1 is no connection. Later: the same on data the rule was not found in.", "左の商品を持つ顧客は、右の商品も持っています。リフトは全体と比べた倍率で、1なら無関係です。「後の期間」は、ルールの抽出に使っていないデータでの値です。");
+    RuleOf("who has", "左の商品");
+    RuleAlso("also has", "右の商品");
+    RuleJoint("together", "件数");
+    RuleConfidence("how often", "割合");
+    RuleLift("lift (at least)", "リフト（下限）");
+    RuleLater("later", "後の期間");
+
+    // Decisions.
+    Decisions("Reach, and why no offer", "案内先と、オファーがない理由");
+    Reach("Offers by channel", "チャネル別のオファー");
+    Channel("channel", "チャネル");
+    WhyNot("What became of every pair of a customer and an offer", "顧客とオファーのすべての組の結果");
+    Reason("outcome", "結果");
+    Pairs("pairs", "組の数");
+    Offered("offered", "案内する");
+    Shadow("would be offered, but held back", "比較対照群のため案内しない");
+    HoldoutText("{count} customers ({share}) were drawn by a hash of their household or customer id and are never contacted. They went through the same decisions, and their offers stand in `shadow.parquet`.", "世帯IDまたは顧客IDのハッシュで抽出した{count}人（{share}）には案内しません。同じ決定処理を行い、その結果は `shadow.parquet` にあります。");
+    PolicyText("At most {most} {most?offer:offers} a customer; an offer must be worth at least {least}.", "1人当たり最大{most}件。期待価値が{least}以上のオファーだけを案内します。");
+
+    // Learning and data.
+    Learning("What was learned from", "学習データ");
+    LearningText("{rows} rows at {dates} past dates, {first} to {last}, with {features} features each; {share} of the customers.", "過去の基準日{dates}回（{first}～{last}）の{rows}行、特徴量{features}個。対象は顧客の{share}です。");
+    TestsTable("Tests over all offers", "全オファーのテスト");
+    TestDate("test date", "テスト日");
+    TestOffers("offers", "オファー数");
+    MeanAuc("mean AUC", "AUCの平均");
+    LogLossBase("log loss (average rate)", "対数損失（平均の率）");
+    Slope("calibration slope", "較正の傾き");
+    SlopeMeans("Calibration slope: 1 when high and low probabilities are right; below 1 they are too extreme.", "較正の傾き: 1なら確率の高低が適切です。1未満なら極端すぎる予測です。");
+    Data("Data and quarantine", "データと隔離");
+    Source("source", "データ");
+    Read("rows read", "読み取り行");
+    Used("used", "使用");
+    SetAside("set aside", "隔離");
+    Repeated("repeated", "重複");
+    NothingSetAside("No row was set aside.", "隔離した行はありません。");
+    SetAsideBy("Rows set aside by reason", "理由別の隔離行");
+    Code("code", "コード");
+    Rows("rows", "行数");
+    SetAsideWhere("`quarantine/rejects.csv` has file, line, and column of each.", "各行のファイル、行、列は `quarantine/rejects.csv` にあります。");
+    UnknownProducts("{rows} {rows?row:rows} of holdings name a product that is not in the products table and count for nothing.", "商品表にない商品の契約が{rows}行あり、集計の対象外です。");
+
+    // Evaluation.
+    Evaluation("What the offers earned", "オファーの成果");
+    EvaluationText("Measured on data up to {date}: customers assigned an offer against customers in the holdout who would have been assigned it.", "{date}までのデータで、案内の対象となった顧客と、比較対照群で同じ案内の対象となるはずだった顧客を比較しました。");
+    EvaluationEarly("Some sales are not known yet; the numbers will change.", "未判明の成約があり、数値は今後変わります。");
+    EvaluationAxis("sales per 100 customers, with offer minus without", "顧客100人当たりの成約の差（案内あり－なし）");
+    EvaluationDifference("difference (95 %)", "差（95%）");
+    EvaluationOffered("bought, offered", "購入率（案内あり）");
+    EvaluationHeldBack("bought, held back", "購入率（対照群）");
+    EvaluationRevenue("Revenue a customer in the window, everybody outside the holdout less those in it: {difference}.", "期間内の1人当たり売上の差（対照群以外の全員－対照群）: {difference}。");
+    EvaluationRetention("Still a customer at its end, per 100 customers, likewise: {difference}.", "期間末の継続顧客数の差（顧客100人当たり、同様の比較）: {difference}。");
+    EvaluationNothing("An interval that contains 0 does not show an effect.", "区間が0を含む場合、効果は示されていません。");
+    AllOffers("all offers", "全オファー");
+
+    Footer("Counts of 1 to {most} customers are withheld, and so are those they could be worked out from. Rows of files are not customers and are all shown. `report.json` holds the same numbers.", "1～{most}人の顧客数と、そこから推定できる数値は非表示です。ファイルの行数は顧客数ではないため、すべて表示します。`report.json` も同じ内容です。");
+}
+
+/// A line without arguments.
+pub fn word(line: Line, language: Language) -> &'static str {
+    let [en, ja] = TEMPLATES[line as usize];
+    language.pick(en, ja)
+}
+
+/// A line with its arguments filled in; whole numbers get thousands separators.
+pub fn say(line: Line, language: Language, args: &[(&str, Arg)]) -> String {
+    let lookup = |name: &str| args.iter().find(|(key, _)| *key == name).map(|(_, value)| value.clone());
+    fill(word(line, language), &lookup, language)
+}
+
+/// A day as people write it: "October 1, 2026", 「2026年10月1日」.
+///
+/// ```
+/// use osusume_text::{Language, report::day};
+/// let date = "2026-10-01".parse().expect("a date");
+/// assert_eq!(day(date, Language::En), "October 1, 2026");
+/// assert_eq!(day(date, Language::Ja), "2026年10月1日");
+/// ```
+pub fn day(date: Date, language: Language) -> String {
+    const MONTHS: [&str; 12] = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+        "November",
+        "December",
+    ];
+    let (year, month, day) = date.ymd();
+    match language {
+        Language::En => format!("{} {day}, {year}", MONTHS[month as usize - 1]),
+        Language::Ja => format!("{year}年{month}月{day}日"),
+    }
+}
+
+/// The headline of an error code without its arguments, e.g. "`<name>` is not a date"; `None` for an unknown code.
+pub fn code_title(id: &str, language: Language) -> Option<String> {
+    Code::parse(id).map(|code| outline(message(code, language).title))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::template::placeholders;
+
+    #[test]
+    fn every_line_has_both_languages_with_the_same_placeholders() {
+        for &line in Line::ALL {
+            let [en, ja] = TEMPLATES[line as usize];
+            let names = |template| placeholders(template).into_iter().collect::<BTreeSet<_>>();
+            assert_eq!(names(en), names(ja), "{line:?}");
+            assert!(en.replace('×', "").is_ascii(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn codes_have_titles() {
+        assert!(code_title("E1017", Language::En).is_some_and(|title| title.contains("quote")));
+        assert_eq!(code_title("E9999", Language::En), None);
+    }
+}
