@@ -6,6 +6,7 @@
 
 mod determinism;
 mod errors;
+mod evaluate;
 mod grocer;
 mod leakage;
 mod oddities;

@@ -82,6 +82,8 @@ pub(crate) enum Verb {
     Runs(RunsArgs),
     /// Draw the report of a published run again
     Report(ReportArgs),
+    /// Compare what became of a run's offers with its holdout, once the label window has passed
+    Evaluate(EvaluateArgs),
     /// Explain an error code
     Explain {
         /// A code such as E1017
@@ -281,12 +283,26 @@ pub(crate) enum RunsVerb {
     Verify(OneRunArgs),
 }
 
+/// `evaluate`.
+#[derive(Debug, Args)]
+pub(crate) struct EvaluateArgs {
+    /// The pipeline, which says where the tables are now, and the run.
+    #[command(flatten)]
+    pub(crate) run: OneRunArgs,
+    /// Nothing of this day or a later one is read; today without it
+    #[arg(long, value_name = "DATE")]
+    pub(crate) as_of: Option<Date>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
 /// A pipeline and one of its runs.
 #[derive(Debug, Args)]
 pub(crate) struct OneRunArgs {
     /// The pipeline file
     pub(crate) pipeline: PathBuf,
-    /// The run; the current one without it
+    /// The run's name or directory, or `current`; the current one without it
     pub(crate) run: Option<String>,
     /// A file laid over the pipeline file; may be repeated
     #[arg(long, value_name = "FILE")]

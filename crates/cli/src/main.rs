@@ -47,6 +47,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Check(args) => verbs::check::check(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
         Verb::Config(args) => verbs::config::config(&args.verb),
+        Verb::Evaluate(args) => verbs::evaluate::evaluate(args, console, signals),
         Verb::Runs(args) => verbs::runs::runs(&args.verb, console, signals),
         Verb::Report(args) => verbs::report::report(args, cli.global.language),
         Verb::Explain { code } => verbs::explain::explain(code, console),

@@ -92,6 +92,23 @@ pub fn mean_effect(assignment: &Assignment<'_>, values: &[f64], confidence: f64)
     }))
 }
 
+/// `values` less what the same customers' `before` tells of them: y − θ (x − mean of x) with the least-squares θ over both arms.
+///
+/// Its mean differs between the arms as that of `values` does, since the arms were drawn without regard to `before`, and it varies less.
+/// Deng, Xu, Kohavi and Walker, 2013. Where `before` is the same for everybody, `values` as they are.
+pub fn adjusted(values: &[f64], before: &[f64]) -> Vec<f64> {
+    assert_eq!(values.len(), before.len(), "one earlier value a value");
+    let n = values.len() as f64;
+    let (x, y) = (before.iter().sum::<f64>() / n, values.iter().sum::<f64>() / n);
+    let (mut xx, mut xy) = (0.0, 0.0);
+    for (&value, &earlier) in values.iter().zip(before) {
+        xx += (earlier - x) * (earlier - x);
+        xy += (earlier - x) * (value - y);
+    }
+    let slope = if xx > 0.0 { xy / xx } else { 0.0 };
+    values.iter().zip(before).map(|(&value, &earlier)| value - slope * (earlier - x)).collect()
+}
+
 /// Sums over one arm. w is 1 / probability, r a value less the arm's mean.
 #[derive(Clone, Copy, Debug, Default)]
 struct Arm {

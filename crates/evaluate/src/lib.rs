@@ -30,7 +30,7 @@ mod slope;
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
 pub use bands::{Band, Tenth, bands, tenths};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
-pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, mean_effect, rate_effect};
+pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, adjusted, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};
 pub use hits::{Hits, hits_at_k};

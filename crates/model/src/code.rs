@@ -211,6 +211,13 @@ codes! {
     /// The tables end long before the run's date. Args: last, days.
     DataEndsEarly = "E4009", Quality, AfterChange;
 
+    /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
+    TooEarly = "E4020", Nothing, Later;
+    /// The tables hold much less than when the run was made. Args: what, lost, before.
+    TablesShrunken = "E4021", Input, AfterChange;
+    /// The run held nobody out, so nothing can be compared. Args: run.
+    NoHoldout = "E4022", Quality, AfterChange;
+
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.
     ExportFailed = "E5001", Destination, Later;

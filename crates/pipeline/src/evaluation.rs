@@ -55,7 +55,8 @@ pub struct TotalEvaluation {
     pub holdout: ArmEvaluation,
     /// Difference of the share of customers with at least one take.
     pub takes: Effect,
-    /// Difference of revenue per customer in the label window, minor units; absent where no table has money.
+    /// Difference of revenue per customer in the label window, minor units, less what the window before told of it; absent where no
+    /// table has money.
     pub revenue: Option<Effect>,
     /// Difference of the share still a customer at the end of the label window.
     pub retention: Effect,
@@ -66,7 +67,7 @@ pub struct TotalEvaluation {
 pub struct OfferEvaluation {
     /// The offer's key.
     pub offer: String,
-    /// `upsell`, `cross_sell` or `category`.
+    /// `upsell`, `cross_sell` or `category`; empty where the products tell of it no more.
     pub kind: String,
     /// The product's family.
     pub family: String,
@@ -82,7 +83,7 @@ pub struct OfferEvaluation {
     pub described: Described,
 }
 
-/// One arm of a comparison. `customers` are those with a known outcome; the counts below it were left out of them.
+/// One arm of a comparison. `customers` are those with a known outcome; means over them are weighted by 1 / logged probability of the arm.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ArmEvaluation {
     /// Customers with a known outcome: the reach.
@@ -95,15 +96,15 @@ pub struct ArmEvaluation {
     pub gap_takes: u64,
     /// Customers left out because their window is not over yet.
     pub immature: u64,
-    /// Customers left out because, as the tables tell it now, the offer never fitted them.
+    /// Customers left out because, as the tables tell it now, the offer never fitted them, or is offered no more.
     pub not_eligible: u64,
     /// Customers left out because they are in no table any more.
     pub lost: u64,
-    /// Takes a customer, weighted by 1 / logged probability of the arm; absent without customers.
+    /// Takes a customer; absent without customers.
     pub attach_rate: Option<f64>,
-    /// Mean propensity the run gave them, weighted likewise; absent for the totals.
+    /// Mean propensity the run gave them; absent for the totals.
     pub mean_propensity: Option<f64>,
-    /// Revenue per customer in the window before the as-of date, minor units, unweighted.
+    /// Revenue per customer in the window before the as-of date, minor units; absent where no table has money.
     pub revenue_before_minor: Option<i64>,
     /// Revenue per customer in the label window.
     pub revenue_after_minor: Option<i64>,
@@ -134,7 +135,7 @@ pub struct Effect {
     pub value: Option<f64>,
     /// Its interval; absent where `no_interval` says why.
     pub interval: Option<Span>,
-    /// `no_holdout` when an arm is empty, `few_clusters` when an arm has too few households.
+    /// `empty_arm` when an arm has nobody, `few_clusters` when one has too few households.
     pub no_interval: Option<String>,
 }
 

@@ -31,6 +31,18 @@ impl History {
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(crate) fn read(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Self> {
+        let history = Self::known(job, tables, as_of)?;
+        if let Some(fault) = history.ends_early(as_of) {
+            job.warn(fault);
+        }
+        Ok(history)
+    }
+
+    /// As [`Self::read`], and silent about an early end.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(crate) fn known(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Self> {
         let zone = Zone::new(&job.config.pipeline.time_zone)?;
         let day = |instant: i64| zone.date_of(Timestamp(instant));
         let before = job.calendar.midnight(as_of).0;
@@ -43,11 +55,7 @@ impl History {
                 end = end.min(day(newest) + 1);
             }
         }
-        let history = Self { first: first.map_or(Date(i32::MIN / 2), day), end };
-        if let Some(fault) = history.ends_early(as_of) {
-            job.warn(fault);
-        }
-        Ok(history)
+        Ok(Self { first: first.map_or(Date(i32::MIN / 2), day), end })
     }
 
     fn ends_early(self, as_of: Date) -> Option<Fault> {

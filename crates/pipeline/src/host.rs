@@ -21,11 +21,13 @@ pub enum Stage {
     Publish,
     /// Delivering it.
     Export,
+    /// Comparing what became of its offers with the holdout, after the horizon.
+    Evaluate,
 }
 
 impl Stage {
-    /// All stages in order.
-    pub const ALL: [Self; 8] = [
+    /// All stages, those of a run in their order.
+    pub const ALL: [Self; 9] = [
         Self::Ingest,
         Self::Features,
         Self::Train,
@@ -34,6 +36,7 @@ impl Stage {
         Self::Report,
         Self::Publish,
         Self::Export,
+        Self::Evaluate,
     ];
 
     /// The name in files and logs.
@@ -47,6 +50,7 @@ impl Stage {
             Self::Report => "report",
             Self::Publish => "publish",
             Self::Export => "export",
+            Self::Evaluate => "evaluate",
         }
     }
 }

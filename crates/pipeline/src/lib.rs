@@ -30,6 +30,7 @@ pub use host::{Event, Host, Stage};
 pub use osusume_storage::{Fs, LockInfo, RealFs};
 pub use run::{Outcome, Request, run, runs_root};
 pub use stages::decide::DecisionCounts;
+pub use stages::evaluate::{EvaluateRequest, Evaluated, evaluate, evaluations_root};
 pub use stages::export::{Exported, export, is_exported};
 pub use summary::{OfferSummary, Pooled, Summary};
 pub use threads::with_threads;

@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AsOfPlan, Config, Export, Role};
+use crate::config::{AsOfPlan, Config, Export, Role, Source};
 use crate::host::{Event, Host, Stage};
 use crate::job::Job;
 use crate::registry::link_models;
@@ -69,7 +69,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let as_of = request.as_of.or(config.pipeline.as_of).ok_or_else(|| Fault::new(Code::AsOfMissing))?;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let root = runs_root(config);
-    let inputs = digest_inputs(config, &*fs, host)?;
+    let inputs = digest_inputs(&ingest::reading_order(config), &*fs, host)?;
     check_destinations(config, &inputs)?;
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
     let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
@@ -149,7 +149,7 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
 
 /// The stages, in order.
 fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<'_>) -> Result<Produced> {
-    let tables = clock.stage(Stage::Ingest, || read_sources(job, inputs))?;
+    let tables = clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs))?;
     let goods = goods(job, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     let schedule = schedule(job, &tables.checked, as_of)?;
@@ -182,10 +182,10 @@ pub fn runs_root(config: &Config) -> PathBuf {
     config.run.directory.join(&config.pipeline.name)
 }
 
-/// Digests of every input file, sorted by path.
-fn digest_inputs(config: &Config, fs: &dyn Fs, control: &dyn Host) -> Result<Vec<InputEntry>> {
+/// Digests of every input file of the sources, sorted by path.
+pub(crate) fn digest_inputs(sources: &[&Source], fs: &dyn Fs, control: &dyn Host) -> Result<Vec<InputEntry>> {
     let mut paths = Vec::new();
-    for source in config.sources.values() {
+    for source in sources {
         for pattern in &source.paths {
             paths.extend(expand(Path::new(pattern))?);
         }
@@ -233,15 +233,15 @@ fn real(path: &Path) -> PathBuf {
 }
 
 /// The tables, and what was set aside on the way.
-struct ReadTables {
-    checked: Checked,
+pub(crate) struct ReadTables {
+    pub(crate) checked: Checked,
     rejects: Vec<RejectCount>,
 }
 
-fn read_sources(job: &Job<'_>, inputs: &[InputEntry]) -> Result<ReadTables> {
+/// Reads the sources, in the order given, into checked tables.
+pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEntry]) -> Result<ReadTables> {
     let quiet = job.quiet();
     let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
-    let sources = ingest::reading_order(job.config);
     for (i, source) in sources.iter().enumerate() {
         job.check_stop()?;
         ingest::read(&mut reading, &ingest::source_spec(job.config, source)?)?;
@@ -276,7 +276,7 @@ pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<S
 }
 
 /// What became of every source's rows; `unknown` of the holdings name a product that is in no catalogue.
-fn counts(config: &Config, tables: &Checked, unknown: u64) -> BTreeMap<String, Counts> {
+pub(crate) fn counts(config: &Config, tables: &Checked, unknown: u64) -> BTreeMap<String, Counts> {
     let holdings = config.source_of(Role::Holdings).map(|source| source.name.as_str());
     let count = |name: &str, read: &osusume_tables::SourceCount| {
         let unknown = if holdings == Some(name) { unknown } else { 0 };

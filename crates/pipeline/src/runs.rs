@@ -1,6 +1,6 @@
 //! What has been published: lists of runs, one run with its numbers, and whether its files are still what they were.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Date, Fault, Result};
@@ -14,6 +14,8 @@ use crate::run::runs_root;
 
 /// Path below a run of the numbers it ended with.
 const SUMMARY: &str = "summary.json";
+/// What stands for the current run where a name is asked for.
+const CURRENT: &str = "current";
 /// A summary with a thousand offers has a megabyte.
 const LIMIT_BYTES: u64 = 1 << 26;
 
@@ -89,13 +91,13 @@ pub fn list(config: &Config) -> Result<Vec<RunLine>> {
     Ok(lines.collect())
 }
 
-/// A run by name, or the current one.
+/// A run by name or directory, or the current one.
 ///
 /// # Errors
 /// `NothingPublished`, `RunUnknown`, and integrity faults of manifest and summary.
 pub fn show(config: &Config, run: Option<&str>) -> Result<RunDetails> {
     let runs = open(config);
-    let run = find(&runs, run)?;
+    let run = find(&runs, &runs_root(config), run)?;
     let is_current = runs.current()?.is_some_and(|current| current.run_id == run.current.run_id);
     Ok(RunDetails { is_current, ..details(run)? })
 }
@@ -106,7 +108,7 @@ pub fn show(config: &Config, run: Option<&str>) -> Result<RunDetails> {
 /// `DigestMismatch` for every file that is not as published; otherwise as [`show`].
 pub fn verify(config: &Config, run: Option<&str>, control: &dyn Control) -> Result<Verified> {
     let runs = open(config);
-    let run = find(&runs, run)?;
+    let run = find(&runs, &runs_root(config), run)?;
     let found = runs.verify(run.current.run_id, control)?;
     found.check(&run.dir)?;
     Ok(Verified { run_id: run.current.run_id.to_string(), files: found.n_files, bytes: found.n_bytes })
@@ -117,14 +119,23 @@ pub(crate) fn open(config: &Config) -> Runs {
     Runs::new(Arc::new(RealFs), runs_root(config))
 }
 
-/// A run by the name a person typed, or the current one.
-pub(crate) fn find(runs: &Runs, name: Option<&str>) -> Result<Run> {
-    let Some(name) = name else { return runs.open_current() };
-    if let Ok(run_id) = name.parse::<RunId>() {
+/// A run by what a person typed: its name, its directory, `current`; or the current one.
+pub(crate) fn find(runs: &Runs, root: &Path, name: Option<&str>) -> Result<Run> {
+    let Some(name) = name.filter(|name| *name != CURRENT) else { return runs.open_current() };
+    if let Some(run_id) = run_id_of(root, name) {
         return runs.show(run_id);
     }
     let names: Vec<String> = runs.list()?.iter().map(|listed| listed.run_id.to_string()).collect();
     Err(Fault::new(Code::RunUnknown).with("run", name).with("runs", names))
+}
+
+/// The run a name or the path of a directory of ours stands for.
+fn run_id_of(root: &Path, name: &str) -> Option<RunId> {
+    let path = Path::new(name);
+    let run_id = path.file_name()?.to_str()?.parse().ok()?;
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+    let is_ours = |parent: &Path| Some(parent.canonicalize().ok()? == root.canonicalize().ok()?);
+    parent.is_none_or(|parent| is_ours(parent).unwrap_or(false)).then_some(run_id)
 }
 
 fn details(run: Run) -> Result<RunDetails> {

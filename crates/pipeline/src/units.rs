@@ -53,6 +53,14 @@ impl Units {
         }
     }
 
+    /// A number for a customer's unit: equal for the members of a household, and for nobody else.
+    pub(crate) fn cluster(&self, customer: u32) -> u32 {
+        match self.household.get(customer as usize) {
+            Some(Some(code)) => *code,
+            _ => self.ids.len() as u32 + customer,
+        }
+    }
+
     /// A keyed hash of the customer itself, for ties.
     pub(crate) fn hash(&self, key: &str, customer: u32) -> u64 {
         keyed_hash(key, self.customers.id(customer).as_bytes())

@@ -7,7 +7,8 @@
 //! Control characters in arguments are escaped, so that no file name or library message can drive a terminal.
 //!
 //! Main entries: [`render`] and [`exit_error_json`] for faults, [`explain`] for a code, [`labels`] for features,
-//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`report`] for those of its report, [`suggest`] for "did you mean".
+//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`report`] for those of its report, [`evaluation`]
+//! for those of what it added, [`suggest`] for "did you mean".
 //!
 //! ```
 //! use osusume_model::{Code, Fault};
@@ -26,6 +27,7 @@ mod numbers;
 mod render;
 mod template;
 
+pub mod evaluation;
 pub mod labels;
 pub mod reasons;
 pub mod report;

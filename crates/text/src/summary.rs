@@ -211,7 +211,7 @@ fn templates(phrase: Phrase) -> [&'static str; 2] {
 }
 
 /// The stages of a run, by id: name, and what is shown while it runs.
-const STAGES: [(&str, [&str; 2], [&str; 2]); 9] = [
+const STAGES: [(&str, [&str; 2], [&str; 2]); 10] = [
     ("ingest", ["ingest", "取り込み"], ["reading and checking tables", "データを読み取って検査しています"]),
     ("features", ["features", "特徴量"], ["computing features", "特徴量を計算しています"]),
     ("mine", ["mine", "ルール抽出"], ["mining rules", "ルールを抽出しています"]),
@@ -220,6 +220,11 @@ const STAGES: [(&str, [&str; 2], [&str; 2]); 9] = [
     ("decide", ["decide", "オファー決定"], ["choosing offers", "オファーを決定しています"]),
     ("report", ["report", "レポート"], ["writing the report", "レポートを作成しています"]),
     ("publish", ["publish", "公開"], ["publishing", "公開しています"]),
+    (
+        "evaluate",
+        ["evaluate", "効果測定"],
+        ["comparing offers with the holdout", "オファーと比較対照群を比較しています"],
+    ),
     ("export", ["export", "エクスポート"], ["writing destination files", "出力先のファイルを書き込んでいます"]),
 ];
 

@@ -143,6 +143,18 @@ fn means_without_weights_get_welchs_interval() {
     assert_eq!(alike.interval, Ok(Interval { lower: 0.0, upper: 0.0 }));
 }
 
+#[test]
+fn what_was_known_before_is_taken_off() {
+    let before: Vec<f64> = (0..40).map(f64::from).collect();
+    let values: Vec<f64> =
+        before.iter().enumerate().map(|(i, x)| 3.0 * x + if i % 2 == 0 { 1.0 } else { -1.0 }).collect();
+    let got = adjusted(&values, &before);
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / 40.0;
+    near(mean(&got), mean(&values));
+    assert!(got.iter().all(|value| (value - mean(&got)).abs() < 1.2), "{got:?}");
+    assert_eq!(adjusted(&values, &[7.0; 40]), values);
+}
+
 fn rows() -> impl Strategy<Value = Vec<Row>> {
     let row = (any::<bool>(), 1..10_u8, 0..60_u32, any::<bool>());
     let row = row.prop_map(|(arm, p, cluster, taken)| (arm, f64::from(p) / 10.0, cluster, f64::from(u8::from(taken))));

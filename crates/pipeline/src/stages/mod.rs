@@ -2,6 +2,7 @@
 
 pub(crate) mod consents;
 pub(crate) mod decide;
+pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod features;
 pub(crate) mod ingest;

@@ -237,6 +237,29 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
+        code: Code::TooEarly,
+        title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
+        help: &[
+            "evaluate again with tables that reach {needed}; {rows} {rows?row:rows} of offers and holdout are waiting for it",
+        ],
+        cause: "A take counts inside the label window and once it has been kept. Before gap, label window, and kept days have passed in the tables, a customer without a take may still become a taker, so nothing is counted and nothing is guessed. The tables count as known until the day after their newest row, and never beyond the date given with `--as-of`, which is today unless told otherwise.",
+        example: "osusume evaluate pipelines/isp.toml current",
+    },
+    Message {
+        code: Code::TablesShrunken,
+        title: "{what}: {lost} of {before} are gone since the run",
+        help: &["give evaluate the whole tables again, also the rows that were there when the run was made"],
+        cause: "What counts as a first take is told by all rows there ever were, and the comparison by all customers of the run. With more than 5 % of them gone, what is missing could decide the result, and the two arms need not have lost the same.",
+        example: "osusume check pipelines/isp.toml",
+    },
+    Message {
+        code: Code::NoHoldout,
+        title: "nobody was held out of {run}: what its offers added cannot be told",
+        help: &["set `decide.holdout` to a fraction such as 0.05 before the next run"],
+        cause: "Customers who take an offer may have taken it anyway. Only customers who were chosen at random and not offered it tell how many. Reach, takes, and revenue are shown, and the difference to the holdout is left open.",
+        example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "destination file cannot be written<<: {detail}>>",
         help: &["check the destination, then export the published run again; nothing needs to be computed anew"],

@@ -238,6 +238,29 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
+        code: Code::TooEarly,
+        title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
+        help: &[
+            "{needed}の前日までを含む表がそろってから、もう一度実行してください（判定待ち: オファーと比較対照群の{rows}行）。",
+        ],
+        cause: "成約は判定期間の中で始まり、所定の日数続いたときに数えます。猶予日数、判定期間、継続日数が表の中で過ぎるまでは、まだ成約していない顧客もこれから成約する可能性があるため、推測で数えることはしません。表の終わりは最も新しい行の翌日とし、`--as-of` の日付（省略時は今日）より後は見ません。",
+        example: "osusume evaluate pipelines/isp.toml current",
+    },
+    Message {
+        code: Code::TablesShrunken,
+        title: "{what}: 実行時の{before}件のうち{lost}件がなくなっています",
+        help: &["実行時にあった行も含めた、完全な表を用意してください。"],
+        cause: "初めての成約かどうかは過去のすべての行から、比較はその実行のすべての顧客から判定します。5%を超えて失われると、欠けた分が結果を左右するおそれがあり、両群が同じだけ失ったとも限りません。",
+        example: "osusume check pipelines/isp.toml",
+    },
+    Message {
+        code: Code::NoHoldout,
+        title: "{run}には比較対照群がないため、オファーの効果は測定できません",
+        help: &["次の実行の前に、`decide.holdout` に0.05などの割合を指定してください。"],
+        cause: "オファーに成約した顧客は、案内がなくても成約したかもしれません。それが分かるのは、無作為に選んで案内しなかった顧客がいる場合だけです。対象者数、成約数、売上は表示しますが、比較対照群との差は示しません。",
+        example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],

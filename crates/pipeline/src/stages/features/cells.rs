@@ -14,7 +14,7 @@ use crate::plan::EventGroup;
 use crate::seam::{Block, EventSlices};
 
 /// The rows of one partition, by table.
-pub(super) type Blocks = BTreeMap<String, Block>;
+pub(crate) type Blocks = BTreeMap<String, Block>;
 
 /// Cells of one group: customers × dates × width, row-major; NaN is absent.
 pub(super) struct Cells {

@@ -14,13 +14,13 @@ use crate::kernel::windows_fault;
 use crate::seam::Block;
 
 /// Labels of a partition: customers × dates × offers, row-major.
-pub(super) struct LabelCells {
-    pub(super) label: Vec<Label>,
-    pub(super) take_at: Vec<i64>,
+pub(crate) struct LabelCells {
+    pub(crate) label: Vec<Label>,
+    pub(crate) take_at: Vec<i64>,
 }
 
 /// Labels every customer as of every date, for every offer.
-pub(super) fn label(
+pub(crate) fn label(
     job: &Job<'_>,
     goods: &Goods,
     blocks: &Blocks,
@@ -75,7 +75,7 @@ impl LabelCells {
 }
 
 /// The label window of a date, counted in civil days.
-fn window(calendar: &Calendar, label: LabelDays, date: AsOf) -> LabelWindow {
+pub(crate) fn window(calendar: &Calendar, label: LabelDays, date: AsOf) -> LabelWindow {
     let gap_end = date.date + label.gap as i32;
     LabelWindow {
         as_of: date.instant.0,
@@ -85,7 +85,7 @@ fn window(calendar: &Calendar, label: LabelDays, date: AsOf) -> LabelWindow {
     }
 }
 
-pub(super) fn block_of<'a>(job: &Job<'_>, blocks: &'a Blocks, role: Role) -> Option<&'a Block> {
+pub(crate) fn block_of<'a>(job: &Job<'_>, blocks: &'a Blocks, role: Role) -> Option<&'a Block> {
     let source = job.config.sources.values().find(|source| source.role == role)?;
     blocks.get(&source.name)
 }
@@ -133,7 +133,7 @@ fn label_categories(
 }
 
 /// Quantities as whole units; a fraction counts as one unit of its sign, since it was bought or returned.
-fn whole_units(block: &Block) -> Option<(Vec<i64>, Vec<bool>)> {
+pub(crate) fn whole_units(block: &Block) -> Option<(Vec<i64>, Vec<bool>)> {
     let column = block.column("quantity")?;
     let osusume_tables::Values::F64(values) = &column.values else { return None };
     let units = values.iter().map(|&q| if q.abs() < 1.0 { q.signum() as i64 * i64::from(q != 0.0) } else { q as i64 });

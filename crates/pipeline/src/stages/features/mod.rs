@@ -12,10 +12,10 @@ use osusume_model::{AsOf, FeatureSpec, Result, keyed_hash, unit_interval};
 use osusume_tables::ParquetSink;
 use osusume_windows::Label;
 
-pub(crate) use cells::product_positions;
+pub(crate) use cells::{Blocks, HoldingSlices, product_positions};
+pub(crate) use labels::{block_of, label, window};
 pub(crate) use rows::{label_column, take_column};
 
-use self::cells::Blocks;
 use self::groups::Groups;
 use self::rows::RowAt;
 use crate::calendar::Schedule;
@@ -192,7 +192,7 @@ impl Writer {
         let active = labels::active(job, goods, blocks, dates, customers.len())?;
         let at = active_rows(&active, dates.len());
         let cells = cells::compute(job, &self.groups.groups, goods, blocks, dates)?;
-        let labels = labels::label(job, goods, blocks, schedule, dates, customers.len())?;
+        let labels = label(job, goods, blocks, schedule, dates, customers.len())?;
         self.count(&at, dates.len(), &labels.label);
         self.training.write(&rows::batch(&self.training_schema, &at, customers, dates, &cells, Some(&labels))?)
     }

@@ -1,0 +1,147 @@
+//! What the run decided, with customers as the tables number them now.
+
+use std::path::Path;
+
+use osusume_model::Result;
+use osusume_storage::{Fs, Run};
+use osusume_tables::arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
+use osusume_tables::arrow::datatypes::Float64Type;
+use osusume_tables::{CustomerIndex, read_batches, read_metadata};
+
+use super::damaged;
+use crate::stages::decide::{DECISIONS, OFFERS, SHADOW};
+use crate::stages::score::{SCORES, propensities};
+
+/// Position of the holdout in what has an entry an arm.
+pub(super) const HOLDOUT: usize = 0;
+/// Position of those outside it.
+pub(super) const OFFER: usize = 1;
+
+/// A customer an offer was assigned to, or would have been.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Assigned {
+    pub(super) customer: u32,
+    pub(super) propensity: f64,
+    pub(super) probability: f64,
+}
+
+/// One arm of an offer.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ArmRows {
+    pub(super) rows: Vec<Assigned>,
+    /// Rows of customers who are in no table any more.
+    pub(super) lost: u64,
+}
+
+/// A published run, read.
+pub(super) struct PublishedRun {
+    /// The arm of every customer of the tables, `None` for those the run did not decide about.
+    pub(super) arm: Vec<Option<usize>>,
+    /// Customers decided about, and those of each arm who are in no table any more.
+    pub(super) n_decided: u64,
+    pub(super) lost: [u64; 2],
+    /// Keys of the offers, in the run's order.
+    pub(super) offers: Vec<String>,
+    /// By offer, its arms.
+    pub(super) assigned: Vec<[ArmRows; 2]>,
+    /// Customers × offers; NaN for whom the run did not score.
+    pub(super) propensity: Vec<f32>,
+}
+
+impl PublishedRun {
+    /// Reads decisions, scores, offers and shadow.
+    ///
+    /// # Errors
+    /// `FileDamaged`, and faults of reading.
+    pub(super) fn read(fs: &dyn Fs, run: &Run, customers: &CustomerIndex) -> Result<Self> {
+        let scores = run.path_of(SCORES)?;
+        let (_, metadata) = read_metadata(fs, &scores)?;
+        let keys = metadata.iter().find(|(key, _)| key == "offers").ok_or_else(|| damaged(&scores, "offers"))?;
+        let offers: Vec<String> = keys.1.lines().map(str::to_owned).collect();
+        let mut read = Self {
+            arm: vec![None; customers.len()],
+            n_decided: 0,
+            lost: [0; 2],
+            assigned: vec![<[ArmRows; 2]>::default(); offers.len()],
+            propensity: vec![f32::NAN; customers.len() * offers.len()],
+            offers,
+        };
+        read.decisions(fs, &run.path_of(DECISIONS)?, customers)?;
+        read.scores(fs, &scores, customers)?;
+        read.rows(fs, &run.path_of(OFFERS)?, customers, OFFER)?;
+        read.rows(fs, &run.path_of(SHADOW)?, customers, HOLDOUT)?;
+        Ok(read)
+    }
+
+    fn decisions(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex) -> Result<()> {
+        for batch in read_batches(fs, path, &["customer_id", "arm"])? {
+            let batch = batch?;
+            let (ids, arms) = (texts(&batch, "customer_id", path)?, texts(&batch, "arm", path)?);
+            for (id, arm) in ids.iter().flatten().zip(arms.iter().flatten()) {
+                let arm = match arm {
+                    "holdout" => HOLDOUT,
+                    "offer" => OFFER,
+                    _ => return Err(damaged(path, "arm")),
+                };
+                self.n_decided += 1;
+                match customers.find(id) {
+                    Some(customer) => self.arm[customer as usize] = Some(arm),
+                    None => self.lost[arm] += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn scores(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex) -> Result<()> {
+        let n_offers = self.offers.len();
+        for batch in read_batches(fs, path, &["customer_id", "propensity"])? {
+            let batch = batch?;
+            let ids = texts(&batch, "customer_id", path)?;
+            let values = propensities(&batch);
+            if values.len() != ids.len() * n_offers {
+                return Err(damaged(path, "propensity"));
+            }
+            for (id, values) in ids.iter().flatten().zip(values.chunks_exact(n_offers.max(1))) {
+                if let Some(customer) = customers.find(id) {
+                    let at = customer as usize * n_offers;
+                    self.propensity[at..at + n_offers].copy_from_slice(values);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
+        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability"])? {
+            let batch = batch?;
+            let (ids, keys) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
+            let propensity = numbers(&batch, "propensity", path)?;
+            let probability = numbers(&batch, "action_probability", path)?;
+            for row in 0..batch.num_rows() {
+                let offer = self.offers.iter().position(|key| key == keys.value(row));
+                let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
+                let probability = Some(probability.value(row)).filter(|&p| p > 0.0 && p <= 1.0);
+                let probability = probability.ok_or_else(|| damaged(path, "action_probability"))?;
+                let rows = &mut self.assigned[offer][arm];
+                match customers.find(ids.value(row)) {
+                    Some(customer) => {
+                        rows.rows.push(Assigned { customer, propensity: propensity.value(row), probability });
+                    }
+                    None => rows.lost += 1,
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn texts<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a StringArray> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, name))
+}
+
+fn numbers<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a Float64Array> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Float64Type>());
+    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, name))
+}

@@ -1,0 +1,168 @@
+//! A run, and what became of its offers once the tables have moved on.
+
+use std::fs;
+
+use osusume_testkit::{check_golden, repository_root};
+use serde_json::Value;
+
+use super::support::{Company, files_below, names, text};
+
+const PIPELINE: &str = "pipelines/isp.toml";
+/// As-of date of the run: 97 days (gap, window, kept days) before the end of the tables there are later.
+const RUN_AS_OF: &str = "2026-06-24";
+/// The day the tables later end at.
+const LATER: &str = "2026-10-01";
+/// The offer whose takes are planted.
+const PLANTED: &str = "security";
+
+impl Company {
+    /// A company that made a run in June, holding out `fraction` of its customers.
+    fn of_june(fraction: &str) -> Self {
+        let company = Self::new();
+        company.generate_until(RUN_AS_OF);
+        let fraction = format!("decide.holdout.fraction={fraction}");
+        company.succeed(&["run", PIPELINE, "--as-of", RUN_AS_OF, "--set", &fraction, "--quiet"]);
+        company
+    }
+
+    /// Writes the tables as they were exported on the morning of a day.
+    fn generate_until(&self, day: &str) {
+        fs::remove_dir_all(self.path("data/isp")).unwrap();
+        let size = ["--customers", "1500", "--events", "20000"];
+        self.succeed(&[&["synth", "isp", "--until", day, "--out", "data/isp"], &size[..]].concat());
+    }
+
+    fn evaluate(&self, more: &[&str]) -> Value {
+        let arguments = ["evaluate", PIPELINE, "current", "--as-of", LATER, "--output", "json"];
+        serde_json::from_str(&self.succeed(&[&arguments[..], more].concat())).unwrap()
+    }
+
+    /// Lets every second customer the run assigned the planted offer take it in July.
+    fn plant(&self) -> u64 {
+        let offers = fs::read_to_string(self.path("out/isp-offers.csv")).unwrap();
+        let header: Vec<&str> = offers.lines().next().unwrap().split(',').collect();
+        let at = |name: &str| header.iter().position(|column| *column == name).unwrap();
+        let (customer, offer) = (at("CustomerId__c"), at("Offer__c"));
+        let rows = offers.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
+        let takers: Vec<&str> = rows.filter(|row| row[offer] == PLANTED).map(|row| row[customer]).step_by(2).collect();
+        let row = |id: &&str| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n");
+        let rows = takers.iter().map(row).collect::<Vec<String>>().concat();
+        self.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
+        takers.len() as u64
+    }
+}
+
+fn offer<'a>(evaluated: &'a Value, key: &str) -> &'a Value {
+    let offers = evaluated["evaluation"]["offers"].as_array().unwrap();
+    offers.iter().find(|offer| offer["offer"] == key).unwrap()
+}
+
+fn ends(effect: &Value) -> (f64, f64) {
+    let end = |name: &str| effect["interval"][name].as_f64().unwrap();
+    (end("lower"), end("upper"))
+}
+
+#[test]
+fn planted_takes_are_found_and_a_published_run_is_only_read() {
+    let company = Company::of_june("0.3");
+    company.generate_until(LATER);
+    let before = files_below(&company.path("runs"));
+    // Nobody was contacted in this world, so every interval should hold zero; one in twenty may miss.
+    let idle = company.evaluate(&[]);
+    assert_eq!(idle["outcome"], "published");
+    let offers = idle["evaluation"]["offers"].as_array().unwrap();
+    let told: Vec<(f64, f64)> =
+        offers.iter().map(|offer| &offer["effect"]).filter(|e| !e["interval"].is_null()).map(ends).collect();
+    let missed = told.iter().filter(|(lower, upper)| *lower > 0.0 || *upper < 0.0).count();
+    assert!(told.len() >= 4 && missed <= 1, "{told:?}");
+    let (lower, upper) = ends(&idle["evaluation"]["total"]["takes"]);
+    assert!(lower <= 0.0 && 0.0 <= upper, "{lower} to {upper}");
+
+    assert_eq!(company.evaluate(&[])["outcome"], "already_published");
+    let planted = company.plant();
+    let found = company.evaluate(&[]);
+    let security = offer(&found, PLANTED);
+    let reach = security["assigned"]["customers"].as_u64().unwrap();
+    let (lower, upper) = ends(&security["effect"]);
+    let truth = planted as f64 / reach as f64;
+    assert!(planted > 20 && lower > 0.1 && (lower..=upper).contains(&truth), "{truth} in {lower} to {upper}");
+    assert!(ends(&found["evaluation"]["total"]["takes"]).0 > 0.0);
+    assert!(security["assigned"]["takes"].as_u64().unwrap() >= planted);
+    assert_eq!(security["shadow"], offer(&idle, PLANTED)["shadow"], "nothing was planted in the holdout");
+    assert_eq!(files_below(&company.path("runs")), before, "a published run is only read");
+
+    let page = company.succeed(&["evaluate", PIPELINE, "--as-of", LATER, "--language", "ja"]);
+    assert!(page.contains("比較対照群") && page.contains(PLANTED), "{page}");
+    let run = names(&company.path("evaluations/isp"));
+    assert_eq!(run.len(), 1);
+    let kept = names(&company.path(&format!("evaluations/isp/{}", run[0])));
+    assert_eq!(kept.len(), 4, "two evaluations, CURRENT and the lock: {kept:?}");
+}
+
+#[test]
+fn the_same_tables_give_the_same_bytes_on_any_number_of_threads() {
+    let company = Company::of_june("0.3");
+    company.generate_until(LATER);
+    let bytes = |threads: &str| {
+        let done = company.evaluate(&["--threads", threads, "--memory", if threads == "1" { "64MiB" } else { "1GiB" }]);
+        let file = company.path(done["directory"].as_str().unwrap()).join("evaluation.json");
+        let bytes = fs::read(file).unwrap();
+        fs::remove_dir_all(company.path("evaluations")).unwrap();
+        bytes
+    };
+    assert_eq!(bytes("1"), bytes("4"));
+}
+
+/// Breaks something and compares what `evaluate` says of it, in both languages, with `tests/golden/`.
+fn check(name: &str, code: i32, company: &Company, arguments: &[&str]) {
+    for language in ["en", "ja"] {
+        let all = [&["evaluate", PIPELINE], arguments, &["--quiet", "--language", language]].concat();
+        let output = company.osusume(&all);
+        let run = names(&company.path("runs/isp")).into_iter().find(|name| name.starts_with("2026-"));
+        let said = text(&output.stderr).replace(&run.unwrap(), "[run]");
+        let got = format!("exit code {}\n{said}", output.status.code().unwrap());
+        check_golden(&repository_root().join(format!("tests/golden/{name}.{language}.txt")), &got);
+        assert_eq!(output.status.code(), Some(code));
+        assert_eq!(text(&output.stdout), "");
+        assert!(!company.path("evaluations/isp").exists() || evaluations(company) == 0, "{name}: nothing is published");
+    }
+}
+
+/// Evaluations there are, whole or not, of all runs.
+fn evaluations(company: &Company) -> usize {
+    let root = company.path("evaluations/isp");
+    names(&root).iter().flat_map(|run| names(&root.join(run))).filter(|name| name != "LOCK").count()
+}
+
+#[test]
+fn what_cannot_be_evaluated_is_said() {
+    let company = Company::with_run();
+    check("evaluate_unknown_run", 2, &company, &["2026-01-01-001-00000000"]);
+    check("evaluate_too_early", 20, &company, &["current", "--as-of", LATER]);
+    let run = names(&company.path("runs/isp")).into_iter().find(|name| name.starts_with("2026-")).unwrap();
+    // By its directory it is the same run.
+    check("evaluate_too_early", 20, &company, &[&format!("runs/isp/{run}"), "--as-of", LATER]);
+    fs::write(company.path(&format!("runs/isp/{run}/summary.json")), "{}").unwrap();
+    let changed = company.osusume(&["evaluate", PIPELINE, &run, "--as-of", LATER]);
+    assert_eq!(changed.status.code(), Some(17), "{}", text(&changed.stderr));
+    fs::remove_file(company.path("runs/isp/CURRENT")).unwrap();
+    let never = company.osusume(&["evaluate", PIPELINE, &run]);
+    assert_eq!(never.status.code(), Some(2), "no reader ever saw it: {}", text(&never.stderr));
+    assert_eq!(company.osusume(&["evaluate", PIPELINE]).status.code(), Some(20));
+}
+
+#[test]
+fn tables_that_lost_rows_are_refused_and_a_missing_holdout_is_said() {
+    let company = Company::of_june("0");
+    company.generate_until(LATER);
+    let output = company.osusume(&["evaluate", PIPELINE, "--as-of", LATER]);
+    let (page, said) = (text(&output.stdout), text(&output.stderr));
+    assert!(output.status.success() && said.contains("E4022"), "{said}");
+    assert!(page.contains("nothing to compare with"), "{page}");
+    fs::remove_dir_all(company.path("evaluations")).unwrap();
+    company.edit("data/isp/holdings.csv", |table| {
+        let kept: Vec<&str> = table.lines().enumerate().filter(|(i, _)| i % 2 == 0).map(|(_, line)| line).collect();
+        kept.join("\n") + "\n"
+    });
+    check("evaluate_tables_shrunken", 10, &company, &["--as-of", LATER]);
+}
