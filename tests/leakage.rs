@@ -116,11 +116,11 @@ fn rows_of_the_future_change_nothing() {
     assert_same(&expected, &learned(&prophetic));
 }
 
-/// Every customer a second time, as somebody who moved into a house and told so at `arrived`.
+/// Every customer a second time, as somebody who moved into one large house and told so at `arrived`.
 fn restated(csv: &str, arrived: &str) -> String {
     let moved = csv.lines().skip(1).map(|line| {
         let mut fields: Vec<&str> = line.split(',').collect();
-        (fields[3], fields[8]) = (arrived, "house");
+        (fields[1], fields[3], fields[8]) = ("H-moved", arrived, "house");
         fields.join(",") + "\n"
     });
     moved.fold(csv.to_owned(), |text, line| text + &line)
