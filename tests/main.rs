@@ -12,4 +12,5 @@ mod leakage;
 mod oddities;
 mod refusals;
 mod run;
+mod stop;
 mod support;

@@ -140,6 +140,21 @@ fn rows_set_aside_can_be_an_exit_code() {
 }
 
 #[test]
+fn reasons_speak_the_words_of_the_company() {
+    let company = Company::new();
+    let words =
+        "language = \"ja\"\nnames = { remote_work = \"在宅勤務\", household = \"世帯構成\", traffic_gb = \"通信量\" }";
+    company.edit("pipelines/isp.toml", |config| config.replacen("language = \"en\"", words, 1));
+    company.succeed(&[&RUN[..], &["--quiet", "--set", "train.min_positives=20"]].concat());
+    let delivered = std::fs::read_to_string(company.path("out/isp-offers.csv")).unwrap();
+    for (name, word) in [("remote_work", "在宅勤務"), ("household", "世帯構成"), (" traffic_gb", "通信量")] {
+        assert!(!delivered.contains(name), "{name}");
+        assert!(delivered.contains(word), "{word}");
+    }
+    assert!(!delivered.contains("在宅勤務 ") && !delivered.contains(" 通信量"), "no blanks between Japanese words");
+}
+
+#[test]
 fn logs_and_data_can_be_json() {
     let company = Company::new();
     let output = company.osusume(&[&RUN[..], &["--log-format", "json", "--output", "json"]].concat());

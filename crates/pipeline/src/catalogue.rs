@@ -295,3 +295,26 @@ impl PlainTable {
             .collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_two_columns_of_the_decisions_share_a_name() {
+        let offer = |key: &&str| Offer {
+            key: (*key).to_owned(),
+            kind: OfferKind::Category,
+            family: (*key).to_owned(),
+            product: None,
+            margin: Minor(0),
+            valid_from: None,
+            valid_until: None,
+        };
+        let check = |keys: &[&str]| check_keys(&keys.iter().map(offer).collect::<Vec<_>>());
+        assert_eq!(check(&["tv", "tv2", "won_by"]), Ok(()));
+        for keys in [&["arm"][..], &["customer_id"], &["tv", "tv"], &["tv", "tv/won_by"]] {
+            assert_eq!(check(keys).map_err(|fault| fault.code()), Err(Code::CatalogueContradiction), "{keys:?}");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use arrow::array::{
 };
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
-use osusume_model::Code;
+use osusume_model::{Code, DAY_US};
 
 use crate::spec::{ColumnKind, ColumnSpec};
 use crate::value::{CellFault, ColumnBuilder, check_decimal, expected, time_fault};
@@ -33,6 +33,8 @@ enum Stored {
 enum Clock {
     Instant,
     Local,
+    /// Local midnight of a day without a time.
+    Day,
 }
 
 /// Whether a stored type can serve a declared kind at all.
@@ -130,7 +132,7 @@ fn stored_of(array: &ArrayRef) -> Result<Stored, arrow::error::ArrowError> {
         }
         DataType::Date32 | DataType::Date64 => {
             let micros = as_type(&DataType::Timestamp(TimeUnit::Microsecond, None), true)?;
-            Stored::Time(downcast(&micros), Clock::Local)
+            Stored::Time(downcast(&micros), Clock::Day)
         }
         _ => Stored::Text(downcast(&as_type(&DataType::Utf8, false)?)),
     })
@@ -232,6 +234,7 @@ fn instant_of(number: Number, zone: &Zone) -> Result<i64, CellFault> {
     match number {
         Number::Time(instant, Clock::Instant) if in_range(instant) => Ok(instant),
         Number::Time(local, Clock::Local) => zone.instant(local).map_err(time_fault),
+        Number::Time(midnight, Clock::Day) => zone.day_start(midnight.div_euclid(DAY_US) * DAY_US).map_err(time_fault),
         _ => Err(time_fault(TimeError::Range)),
     }
 }

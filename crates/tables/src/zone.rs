@@ -88,14 +88,30 @@ impl Zone {
         }
     }
 
+    /// The instant at which the day of a local midnight begins: where clocks skip midnight, when they have skipped it, and where they
+    /// show it twice, the first time. A day that a zone left out altogether never begins.
+    pub(crate) fn day_start(&self, midnight: i64) -> std::result::Result<i64, TimeError> {
+        let found = self.instant(midnight);
+        let at = self.spans.partition_point(|span| span.to <= midnight);
+        match (found, self.spans.get(at.wrapping_sub(1)), self.spans.get(at)) {
+            (Err(TimeError::Ambiguous), Some(before), Some(after)) if after.from - before.to < DAY_US => {
+                Ok(midnight - before.offset)
+            }
+            _ => found,
+        }
+    }
+
     /// The instant a text names.
     pub(crate) fn parse(&self, text: &[u8]) -> std::result::Result<i64, TimeError> {
-        let (local, offset) = match (parse_civil(text), &self.dates) {
+        let civil = match (parse_civil(text), &self.dates) {
             (Err(TimeError::Form), Some(dates)) => parse_declared(text, dates)?,
             (parsed, _) => parsed?,
         };
-        let Some(offset) = offset else { return self.instant(local) };
-        let instant = local - offset;
+        let instant = match civil {
+            Civil::Day(midnight) => return self.day_start(midnight),
+            Civil::Local(local) => return self.instant(local),
+            Civil::At(instant) => instant,
+        };
         if in_range(instant) { Ok(instant) } else { Err(TimeError::Range) }
     }
 }
@@ -143,15 +159,33 @@ fn spans_of(steps: &[(i64, i64)]) -> Vec<Span> {
     spans
 }
 
-/// Local microseconds and, where given, the offset in microseconds.
-fn parse_civil(text: &[u8]) -> std::result::Result<(i64, Option<i64>), TimeError> {
+/// What a text says, in microseconds.
+enum Civil {
+    /// A day and no time: its local midnight.
+    Day(i64),
+    /// A local time.
+    Local(i64),
+    /// A time with an offset: an instant.
+    At(i64),
+}
+
+impl Civil {
+    fn new(midnight: i64, clock: i64, offset: Option<i64>) -> Self {
+        match offset {
+            Some(offset) => Self::At(midnight + clock - offset),
+            None => Self::Local(midnight + clock),
+        }
+    }
+}
+
+fn parse_civil(text: &[u8]) -> std::result::Result<Civil, TimeError> {
     let date = parse_date(text.get(..10).ok_or(TimeError::Form)?)?;
     let midnight = date.utc_midnight().0;
     if text.len() == 10 {
-        return Ok((midnight, None));
+        return Ok(Civil::Day(midnight));
     }
     let (clock, offset) = parse_time(&text[10..])?;
-    Ok((midnight + clock, offset))
+    Ok(Civil::new(midnight, clock, offset))
 }
 
 /// A blank or `T`, the clock and the offset behind a date.
@@ -162,12 +196,12 @@ fn parse_time(text: &[u8]) -> std::result::Result<(i64, Option<i64>), TimeError>
 }
 
 /// A text with a date of the source's own form; whoever writes `2026/1/5` also writes `9:05`.
-fn parse_declared(text: &[u8], dates: &DateFormat) -> std::result::Result<(i64, Option<i64>), TimeError> {
+fn parse_declared(text: &[u8], dates: &DateFormat) -> std::result::Result<Civil, TimeError> {
     let ([year, month, day], rest) = dates.read(text).ok_or(TimeError::Form)?;
     let midnight = date_of_parts(year as i32, month, day)?.utc_midnight().0;
     let padded;
     let rest = match rest {
-        [] => return Ok((midnight, None)),
+        [] => return Ok(Civil::Day(midnight)),
         [blank, hour, b':', rest @ ..] => {
             padded = [&[*blank, b'0', *hour, b':'], rest].concat();
             &padded
@@ -175,7 +209,7 @@ fn parse_declared(text: &[u8], dates: &DateFormat) -> std::result::Result<(i64, 
         rest => rest,
     };
     let (clock, offset) = parse_time(rest)?;
-    Ok((midnight + clock, offset))
+    Ok(Civil::new(midnight, clock, offset))
 }
 
 fn date_of_parts(year: i32, month: u32, day: u32) -> std::result::Result<Date, TimeError> {
@@ -303,6 +337,15 @@ mod tests {
         check("America/New_York", "2026-11-01 01:30-05:00", Ok("2026-11-01T06:30:00Z"));
         check("Pacific/Apia", "2011-12-30", Err(TimeError::Ambiguous));
         check("Australia/Lord_Howe", "2026-10-04 02:15", Err(TimeError::Ambiguous));
+    }
+
+    #[test]
+    fn a_day_begins_also_where_midnight_does_not() {
+        // Clocks go from 00:00 to 01:00 in Cairo, and from 01:00 back to 00:00 in Havana.
+        check("Africa/Cairo", "2026-04-24", Ok("2026-04-23T22:00:00Z"));
+        check("Africa/Cairo", "2026-04-24 00:00", Err(TimeError::Ambiguous));
+        check("America/Havana", "2026-11-01", Ok("2026-11-01T04:00:00Z"));
+        check("America/Havana", "2026-11-01 00:30", Err(TimeError::Ambiguous));
     }
 
     #[test]

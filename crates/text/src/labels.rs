@@ -52,7 +52,16 @@ fn filled(pair: [&'static str; 2], spec: &FeatureSpec, language: Language) -> St
         "window" => spec.window.map(|window| Arg::from(window_phrase(window, language))),
         _ => None,
     };
-    fill(language.pick(pair[0], pair[1]), &lookup, language)
+    let text = fill(language.pick(pair[0], pair[1]), &lookup, language);
+    language.pick(text.clone(), tight(&text))
+}
+
+/// Templates set names of tables off by blanks; between Japanese characters there are none.
+fn tight(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let is_wide = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_none_or(|c| !c.is_ascii());
+    let is_kept = |&(at, c): &(usize, &char)| *c != ' ' || !is_wide(at.checked_sub(1)) || !is_wide(Some(at + 1));
+    chars.iter().enumerate().filter(is_kept).map(|(_, c)| *c).collect()
 }
 
 /// What the absence of a value says about a customer, e.g. "none so far: days since the last complaint".
@@ -387,6 +396,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn japanese_names_stand_without_blanks() {
+        let window = Some(Window { start_days: 30, end_days: 0 });
+        assert_eq!(high(&spec("mean_window", "通信量", window), Language::Ja), "直近30日間の通信量の平均が高い");
+        assert_eq!(
+            high(&spec("mean_window", "traffic_gb", window), Language::Ja),
+            "直近30日間の traffic_gb の平均が高い"
+        );
+        assert_eq!(low(&spec("attribute", "支払日 (月)", None), Language::Ja), "支払日 (月) が低い");
     }
 
     #[test]

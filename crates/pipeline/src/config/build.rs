@@ -274,6 +274,11 @@ pub(super) fn language(at: At) -> Language {
     at.word("language", Language::parse)
 }
 
+pub(super) fn spoken_names(at: At) -> BTreeMap<String, String> {
+    let names = at.find("names").and_then(Node::as_table).into_iter();
+    names.flat_map(|names| names.keys().map(|name| (name.clone(), At(names).text(name)))).collect()
+}
+
 pub(super) fn run(at: At, base: &Path) -> Run {
     Run {
         directory: resolve(base, &at.text("directory")),

@@ -443,6 +443,14 @@ pub const FIELDS: &[Field] = &[
         .form(Form::Some),
     Field::new("report", Table, Is("{}"), "What is said of a run."),
     Field::new("report.language", Choice(&["en", "ja"]), Is("\"en\""), "The language of reasons and reports."),
+    Field::new(
+        "report.names",
+        Map(&Text),
+        Is("{}"),
+        "What sentences call the names in your tables (attributes, metrics, topics, families), as `traffic_gb = \"data used\"`; \
+         a name that is not listed stands as it is.",
+    )
+    .form(Form::Some),
     Field::new("run", Table, Is("{}"), "Where and with what a run works; nothing here changes a result."),
     Field::new(
         "run.directory",

@@ -100,6 +100,8 @@ pub struct Config {
     pub export: Vec<Export>,
     /// The language of reasons and reports.
     pub language: Language,
+    /// What sentences call names of the tables.
+    pub spoken_names: BTreeMap<String, String>,
     /// Where and with what a run works.
     pub run: Run,
     /// The layers' names, lowest first.
@@ -170,6 +172,7 @@ impl Config {
             decide: build::decide(at.table("decide")),
             export: build::exports(at, base),
             language: build::language(at.table("report")),
+            spoken_names: build::spoken_names(at.table("report")),
             run: build::run(at.table("run"), base),
             layers,
             effective: effective::print(root, effective::Secrets::Hidden),

@@ -43,7 +43,7 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
     }
     host.event(Event::Begin(Stage::Export));
     let run = PublishedRun::current(&open(config))?;
-    let (models, dictionary) = (model_ids(&run)?, dictionary(&run)?);
+    let (models, dictionary) = (model_ids(&run)?, spoken(dictionary(&run)?, &config.spoken_names));
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut exported = Vec::new();
     for (i, destination) in config.export.iter().enumerate() {
@@ -118,6 +118,16 @@ fn dictionary(run: &PublishedRun) -> Result<Vec<FeatureSpec>> {
     let value = read_json(run.run(), "features/dictionary.json")?;
     let features = value.get("features").and_then(Value::as_array).into_iter().flatten();
     Ok(features.filter_map(spec).collect())
+}
+
+/// The dictionary with subjects under the names that people call them by.
+fn spoken(mut dictionary: Vec<FeatureSpec>, names: &BTreeMap<String, String>) -> Vec<FeatureSpec> {
+    for spec in &mut dictionary {
+        if let Some(name) = names.get(&spec.subject) {
+            spec.subject.clone_from(name);
+        }
+    }
+    dictionary
 }
 
 /// `None` for an entry this version has no sentence for: its reasons are then told by family.
