@@ -1,5 +1,5 @@
 //! How often the 95 % intervals of an effect cover the truth, by base rate and size: `cargo run --release -p osusume-evaluate --example
-//! coverage -- SEEDS`, 500 without the argument.
+//! coverage -- SEEDS`, 500 without the argument. `symmetric` is what the rate without an effect would get from a plain t interval.
 
 #![expect(clippy::print_stdout, reason = "a program that prints its table")]
 
@@ -20,8 +20,12 @@ const DESIGNS: [([f64; 2], [f64; 2], f64); 6] = [
 
 fn main() {
     let seeds: u64 = std::env::args().nth(1).and_then(|text| text.parse().ok()).unwrap_or(500);
-    println!("holdout     rate by half  alike  customers   rate  held-out   no effect        effect x 2       revenue");
-    println!("                                                     takes  cov%  above%   cov%  above%   cov%  above%");
+    println!(
+        "holdout     rate by half  alike  customers   rate  held-out   no effect        effect x 2       symmetric       revenue"
+    );
+    println!(
+        "                                                     takes  cov%  above%   cov%  above%   cov%  above%   cov%  above%"
+    );
     for (fractions, halves, alike) in DESIGNS {
         for n_customers in [400, 2_000, 10_000, 50_000] {
             for rate in [0.003, 0.01, 0.05] {
@@ -35,6 +39,7 @@ fn row(world: World, seeds: u64) {
     let cells = [
         world.rate_coverage(0..seeds),
         World { lift: 2.0, ..world }.rate_coverage(0..seeds),
+        world.symmetric_coverage(0..seeds),
         world.mean_coverage(0..seeds),
     ];
     let expected: f64 = (0..2).map(|half| 0.5 * world.fractions[half] * world.halves[half]).sum();

@@ -8,7 +8,7 @@
 //! Satterthwaite's degrees of freedom from the households' weights.
 //!
 //! **Rates** of takes are rare, and the holdout is small: a handful of takes, sometimes none. There the linearised variance is itself
-//! a guess, zero where nobody took anything, and a symmetric interval covers far less than it says (64 % instead of 95 % at a rate of
+//! a guess, zero where nobody took anything, and a symmetric interval covers far less than it says (63 % instead of 95 % at a rate of
 //! 1 % among 100 held out; the example `coverage` prints the table). So each arm gets Wilson's interval at its effective
 //! sample size, and the two are joined by Newcombe's method 10 (1998), which Zou and Donner (2008) derive for any pair of intervals;
 //! for effective sample sizes in place of counts see Franco, Little, Louis and Slud, 2019.

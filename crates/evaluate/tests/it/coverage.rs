@@ -39,6 +39,12 @@ fn households_that_act_alike_are_paid_for() {
 }
 
 #[test]
+fn a_symmetric_interval_would_not_do() {
+    let got = world(2_000, 0.01, 1.0).symmetric_coverage(0..600);
+    assert!(got.percent() < 80.0, "{} %", got.percent());
+}
+
+#[test]
 fn revenue_with_a_long_tail_is_covered() {
     let got = world(2_000, 0.01, 1.0).mean_coverage(0..600);
     assert!((91.4..98.6).contains(&got.percent()), "{} %", got.percent());

@@ -59,6 +59,15 @@ impl World {
         })
     }
 
+    /// Coverage of the symmetric interval of the rate, which is what rates would get if they were means like others.
+    pub(crate) fn symmetric_coverage(&self, seeds: std::ops::Range<u64>) -> Coverage {
+        self.coverage(seeds, self.effect(), |draw, arms| {
+            let values: Vec<f64> = draw.is_taken.iter().map(|&taken| f64::from(u8::from(taken))).collect();
+            let effect = mean_effect(arms, &values, 0.95).expect("a world has probabilities");
+            effect.interval.ok().map(|interval| (interval.lower, interval.upper))
+        })
+    }
+
     /// Coverage of the interval of mean revenue, which offers do not change.
     pub(crate) fn mean_coverage(&self, seeds: std::ops::Range<u64>) -> Coverage {
         self.coverage(seeds, 0.0, |draw, arms| {
