@@ -39,6 +39,7 @@ fn a_report_names_nobody_and_is_drawn_again_in_either_language() {
     let ids: Vec<&str> = customers.lines().skip(1).filter_map(|line| line.split(',').next()).collect();
     assert!(ids.len() >= 400 && ids.iter().all(|id| !page.contains(id) && !numbers.contains(id)));
 
+    agrees_with_the_summary(&numbers, &read("summary.json"));
     let by_run = format!("runs/isp/{run}");
     assert_eq!(company.succeed(&["report", &by_run]), page);
     assert_eq!(company.succeed(&["report", "runs/isp"]), page, "the current run");
@@ -52,6 +53,32 @@ fn a_report_names_nobody_and_is_drawn_again_in_either_language() {
     company.succeed(&["runs", "verify", "pipelines/isp.toml"]);
     let missing = company.osusume(&["report", "runs/isp/none"]);
     assert!(!missing.status.success() && text(&missing.stderr).starts_with("error[E"), "{}", text(&missing.stderr));
+}
+
+/// What the report shows is what the run counted; what it withholds is `null`.
+fn agrees_with_the_summary(numbers: &str, summary: &str) {
+    let parse = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let (report, summary) = (parse(numbers), parse(summary));
+    assert_eq!(report["customers"]["known"], summary["customers"]);
+    assert_eq!(report["learning"]["rows"], summary["training"]["rows"]);
+    let offers = report["offers"].as_array().unwrap();
+    assert_eq!(offers.len(), summary["offers"].as_array().unwrap().len());
+    let mut shown = 0;
+    for (told, counted) in offers.iter().zip(summary["offers"].as_array().unwrap()) {
+        assert_eq!(told["offer"], counted["offer"]);
+        for (ours, theirs) in [("offered", "offered"), ("rows", "rows"), ("takes", "positives")] {
+            assert!(told[ours].is_null() || told[ours] == counted[theirs], "{told} {counted}");
+            shown += u32::from(!told[ours].is_null());
+        }
+        for test in told["tests"].as_array().unwrap() {
+            let rows = test["bands"].as_array().unwrap().iter().map(|band| band["rows"].as_u64().unwrap()).sum::<u64>();
+            assert!(rows == 0 || Some(rows) == test["rows"].as_u64(), "{test}");
+        }
+    }
+    assert!(shown > offers.len() as u32, "most counts are shown");
+    for source in report["data"]["sources"].as_array().unwrap() {
+        assert_eq!(source["read"], summary["sources"][source["source"].as_str().unwrap()]["read"]);
+    }
 }
 
 #[test]

@@ -64,11 +64,7 @@ fn header(words: &Words<'_>, title: &str) -> Markup {
         words.line("p", "kicker", Line::Kicker),
         element("h1", &[], [Markup::text(title)]),
         purpose.map(|purpose| element("p", &[("class", "purpose")], [Markup::text(purpose)])).unwrap_or_default(),
-        element(
-            "p",
-            &[("class", "fine")],
-            [Markup::text(&until), Markup::text(" "), Markup::text(&words.say(Line::RunLine, &run))],
-        ),
+        words.sentences(&[until, words.say(Line::RunLine, &run)]),
     ];
     element("header", &[], parts)
 }

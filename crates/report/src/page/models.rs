@@ -106,8 +106,7 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
             }
         }
     }
-    let gap = if words.language == osusume_text::Language::En { " " } else { "" };
-    element("p", &[("class", "fine")], [Markup::prose(&sentences.join(gap))])
+    words.sentences(&sentences)
 }
 
 fn tested(words: &Words<'_>, test: &Test) -> Markup {

@@ -73,7 +73,8 @@ fn by_outcome(words: &Words<'_>) -> Markup {
         let text = format!(" {} {}{portion}", words.word(line), words.count(cell));
         element("li", &[], [swatch, Markup::text(&text)])
     };
-    let legend = element("ul", &[("class", "legend")], parts.into_iter().map(key));
+    let legend =
+        element("ul", &[("class", "legend")], parts.into_iter().filter(|(_, _, cell)| cell.get() != Some(0)).map(key));
     let caption = words.line("p", "label", Line::CustomersByOutcome);
     element("figure", &[("class", "outcome")], [caption, bar, legend])
 }

@@ -9,6 +9,9 @@ use crate::Cell;
 use crate::markup::{Markup, classed, element};
 use crate::numbers::{Band, Numbers, OfferRow};
 
+/// No currency has more digits; a file that says so may not make a power of ten overflow.
+const MOST_DIGITS: u32 = 6;
+
 /// The numbers, and the language to say them in.
 pub(crate) struct Words<'a> {
     pub(crate) numbers: &'a Numbers,
@@ -49,7 +52,9 @@ impl Words<'_> {
     /// An amount of the run's currency, or the word for what is withheld.
     pub(crate) fn money(&self, minor: Option<i64>) -> String {
         let about = &self.numbers.about;
-        let amount = |minor| money_with_digits(Minor(minor), &about.currency, about.minor_digits, self.language);
+        let amount = |minor| {
+            money_with_digits(Minor(minor), &about.currency, about.minor_digits.min(MOST_DIGITS), self.language)
+        };
         minor.map_or_else(|| self.word(Line::Withheld).to_owned(), amount)
     }
 
@@ -71,6 +76,13 @@ impl Words<'_> {
     /// The name of an offer by its key.
     pub(crate) fn name_of<'b>(&'b self, key: &'b str) -> &'b str {
         self.numbers.offers.iter().find(|offer| offer.offer == key).map_or(key, |offer| self.name(offer))
+    }
+
+    /// Sentences as a paragraph.
+    pub(crate) fn sentences(&self, sentences: &[String]) -> Markup {
+        // Japanese has no space after a full stop.
+        let gap = if self.language == Language::Ja { "" } else { " " };
+        element("p", &[("class", "fine")], [Markup::prose(&sentences.join(gap))])
     }
 
     /// Names as a list in a sentence.
