@@ -93,6 +93,8 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
 
     let page = company.succeed(&["evaluate", PIPELINE, "--as-of", LATER, "--language", "ja"]);
     assert!(page.contains("比較対照群") && page.contains(PLANTED), "{page}");
+    let report = company.succeed(&["report", "runs/isp", "--language", "en"]);
+    assert!(report.contains("What the offers earned") && report.contains("all offers"), "{report}");
     let run = names(&company.path("evaluations/isp"));
     assert_eq!(run.len(), 1);
     let kept = names(&company.path(&format!("evaluations/isp/{}", run[0])));

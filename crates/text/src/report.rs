@@ -52,7 +52,7 @@ lines! {
     ToDoRank("Where a customer has several offers, begin with rank 1. Each row gives its reasons.", "1人に複数のオファーがある場合は、順位1から案内してください。理由は各行にあります。");
     ToDoBefore("Make them before {date}. After that day the probabilities say nothing.", "{date}より前に案内してください。この日以降、確率は意味を持ちません。");
     ToDoHoldout("Do not contact the customers in `shadow.parquet`. They are held back so that the effect can be measured.", "`shadow.parquet` の顧客には案内しないでください。効果を測るための比較対照群です。");
-    ToDoMeasure("Measure what the offers earned on {date} or later, once every sale that counts is known.", "対象となる成約がすべて判明する{date}以降に、オファーの成果を測定してください。");
+    ToDoMeasure("Measure what the offers earned on {date} or later, once every sale that counts is known: `osusume evaluate`.", "対象となる成約がすべて判明する{date}以降に、`osusume evaluate` でオファーの成果を測定してください。");
 
     NotProven("What is not proven", "まだ証明されていないこと");
     NoEffectYet("That offers cause sales. A probability here says how likely a customer buys, contacted or not; the expected value is not extra money.", "オファーが売上を生むかどうか。ここでの確率は、案内の有無にかかわらず顧客が購入する確率です。期待価値は増収額ではありません。");
@@ -177,7 +177,7 @@ lines! {
     EvaluationDifference("difference (95 %)", "差（95%）");
     EvaluationOffered("bought, offered", "購入率（案内あり）");
     EvaluationHeldBack("bought, held back", "購入率（対照群）");
-    EvaluationRevenue("Revenue a customer in the window, everybody outside the holdout less those in it: {difference}.", "期間内の1人当たり売上の差（対照群以外の全員－対照群）: {difference}。");
+    EvaluationRevenue("Revenue a customer in the window, everybody outside the holdout less those in it, allowing for the revenue before: {difference}.", "期間内の1人当たり売上の差（対照群以外の全員－対照群、期間前の売上で調整）: {difference}。");
     EvaluationRetention("Still a customer at its end, per 100 customers, likewise: {difference}.", "期間末の継続顧客数の差（顧客100人当たり、同様の比較）: {difference}。");
     EvaluationNothing("An interval that contains 0 does not show an effect.", "区間が0を含む場合、効果は示されていません。");
     AllOffers("all offers", "全オファー");
