@@ -15,7 +15,7 @@ use rayon::prelude::*;
 use crate::error::check_stop;
 use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
-use dense::Dense;
+use dense::{Dense, Place};
 use ranked::{Occurrences, Paths, Ranked, StoredRank};
 use sink::{Collect, Count, Sink};
 use tally::Tally;
@@ -29,12 +29,10 @@ pub(crate) fn collect(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Result<Option<Itemsets>, Error> {
-    let parts = if is_free(params) {
-        list_all(db, params, control)?
-    } else {
-        restricted(db, params, control, |part: Collect| part.0)?
-    };
-    let Some(parts) = parts else {
+    if is_free(params) {
+        return list_all(db, params, control);
+    }
+    let Some(parts) = restricted(db, params, control, |part: Collect| part.0)? else {
         return Ok(None);
     };
     let mut out = Itemsets { n: db.n(), ..Itemsets::default() };
@@ -70,36 +68,65 @@ fn is_free(params: &ItemsetParams<'_>) -> bool {
     params.kind == Kind::All && params.roles.is_none() && params.hierarchy.is_none()
 }
 
-/// The trie below each root item, in rank order; `None` when the budget is spent.
-fn list_all(
-    db: &Transactions,
-    params: &ItemsetParams<'_>,
-    control: &dyn Control,
-) -> Result<Option<Vec<Itemsets>>, Error> {
+fn list_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<Itemsets>, Error> {
     check_stop(control)?;
     let ranked = Ranked::new(db, params);
-    let budget = Budget::new(params, control);
-    let parts = if ranked.n_ranks() <= SMALL_RANKS {
-        list_paths(&Paths::<u16>::new(&ranked), params, &budget)
+    let listed = if ranked.n_ranks() <= SMALL_RANKS {
+        list_paths(&Paths::<u16>::new(&ranked), params, control)
     } else {
-        list_paths(&Paths::<u32>::new(&ranked), params, &budget)
+        list_paths(&Paths::<u32>::new(&ranked), params, control)
     };
     check_stop(control)?;
-    Ok((!budget.is_spent()).then_some(parts))
+    Ok(listed.map(|listed| Itemsets { n: db.n(), ..listed }))
 }
 
-fn list_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Vec<Itemsets> {
+/// Counts below every root item first, so that each then writes where its sets belong: nothing grows and nothing is copied.
+fn list_paths<R: StoredRank>(
+    paths: &Paths<'_, R>,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+) -> Option<Itemsets> {
     let ranked = paths.ranked();
-    (0..ranked.n_ranks() as u32)
+    let unlimited = Budget { max_sets: u64::MAX, found: AtomicU64::new(0), control };
+    let n_ranks = ranked.n_ranks() as u32;
+    let counts: Vec<u64> = (0..n_ranks)
         .into_par_iter()
         .map_init(
-            || Dense::<Itemsets>::new(ranked.min_count, params.max_length, budget),
+            || Dense::<Tally>::new(ranked.min_count, params.max_length, &unlimited),
             |search, rank| {
                 search.mine_root(paths, rank);
-                std::mem::take(&mut search.target)
+                std::mem::take(&mut search.target).into_counts(params.max_length).sets
             },
         )
-        .collect()
+        .collect();
+    let n_sets = counts.iter().fold(0_u64, |sum, sets| sum.saturating_add(*sets));
+    if n_sets > params.max_sets || control.stop().is_some() {
+        return None;
+    }
+    let n_sets = n_sets as usize;
+    let mut out = Itemsets { depths: vec![0; n_sets], items: vec![0; n_sets], counts: vec![0; n_sets], n: 0 };
+    let places = places(&mut out, &counts);
+    places.into_par_iter().zip(0..n_ranks).for_each_init(
+        || Dense::<Place<'_>>::new(ranked.min_count, params.max_length, &unlimited),
+        |search, (place, rank)| {
+            search.target = place;
+            search.mine_root(paths, rank);
+        },
+    );
+    Some(out)
+}
+
+/// Consecutive pieces of the columns, as long as `counts` says.
+fn places<'a>(sets: &'a mut Itemsets, counts: &[u64]) -> Vec<Place<'a>> {
+    let (mut depths, mut items, mut rest) = (&mut sets.depths[..], &mut sets.items[..], &mut sets.counts[..]);
+    let mut places = Vec::with_capacity(counts.len());
+    for n_sets in counts {
+        let depths = depths.split_off_mut(..*n_sets as usize).expect("the columns are as long as all counts");
+        let items = items.split_off_mut(..*n_sets as usize).expect("the columns are as long as all counts");
+        let counts = rest.split_off_mut(..*n_sets as usize).expect("the columns are as long as all counts");
+        places.push(Place { depths, items, counts, len: 0 });
+    }
+    places
 }
 
 fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<SetCounts>, Error> {

@@ -24,6 +24,14 @@ pub enum Error {
         /// The first basket with a bad end.
         basket: usize,
     },
+    /// A customer's rows do not ascend in time.
+    #[error("`{what}` of customer {customer} do not ascend")]
+    Unsorted {
+        /// The slice.
+        what: &'static str,
+        /// Position of the customer.
+        customer: usize,
+    },
     /// An item is not below `n_items`.
     #[error("basket {basket} holds item {item} of {n_items}")]
     Item {

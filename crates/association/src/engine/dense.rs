@@ -6,7 +6,6 @@ use super::Budget;
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
 use super::ranked::{Paths, Ranked, StoredRank};
 use super::tally::Tally;
-use crate::Itemsets;
 
 /// Tables below this many items cost more than searching.
 const MIN_TABLE_ITEMS: usize = 5;
@@ -65,13 +64,24 @@ impl Target for Tally {
     }
 }
 
-impl Target for Itemsets {
+/// Where the sets below one root item belong in the columns of all.
+#[derive(Default)]
+pub(crate) struct Place<'a> {
+    pub depths: &'a mut [u16],
+    pub items: &'a mut [u32],
+    pub counts: &'a mut [u32],
+    /// How many are written.
+    pub len: usize,
+}
+
+impl Target for Place<'_> {
     const LISTS: bool = true;
 
     fn set(&mut self, depth: usize, _n_free: usize, item: u32, count: u32) -> u64 {
-        self.depths.push(depth as u16);
-        self.items.push(item);
-        self.counts.push(count);
+        self.depths[self.len] = depth as u16;
+        self.items[self.len] = item;
+        self.counts[self.len] = count;
+        self.len += 1;
         1
     }
 
@@ -81,7 +91,7 @@ impl Target for Itemsets {
 
     /// Masks ascend as their sets do in preorder: items of a set come from the highest bit down.
     fn table(&mut self, depth: usize, _n_free: usize, table: &Table<'_>) -> u64 {
-        let before = self.n_nodes();
+        let before = self.len;
         let push = |mask: usize, count: u32| {
             let depth = depth + mask.count_ones() as usize;
             if depth <= table.max_length {
@@ -93,7 +103,7 @@ impl Target for Itemsets {
         } else {
             wide::for_each(table.words, u64::from(table.min_count), push);
         }
-        (self.n_nodes() - before) as u64
+        (self.len - before) as u64
     }
 }
 

@@ -1,6 +1,10 @@
 //! The engines and rules against enumeration of every subset.
 
+mod discoveries;
 mod fimi;
+mod follow;
 mod itemsets;
+mod measures;
 mod oracle;
 mod rules;
+mod worlds;
