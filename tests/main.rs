@@ -7,6 +7,7 @@
 mod determinism;
 mod errors;
 mod evaluate;
+mod flat;
 mod grocer;
 mod leakage;
 mod oddities;
@@ -14,3 +15,4 @@ mod refusals;
 mod run;
 mod stop;
 mod support;
+mod why;

@@ -84,6 +84,14 @@ pub(crate) enum Verb {
     Report(ReportArgs),
     /// Compare what became of a run's offers with its holdout, once the label window has passed
     Evaluate(EvaluateArgs),
+    /// Learn to predict a two-valued column of a CSV or Parquet file
+    Train(TrainArgs),
+    /// Score the rows of a file by a model that `train` wrote
+    Score(ScoreArgs),
+    /// Show what a model that `train` wrote has learned
+    Show(ShowArgs),
+    /// Tell what became of every offer for one customer, and why
+    Why(WhyArgs),
     /// Explain an error code
     Explain {
         /// A code such as E1017
@@ -317,6 +325,105 @@ impl OneRunArgs {
     pub(crate) fn pipeline(&self) -> PipelineArgs {
         PipelineArgs { pipeline: self.pipeline.clone(), overlay: self.overlay.clone(), set: self.set.clone() }
     }
+}
+
+/// `why`.
+#[derive(Debug, Args)]
+pub(crate) struct WhyArgs {
+    /// The customer's id, exactly as the tables spell it
+    pub(crate) customer: String,
+    /// The directory of a run or of a pipeline's runs, or a run's name; without it, the current run of the only pipeline below `runs/`
+    pub(crate) run: Option<String>,
+    /// The pipeline file, where its runs do not lie below `runs/`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pipeline: Option<PathBuf>,
+}
+
+/// How a CSV file is written.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct FileArgs {
+    /// The file: CSV (plain, .gz, or .zst) or Parquet, one row a case
+    pub(crate) file: PathBuf,
+    /// What separates the fields of CSV; without it, whichever of comma, semicolon, tab and bar the header has most of
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
+    pub(crate) delimiter: Option<u8>,
+    /// Encoding of CSV
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingArg>,
+}
+
+/// An encoding by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum EncodingArg {
+    /// UTF-8
+    #[value(name = "utf-8")]
+    Utf8,
+    /// UTF-16
+    #[value(name = "utf-16")]
+    Utf16,
+    /// `Shift_JIS` as Windows writes it
+    Cp932,
+}
+
+/// One ASCII character, or `tab`.
+fn parse_delimiter(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"tab" | b"\\t" => Ok(b'\t'),
+        [byte] if byte.is_ascii() && !byte.is_ascii_alphanumeric() && *byte != b'"' => Ok(*byte),
+        _ => Err("one character such as `;`, or `tab`".to_owned()),
+    }
+}
+
+/// `train`.
+#[derive(Debug, Args)]
+pub(crate) struct TrainArgs {
+    /// Rows to learn from.
+    #[command(flatten)]
+    pub(crate) input: FileArgs,
+    /// The column to predict; it has two values
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: String,
+    /// The value whose probability is wanted; without it, the larger number, the text that says yes, or the rarer one
+    #[arg(long, value_name = "VALUE")]
+    pub(crate) positive: Option<String>,
+    /// The kind of model
+    #[arg(long, value_name = "KIND", default_value = "linear")]
+    pub(crate) model: String,
+    /// Columns not to learn from, separated by commas; may be repeated
+    #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
+    pub(crate) ignore: Vec<String>,
+    /// The model file to write
+    #[arg(long, value_name = "MODEL")]
+    pub(crate) out: PathBuf,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// `score`.
+#[derive(Debug, Args)]
+pub(crate) struct ScoreArgs {
+    /// The model file
+    pub(crate) model: PathBuf,
+    /// Rows to score.
+    #[command(flatten)]
+    pub(crate) input: FileArgs,
+    /// The CSV file to write: row, propensity, reasons
+    #[arg(long, value_name = "SCORES.csv")]
+    pub(crate) out: PathBuf,
+    /// Threads; as many as the machine allows without it
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) threads: Option<u16>,
+}
+
+/// `show`.
+#[derive(Debug, Args)]
+pub(crate) struct ShowArgs {
+    /// The model file
+    pub(crate) model: PathBuf,
+    /// Write a page for a browser instead
+    #[arg(long, value_name = "PAGE.html")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[cfg(test)]

@@ -50,6 +50,10 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Evaluate(args) => verbs::evaluate::evaluate(args, console, signals),
         Verb::Runs(args) => verbs::runs::runs(&args.verb, console, signals),
         Verb::Report(args) => verbs::report::report(args, cli.global.language),
+        Verb::Train(args) => verbs::flat::train(args, console, signals),
+        Verb::Score(args) => verbs::flat::score(args, console, signals),
+        Verb::Show(args) => verbs::flat::show(args, console),
+        Verb::Why(args) => verbs::why::why(args, console, signals),
         Verb::Explain { code } => verbs::explain::explain(code, console),
         Verb::Completions { shell } => verbs::completions::completions(*shell),
     }

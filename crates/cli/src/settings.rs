@@ -34,6 +34,11 @@ pub(crate) fn threads(asked: Option<u16>, config: Option<&Config>) -> usize {
     asked.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, std::num::NonZero::get))
 }
 
+/// Memory budget of a command without a pipeline file.
+pub(crate) fn plain_memory(resources: &Resources) -> u64 {
+    resources.memory.unwrap_or_else(default_budget)
+}
+
 /// Memory budget in bytes: the command line's, else the pipeline file's, else a share of what the machine grants.
 pub(crate) fn memory(resources: &Resources, config: &Config) -> u64 {
     resources.memory.or(config.run.memory).unwrap_or_else(default_budget)

@@ -47,6 +47,8 @@ pub struct Counts {
     pub transliterated: u64,
     /// Text cells a spreadsheet would run as formulas.
     pub risky_cells: u64,
+    /// Values spelled like the token that stands for an absent one: the destination will take them for absent.
+    pub null_like_cells: u64,
 }
 
 /// A finished delivery.
@@ -107,6 +109,7 @@ fn publish(
     let parts: Vec<Part> = finished.iter().map(|(_, part)| part.clone()).collect();
     let format = json!({
         "profile": profile.name,
+        "profile_sha256": profile.digest().to_string(),
         "kind": "csv",
         "encoding": profile.encoding.id(),
         "bom": profile.bom == Bom::With,
@@ -177,7 +180,7 @@ impl<'a> Writer<'a> {
     fn fill_record(&mut self, row: &OfferRow<'_>) -> Result<std::result::Result<Notes, NoSuchCharacter>> {
         self.record.clear();
         let mut notes = Notes::default();
-        let mut risky_cells = 0;
+        let (mut risky_cells, mut null_like_cells) = (0, 0);
         for (i, column) in self.profile.columns.iter().enumerate() {
             if i > 0 {
                 self.record.push(self.profile.delimiter as u8);
@@ -186,6 +189,7 @@ impl<'a> Writer<'a> {
                 self.record.extend_from_slice(self.profile.null_token.as_bytes());
                 continue;
             };
+            null_like_cells += u64::from(!value.is_empty() && value == self.profile.null_token);
             match write_cell(&mut self.record, &value, column.field.is_text(), self.profile) {
                 Ok(cell) => {
                     notes.is_transliterated |= cell.is_transliterated;
@@ -195,6 +199,7 @@ impl<'a> Writer<'a> {
             }
         }
         self.counts.risky_cells += risky_cells;
+        self.counts.null_like_cells += null_like_cells;
         self.record.extend_from_slice(newline(self.profile));
         Ok(Ok(notes))
     }

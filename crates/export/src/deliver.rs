@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, FeatureSpec, Result, check_stop};
-use osusume_storage::{Fs, Run, RunId, Runs, Standing, hash_file};
+use osusume_storage::{Digest, Fs, Run, RunId, Runs, Standing, hash_file};
 use osusume_text::Language;
 
 use crate::PARQUET;
@@ -64,6 +64,28 @@ impl Format {
             return Ok(Self::Parquet);
         }
         Ok(Self::Csv(Box::new(profile(name)?.with_headers(headers)?)))
+    }
+
+    /// The format with a profile file laid over it; `file` names it in faults.
+    ///
+    /// # Errors
+    /// What [`Profile::with_file`] says; `ConfigNotAllowed` for Parquet, which is no file of a profile.
+    pub fn with_file(self, file: &str, text: &str) -> Result<Self> {
+        match self {
+            Self::Csv(profile) => Ok(Self::Csv(Box::new(profile.with_file(file, text)?))),
+            Self::Parquet => {
+                let fault = Fault::new(Code::ConfigNotAllowed).in_file(file).with("key", "export[].profile");
+                Err(fault.with("got", PARQUET).with("allowed", "a CSV profile, where there is a profile_file"))
+            }
+        }
+    }
+
+    /// What tells two profiles apart; `None` for Parquet, of which there is one form.
+    pub fn digest(&self) -> Option<Digest> {
+        match self {
+            Self::Csv(profile) => Some(profile.digest()),
+            Self::Parquet => None,
+        }
     }
 }
 

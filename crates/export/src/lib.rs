@@ -28,6 +28,7 @@ mod offers;
 mod parquet_file;
 mod parts;
 mod profile;
+mod profile_file;
 mod shipped;
 
 pub use csv_file::{Counts, Delivered, Lineage, Sink, deliver_csv};
@@ -35,7 +36,7 @@ pub use deliver::{Delivery, Format, OFFERS, PublishedRun, export};
 pub use field::{Field, OfferRow, SCHEMA_VERSION, delivery_key};
 pub use parts::Part;
 pub use profile::{Bom, Column, Encoding, Injection, Newline, Profile, Quoting, Selection, Unmappable};
-pub use shipped::{profile, profile_names};
+pub use shipped::{profile, profile_names, profiles_page};
 
 /// The profile that copies the offer table as Parquet with lineage columns.
 pub const PARQUET: &str = "parquet";

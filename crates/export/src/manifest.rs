@@ -33,6 +33,7 @@ pub(crate) fn bytes(format: &Value, key: &[&str], lineage: &Lineage<'_>, counts:
         "rows_left_out": counts.left_out,
         "rows_transliterated": counts.transliterated,
         "cells_like_formulas": counts.risky_cells,
+        "cells_like_null_token": counts.null_like_cells,
         "parts": parts,
     });
     let mut bytes = serde_json::to_vec_pretty(&manifest).expect("a value of strings and numbers is always JSON");

@@ -144,7 +144,7 @@ impl Profile {
     ///
     /// # Errors
     /// `ConfigNotAllowed` naming the part: no columns, empty or repeated headers, a delimiter that cannot be told apart,
-    /// a byte order mark outside UTF-8, a key that does not identify the customer, limits of zero.
+    /// a byte order mark outside UTF-8, a null token that would have to be quoted, a key that does not identify the customer, limits of zero.
     pub fn check(&self) -> Result<()> {
         let mut headers: Vec<&str> = self.columns.iter().map(|column| column.header.as_str()).collect();
         headers.sort_unstable();
@@ -158,6 +158,9 @@ impl Profile {
         }
         if self.bom == Bom::With && self.encoding != Encoding::Utf8 {
             return Err(self.refuse("bom", "with", "without"));
+        }
+        if !self.null_token.is_ascii() || self.null_token.contains([self.delimiter, '"', '\r', '\n']) {
+            return Err(self.refuse("null_token", &self.null_token, "ASCII without delimiter, quotes and line ends"));
         }
         // Keys are checked a customer at a time, so a key must tell customers apart.
         if !self.key.iter().any(|field| matches!(field, Field::Customer | Field::Key)) {

@@ -32,6 +32,15 @@ fn shipped() -> [Profile; 6] {
     [plain(), csv_cp932(), excel_ja(), salesforce_bulk2(), hubspot_import(), kintone()]
 }
 
+/// The page of delivery profiles: the keys of a profile file, and every shipped profile as one.
+pub fn profiles_page() -> String {
+    let mut page = include_str!("profiles.in.md").to_owned();
+    for shipped in shipped() {
+        page = page + "\n## " + &shipped.name + "\n\n```toml\n" + &shipped.to_toml() + "```\n";
+    }
+    page
+}
+
 /// UTF-8, LF, RFC 4180, every column under its own name.
 fn plain() -> Profile {
     Profile {

@@ -166,6 +166,10 @@ codes! {
     WorldInvalid = "E2011", Usage, AfterChange;
     /// No offer follows from the file and the tables.
     NoOffers = "E2012", Usage, AfterChange;
+    /// A kind of model this version cannot learn. Args: kind, allowed.
+    ModelKindUnavailable = "E2013", Usage, AfterChange;
+    /// The column to predict does not have two values. Args: column, values.
+    TargetNotTwoValued = "E2014", Usage, AfterChange;
 
     // Running and publishing: E30xx.
     /// Another process holds the lock. Args: pid, host, since.
@@ -190,6 +194,12 @@ codes! {
     SyncFailed = "E3010", Resource, Later;
     /// Nothing has been published yet.
     NothingPublished = "E3011", Nothing, AfterChange;
+    /// The run knows no such customer, who is not named. Args: none.
+    CustomerNotInRun = "E3012", Usage, AfterChange;
+    /// Several pipelines have published, and none was named. Args: runs.
+    RunNotNamed = "E3013", Usage, AfterChange;
+    /// This version would decide otherwise than the run did. Args: version.
+    RetraceDiffers = "E3014", Integrity, AfterChange;
 
     // Learning and deciding: E40xx.
     /// All labels of every offer are 0, or all are 1. Args: offers.
@@ -210,6 +220,8 @@ codes! {
     TooFewPositives = "E4008", Quality, AfterChange;
     /// The tables end long before the run's date. Args: last, days.
     DataEndsEarly = "E4009", Quality, AfterChange;
+    /// No column of a plain file can be learned from.
+    NoUsableColumns = "E4010", Input, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

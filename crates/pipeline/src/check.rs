@@ -13,7 +13,7 @@ use crate::calendar::Calendar;
 use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
 use crate::host::Host;
-use crate::job::Job;
+use crate::job::{Job, Scene};
 use crate::run::{goods, schedule};
 use crate::stages::ingest;
 
@@ -84,7 +84,8 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let run_id = RunId::new(as_of.unwrap_or_default(), 1, &Digest::of(b"check")).expect("1 is a sequence number");
     let staging = Staging::create(&lock, run_id)?;
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
-    let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
+    let scene = Scene { config, calendar: &calendar, host };
+    let job = Job { scene, staging: &staging, memory: request.memory };
     let written = read_all(&job)?;
     let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
@@ -94,7 +95,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
     ingest::check_consents(config, &tables)?;
-    let goods = goods(&job, &tables)?;
+    let goods = goods(config, &tables)?;
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();

@@ -4,8 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osusume_model::Result;
-use osusume_storage::Fs;
+use osusume_storage::{Fs, Run};
 use osusume_tables::{CustomerIndex, SourceCount, TableFile, Tables};
+
+/// Path of the customer index below a run.
+const CUSTOMER_INDEX: &str = "tables/customer_index.parquet";
 
 /// Every table ingest wrote, and who the customers are.
 pub(crate) struct Checked {
@@ -24,6 +27,19 @@ impl Checked {
             tables.insert(name.clone(), TableFile::open(fs, &dir.join(format!("tables/{name}.parquet")))?);
         }
         Ok(Self { customers: Arc::new(written.customers), tables, counts: written.counts })
+    }
+
+    /// Opens the tables of a published run.
+    pub(crate) fn published(fs: &dyn Fs, run: &Run) -> Result<Self> {
+        let customers = CustomerIndex::open(fs, &run.path_of(CUSTOMER_INDEX)?)?;
+        let mut tables = BTreeMap::new();
+        for output in run.manifest.outputs.iter().filter(|output| output.path != CUSTOMER_INDEX) {
+            let name = output.path.strip_prefix("tables/").and_then(|path| path.strip_suffix(".parquet"));
+            if let Some(name) = name {
+                tables.insert(name.to_owned(), TableFile::open(fs, &run.dir.join(&output.path))?);
+            }
+        }
+        Ok(Self { customers: Arc::new(customers), tables, counts: Vec::new() })
     }
 
     /// The table of a source.

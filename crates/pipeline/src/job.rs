@@ -1,5 +1,7 @@
 //! What every stage of one run is lent.
 
+use std::ops::Deref;
+
 use osusume_model::{AsOf, Control, Fault, Result, Stop, check_stop};
 use osusume_storage::Staging;
 use osusume_tables::Target;
@@ -8,18 +10,34 @@ use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::host::{Event, Host};
 
-/// The run at hand: configuration, calendar, the staging directory, the memory budget and the outside world.
-pub(crate) struct Job<'a> {
+/// What reading and deciding need of a run: configuration, calendar and the outside world. Nothing can be written with it.
+#[derive(Clone, Copy)]
+pub(crate) struct Scene<'a> {
     /// The checked pipeline file.
     pub(crate) config: &'a Config,
     /// Civil dates to instants.
     pub(crate) calendar: &'a Calendar,
+    /// Progress, stop, events.
+    pub(crate) host: &'a dyn Host,
+}
+
+/// The run at hand: its scene, the staging directory and the memory budget.
+pub(crate) struct Job<'a> {
+    /// What it reads and decides with.
+    pub(crate) scene: Scene<'a>,
     /// Where outputs are written.
     pub(crate) staging: &'a Staging,
     /// Memory budget in bytes.
     pub(crate) memory: u64,
-    /// Progress, stop, events.
-    pub(crate) host: &'a dyn Host,
+}
+
+/// A job is its scene and a place to write to.
+impl<'a> Deref for Job<'a> {
+    type Target = Scene<'a>;
+
+    fn deref(&self) -> &Scene<'a> {
+        &self.scene
+    }
 }
 
 impl Job<'_> {
@@ -27,7 +45,9 @@ impl Job<'_> {
     pub(crate) fn target(&self) -> Target<'_> {
         Target::Staging(self.staging)
     }
+}
 
+impl Scene<'_> {
     /// The start of each feature window before `as_of`, the one that reaches back for ever first.
     pub(crate) fn window_starts(&self, as_of: AsOf) -> Vec<i64> {
         let days = self.config.features.windows_days.iter();
@@ -51,7 +71,7 @@ impl Job<'_> {
     }
 }
 
-/// See [`Job::quiet`].
+/// See [`Scene::quiet`].
 #[derive(Clone, Copy)]
 pub(crate) struct Quiet<'a>(&'a dyn Host);
 

@@ -17,7 +17,7 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config, Export, Role, Source};
 use crate::host::{Event, Host, Stage};
-use crate::job::Job;
+use crate::job::{Job, Scene};
 use crate::registry::link_models;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::features::FeatureTables;
@@ -83,7 +83,8 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let staging = Staging::create(&lock, next_run_id(&lock, as_of, &config_sha256)?)?;
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let mut clock = Clock::new(host);
-    let job = Job { config, calendar: &calendar, staging: &staging, memory: request.memory, host };
+    let scene = Scene { config, calendar: &calendar, host };
+    let job = Job { scene, staging: &staging, memory: request.memory };
     let produced = produce(&job, as_of, &inputs, &mut clock).and_then(|produced| {
         host.event(Event::Begin(Stage::Publish));
         staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
@@ -150,7 +151,7 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
 /// The stages, in order.
 fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<'_>) -> Result<Produced> {
     let tables = clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs))?;
-    let goods = goods(job, &tables.checked)?;
+    let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     let schedule = schedule(job, &tables.checked, as_of)?;
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
@@ -260,9 +261,9 @@ pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEn
     Ok(ReadTables { checked, rejects })
 }
 
-pub(crate) fn goods(job: &Job<'_>, tables: &Checked) -> Result<Goods> {
-    let source = job.config.sources.values().find(|source| source.role == Role::Products);
-    Goods::read(job.config, source.and_then(|source| tables.table(&source.name)))
+pub(crate) fn goods(config: &Config, tables: &Checked) -> Result<Goods> {
+    let source = config.sources.values().find(|source| source.role == Role::Products);
+    Goods::read(config, source.and_then(|source| tables.table(&source.name)))
 }
 
 pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {

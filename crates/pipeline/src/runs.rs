@@ -125,8 +125,13 @@ pub(crate) fn find(runs: &Runs, root: &Path, name: Option<&str>) -> Result<Run> 
     if let Some(run_id) = run_id_of(root, name) {
         return runs.show(run_id);
     }
+    Err(unknown(runs, name)?)
+}
+
+/// The fault of a name no run has, with the names there are.
+pub(crate) fn unknown(runs: &Runs, name: &str) -> Result<Fault> {
     let names: Vec<String> = runs.list()?.iter().map(|listed| listed.run_id.to_string()).collect();
-    Err(Fault::new(Code::RunUnknown).with("run", name).with("runs", names))
+    Ok(Fault::new(Code::RunUnknown).with("run", name).with("runs", names))
 }
 
 /// The run a name or the path of a directory of ours stands for.

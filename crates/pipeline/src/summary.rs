@@ -192,20 +192,11 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         "offers": offers, "decisions": summary.decided,
     });
     write_json(staging, "summary.json", &value)?;
-    let dictionary: Vec<Value> = specs
-        .iter()
-        .map(|spec| {
-            json!({
-                "name": spec.name, "family": spec.family.id(), "source": spec.source, "unit": format!("{:?}", spec.unit).to_lowercase(),
-                "absent": format!("{:?}", spec.null), "window_days": spec.window.map(|w| [w.start_days, w.end_days]),
-                "text": spec.text_key, "subject": spec.subject,
-            })
-        })
-        .collect();
-    write_json(staging, "features/dictionary.json", &json!({ "format_version": 1, "features": dictionary }))
+    crate::dictionary::write(staging, specs)
 }
 
-fn write_json(staging: &Staging, path: &str, value: &Value) -> Result<()> {
+/// A JSON file of the run, for people and programs.
+pub(crate) fn write_json(staging: &Staging, path: &str, value: &Value) -> Result<()> {
     let mut bytes = serde_json::to_vec_pretty(value).expect("numbers and texts always become JSON");
     bytes.push(b'\n');
     staging.write_file(path, &bytes, None).map(|_| ())

@@ -50,7 +50,7 @@ pub(crate) fn can_serve(stored: &DataType, kind: ColumnKind) -> bool {
         }
         ColumnKind::Timestamp => is_text || is_time,
         ColumnKind::Flag => is_text || stored.is_integer() || *stored == DataType::Boolean,
-        ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Minor { .. } => {
+        ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Measure | ColumnKind::Minor { .. } => {
             is_text || stored.is_numeric() && !matches!(stored, DataType::Decimal256(_, _))
         }
     }
@@ -172,7 +172,8 @@ impl Stored {
 
 fn push_number(builder: &mut ColumnBuilder, number: Number, kind: ColumnKind, zone: &Zone) -> Result<(), CellFault> {
     match kind {
-        ColumnKind::Decimal => builder.push_f64(decimal_of(number)?),
+        ColumnKind::Measure if is_nan(number) => builder.push_absent(),
+        ColumnKind::Decimal | ColumnKind::Measure => builder.push_f64(decimal_of(number)?),
         ColumnKind::Minor { digits } => builder.push_i64(minor_of(number, digits, kind)?),
         ColumnKind::Timestamp => builder.push_i64(instant_of(number, zone)?),
         ColumnKind::Flag => match number {
@@ -182,6 +183,10 @@ fn push_number(builder: &mut ColumnBuilder, number: Number, kind: ColumnKind, zo
         _ => builder.push_i64(minor_of(number, 0, kind)?),
     }
     Ok(())
+}
+
+fn is_nan(number: Number) -> bool {
+    matches!(number, Number::Float(value) if value.is_nan())
 }
 
 fn decimal_of(number: Number) -> Result<f64, CellFault> {

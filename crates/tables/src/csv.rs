@@ -125,6 +125,23 @@ impl RecordSource for CsvSource {
     }
 }
 
+/// The names in the header of a file.
+pub(crate) fn header(fs: &dyn Fs, path: &Path, dialect: &CsvDialect) -> Result<Vec<String>> {
+    let mut input = Input::open(fs, path, dialect.encoding)?;
+    let first = Splitter::new(dialect).first(&mut input).map_err(|fault| locate(fault, path))?;
+    let first = first.ok_or_else(|| in_file(Code::FileEmpty, path).with("what", "header"))?;
+    check_header_text(path, dialect, &first.text)?;
+    let mut reader = RecordReader::new(&first.text, dialect);
+    reader.next().ok_or_else(|| in_file(Code::FileEmpty, path).with("what", "header"))?;
+    let names = names(&first.text, &reader.fields, dialect.quote);
+    check_names(path, &names)?;
+    Ok(names)
+}
+
+fn names(text: &[u8], fields: &[Field], quote: u8) -> Vec<String> {
+    fields.iter().map(|field| String::from_utf8_lossy(&content(text, *field, quote)).into_owned()).collect()
+}
+
 fn locate(fault: Fault, path: &Path) -> Fault {
     fault.in_file(path.display().to_string())
 }
@@ -161,11 +178,7 @@ impl Layout {
                 .with("limit", MAX_COLUMNS)
                 .at(1, 1));
         }
-        let names: Vec<String> = reader
-            .fields
-            .iter()
-            .map(|field| String::from_utf8_lossy(&content(&first.text, *field, self.dialect.quote)).into_owned())
-            .collect();
+        let names = names(&first.text, &reader.fields, self.dialect.quote);
         if self.dialect.header {
             self.header = first.text[..end].to_vec();
             check_names(path, &names)?;

@@ -6,7 +6,7 @@ const EMPTY: u64 = u64::MAX;
 
 /// Distinct byte strings with dense numbers. Its iteration order is the order of first sight, never the table's.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Interner {
+pub struct Interner {
     bytes: Vec<u8>,
     /// End of each string in `bytes`.
     ends: Vec<usize>,
@@ -16,8 +16,13 @@ pub(crate) struct Interner {
 
 impl Interner {
     /// How many distinct strings there are.
-    pub(crate) fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
     }
 
     /// Bytes held in memory.
@@ -26,24 +31,24 @@ impl Interner {
     }
 
     /// The string of a number.
-    pub(crate) fn get(&self, number: u32) -> &[u8] {
+    pub fn get(&self, number: u32) -> &[u8] {
         let at = number as usize;
         let start = if at == 0 { 0 } else { self.ends[at - 1] };
         &self.bytes[start..self.ends[at]]
     }
 
     /// All strings by number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         (0..self.len() as u32).map(|number| self.get(number))
     }
 
     /// The number of a string already known.
-    pub(crate) fn find(&self, text: &[u8]) -> Option<u32> {
+    pub fn find(&self, text: &[u8]) -> Option<u32> {
         self.probe(text, xxh3_64(text)).ok()
     }
 
     /// The number of a string, which becomes known.
-    pub(crate) fn intern(&mut self, text: &[u8]) -> u32 {
+    pub fn intern(&mut self, text: &[u8]) -> u32 {
         if self.slots.len() * 3 <= self.ends.len() * 4 {
             self.grow();
         }

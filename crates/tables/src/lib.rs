@@ -59,7 +59,9 @@ mod input;
 mod interner;
 mod output;
 mod parquet_source;
+mod plain;
 mod quarantine;
+mod rows;
 mod scan;
 mod sink;
 mod spec;
@@ -77,8 +79,11 @@ pub use cells::{Cells, TextCells};
 pub use customers::CustomerIndex;
 pub use dates::DateFormat;
 pub use ingest::{Ingest, SourceCount, Tables};
+pub use interner::Interner;
 pub use output::{FileFacts, OutputFile, Target};
+pub use plain::{PlainBlock, PlainCells, PlainColumn, PlainFile, PlainKind, parse_number};
 pub use quarantine::RejectCount;
+pub use rows::read_rows;
 pub use sink::{ParquetSink, read_batches, read_metadata};
 pub use spec::{
     ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, OnError, RejectLimits, SourceSpec, expand,

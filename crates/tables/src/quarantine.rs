@@ -233,8 +233,13 @@ fn line_of(run_id: &str, scan: Scan<'_>, reject: &Reject) -> String {
 
 /// A reject as a message.
 fn fault_of(scan: Scan<'_>, reject: &Reject) -> Fault {
-    let (start, place) = (scan.start, reject.place);
-    let mut fault = Fault::new(reject.code).in_file(scan.path.display().to_string());
+    reject_fault(scan.path, scan.spec, scan.start, reject)
+}
+
+/// A rejected row of a file as a fault, with its place and the shape of what was refused.
+pub(crate) fn reject_fault(path: &Path, spec: &SourceSpec, start: BlockStart, reject: &Reject) -> Fault {
+    let place = reject.place;
+    let mut fault = Fault::new(reject.code).in_file(path.display().to_string());
     let field = reject.field.map_or(1, |field| field as u64 + 1);
     fault = match start.row_group {
         None => fault.at(start.line + u64::from(place.line), field).at_byte(start.byte + u64::from(place.byte)),
@@ -242,7 +247,7 @@ fn fault_of(scan: Scan<'_>, reject: &Reject) -> Fault {
         Some(_) => fault.at(start.record + u64::from(place.record) + 1, field),
     };
     if let Some(column) = reject.column {
-        fault = fault.named(&scan.spec.columns[column].header);
+        fault = fault.named(&spec.columns[column].header);
     }
     match reject.code {
         Code::RowTooShort | Code::RowTooLong => {
@@ -250,7 +255,7 @@ fn fault_of(scan: Scan<'_>, reject: &Reject) -> Fault {
             fault.with("got", got).with("expected", expected)
         }
         Code::OutOfRange => fault.with("allowed", &*reject.expected),
-        Code::AmbiguousTime => fault.with("zone", scan.spec.zone.as_str()),
+        Code::AmbiguousTime => fault.with("zone", spec.zone.as_str()),
         Code::RecordTooLarge => fault.with("bytes", u64::from(place.bytes)).with("limit", &*reject.expected),
         Code::WrongEncoding => fault.with("encoding", &*reject.expected),
         _ => fault

@@ -161,6 +161,8 @@ pub enum ColumnKind {
     Integer,
     /// A decimal number, as f64. NaN and infinities are rejected.
     Decimal,
+    /// A decimal number as f64, of a file that writes NaN for what is absent.
+    Measure,
     /// An exact amount with at most this many decimals, as i64 minor units.
     Minor {
         /// Decimals of the currency: 0 for yen, 2 for euro.

@@ -31,7 +31,7 @@ pub(crate) fn expected(kind: ColumnKind) -> &'static str {
         ColumnKind::Text | ColumnKind::List => "text",
         ColumnKind::Category => "category",
         ColumnKind::Integer => "whole number",
-        ColumnKind::Decimal => "decimal number",
+        ColumnKind::Decimal | ColumnKind::Measure => "decimal number",
         ColumnKind::Minor { digits: 0 } => "amount without decimals",
         ColumnKind::Minor { .. } => "amount",
         ColumnKind::Flag => "flag",
@@ -53,7 +53,7 @@ impl ColumnBuilder {
         let cells = match kind {
             ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => Cells::Text(TextCells::default()),
             ColumnKind::Category => Cells::Code(Vec::new()),
-            ColumnKind::Decimal => Cells::F64(Vec::new()),
+            ColumnKind::Decimal | ColumnKind::Measure => Cells::F64(Vec::new()),
             ColumnKind::Integer | ColumnKind::Minor { .. } | ColumnKind::Flag | ColumnKind::Timestamp => {
                 Cells::I64(Vec::new())
             }
@@ -218,7 +218,7 @@ const POWERS: [f64; 23] = [
     1e21, 1e22,
 ];
 
-fn parse_decimal(text: &[u8]) -> Result<f64, CellFault> {
+pub(crate) fn parse_decimal(text: &[u8]) -> Result<f64, CellFault> {
     if let Some(value) = parse_short_decimal(text) {
         return Ok(value);
     }

@@ -104,7 +104,7 @@ fn stored_type(kind: ColumnKind) -> DataType {
         ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => DataType::Utf8,
         ColumnKind::Category => DataType::Int32,
         ColumnKind::Integer | ColumnKind::Minor { .. } => DataType::Int64,
-        ColumnKind::Decimal => DataType::Float64,
+        ColumnKind::Decimal | ColumnKind::Measure => DataType::Float64,
         ColumnKind::Flag => DataType::Boolean,
         ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
     }

@@ -21,20 +21,25 @@
 //! Not here: printing, colours and terminal width (crate `cli`), numbers and their computation.
 
 mod escape;
+mod exits;
 mod language;
 mod messages;
 mod numbers;
+mod phrases;
 mod render;
 mod template;
 
 pub mod evaluation;
+pub mod flat;
 pub mod labels;
 pub mod reasons;
 pub mod report;
 pub mod screen;
 pub mod summary;
+pub mod why;
 
 pub use escape::{escape_controls, json_string};
+pub use exits::exit_codes_page;
 pub use language::Language;
 pub use messages::{Message, errors_page, explain, message};
 pub use numbers::{display_width, minor_digits, money, money_with_digits, pad, percent, thousands};

@@ -1,4 +1,4 @@
-use osusume_export::{Field, Injection, OfferRow, Profile, Unmappable, profile, profile_names};
+use osusume_export::{Field, Injection, OfferRow, Profile, Unmappable, profile, profile_names, profiles_page};
 use osusume_model::Code;
 use osusume_storage::Digest;
 use osusume_storage::sim::SimFs;
@@ -146,4 +146,39 @@ fn the_same_rows_give_the_same_bytes() {
     }
     assert_eq!(read(&a, "o.csv"), read(&b, "o.csv"));
     assert_eq!(read(&a, "o.csv.manifest.json"), read(&b, "o.csv.manifest.json"));
+}
+
+/// A destination of one's own: the bytes are what its file says, down to the line ends.
+#[test]
+fn a_profile_file_decides_every_byte() {
+    let text = "name = \"crm\"\nencoding = \"cp932\"\nnewline = \"crlf\"\ndelimiter = \";\"\nquoting = \"text\"\n\
+                null_token = \"-\"\nkey = [\"customer_id\"]\nselection = \"best\"\nmax_rows = 1\n\
+                columns = [{ field = \"customer_id\", header = \"顧客\" }, { field = \"offer\", header = \"商品\" }, \"channel\"]\n";
+    let crm = profile("csv").unwrap().with_file("crm.toml", text).unwrap();
+    let fs = SimFs::new();
+    let delivered = deliver(&fs, "out/a.csv", &crm, Language::Ja, &rows()[..3]).unwrap();
+    let header: &[u8] = b"\"\x8c\xda\x8bq\";\"\x8f\xa4\x95i\";\"channel\"\r\n";
+    let parts: Vec<Vec<u8>> = delivered.parts.iter().map(|part| read(&fs, &format!("out/{}", part.name))).collect();
+    assert_eq!(
+        parts,
+        [
+            [header, b"\"C000017\";\"line_1g\";\"mail\"\r\n"].concat(),
+            [header, b"\"0000123\";\"storage\";-\r\n"].concat(),
+        ]
+    );
+    assert_eq!((delivered.counts.rows, delivered.counts.not_selected), (2, 1));
+}
+
+#[test]
+fn a_value_spelled_like_the_null_token_is_counted() {
+    let fs = SimFs::new();
+    let alike = profile("csv").unwrap().with_file("x.toml", "null_token = \"line_1g\"\n").unwrap();
+    let delivered = deliver(&fs, "a.csv", &alike, Language::En, &rows()[..1]).unwrap();
+    assert_eq!(delivered.counts.null_like_cells, 1);
+    assert!(String::from_utf8(read(&fs, "a.csv.manifest.json")).unwrap().contains("\"cells_like_null_token\": 1"));
+}
+
+#[test]
+fn the_page_of_profiles_is_generated() {
+    golden::check("../../../../docs/delivery-profiles.md", profiles_page().as_bytes());
 }

@@ -266,7 +266,11 @@ pub(super) fn decide(at: At) -> Decide {
 }
 
 pub(super) fn exports(at: At, base: &Path) -> Vec<Export> {
-    let export = |at: At| Export { profile: at.text("profile"), path: resolve(base, &at.text("path")) };
+    let export = |at: At| Export {
+        profile: at.text("profile"),
+        profile_file: at.find("profile_file").and_then(Node::as_text).map(|file| resolve(base, file)),
+        path: resolve(base, &at.text("path")),
+    };
     at.tables("export").map(export).collect()
 }
 

@@ -439,6 +439,13 @@ pub const FIELDS: &[Field] = &[
         Required,
         "The form of the file: the table as it is, or as a CRM takes it.",
     ),
+    Field::new(
+        "export[].profile_file",
+        Text,
+        Absent,
+        "A profile file laid over the profile: encoding, headers, columns, limits; `docs/delivery-profiles.md` lists its keys.",
+    )
+    .form(Form::Some),
     Field::new("export[].path", Text, Required, "The file to write; a relative path starts at the folder of the pipeline file.")
         .form(Form::Some),
     Field::new("report", Table, Is("{}"), "What is said of a run."),

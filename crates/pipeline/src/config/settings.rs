@@ -419,6 +419,8 @@ pub struct Decide {
 pub struct Export {
     /// The delivery profile's name.
     pub profile: String,
+    /// A profile file laid over it, seen from the working directory.
+    pub profile_file: Option<PathBuf>,
     /// The file to write, seen from the working directory.
     pub path: PathBuf,
 }

@@ -5,12 +5,12 @@ use osusume_model::{AsOf, Code, Fault, Result};
 
 use crate::checked::Checked;
 use crate::config::{Role, Source};
-use crate::job::Job;
+use crate::job::Scene;
 use crate::seam::Block;
 
 /// All channels of the run.
-pub(crate) fn all_channels(job: &Job<'_>) -> ChannelSet {
-    (0..job.config.decide.channels.len() as u8).fold(ChannelSet::default(), ChannelSet::with)
+pub(crate) fn all_channels(scene: &Scene<'_>) -> ChannelSet {
+    (0..scene.config.decide.channels.len() as u8).fold(ChannelSet::default(), ChannelSet::with)
 }
 
 /// The channels each of `customers` (ascending indexes) consents to as of the date: the newest record of a channel that is known by
@@ -18,10 +18,10 @@ pub(crate) fn all_channels(job: &Job<'_>) -> ChannelSet {
 ///
 /// # Errors
 /// `ConsentGate` when consents are required and there is no such table.
-pub(crate) fn consents(job: &Job<'_>, tables: &Checked, customers: &[u32], as_of: AsOf) -> Result<Vec<ChannelSet>> {
-    let decide = &job.config.decide;
-    let otherwise = if decide.is_consent_required { ChannelSet::default() } else { all_channels(job) };
-    let source = job.config.sources.values().find(|source| source.role == Role::Consents);
+pub(crate) fn consents(scene: &Scene<'_>, tables: &Checked, customers: &[u32], as_of: AsOf) -> Result<Vec<ChannelSet>> {
+    let decide = &scene.config.decide;
+    let otherwise = if decide.is_consent_required { ChannelSet::default() } else { all_channels(scene) };
+    let source = scene.config.sources.values().find(|source| source.role == Role::Consents);
     let Some((source, table)) = source.and_then(|source| Some((source, tables.table(&source.name)?))) else {
         return if decide.is_consent_required {
             Err(Fault::new(Code::ConsentGate))
@@ -31,8 +31,8 @@ pub(crate) fn consents(job: &Job<'_>, tables: &Checked, customers: &[u32], as_of
     };
     let wanted =
         ["at", "channel", "purpose", "allowed", "arrived"].into_iter().filter(|name| source.column(name).is_some());
-    let block = Block::read_of(table, customers, &wanted.collect::<Vec<_>>(), &job.quiet())?;
-    let answers = answers(job, source, &block);
+    let block = Block::read_of(table, customers, &wanted.collect::<Vec<_>>(), &scene.quiet())?;
+    let answers = answers(scene, source, &block);
     let of_customer = |bounds: &[u32]| {
         let known = (bounds[0]..bounds[1]).filter_map(|row| answers[row as usize]);
         standing(known.filter(|answer| answer.known < as_of.instant.0), otherwise)
@@ -51,8 +51,8 @@ struct Answer {
 }
 
 /// What each row says of a channel of the run, `None` where it speaks of something else.
-fn answers(job: &Job<'_>, source: &Source, block: &Block) -> Vec<Option<Answer>> {
-    let decide = &job.config.decide;
+fn answers(scene: &Scene<'_>, source: &Source, block: &Block) -> Vec<Option<Answer>> {
+    let decide = &scene.config.decide;
     let level = |column: &str, name: &str| {
         let names = block.column(column).and_then(|column| column.dictionary.clone())?;
         names.iter().position(|n| n == name).map(|i| i as u32)

@@ -1,13 +1,13 @@
 //! Export: the offers of a published run go to every destination of the pipeline file.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use osusume_export::{Delivery, Format, PublishedRun};
-use osusume_model::{Control, Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
+use osusume_model::{Code, Control, Fault, FeatureSpec, Result};
 use osusume_storage::{Fs, RealFs, hash_file};
-use osusume_text::{Language, labels};
+use osusume_text::Language;
 use serde_json::Value;
 
 use crate::config::{self, Config};
@@ -17,6 +17,9 @@ use crate::runs::{open, read_json};
 
 /// Characters of a model file's digest that name the model.
 const MODEL_ID: usize = 16;
+
+/// A profile file is written by hand.
+const MAX_PROFILE_BYTES: u64 = 1 << 20;
 
 /// One destination and what it holds now.
 #[derive(Clone, Debug)]
@@ -43,11 +46,14 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
     }
     host.event(Event::Begin(Stage::Export));
     let run = PublishedRun::current(&open(config))?;
-    let (models, dictionary) = (model_ids(&run)?, spoken(dictionary(&run)?, &config.spoken_names));
+    // A feature this version has no words for is told by its family.
+    let dictionary: Vec<FeatureSpec> = crate::dictionary::read(run.run())?.into_iter().flatten().collect();
+    let dictionary = crate::dictionary::spoken(dictionary, &config.spoken_names);
+    let models = model_ids(&run)?;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let mut exported = Vec::new();
     for (i, destination) in config.export.iter().enumerate() {
-        let format = Format::named(&destination.profile, &BTreeMap::new())?;
+        let format = format(destination)?;
         let delivery = Delivery {
             fs: Arc::clone(&fs),
             path: &destination.path,
@@ -71,14 +77,26 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
     Ok(exported)
 }
 
-/// Whether every destination of the pipeline file holds run `run_id`, byte for byte as it was delivered.
-pub fn is_exported(config: &Config, run_id: &str, host: &dyn Host) -> bool {
-    config.export.iter().all(|destination| holds(&destination.path, run_id, &Quiet::new(host)) == Some(true))
+/// The form a destination wants: a shipped profile, and what a profile file lays over it.
+fn format(destination: &config::Export) -> Result<Format> {
+    let shipped = Format::named(&destination.profile, &BTreeMap::new())?;
+    let Some(file) = &destination.profile_file else { return Ok(shipped) };
+    let name = file.display().to_string();
+    let bytes = RealFs.open_input(file)?.read_all(MAX_PROFILE_BYTES).map_err(|fault| fault.in_file(name.as_str()))?;
+    let text = String::from_utf8(bytes)
+        .map_err(|_| Fault::new(Code::WrongEncoding).with("encoding", "utf-8").in_file(name.as_str()))?;
+    shipped.with_file(&name, &text)
 }
 
-/// Whether the manifest beside a destination names the run and the files it lists are still what it says of them; `None` where
+/// Whether every destination of the pipeline file holds run `run_id`, byte for byte as it was delivered.
+pub fn is_exported(config: &Config, run_id: &str, host: &dyn Host) -> bool {
+    config.export.iter().all(|destination| holds(destination, run_id, &Quiet::new(host)) == Some(true))
+}
+
+/// Whether the manifest beside a destination names the run and the form, and the files it lists are still what it says of them; `None` where
 /// something is missing or cannot be understood.
-fn holds(path: &Path, run_id: &str, control: &dyn Control) -> Option<bool> {
+fn holds(destination: &config::Export, run_id: &str, control: &dyn Control) -> Option<bool> {
+    let path = &destination.path;
     let manifest = path.with_file_name(format!("{}.manifest.json", path.file_name()?.to_str()?));
     let bytes = RealFs.open(&manifest).ok()?.read_all(1 << 24).ok()?;
     let value: Value = serde_json::from_slice(&bytes).ok()?;
@@ -88,7 +106,9 @@ fn holds(path: &Path, run_id: &str, control: &dyn Control) -> Option<bool> {
         Some(is_same && part["bytes"].as_u64() == Some(content.bytes))
     };
     let parts = value["parts"].as_array()?;
-    let is_run = value["run_id"].as_str() == Some(run_id);
+    let form = format(destination).ok()?.digest().map(|digest| digest.to_string());
+    let is_run =
+        value["run_id"].as_str() == Some(run_id) && value["format"]["profile_sha256"].as_str() == form.as_deref();
     Some(is_run && !parts.is_empty() && parts.iter().all(|part| is_whole(part) == Some(true)))
 }
 
@@ -111,40 +131,4 @@ fn model_ids(run: &PublishedRun) -> Result<BTreeMap<String, String>> {
         Some((key.to_owned(), file(at)?.sha256.to_string()[..MODEL_ID].to_owned()))
     };
     Ok(offers.enumerate().filter_map(id).collect())
-}
-
-/// The run's feature dictionary, as far as reasons need it.
-fn dictionary(run: &PublishedRun) -> Result<Vec<FeatureSpec>> {
-    let value = read_json(run.run(), "features/dictionary.json")?;
-    let features = value.get("features").and_then(Value::as_array).into_iter().flatten();
-    Ok(features.filter_map(spec).collect())
-}
-
-/// The dictionary with subjects under the names that people call them by.
-fn spoken(mut dictionary: Vec<FeatureSpec>, names: &BTreeMap<String, String>) -> Vec<FeatureSpec> {
-    for spec in &mut dictionary {
-        if let Some(name) = names.get(&spec.subject) {
-            spec.subject.clone_from(name);
-        }
-    }
-    dictionary
-}
-
-/// `None` for an entry this version has no sentence for: its reasons are then told by family.
-fn spec(entry: &Value) -> Option<FeatureSpec> {
-    let family = entry["family"].as_str()?;
-    let text_key = entry["text"].as_str()?;
-    let days = |at: usize| entry["window_days"][at].as_u64().map(|days| days as u32);
-    Some(FeatureSpec {
-        name: entry["name"].as_str()?.to_owned(),
-        family: Family::ALL.into_iter().find(|known| known.id() == family)?,
-        source: entry["source"].as_str()?.to_owned(),
-        window: days(0).zip(days(1)).map(|(start_days, end_days)| Window { start_days, end_days }),
-        // Sentences of reasons use neither.
-        unit: Unit::Native,
-        null: NullMeaning::Unknown,
-        kind: FeatureKind::Numeric,
-        text_key: labels::keys().find(|known| *known == text_key)?,
-        subject: entry["subject"].as_str()?.to_owned(),
-    })
 }

@@ -93,6 +93,23 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[offers]\nupsell = { families = [\"line\", \"support\"] }\ncross_sell = { families = [\"storage\", \"wifi\"] }",
     },
     Message {
+        code: Code::ModelKindUnavailable,
+        title: "models of kind `{kind}` are not available in this version",
+        help: &["available are: {allowed}"],
+        cause: "The name is reserved for a kind of model that this version cannot learn yet. Nothing was read or written.",
+        example: "osusume train rows.csv --target taken --model linear --out model.json",
+    },
+    Message {
+        code: Code::TargetNotTwoValued,
+        title: "column `{column}` cannot be predicted: it has {values} different values where two are needed",
+        help: &[
+            "choose a column with two values, such as taken or not",
+            "texts such as NA, NULL, None, and ? count as missing, and rows without a value are left out",
+        ],
+        cause: "A model tells two outcomes apart. The values themselves are not repeated here.",
+        example: "taken\nyes\nno\nmaybe        # a third value",
+    },
+    Message {
         code: Code::LockHeld,
         title: "another run holds the lock<<: process {pid:plain}>><< on {host}>><<, since {since}>>",
         help: &["wait for it to end, or stop it, then run the same command again"],
@@ -170,6 +187,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
+        code: Code::CustomerNotInRun,
+        title: "the run knows no such customer",
+        help: &[
+            "spell the id exactly as the tables do: letter case, leading zeros, and blanks count",
+            "a customer first seen after the run's as-of export is in no table of the run",
+        ],
+        cause: "None of the run's tables has this customer. The id is not repeated here, so that no message or log holds a customer's id.",
+        example: "osusume why 0000123 runs/isp        # not 123",
+    },
+    Message {
+        code: Code::RunNotNamed,
+        title: "several pipelines have published runs here",
+        help: &["name one of them: {runs}"],
+        cause: "Without a run or a pipeline file, the command explains the current run of the only pipeline that has published below `runs/`. Here there are several.",
+        example: "osusume why C000017 runs/isp",
+    },
+    Message {
+        code: Code::RetraceDiffers,
+        title: "the decisions of this run cannot be retraced by this version",
+        help: &[
+            "explain the run with the version that made it: {version}",
+            "if that is this version, compare the run's files: `osusume runs verify PIPELINE RUN`",
+        ],
+        cause: "An explanation is computed again from the run's own files and compared with what the run decided. The two differ, so the explanation would be one of something else.",
+        example: "osusume runs show pipelines/isp.toml 2026-10-01-001-5f3a9c01        # names the version",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "nothing to learn: every label is the same for {offers}",
         help: &[
@@ -235,6 +279,13 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &["deliver newer extracts of the purchases or contracts, or run with an earlier `--as-of`"],
         cause: "The newest row of the tables that outcomes are read from lies more than a month before the run's date. Nothing is known of the days after it, so they are not counted as \"did not buy\": models learn only from windows that closed before the data ends. What customers hold and did is as of that day, too.",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
+        code: Code::NoUsableColumns,
+        title: "no column can be learned from",
+        help: &["add columns that vary from row to row, or ignore fewer of them"],
+        cause: "Beside the target every column is empty, constant, ignored, or different in nearly every row.",
+        example: "id,taken\n17,yes\n18,no        # nothing but a name for each row",
     },
     Message {
         code: Code::TooEarly,

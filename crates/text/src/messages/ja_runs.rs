@@ -96,6 +96,23 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[offers]\nupsell = { families = [\"line\", \"support\"] }\ncross_sell = { families = [\"storage\", \"wifi\"] }",
     },
     Message {
+        code: Code::ModelKindUnavailable,
+        title: "モデルの種類 `{kind}` は、このバージョンでは使えません",
+        help: &["使える種類は次のとおりです: {allowed}。"],
+        cause: "このバージョンではまだ学習できない種類のモデルとして予約された名前です。ファイルの読み書きは行っていません。",
+        example: "osusume train rows.csv --target taken --model linear --out model.json",
+    },
+    Message {
+        code: Code::TargetNotTwoValued,
+        title: "列「{column}」は予測対象にできません。値は2種類必要ですが、{values}種類あります",
+        help: &[
+            "成約の有無のように、値が2種類の列を指定してください。",
+            "NA、NULL、None、? などの文字列は欠損とみなし、値がない行は除外します。",
+        ],
+        cause: "モデルは2つの結果を区別します。値そのものはここに表示しません。",
+        example: "taken\nyes\nno\nmaybe        # 3種類目の値",
+    },
+    Message {
         code: Code::LockHeld,
         title: "別の実行がロックを保持しています<<: プロセス{pid:plain}>><<、ホスト{host}>><<、開始時刻{since}>>",
         help: &["その実行の終了を待つか停止してから、同じコマンドを再実行してください。"],
@@ -173,6 +190,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {
+        code: Code::CustomerNotInRun,
+        title: "この実行には、その顧客は含まれていません",
+        help: &[
+            "顧客IDは表のとおり正確に指定してください。大文字と小文字、先頭の0、空白も区別します。",
+            "実行の基準日より後に初めて現れた顧客は、この実行のどの表にも含まれません。",
+        ],
+        cause: "この実行のどの表にも、その顧客はありません。メッセージやログに顧客IDを残さないため、指定されたIDはここに表示しません。",
+        example: "osusume why 0000123 runs/isp        # 123 ではない",
+    },
+    Message {
+        code: Code::RunNotNamed,
+        title: "公開済みの実行をもつパイプラインが複数あります",
+        help: &["次のいずれかを指定してください: {runs}。"],
+        cause: "実行もパイプラインファイルも指定しない場合は、`runs/` の下で公開済みのパイプラインが1つだけのときに、その公開中の実行を説明します。ここには複数あります。",
+        example: "osusume why C000017 runs/isp",
+    },
+    Message {
+        code: Code::RetraceDiffers,
+        title: "この実行の判断は、このバージョンでは再現できません",
+        help: &[
+            "この実行を作成したバージョンで説明してください: {version}。",
+            "同じバージョンの場合は、実行のファイルを照合してください: `osusume runs verify PIPELINE RUN`。",
+        ],
+        cause: "説明は、実行に含まれるファイルからもう一度計算し、実行時の判断と照合します。両者が一致しないため、このまま説明すると実際とは異なる判断の説明になってしまいます。",
+        example: "osusume runs show pipelines/isp.toml 2026-10-01-001-5f3a9c01        # バージョンを表示",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "ラベルがすべて同じため学習できません（オファー: {offers}）",
         help: &["判定期間に購入や契約開始の記録があるか、商品コードが商品表と一致しているかを確認してください。"],
@@ -236,6 +280,13 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &["購入または契約の新しい抽出データを用意するか、`--as-of` に早い日付を指定してください。"],
         cause: "成約の判定に使う表の最新の行が、実行基準日より1か月以上前です。それより後のことは分からないため「購入なし」とは数えません。学習には、データの終わりまでに終了した判定期間だけを使います。顧客の保有状況や行動も、その時点のものです。",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
+        code: Code::NoUsableColumns,
+        title: "学習に使える列がありません",
+        help: &["行ごとに変化する列を追加するか、除外する列を減らしてください。"],
+        cause: "予測対象以外の列が、すべて空、同じ値のみ、除外指定、またはほぼ行ごとに異なる値のいずれかです。",
+        example: "id,taken\n17,yes\n18,no        # 行の名前のみ",
     },
     Message {
         code: Code::TooEarly,

@@ -23,8 +23,44 @@ pub(super) struct OfferRow {
     pub(super) action_probability: f64,
 }
 
+/// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
+    ("customer_id", "as your tables spell it"),
+    ("as_of", "the date the run was made for"),
+    ("rank", "1 for the offer worth most to this customer"),
+    ("offer", "product code, or name of the category"),
+    ("kind", "`upsell`, `cross_sell` or `category`"),
+    ("family", "the product's family"),
+    ("channel", "the first of `decide.channels` this customer consents to"),
+    ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
+    (
+        "margin_minor",
+        "what a month adds, in the currency's minor unit: for an upgrade the new margin less the one it replaces; for a category the margin of one purchase",
+    ),
+    (
+        "expected_value_minor",
+        "propensity × margin × expected months (`decide.months`, survival, discount) − contact cost",
+    ),
+    ("evidence", "what the value rests on: `observational`, since what the contact itself adds is not estimated"),
+    (
+        "basis",
+        "`model`: the offer has a model of its own; `rate`: its takes are too few, and every eligible customer gets the same rate, drawn toward the family's",
+    ),
+    (
+        "reason_1",
+        "`family:feature:+`, `-` or `?` (above, below the usual value, or absent); the strongest contributions to the log-odds, one a feature family; where `basis` is `rate` nothing was weighed: `reason_1` is the tier held for an upgrade and null otherwise",
+    ),
+    ("reason_2", "the same for the next reason"),
+    ("reason_3", "the same for the next reason"),
+    ("expires_on", "the end of the label window; the propensity speaks of no day after it"),
+    (
+        "action_probability",
+        "probability of the arm the customer is in: 1 − holdout fraction, or the fraction in `shadow.parquet`",
+    ),
+];
+
 /// The schema of offers and shadow.
-pub(super) fn offer_schema() -> Schema {
+pub(crate) fn offer_schema() -> Schema {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
     let reason = |name: &str| Field::new(name, DataType::Utf8, true);
     Schema::new(vec![

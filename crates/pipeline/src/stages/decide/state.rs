@@ -8,28 +8,28 @@ use super::held::Known;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{Role, Source};
-use crate::job::Job;
+use crate::job::Scene;
 use crate::seam::Block;
 use crate::stages::consents::consents;
 use crate::stages::features::{known_products, product_positions, sent_only};
 
 /// Owned columns, one entry a customer of the block.
-pub(super) struct State {
-    pub(super) held_offsets: Vec<u32>,
-    pub(super) held: Vec<ProductId>,
-    pub(super) consents: Vec<ChannelSet>,
-    pub(super) bought: Vec<bool>,
-    pub(super) n_contacts: Vec<u16>,
-    pub(super) days_since_complaint: Vec<u16>,
-    pub(super) days_since_purchase: Vec<u16>,
+pub(crate) struct State {
+    pub(crate) held_offsets: Vec<u32>,
+    pub(crate) held: Vec<ProductId>,
+    pub(crate) consents: Vec<ChannelSet>,
+    pub(crate) bought: Vec<bool>,
+    pub(crate) n_contacts: Vec<u16>,
+    pub(crate) days_since_complaint: Vec<u16>,
+    pub(crate) days_since_purchase: Vec<u16>,
 }
 
 /// Reads the tables for the customers `customers` (ascending indexes).
-pub(super) struct Reader<'a> {
-    pub(super) job: &'a Job<'a>,
-    pub(super) tables: &'a Checked,
-    pub(super) goods: &'a Goods,
-    pub(super) as_of: AsOf,
+pub(crate) struct Reader<'a> {
+    pub(crate) scene: &'a Scene<'a>,
+    pub(crate) tables: &'a Checked,
+    pub(crate) goods: &'a Goods,
+    pub(crate) as_of: AsOf,
 }
 
 impl Reader<'_> {
@@ -37,14 +37,14 @@ impl Reader<'_> {
     ///
     /// # Errors
     /// `ConsentGate` when consents are required and there is no such table.
-    pub(super) fn read(&self, customers: &[u32]) -> Result<State> {
+    pub(crate) fn read(&self, customers: &[u32]) -> Result<State> {
         let (held_offsets, held, since_holding) = self.holdings(customers)?;
         let (bought, since_purchase) = self.purchases(customers)?;
         let latest = since_holding.iter().zip(&since_purchase).map(|(a, b)| *a.min(b)).collect();
         Ok(State {
             held_offsets,
             held,
-            consents: consents(self.job, self.tables, customers, self.as_of)?,
+            consents: consents(self.scene, self.tables, customers, self.as_of)?,
             bought,
             n_contacts: self.contacts(customers)?,
             days_since_complaint: self.complaints(customers)?,
@@ -53,13 +53,13 @@ impl Reader<'_> {
     }
 
     fn sources(&self, role: Role) -> impl Iterator<Item = &Source> {
-        self.job.config.sources.values().filter(move |source| source.role == role)
+        self.scene.config.sources.values().filter(move |source| source.role == role)
     }
 
     fn block(&self, source: &Source, customers: &[u32], columns: &[&str]) -> Result<Option<Block>> {
         let Some(table) = self.tables.table(&source.name) else { return Ok(None) };
         let declared: Vec<&str> = columns.iter().copied().filter(|name| source.column(name).is_some()).collect();
-        Block::read_of(table, customers, &declared, &self.job.quiet()).map(Some)
+        Block::read_of(table, customers, &declared, &self.scene.quiet()).map(Some)
     }
 
     /// Whether a row with these times is visible.
@@ -88,7 +88,7 @@ impl Reader<'_> {
 
     /// Customers × category offers: bought recently; and days since anything was bought.
     fn purchases(&self, customers: &[u32]) -> Result<(Vec<bool>, Vec<u16>)> {
-        let category = self.job.config.offers.category.as_ref();
+        let category = self.scene.config.offers.category.as_ref();
         let n_categories = category.map_or(0, |category| category.names.len());
         let mut bought = vec![false; customers.len() * n_categories];
         let mut since = vec![NEVER; customers.len()];
@@ -103,7 +103,7 @@ impl Reader<'_> {
                 Some(offer_of_product(&join.map, &join.names, &category.names))
             });
             let recent = offered.map_or(i64::MAX, |category| {
-                self.job.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
+                self.scene.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
             });
             let (at, arrived, product) = (block.times("at"), block.integers("arrived"), block.codes("product"));
             let is_purchase = |row: usize| is_purchase(block.column("quantity"), row);
@@ -126,7 +126,7 @@ impl Reader<'_> {
     /// Contacts within the days the limit speaks of.
     fn contacts(&self, customers: &[u32]) -> Result<Vec<u16>> {
         let mut counts = vec![0_u16; customers.len()];
-        let from = self.job.calendar.midnight(self.as_of.date - self.job.config.decide.contact_limit_days as i32).0;
+        let from = self.scene.calendar.midnight(self.as_of.date - self.scene.config.decide.contact_limit_days as i32).0;
         for source in self.sources(Role::Contacts) {
             let Some(block) = self.block(source, customers, &["at", "arrived", "arm"])? else { continue };
             let block = sent_only(&block);

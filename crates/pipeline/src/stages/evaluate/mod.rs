@@ -28,7 +28,7 @@ use crate::config::{Config, Role, Source};
 use crate::evaluation::{EVALUATION, Evaluation};
 use crate::history::History;
 use crate::host::{Event, Host, Stage};
-use crate::job::{Job, Quiet};
+use crate::job::{Job, Quiet, Scene};
 use crate::run::{TOOL_VERSION, counts, digest_inputs, read_sources, runs_root};
 use crate::runs::{find, open};
 use crate::units::Units;
@@ -83,7 +83,8 @@ pub fn evaluate(request: &EvaluateRequest<'_>, host: &dyn Host) -> Result<Evalua
     let scratch = RunId::new(run.manifest.as_of, MAX_SEQ, &Digest::of(b"scratch")).expect("a sequence number");
     let staging = Staging::create(&lock, scratch)?;
     let calendar = Calendar::new(&ran.pipeline.time_zone)?;
-    let job = Job { config: &config, calendar: &calendar, staging: &staging, memory: request.memory, host };
+    let scene = Scene { config: &config, calendar: &calendar, host };
+    let job = Job { scene, staging: &staging, memory: request.memory };
     let evaluator = Evaluator { job: &job, run: &run, holdout_fraction: ran.decide.holdout_fraction };
     let found = evaluator.find(request.as_of);
     // The tables were needed for the numbers only; a failure to clean up must not hide why there are none.
@@ -130,7 +131,7 @@ impl Evaluator<'_> {
         let tables = read_sources(job, &sources, &inputs)?.checked;
         job.host.event(Event::End(Stage::Ingest));
         job.host.event(Event::Begin(Stage::Evaluate));
-        let goods = crate::run::goods(job, &tables)?;
+        let goods = crate::run::goods(job.config, &tables)?;
         let unknown = ingest::unknown_products(job, &tables, &goods)?.map_or(0, |(count, _)| count);
         let counts = counts(job.config, &tables, unknown);
         self.check_rows(&counts)?;

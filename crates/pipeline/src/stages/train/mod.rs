@@ -17,6 +17,7 @@ use rayon::prelude::*;
 
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use data::raw_kinds;
+pub(crate) use model_file::{PublishedModel, read as read_models};
 
 use self::data::{Outcomes, TrainingData};
 use self::fit::Encoded;

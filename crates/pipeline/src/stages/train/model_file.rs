@@ -1,14 +1,16 @@
 //! The model file: data only, versioned, bound to the features it was learned from, readable by people.
 
-use osusume_model::{FeatureSpec, Result};
-use osusume_propensity::encoder::{Column, Encoder, RawKind, Transform};
-use osusume_storage::Digest;
-use serde::Serialize;
+use osusume_model::{Code, Fault, FeatureKind, FeatureSpec, Offer, Result};
+use osusume_propensity::encoder::Encoder;
+use osusume_storage::{Digest, Run};
+use serde::{Deserialize, Serialize};
 
 use super::{Evidence, Models, OfferModel};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::job::Job;
+use crate::linear::{LinearFile, LinearModel, RawFeature};
+use crate::runs::read_json;
 use crate::stages::features::FeatureTables;
 
 /// Version of the format of model files.
@@ -32,35 +34,25 @@ struct ModelFile<'a> {
     /// The take rate used where there is no model of its own, and the share of it that is borrowed.
     rate: f64,
     borrowed_share: f64,
-    model: Option<Linear>,
+    model: Option<LinearFile>,
     tests: &'a [super::Measures],
 }
 
-#[derive(Serialize)]
-struct Linear {
-    lambda: f64,
-    iterations: u32,
-    max_gradient: f64,
-    converged: bool,
-    intercept: f64,
-    calibration_slope: f64,
-    calibration_intercept: f64,
-    columns: Vec<Coefficient>,
+/// What is read back of a model file.
+#[derive(Deserialize)]
+struct Header {
+    format_version: u32,
+    offer: String,
+    basis: String,
+    model: Option<LinearFile>,
 }
 
-#[derive(Serialize)]
-struct Coefficient {
-    feature: String,
-    transform: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    low: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    high: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    levels: Option<Vec<String>>,
-    mean: f64,
-    scale: f64,
-    beta: f64,
+/// An offer's model out of a published run.
+pub(crate) struct PublishedModel {
+    /// `model` or `rate`.
+    pub(crate) basis: String,
+    /// The model, where the offer has one of its own.
+    pub(crate) linear: Option<LinearModel>,
 }
 
 /// Writes `models/<offer>.json` for every offer.
@@ -117,48 +109,45 @@ pub(crate) fn fingerprint(specs: &[FeatureSpec]) -> Digest {
     Digest::of_parts(lines.iter().map(String::as_bytes))
 }
 
-fn linear(model: &OfferModel, encoder: &Encoder, specs: &[FeatureSpec]) -> Option<Linear> {
+fn linear(model: &OfferModel, encoder: &Encoder, specs: &[FeatureSpec]) -> Option<LinearFile> {
     let Evidence::Model(fit) = &model.evidence else { return None };
-    let columns = encoder.columns.iter().zip(&fit.beta);
-    Some(Linear {
-        lambda: fit.lambda,
-        iterations: fit.iterations,
-        max_gradient: fit.max_gradient,
-        converged: fit.converged,
-        intercept: fit.intercept,
-        calibration_slope: model.calibrator.slope,
-        calibration_intercept: model.calibrator.intercept,
-        columns: columns.map(|(column, &beta)| coefficient(column, beta, encoder, specs)).collect(),
-    })
+    Some(LinearFile::new(fit, model.calibrator, encoder, &raw_features(specs)))
 }
 
-fn coefficient(column: &Column, beta: f64, encoder: &Encoder, specs: &[FeatureSpec]) -> Coefficient {
-    let spec = &specs[column.raw as usize];
-    let (transform, low, high, levels) = match &column.transform {
-        Transform::Linear { low, high } => ("linear", Some(*low), Some(*high), None),
-        Transform::Log1p { low, high } => ("log1p", Some(*low), Some(*high), None),
-        Transform::Absent => ("absent", None, None, None),
-        Transform::Level(level) => ("level", None, None, Some(vec![level_name(spec, *level)])),
-        Transform::Other { known } => {
-            ("other_than", None, None, Some(known.iter().map(|&level| level_name(spec, level)).collect()))
+fn raw_features(specs: &[FeatureSpec]) -> Vec<RawFeature<'_>> {
+    specs.iter().map(|spec| RawFeature { name: &spec.name, levels: levels(&spec.kind) }).collect()
+}
+
+fn levels(kind: &FeatureKind) -> Option<&[String]> {
+    match kind {
+        FeatureKind::Category(levels) => Some(levels),
+        FeatureKind::Numeric => None,
+    }
+}
+
+/// The models of a published run, in the order of `offers`.
+///
+/// # Errors
+/// `FileDamaged` when a file is missing, cannot be understood or belongs to other features or another offer; `FormatVersion`.
+pub(crate) fn read(run: &Run, offers: &[Offer], specs: &[FeatureSpec]) -> Result<Vec<PublishedModel>> {
+    let features = raw_features(specs);
+    let read = |(at, offer): (usize, &Offer)| {
+        let name = file_name(at, &offer.key);
+        let damaged = |detail: &dyn std::fmt::Display| {
+            Fault::new(Code::FileDamaged).in_file(run.dir.join(&name).display().to_string()).because(detail)
+        };
+        let header: Header = serde_json::from_value(read_json(run, &name)?).map_err(|error| damaged(&error))?;
+        if header.format_version != FORMAT_VERSION {
+            let fault = Fault::new(Code::FormatVersion).in_file(run.dir.join(&name).display().to_string());
+            return Err(fault
+                .with("found", u64::from(header.format_version))
+                .with("supported", u64::from(FORMAT_VERSION)));
         }
+        if header.offer != offer.key {
+            return Err(damaged(&"it belongs to another offer"));
+        }
+        let linear = header.model.map(|file| file.read(&features)).transpose().map_err(|detail| damaged(&detail))?;
+        Ok(PublishedModel { basis: header.basis, linear })
     };
-    debug_assert!(matches!(encoder.kinds[column.raw as usize], RawKind::Numeric) || low.is_none());
-    Coefficient {
-        feature: spec.name.clone(),
-        transform,
-        low,
-        high,
-        levels,
-        mean: column.mean,
-        scale: column.scale,
-        beta,
-    }
-}
-
-fn level_name(spec: &FeatureSpec, level: u32) -> String {
-    match &spec.kind {
-        osusume_model::FeatureKind::Category(levels) => levels.get(level as usize).cloned().unwrap_or_default(),
-        osusume_model::FeatureKind::Numeric => level.to_string(),
-    }
+    offers.iter().enumerate().map(read).collect()
 }

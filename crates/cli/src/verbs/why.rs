@@ -1,0 +1,197 @@
+//! `osusume why CUSTOMER [RUN]`.
+
+use std::path::Path;
+
+use osusume_model::{Arg, Exit, Minor, Result};
+use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, Why, why as retrace};
+use osusume_text::screen::{self, Word as ScreenWord};
+use osusume_text::why::{Word, layer, precise_percent, say};
+use osusume_text::{money_with_digits, reasons};
+use serde_json::{Value, json};
+
+use crate::args::{OutputFormat, PipelineArgs, WhyArgs};
+use crate::console::{Console, print, print_json};
+use crate::failure::{Ended, Failure, guarded};
+use crate::host::TerminalHost;
+use crate::process::Signals;
+use crate::settings::load;
+
+/// Where runs lie when nobody says so: the default of `run.directory`.
+const RUNS: &str = "runs";
+/// Columns before the lines below an offer.
+const INDENT: &str = "      ";
+
+/// Explains; nothing is changed.
+pub(crate) fn why(args: &WhyArgs, console: &Console, signals: &Signals) -> Ended {
+    let host = TerminalHost::new(console, signals, None);
+    let done = guarded(|| {
+        let found = find(args, &host)?;
+        match console.output {
+            OutputFormat::Json => print_json(&object(&found, console)),
+            OutputFormat::Text => print(&Explained { why: &found, console }.page()),
+        }
+    });
+    done.map(|()| Exit::Ok).map_err(Failure::reading)
+}
+
+fn find(args: &WhyArgs, host: &TerminalHost<'_>) -> Result<Why> {
+    let run = args.run.as_deref();
+    if let Some(pipeline) = &args.pipeline {
+        let pipeline = PipelineArgs { pipeline: pipeline.clone(), overlay: Vec::new(), set: Vec::new() };
+        return retrace(RunAt::Pipeline(&load(&pipeline)?, run), &args.customer, host);
+    }
+    let at = match run.map(Path::new) {
+        Some(dir) if dir.is_dir() => RunAt::Directory(dir),
+        _ => RunAt::Below(Path::new(RUNS), run),
+    };
+    retrace(at, &args.customer, host)
+}
+
+/// What was found, on a terminal.
+struct Explained<'a> {
+    why: &'a Why,
+    console: &'a Console,
+}
+
+impl Explained<'_> {
+    fn page(&self) -> String {
+        let args = [("run", Arg::from(self.why.run_id.as_str())), ("as_of", Arg::from(self.why.as_of.to_string()))];
+        let mut page = format!("{}\n", self.say(Word::Headline, &args));
+        match self.why.standing {
+            Standing::Offered => {}
+            Standing::Holdout => page = page + &self.say(Word::Holdout, &[]) + "\n",
+            Standing::Inactive => return page + &self.say(Word::Inactive, &[]) + "\n",
+        }
+        if !self.why.offers.iter().any(|offer| matches!(offer.fate, Fate::Chosen { .. })) {
+            page = page + "\n" + &self.say(Word::NoOffer, &[]) + "\n";
+        }
+        let mut heading = None;
+        for offer in &self.why.offers {
+            let (next, lines) = self.offer(offer);
+            if heading.replace(next) != Some(next) {
+                page = page + "\n" + &self.say(next, &[]) + "\n";
+            }
+            page.push_str(&lines);
+        }
+        page
+    }
+
+    /// The heading an offer stands under, and its lines.
+    fn offer(&self, offer: &OfferFate) -> (Word, String) {
+        let name = Arg::from(offer.offer.as_str());
+        match &offer.fate {
+            Fate::Chosen { rank, channel, margin } => {
+                let kind = self.kind(offer.kind);
+                let args = [
+                    ("rank", Arg::Int(i64::from(*rank))),
+                    ("offer", name),
+                    ("kind", kind.into()),
+                    ("channel", Arg::from(channel.as_str())),
+                ];
+                (Word::Made, self.lines(&self.say(Word::Chosen, &args), self.worth(offer, Some(*margin)), offer))
+            }
+            Fate::Outranked { by, ahead } => {
+                let word = if *ahead > 0 { Word::Outranked } else { Word::Tied };
+                let args = [("offer", name), ("by", Arg::from(by.as_str())), ("ahead", self.money(*ahead))];
+                (Word::Lost, self.lines(&self.say(word, &args), self.worth(offer, None), offer))
+            }
+            Fate::BelowThreshold { threshold } => {
+                let short = self.money(threshold.saturating_sub(offer.value.unwrap_or(0)));
+                let args = [("offer", name), ("short", short), ("threshold", self.money(*threshold))];
+                (Word::Lost, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
+            }
+            Fate::Removed { layer: id, rule } => {
+                let language = self.console.language;
+                let args = [
+                    ("offer", name),
+                    ("layer", layer(id, language).into()),
+                    ("rule", reasons::rule_label(rule, language).unwrap_or(rule).into()),
+                    ("sentence", reasons::rule_sentence(rule, language).unwrap_or(rule).into()),
+                ];
+                (Word::Removed, format!("  {}\n", self.say(Word::Rule, &args)))
+            }
+        }
+    }
+
+    fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
+        let mut lines = format!("  {first}\n");
+        for line in std::iter::once(worth).chain(self.reasons(offer)) {
+            lines = lines + INDENT + &line + "\n";
+        }
+        lines
+    }
+
+    fn reasons(&self, offer: &OfferFate) -> Vec<String> {
+        if offer.reasons.is_empty() && offer.basis == "rate" {
+            return vec![format!("- {}", self.say(Word::NoReason, &[]))];
+        }
+        offer.reasons.iter().map(|code| format!("- {}", sentence(self.why, code, self.console))).collect()
+    }
+
+    fn worth(&self, offer: &OfferFate, margin: Option<i64>) -> String {
+        let basis = if offer.basis == "model" { Word::Model } else { Word::Rate };
+        let mut args = vec![
+            ("propensity", precise_percent(offer.propensity.unwrap_or(0.0))),
+            ("basis", self.say(basis, &[]).into()),
+            ("value", self.money(offer.value.unwrap_or(0))),
+        ];
+        args.extend(margin.map(|margin| ("margin", self.money(margin))));
+        self.say(Word::Worth, &args)
+    }
+
+    fn kind(&self, id: &str) -> &'static str {
+        let word = match id {
+            "upsell" => ScreenWord::Upsell,
+            "cross_sell" => ScreenWord::CrossSell,
+            _ => ScreenWord::Category,
+        };
+        screen::word(word, self.console.language)
+    }
+
+    fn money(&self, minor: i64) -> Arg {
+        let Why { currency, minor_digits, .. } = self.why;
+        Arg::Number(money_with_digits(Minor(minor), currency, *minor_digits, self.console.language))
+    }
+
+    fn say(&self, word: Word, args: &[(&str, Arg)]) -> String {
+        say(word, self.console.language, args)
+    }
+}
+
+fn sentence(why: &Why, code: &str, console: &Console) -> String {
+    reasons::sentence(code, &why.dictionary, console.language)
+}
+
+fn object(why: &Why, console: &Console) -> Value {
+    let standing = match why.standing {
+        Standing::Offered => "offer",
+        Standing::Holdout => "holdout",
+        Standing::Inactive => "inactive",
+    };
+    let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();
+    json!({
+        "run_id": why.run_id, "as_of": why.as_of.to_string(), "arm": standing, "currency": why.currency,
+        "minor_digits": why.minor_digits, "offers": offers,
+    })
+}
+
+fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
+    let reasons: Vec<Value> =
+        offer.reasons.iter().map(|code| json!({ "code": code, "sentence": sentence(why, code, console) })).collect();
+    let mut object = json!({
+        "offer": offer.offer, "kind": offer.kind, "family": offer.family, "basis": offer.basis,
+        "propensity": offer.propensity, "expected_value_minor": offer.value, "reasons": reasons,
+    });
+    let more = match &offer.fate {
+        Fate::Chosen { rank, channel, margin } => {
+            json!({ "fate": "chosen", "rank": rank, "channel": channel, "margin_minor": margin })
+        }
+        Fate::Outranked { by, ahead } => json!({ "fate": "outranked", "won_by": by, "ahead_minor": ahead }),
+        Fate::BelowThreshold { threshold } => json!({ "fate": "below_threshold", "threshold_minor": threshold }),
+        Fate::Removed { layer, rule } => json!({ "fate": "removed", "layer": layer, "rule": rule }),
+    };
+    if let (Value::Object(all), Value::Object(more)) = (&mut object, more) {
+        all.extend(more);
+    }
+    object
+}

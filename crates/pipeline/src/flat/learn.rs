@@ -1,0 +1,144 @@
+//! Encoding, fitting, and measuring on rows a model has not seen.
+
+use osusume_evaluate as evaluate;
+use osusume_model::{Control, Result, keyed_hash};
+use osusume_propensity::Warning;
+use osusume_propensity::calibration::{Calibrator, calibrate};
+use osusume_propensity::design::Design;
+use osusume_propensity::encoder::{Encoder, EncoderParams};
+use osusume_propensity::folds::{FoldParams, out_of_fold};
+use osusume_propensity::logistic::{Fit, LogisticParams, Problem, fit};
+
+use super::columns::{Table, check_memory};
+use super::infer::no_columns;
+use crate::kernel::propensity_fault;
+
+/// Folds rows are dealt into.
+const FOLDS: u8 = 5;
+/// Key of the hash that deals them.
+const FOLD_KEY: &str = "flat/fold";
+/// A level fewer rows have never stands alone, nor in a model file.
+const MIN_LEVEL_ROWS: u64 = 10;
+/// A large table can ask for more: one in this many rows, up to the pipelines' own limit.
+const ROWS_A_LEVEL: u64 = 1_000;
+
+/// How well rows are told apart by models that have not seen them.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Measured {
+    /// Folds, of which each is predicted by a model of the others.
+    pub folds: u32,
+    /// Area under the ROC curve.
+    pub auc: f64,
+    /// Its standard error.
+    pub auc_standard_error: f64,
+    /// Mean log loss of the calibrated propensities.
+    pub log_loss: f64,
+    /// Mean log loss of the base rate.
+    pub base_log_loss: f64,
+}
+
+/// What a person should know of the data; columns by name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Finding {
+    /// The model tells the two values apart without an error, by one column alone where one is named: is it the answer itself?
+    Separated {
+        /// That column.
+        column: Option<String>,
+    },
+    /// These columns depend on earlier ones.
+    Collinear {
+        /// The dependent columns.
+        columns: Vec<String>,
+    },
+    /// No column carries a signal.
+    NoSignal,
+}
+
+/// The model and all that is known of it.
+pub(super) struct Learned {
+    pub(super) encoder: Encoder,
+    pub(super) fit: Fit,
+    pub(super) calibrator: Calibrator,
+    pub(super) measured: Option<Measured>,
+}
+
+/// Fits a linear model with its penalty by empirical Bayes, calibrates it out of fold, and measures it there.
+///
+/// # Errors
+/// `NoUsableColumns` when the encoder keeps none, `MemoryBudget`, `NotConverged`, a stop asked for.
+pub(super) fn learn(table: &Table, memory: u64, control: &dyn Control) -> Result<Learned> {
+    let fault = |error: osusume_propensity::Error| propensity_fault(&error, "model");
+    let (slices, kinds) = (table.slices(), table.kinds());
+    let raw = table.raw(&slices, &kinds);
+    let n_rows = table.y.len() as u64;
+    let rows: Vec<u32> = (0..n_rows as u32).collect();
+    let min_level_count = (n_rows / ROWS_A_LEVEL).clamp(MIN_LEVEL_ROWS, EncoderParams::STANDARD.min_level_count);
+    let params = EncoderParams { min_level_count, ..EncoderParams::STANDARD };
+    let encoder = Encoder::fit(&raw, &rows, &params).map_err(fault)?;
+    if encoder.n_cols() == 0 {
+        return Err(no_columns(""));
+    }
+    check_memory(n_rows * encoder.n_cols() as u64 * 4, memory / 2)?;
+    let design = Design::encode(&encoder, &raw).map_err(fault)?;
+    let problem = Problem { design: &design, rows: None, y: &table.y, weight: None, offset: None };
+    let fit = fit(&problem, &LogisticParams::STANDARD, None, control).map_err(fault)?;
+    let fold: Vec<u8> =
+        rows.iter().map(|row| (keyed_hash(FOLD_KEY, &row.to_le_bytes()) % u64::from(FOLDS)) as u8).collect();
+    let eta = match out_of_fold(&problem, &fold, FOLDS, &fit, &FoldParams::STANDARD, control) {
+        Ok(folds) => folds.eta,
+        // One fold holds every row of a class: nothing is left to measure or to calibrate by.
+        Err(osusume_propensity::Error::OneClassFold { .. }) => {
+            return Ok(Learned { encoder, fit, calibrator: Calibrator::IDENTITY, measured: None });
+        }
+        Err(error) => return Err(fault(error)),
+    };
+    let calibrator = calibrate(&eta, &table.y, None, control).map_err(fault)?.calibrator;
+    let measured = measure(&eta, &table.y, &fold, control)?;
+    Ok(Learned { encoder, fit, calibrator, measured })
+}
+
+/// Propensities by calibrators that each left out the fold they are applied to, measured.
+fn measure(eta: &[f64], y: &[bool], fold: &[u8], control: &dyn Control) -> Result<Option<Measured>> {
+    let mut propensity = vec![0.0; eta.len()];
+    for k in 0..FOLDS {
+        let others: Vec<usize> = (0..eta.len()).filter(|&i| fold[i] != k).collect();
+        let eta_others: Vec<f64> = others.iter().map(|&i| eta[i]).collect();
+        let y_others: Vec<bool> = others.iter().map(|&i| y[i]).collect();
+        let found = calibrate(&eta_others, &y_others, None, control);
+        let calibrator = found.map_err(|error| propensity_fault(&error, "model"))?.calibrator;
+        for i in (0..eta.len()).filter(|&i| fold[i] == k) {
+            propensity[i] = calibrator.propensity(eta[i]);
+        }
+    }
+    let rate = y.iter().filter(|&&y| y).count() as f64 / y.len() as f64;
+    let measured = || {
+        let auc = evaluate::auc_estimate(&propensity, y, None).ok()?;
+        Some(Measured {
+            folds: u32::from(FOLDS),
+            auc: auc.auc,
+            auc_standard_error: auc.standard_error,
+            log_loss: evaluate::log_loss(&propensity, y).ok()?,
+            base_log_loss: evaluate::log_loss(&vec![rate; y.len()], y).ok()?,
+        })
+    };
+    Ok(measured())
+}
+
+impl Learned {
+    /// The warnings of the fit by names of columns.
+    pub(super) fn findings(&self, table: &Table) -> Vec<Finding> {
+        let name = |column: u32| table.columns[self.encoder.columns[column as usize].raw as usize].name.clone();
+        let finding = |warning: &Warning| match warning {
+            Warning::Separated { column } => Some(Finding::Separated { column: column.map(name) }),
+            Warning::Collinear { columns } => {
+                let mut names: Vec<String> = columns.iter().map(|&column| name(column)).collect();
+                names.dedup();
+                Some(Finding::Collinear { columns: names })
+            }
+            Warning::NoSignal => Some(Finding::NoSignal),
+            Warning::PenaltyAtFloor => None,
+        };
+        self.fit.warnings.iter().filter_map(finding).collect()
+    }
+}

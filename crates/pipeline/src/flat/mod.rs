@@ -1,0 +1,163 @@
+//! Models on plain files, without a pipeline: one table, one two-valued column to predict.
+//!
+//! [`train`] finds out what the columns are and writes a model file; [`score`] applies it to any file with the same columns;
+//! [`show`] reads it for people. There is no time here: whoever has as-of dates, offers or customers wants a pipeline.
+//!
+//! A column is numbers, dates or a category by what stands in it ([`infer`]); levels of categories that few rows have, and columns in
+//! which nearly every row has a value of its own, never reach the model file.
+
+mod columns;
+mod file;
+mod infer;
+mod learn;
+mod place;
+mod score;
+mod show;
+
+use std::path::{Path, PathBuf};
+
+use osusume_model::{Arg, Code, Fault, Result};
+use osusume_storage::RealFs;
+pub use osusume_tables::Encoding;
+use osusume_tables::PlainFile;
+
+pub use infer::{ColumnReport, ColumnType, LeftOut};
+pub use learn::{Finding, Measured};
+pub use score::{ScoreRequest, Scored, score};
+pub use show::{Shown, ShownColumn, ShownFeature, html, show};
+
+use crate::host::Host;
+
+/// The kinds of models a file can hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Penalized logistic regression over standardized columns.
+    Linear,
+}
+
+impl Kind {
+    /// The kinds there are.
+    pub const NAMES: [&'static str; 1] = ["linear"];
+
+    /// The kind of this name.
+    ///
+    /// # Errors
+    /// `ModelKindUnavailable` for `additive`, which this version lacks; `ConfigNotAllowed` for any other name.
+    pub fn named(name: &str) -> Result<Self> {
+        match name {
+            "linear" => Ok(Self::Linear),
+            "additive" => {
+                Err(Fault::new(Code::ModelKindUnavailable).with("kind", name).with("allowed", names(&Self::NAMES)))
+            }
+            _ => Err(not_allowed("--model", name, names(&Self::NAMES))),
+        }
+    }
+
+    /// The name in model files.
+    pub fn id(self) -> &'static str {
+        match self {
+            Self::Linear => Self::NAMES[0],
+        }
+    }
+}
+
+/// A plain file, and how its text is written where it is CSV.
+#[derive(Clone, Debug)]
+pub struct Input<'a> {
+    /// The file.
+    pub path: &'a Path,
+    /// Between two fields; without one, what the first line has most of.
+    pub delimiter: Option<u8>,
+    /// UTF-8 without one.
+    pub encoding: Option<Encoding>,
+}
+
+impl Input<'_> {
+    fn open(&self) -> Result<PlainFile> {
+        PlainFile::open(&RealFs, self.path, self.delimiter, self.encoding)
+    }
+}
+
+/// What is to be learned.
+#[derive(Clone, Debug)]
+pub struct TrainRequest<'a> {
+    /// Rows to learn from.
+    pub input: Input<'a>,
+    /// The column to predict; two values in all its rows.
+    pub target: &'a str,
+    /// The value whose probability is wanted; without one, see [`train`].
+    pub positive: Option<&'a str>,
+    /// Columns not to learn from.
+    pub ignore: &'a [String],
+    /// The kind of model.
+    pub kind: Kind,
+    /// The model file to write.
+    pub out: &'a Path,
+    /// Memory budget in bytes.
+    pub memory: u64,
+}
+
+/// What was learned.
+#[derive(Clone, Debug)]
+pub struct Trained {
+    /// The model file.
+    pub out: PathBuf,
+    /// Between two fields, where the file is CSV.
+    pub delimiter: Option<char>,
+    /// Rows learned from.
+    pub rows: u64,
+    /// Rows left out because the target is missing.
+    pub without_target: u64,
+    /// The value whose probability is predicted, and the other one.
+    pub values: [String; 2],
+    /// Rows with the positive value.
+    pub positives: u64,
+    /// Every column but the target, in the file's order.
+    pub columns: Vec<ColumnReport>,
+    /// How well rows are told apart by models that have not seen them; absent where a fold holds all positives.
+    pub measured: Option<Measured>,
+    /// What a person should know of the data.
+    pub findings: Vec<Finding>,
+}
+
+/// Learns to predict a two-valued column of a plain file, and writes the model file.
+///
+/// The positive value is the one asked for; else the larger of two numbers; else the one that says yes (`true`, `yes`, …); else the
+/// rarer text. The file is read twice: once to find out what the columns are, once for their values.
+///
+/// # Errors
+/// `ColumnMissing`, `TargetNotTwoValued`, `NoUsableColumns`, `MemoryBudget`, `NotConverged`; what is wrong with the file, with its place.
+pub fn train(request: &TrainRequest<'_>, host: &dyn Host) -> Result<Trained> {
+    place::check_other(request.out, request.input.path)?;
+    let input = request.input.open()?;
+    let control = crate::job::Quiet::new(host);
+    let plan = infer::infer(&input, request.target, request.positive, request.ignore, &control)?;
+    host.progress(1, 4);
+    let table = columns::read(&input, &plan, request.memory, &control)?;
+    host.progress(2, 4);
+    let learned = learn::learn(&table, request.memory, &control)?;
+    host.progress(3, 4);
+    let model = file::ModelFile::new(request.kind, &plan, &table, &learned);
+    place::write(request.out, &model.bytes())?;
+    host.progress(4, 4);
+    Ok(Trained {
+        out: request.out.to_owned(),
+        delimiter: input.delimiter(),
+        rows: table.y.len() as u64,
+        without_target: table.without_target,
+        values: plan.values,
+        positives: table.positives(),
+        columns: infer::report(plan.reports, &table, &learned),
+        measured: learned.measured.clone(),
+        findings: learned.findings(&table),
+    })
+}
+
+fn names(names: &[&str]) -> Arg {
+    Arg::Names(names.iter().map(|&name| name.to_owned()).collect())
+}
+
+fn not_allowed(key: &str, got: &str, allowed: Arg) -> Fault {
+    Fault::new(Code::ConfigNotAllowed).with("key", key).with("got", got).with("allowed", allowed)
+}

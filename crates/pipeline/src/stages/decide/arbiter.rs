@@ -1,0 +1,104 @@
+//! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
+
+use osusume_decide::{
+    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, RankPolicy, Ranked, apply_contact_policy,
+    eligibility, rank,
+};
+use osusume_model::{AsOf, Catalogue, Minor, Result};
+
+use super::state::State;
+use crate::catalogue::{Goods, contradictions};
+use crate::config::{Config, HoldEvent};
+use crate::job::Scene;
+use crate::kernel::decide_fault;
+use crate::stages::consents::all_channels;
+
+/// Rules and policy of a run. It knows nothing of models: propensities come from outside.
+pub(crate) struct Arbiter {
+    ladder: Ladder,
+    policy: RankPolicy,
+    contact: ContactPolicy,
+}
+
+impl Arbiter {
+    /// The rules of the catalogue and the policy of the configuration.
+    ///
+    /// # Errors
+    /// `CatalogueContradiction`.
+    pub(crate) fn new(config: &Config, goods: &Goods) -> Result<Self> {
+        // Products of a shop form no ladder; only what is held does.
+        let products = if goods.rules().is_empty() { Vec::new() } else { goods.catalogue.products.clone() };
+        let catalogue = Catalogue { products, offers: goods.catalogue.offers.clone() };
+        Ok(Self {
+            ladder: Ladder::new(&catalogue).map_err(|errors| contradictions(&errors))?,
+            policy: policy(config),
+            contact: contact_policy(config),
+        })
+    }
+
+    /// The expected value below which making no offer is worth more.
+    pub(crate) fn threshold(&self) -> Minor {
+        self.policy.threshold
+    }
+
+    /// What becomes of customers × offers; `propensity` is row-major, NaN where there is none.
+    ///
+    /// # Errors
+    /// A stop asked for.
+    pub(crate) fn rank(&self, scene: &Scene<'_>, state: &State, propensity: &[f32], as_of: AsOf) -> Result<Ranked> {
+        let customers = Customers {
+            held_offsets: &state.held_offsets,
+            held: &state.held,
+            consents: &state.consents,
+            suppressed: None,
+            bought: (!state.bought.is_empty()).then_some(state.bought.as_slice()),
+        };
+        let fault = |error: osusume_decide::DecideError| decide_fault(&error);
+        let control = scene.quiet();
+        let mut verdicts =
+            eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
+        let history = ContactHistory {
+            n_contacts: &state.n_contacts,
+            days_since_complaint: &state.days_since_complaint,
+            days_since_purchase: &state.days_since_purchase,
+        };
+        apply_contact_policy(&self.contact, &history, &mut verdicts);
+        rank(&self.ladder, &customers, (&verdicts, propensity), &self.policy, &control).map_err(fault)
+    }
+}
+
+fn policy(config: &Config) -> RankPolicy {
+    let decide = &config.decide;
+    RankPolicy {
+        per_customer: decide.per_customer,
+        per_family: 1,
+        threshold: Minor(decide.min_value_minor),
+        channels: (0..decide.channels.len() as u8)
+            .map(|index| Channel { index, contact_cost: Minor(decide.contact_cost_minor) })
+            .collect(),
+        lifetime: Lifetime {
+            horizon_months: decide.months,
+            monthly_survival: decide.monthly_survival,
+            monthly_discount: monthly_interest(decide.yearly_discount),
+        },
+    }
+}
+
+/// The monthly interest i at which money a year later is worth 1 − `yearly_discount`: (1 + i)^−12 = 1 − discount.
+fn monthly_interest(yearly_discount: f64) -> f64 {
+    use osusume_numeric::elementary::{exp, ln};
+    exp(-ln(1.0 - yearly_discount) / 12.0) - 1.0
+}
+
+fn contact_policy(config: &Config) -> ContactPolicy {
+    let decide = &config.decide;
+    let hold = |event: HoldEvent| {
+        let days = decide.hold_after.iter().find(|hold| hold.event == event).map(|hold| hold.days)?;
+        u16::try_from(days).ok()
+    };
+    ContactPolicy {
+        max_contacts: u16::try_from(decide.contact_limit_max).ok(),
+        hold_after_complaint_days: hold(HoldEvent::Complaint),
+        hold_after_purchase_days: hold(HoldEvent::Purchase),
+    }
+}

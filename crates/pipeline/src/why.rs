@@ -1,0 +1,370 @@
+//! Why: what became of every offer for one customer, retraced out of a published run and nothing else.
+//!
+//! The configuration is the one the run's manifest holds; products, holdings, contacts, consents, features, propensities and models
+//! are the run's own files. What comes out is compared with the decisions the run published: an explanation of something
+//! else than was decided would be worse than none.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use osusume_decide::{Decision, Layer, Ranked, Rule};
+use osusume_export::PublishedRun;
+use osusume_model::{Code, Control, Date, Fault, FeatureSpec, OfferId, Result, check_stop};
+use osusume_storage::{Fs, RealFs, Run, RunId, Runs};
+use osusume_tables::arrow::array::{Array, AsArray, RecordBatch};
+use osusume_tables::arrow::datatypes::UInt32Type;
+use osusume_tables::{read_batches, read_rows};
+
+use crate::calendar::Calendar;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::config::Config;
+use crate::host::Host;
+use crate::job::{Quiet, Scene};
+use crate::run::{goods, runs_root};
+use crate::stages::decide::{Arbiter, DECISIONS, Explainer, Reader, Weights, decision_words};
+use crate::stages::features::SCORING;
+use crate::stages::score::{RawBlock, SCORES, propensities};
+use crate::stages::train::{PublishedModel, read_models};
+
+/// Where the run to explain is found.
+#[derive(Clone, Copy, Debug)]
+pub enum RunAt<'a> {
+    /// A run of a pipeline by name, the current one without a name.
+    Pipeline(&'a Config, Option<&'a str>),
+    /// The directory of a run, or of the runs of one pipeline.
+    Directory(&'a Path),
+    /// A run by name, or the current one, of the only pipeline whose runs lie below a directory.
+    Below(&'a Path, Option<&'a str>),
+}
+
+/// What became of every offer.
+#[derive(Clone, Debug)]
+pub struct Why {
+    /// The run.
+    pub run_id: String,
+    /// Its date.
+    pub as_of: Date,
+    /// The pipeline's currency (ISO 4217), and the digits amounts are kept with.
+    pub currency: String,
+    /// Digits after the point of an amount in minor units.
+    pub minor_digits: u32,
+    /// What the customer was on the day.
+    pub standing: Standing,
+    /// The feature dictionary, for the sentences of reasons.
+    pub dictionary: Vec<FeatureSpec>,
+    /// Every offer: those made by rank, then those that lost from the nearest on, then those removed in the catalogue's order.
+    pub offers: Vec<OfferFate>,
+}
+
+/// What a customer was on the day of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Offers were sent.
+    Offered,
+    /// In the holdout: decided about, and left alone.
+    Holdout,
+    /// Not a customer on that day: nothing was decided.
+    Inactive,
+}
+
+/// One offer and what became of it.
+#[derive(Clone, Debug)]
+pub struct OfferFate {
+    /// Key of the offer.
+    pub offer: String,
+    /// `upsell`, `cross_sell` or `category`.
+    pub kind: &'static str,
+    /// The family.
+    pub family: String,
+    /// `model` or `rate`.
+    pub basis: String,
+    /// Calibrated propensity; absent for customers who may not be asked.
+    pub propensity: Option<f64>,
+    /// Expected value in minor units; absent where a rule removed the offer.
+    pub value: Option<i64>,
+    /// Reason codes, the strongest first; none where a rule removed the offer.
+    pub reasons: Vec<String>,
+    /// What became of it.
+    pub fate: Fate,
+}
+
+/// What became of an offer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It was made.
+    Chosen {
+        /// Place among the customer's offers, 1 for the best.
+        rank: u16,
+        /// The channel.
+        channel: String,
+        /// What a month adds, in minor units.
+        margin: i64,
+    },
+    /// Better offers took the places.
+    Outranked {
+        /// The last of those that took one.
+        by: String,
+        /// What that one is worth more, in minor units; 0 where the tie went by propensity or order.
+        ahead: i64,
+    },
+    /// Making no offer is worth more.
+    BelowThreshold {
+        /// What an offer must be worth, in minor units.
+        threshold: i64,
+    },
+    /// A rule removed it.
+    Removed {
+        /// `eligibility`, `applicability` or `suitability`.
+        layer: &'static str,
+        /// The rule as it stands in `decisions.parquet`.
+        rule: &'static str,
+    },
+}
+
+impl Fate {
+    /// Offers made, offers that lost, offers that were not valued, offers removed.
+    fn order(&self) -> (u8, u16) {
+        match self {
+            Self::Chosen { rank, .. } => (0, *rank),
+            Self::Outranked { .. } => (1, 0),
+            Self::BelowThreshold { .. } => (2, 0),
+            Self::Removed { .. } => (3, 0),
+        }
+    }
+}
+
+/// Retraces what became of every offer for `customer`. Reads; writes nothing.
+///
+/// # Errors
+/// `CustomerNotInRun`, which does not name the customer; `NothingPublished`, `RunUnknown`, `RunNotNamed`; `RetraceDiffers` when the
+/// run decided otherwise; integrity faults of the run's files.
+pub fn why(at: RunAt<'_>, customer: &str, host: &dyn Host) -> Result<Why> {
+    let run = published(at)?;
+    let run = run.run();
+    let manifest = run.dir.join("MANIFEST.json").display().to_string();
+    // Secrets are hidden in the manifest, and nothing here needs one.
+    let config = Config::parse(&manifest, &run.manifest.config, &|_| None)?;
+    let calendar = Calendar::new(&config.pipeline.time_zone)?;
+    let scene = Scene { config: &config, calendar: &calendar, host };
+    let tables = Checked::published(&RealFs, run)?;
+    let index = tables
+        .customers
+        .find(customer)
+        .ok_or_else(|| Fault::new(Code::CustomerNotInRun).in_file(run.dir.display().to_string()))?;
+    check_stop(&Quiet::new(host))?;
+    let goods = goods(&config, &tables)?;
+    let specs = specs(run)?;
+    let retracing = Retracing { run, scene, tables: &tables, goods: &goods, specs: &specs };
+    let (standing, offers) = match row_of(run, index, &Quiet::new(host))? {
+        None => (Standing::Inactive, Vec::new()),
+        Some(row) => retracing.customer(index, row)?,
+    };
+    Ok(Why {
+        run_id: run.current.run_id.to_string(),
+        as_of: run.manifest.as_of,
+        currency: config.pipeline.currency.clone(),
+        minor_digits: config.pipeline.minor_digits,
+        standing,
+        dictionary: crate::dictionary::spoken(specs, &config.spoken_names),
+        offers,
+    })
+}
+
+/// The features of the run; reasons of a model need every one of them.
+fn specs(run: &Run) -> Result<Vec<FeatureSpec>> {
+    let specs: Option<Vec<FeatureSpec>> = crate::dictionary::read(run)?.into_iter().collect();
+    specs.ok_or_else(|| {
+        let version = run.manifest.tool_version.as_str();
+        Fault::new(Code::RetraceDiffers).in_file(run.dir.display().to_string()).with("version", version)
+    })
+}
+
+/// The row of a customer in the tables with one row an active customer; `None` for one who is not active.
+fn row_of(run: &Run, customer: u32, control: &dyn Control) -> Result<Option<u64>> {
+    let mut before = 0;
+    for batch in read_batches(&RealFs, &run.path_of(SCORING)?, &["customer"])? {
+        check_stop(control)?;
+        let batch = batch?;
+        let indexes = batch.column(0).as_primitive::<UInt32Type>().values();
+        let at = indexes.partition_point(|&index| index < customer);
+        if at < indexes.len() {
+            return Ok((indexes[at] == customer).then_some(before + at as u64));
+        }
+        before += indexes.len() as u64;
+    }
+    Ok(None)
+}
+
+/// A published run, opened.
+struct Retracing<'a> {
+    run: &'a Run,
+    scene: Scene<'a>,
+    tables: &'a Checked,
+    goods: &'a Goods,
+    specs: &'a [FeatureSpec],
+}
+
+impl Retracing<'_> {
+    /// The customer's standing and fates; `row` is that of the tables with one row an active customer.
+    fn customer(&self, customer: u32, row: u64) -> Result<(Standing, Vec<OfferFate>)> {
+        let rows =
+            |output: &str, columns: &[&str]| read_rows(&RealFs, &self.run.path_of(output)?, columns, row..row + 1);
+        let as_of = self.scene.calendar.as_of(self.run.manifest.as_of);
+        let propensity = propensities(&rows(SCORES, &["propensity"])?);
+        let arbiter = Arbiter::new(self.scene.config, self.goods)?;
+        let reader = Reader { scene: &self.scene, tables: self.tables, goods: self.goods, as_of };
+        let ranked = arbiter.rank(&self.scene, &reader.read(&[customer])?, &propensity, as_of)?;
+        let standing = self.check(&rows(DECISIONS, &[])?, &ranked)?;
+        let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
+        let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
+        let reasons = self.reasons(&models, &block, &ranked)?;
+        let n_offers = self.goods.catalogue.offers.len();
+        let mut fates: Vec<OfferFate> = (0..n_offers)
+            .map(|offer| OfferFate {
+                offer: self.key(offer).to_owned(),
+                kind: crate::words::offer_kind(self.goods.catalogue.offers[offer].kind),
+                family: self.goods.catalogue.offers[offer].family.clone(),
+                basis: models[offer].basis.clone(),
+                propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
+                value: ranked.expected_values[offer].map(|value| value.0),
+                reasons: reasons[offer].clone(),
+                fate: self.fate(offer, &ranked, arbiter.threshold().0),
+            })
+            .collect();
+        fates.sort_by_key(|fate| (fate.fate.order(), std::cmp::Reverse(fate.value)));
+        Ok((standing, fates))
+    }
+
+    fn key(&self, offer: usize) -> &str {
+        &self.goods.catalogue.offers[offer].key
+    }
+
+    fn fate(&self, offer: usize, ranked: &Ranked, threshold: i64) -> Fate {
+        match ranked.decisions[offer] {
+            Decision::Chosen { rank } => {
+                let choice = ranked.choices.iter().find(|choice| choice.offer == OfferId(offer as u32));
+                let choice = choice.expect("what is chosen is among the choices");
+                let channel = self.scene.config.decide.channels[usize::from(choice.channel)].clone();
+                Fate::Chosen { rank, channel, margin: choice.margin.0 }
+            }
+            Decision::Outranked { by } => {
+                let value = |offer: usize| ranked.expected_values[offer].map_or(0, |value| value.0);
+                let rival = by.0 as usize;
+                Fate::Outranked { by: self.key(rival).to_owned(), ahead: value(rival).saturating_sub(value(offer)) }
+            }
+            Decision::BelowThreshold => Fate::BelowThreshold { threshold },
+            Decision::Removed(rule) => Fate::Removed { layer: layer(rule), rule: rule.id() },
+        }
+    }
+
+    /// Reason codes of every offer that no rule removed.
+    fn reasons(&self, models: &[PublishedModel], block: &RawBlock, ranked: &Ranked) -> Result<Vec<Vec<String>>> {
+        let offers = &self.goods.catalogue.offers;
+        let nothing = osusume_propensity::encoder::Encoder {
+            kinds: crate::stages::train::raw_kinds(self.specs),
+            columns: Vec::new(),
+            dropped: Vec::new(),
+        };
+        // All models of a run share one encoder.
+        let encoder = models.iter().find_map(|model| model.linear.as_ref()).map_or(&nothing, |linear| &linear.encoder);
+        if models.iter().filter_map(|model| model.linear.as_ref()).any(|linear| linear.encoder != *encoder) {
+            let models = self.run.dir.join("models").display().to_string();
+            return Err(Fault::new(Code::FileDamaged).in_file(models).because("the models have different columns"));
+        }
+        let weights: Vec<Option<Weights<'_>>> = models
+            .iter()
+            .map(|model| {
+                let linear = model.linear.as_ref()?;
+                Some(Weights { beta: &linear.beta, intercept: linear.intercept, calibrator: linear.calibrator })
+            })
+            .collect();
+        let explainer = Explainer::new(self.specs, offers, encoder, &weights)?;
+        let encoded = explainer.encode(block)?;
+        let reasons = |offer: usize| match ranked.decisions[offer] {
+            Decision::Removed(_) => Ok(Vec::new()),
+            _ => Ok(explainer.reasons(block, &encoded, 0, offer)?.into_iter().flatten().collect()),
+        };
+        (0..offers.len()).map(reasons).collect()
+    }
+
+    /// That the run decided the same, and in which arm the customer is.
+    fn check(&self, published: &RecordBatch, ranked: &Ranked) -> Result<Standing> {
+        let text = |name: &str| {
+            let column = published.column_by_name(name)?.as_string_opt::<i32>()?;
+            column.is_valid(0).then(|| column.value(0))
+        };
+        let is_same = |(offer, decision): (usize, &Decision)| {
+            let (word, winner) = decision_words(*decision);
+            let key = self.key(offer);
+            text(key) == Some(word) && text(&format!("{key}/won_by")) == winner.map(|winner| self.key(winner))
+        };
+        let is_retraced = ranked.decisions.iter().enumerate().all(is_same);
+        match text("arm") {
+            Some("offer") if is_retraced => Ok(Standing::Offered),
+            Some("holdout") if is_retraced => Ok(Standing::Holdout),
+            _ => {
+                let version = self.run.manifest.tool_version.as_str();
+                let file = self.run.dir.join(DECISIONS).display().to_string();
+                Err(Fault::new(Code::RetraceDiffers).in_file(file).with("version", version))
+            }
+        }
+    }
+}
+
+fn layer(rule: Rule) -> &'static str {
+    match rule.layer() {
+        Layer::Eligibility => "eligibility",
+        Layer::Applicability => "applicability",
+        Layer::Suitability => "suitability",
+    }
+}
+
+/// The run, which some reader has seen published.
+fn published(at: RunAt<'_>) -> Result<PublishedRun> {
+    let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    let (root, name) = match at {
+        RunAt::Pipeline(config, name) => (runs_root(config), name.map(str::to_owned)),
+        RunAt::Directory(dir) => root_and_name(dir),
+        RunAt::Below(dir, name) => (only_root(&*fs, dir)?, name.map(str::to_owned)),
+    };
+    let runs = Runs::new(fs, root);
+    let Some(name) = name else { return PublishedRun::current(&runs) };
+    match name.parse::<RunId>() {
+        Ok(run_id) => PublishedRun::named(&runs, run_id),
+        Err(_) => Err(crate::runs::unknown(&runs, &name)?),
+    }
+}
+
+/// A run's directory is named like the run.
+fn root_and_name(dir: &Path) -> (PathBuf, Option<String>) {
+    let name = dir.file_name().and_then(|name| name.to_str()).filter(|name| name.parse::<RunId>().is_ok());
+    match (name, dir.parent()) {
+        (Some(name), Some(root)) => (root.to_owned(), Some(name.to_owned())),
+        _ => (dir.to_owned(), None),
+    }
+}
+
+/// The only directory below `dir` in which something has been published.
+fn only_root(fs: &dyn Fs, dir: &Path) -> Result<PathBuf> {
+    let nothing = || Fault::new(Code::NothingPublished).in_file(dir.display().to_string());
+    if fs.metadata(dir)?.is_none() {
+        return Err(nothing());
+    }
+    let mut roots = Vec::new();
+    for entry in fs.list_dir(dir)? {
+        let root = dir.join(entry.name);
+        if fs.metadata(&root.join("CURRENT"))?.is_some() {
+            roots.push(root);
+        }
+    }
+    roots.sort();
+    match roots.as_slice() {
+        [] => Err(nothing()),
+        [root] => Ok(root.clone()),
+        several => {
+            let names: Vec<String> = several.iter().map(|root| root.display().to_string()).collect();
+            Err(Fault::new(Code::RunNotNamed).with("runs", names))
+        }
+    }
+}

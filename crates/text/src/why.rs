@@ -1,0 +1,93 @@
+//! The page of `osusume why`: what became of every offer for one customer.
+
+crate::phrases::phrases! {
+    /// Headline. Args: run, `as_of`.
+    Headline = "run {run}, as of {as_of}", "実行 {run}（基準日: {as_of}）";
+    /// The customer is in the holdout.
+    Holdout = "this customer is in the holdout: nothing is sent; below is what would have been offered",
+        "比較対照群の顧客のため、何も送りません。以下は、対象であれば提案していた内容です";
+    /// The customer was none on the day.
+    Inactive = "not a customer on this day: nothing was held or had been bought, so nothing was decided",
+        "基準日の時点では、契約も購入履歴もないため、判断の対象外です";
+    /// No offer was made.
+    NoOffer = "no offer: for this customer none is the best choice", "オファーなし: この顧客には、提案しないことが最善と判断しました";
+    /// Heading of the offers made.
+    Made = "offered", "提案するオファー";
+    /// Heading of the offers that lost.
+    Lost = "not offered, because something else is worth more", "他を優先したため、提案しないオファー";
+    /// Heading of the offers removed.
+    Removed = "not offered, because a rule removes it", "ルールにより対象外のオファー";
+    /// An offer made. Args: rank, offer, kind, channel.
+    Chosen = "{rank}. {offer} ({kind}), through {channel}", "{rank}. {offer}（{kind}）、チャネル: {channel}";
+    /// What an offer is worth. Args: propensity, basis, value, margin?.
+    Worth = "propensity {propensity} ({basis}), expected value {value}<<, margin {margin}>>",
+        "成約確率 {propensity}（{basis}）、期待価値 {value}<<、粗利 {margin}>>";
+    /// An offer that lost. Args: offer, by, ahead.
+    Outranked = "{offer}: {by} won, worth {ahead} more", "{offer}: {by} を優先（期待価値が{ahead}高い）";
+    /// An offer that lost at equal value. Args: offer, by.
+    Tied = "{offer}: {by} won at the same worth, by propensity or by order", "{offer}: {by} を優先（期待価値は同じ。成約確率または順序による）";
+    /// An offer worth too little. Args: offer, short, threshold.
+    Below = "{offer}: worth {short} less than the {threshold} an offer must earn", "{offer}: 案内に必要な期待価値 {threshold} に {short} 足りない";
+    /// An offer a rule removed. Args: offer, layer, rule, sentence.
+    Rule = "{offer}: {layer}, {rule}: {sentence}", "{offer}: {layer}／{rule}: {sentence}";
+    /// The first layer of rules.
+    Eligibility = "eligibility (may)", "資格（提供できるか）";
+    /// The second.
+    Applicability = "applicability (now)", "時期（今でよいか）";
+    /// The third.
+    Suitability = "suitability (should)", "適否（提案すべきか）";
+    /// An offer whose rate nothing was weighed for.
+    NoReason = "no feature speaks for it: every eligible customer has this rate",
+        "理由となる特徴量なし（対象となる全顧客に共通の成約率）";
+    /// The propensity comes from a model of the offer's own.
+    Model = "its own model", "専用モデル";
+    /// The propensity is a rate.
+    Rate = "a rate", "成約率";
+}
+
+use osusume_model::Arg;
+
+use crate::Language;
+
+/// The words for a layer by the name files have for it.
+pub fn layer(id: &str, language: Language) -> String {
+    let word = match id {
+        "eligibility" => Word::Eligibility,
+        "applicability" => Word::Applicability,
+        _ => Word::Suitability,
+    };
+    say(word, language, &[])
+}
+
+/// A share between 0 and 1 with three significant digits as a percentage, e.g. `0.0412%`, `3.21%`, `100%`.
+pub fn precise_percent(share: f64) -> Arg {
+    let percent = share * 100.0;
+    // Three digits are more than a calibration knows and enough to tell rivals apart.
+    let digits = if percent >= 99.95 { 0 } else { (2 - magnitude(percent)).clamp(0, 6) };
+    Arg::Number(format!("{percent:.*}%", digits as usize))
+}
+
+/// The power of ten of the first digit; that of a hundredth of a thousandth for 0.
+fn magnitude(value: f64) -> i32 {
+    (-5..3).rev().find(|&power| value >= 10.0_f64.powi(power)).unwrap_or(-5)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_keep_three_digits() {
+        let cases = [(1.0, "100%"), (0.5, "50.0%"), (0.0321, "3.21%"), (0.000_412, "0.0412%"), (0.0, "0.000000%")];
+        for (share, expected) in cases {
+            assert_eq!(precise_percent(share), Arg::Number(expected.to_owned()));
+        }
+    }
+
+    #[test]
+    fn layers_have_words() {
+        for id in ["eligibility", "applicability", "suitability"] {
+            assert!(layer(id, Language::En).starts_with(id));
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! `osusume train`, `score` and `show` on plain files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::process::Output;
+
+use osusume_testkit::{check_golden, repository_root};
+use serde_json::Value;
+
+use super::support::{Company, text};
+
+/// 600 rows: `plan` and `usage` decide, `color` does not; some values are missing, some columns are of no use.
+fn table(company: &Company) {
+    let mut csv = "id;plan;usage;color;joined;note;taken\n".to_owned();
+    let mut state = 1_u32;
+    let mut next = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    for id in 0..600 {
+        let (plan, usage, color) = (next(3), next(100), next(4));
+        let chance = 5 + 25 * plan + usage / 3;
+        let taken = if next(100) < chance { "yes" } else { "no" };
+        let usage = if id % 20 == 0 { "NA".to_owned() } else { usage.to_string() };
+        let plan = ["basic", "plus", "\"pro; \"\"max\"\"\""][plan as usize];
+        let color = ["red", "green", "blue", "gray"][color as usize];
+        let _ = writeln!(csv, "r{id};{plan};{usage};{color};2026-0{}-1{};;{taken}", 1 + id % 9, id % 9);
+    }
+    csv.push_str("r600;basic;1;red;2026-01-01;;\n");
+    fs::write(company.path("rows.csv"), csv).unwrap();
+}
+
+fn trained() -> Company {
+    let company = Company::new();
+    table(&company);
+    company.succeed(&["train", "rows.csv", "--target", "taken", "--out", "model.json", "--quiet"]);
+    company
+}
+
+fn golden(name: &str, got: &str) {
+    check_golden(&repository_root().join(format!("tests/golden/{name}")), got);
+}
+
+#[test]
+fn pages_in_both_languages() {
+    let company = Company::new();
+    table(&company);
+    for language in ["en", "ja"] {
+        let said = |arguments: &[&str]| company.succeed(&[arguments, &["--language", language]].concat());
+        golden(
+            &format!("flat_train.{language}.txt"),
+            &said(&["train", "rows.csv", "--target", "taken", "--out", "model.json"]),
+        );
+        golden(&format!("flat_show.{language}.txt"), &said(&["show", "model.json"]));
+        golden(
+            &format!("flat_score.{language}.txt"),
+            &said(&["score", "model.json", "rows.csv", "--out", "scores.csv"]),
+        );
+        said(&["show", "model.json", "--out", "page.html"]);
+        golden(&format!("flat_page.{language}.txt"), &fs::read_to_string(company.path("page.html")).unwrap());
+    }
+}
+
+#[test]
+fn every_row_has_a_score_and_what_decides_is_a_reason() {
+    let company = trained();
+    company.succeed(&["score", "model.json", "rows.csv", "--out", "scores.csv"]);
+    let scores = fs::read_to_string(company.path("scores.csv")).unwrap();
+    let lines: Vec<&str> = scores.lines().collect();
+    assert_eq!((lines.len(), lines[0]), (602, "row,propensity,reason_1,reason_2,reason_3"));
+    let propensities: Vec<f64> =
+        lines[1..].iter().map(|line| line.split(',').nth(1).unwrap().parse().unwrap()).collect();
+    assert!(propensities.iter().all(|p| (0.0..1.0).contains(p)));
+    let named = |column: &str| lines[1..].iter().filter(|line| line.contains(&format!("{column} is"))).count();
+    assert!(named("plan") > 500 && named("usage") > 400, "{} {}", named("plan"), named("usage"));
+    let shown: Value = serde_json::from_str(&company.succeed(&["show", "model.json", "--output", "json"])).unwrap();
+    assert_eq!((&shown["positive"], &shown["rows"]), (&"yes".into(), &600.into()));
+    assert!(shown["measured"]["auc"].as_f64().unwrap() > 0.65, "{shown}");
+    let features: Vec<&str> =
+        shown["features"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert!(features[..2].contains(&"plan") && features[..2].contains(&"usage"), "{features:?}");
+    assert!(!features.contains(&"id") && !features.contains(&"note"), "{features:?}");
+    // The mean of calibrated propensities is the rate.
+    let expected = propensities[..600].iter().sum::<f64>() / shown["positives"].as_f64().unwrap();
+    assert!((0.97..1.03).contains(&expected), "{expected}");
+}
+
+#[test]
+fn columns_may_come_in_another_order_with_new_levels_and_without_the_target() {
+    let company = trained();
+    let model = fs::read(company.path("model.json")).unwrap();
+    company.succeed(&["train", "rows.csv", "--target", "taken", "--out", "model.json", "--quiet", "--threads", "1"]);
+    assert_eq!(fs::read(company.path("model.json")).unwrap(), model, "the same rows give the same bytes");
+    fs::write(
+        company.path("new.csv"),
+        "color,usage,plan,joined\nred,80,plus,2026-01-01\npurple,,ultra,2026-01-01\nred,many,plus,\n",
+    )
+    .unwrap();
+    let said = company.succeed(&["score", "model.json", "new.csv", "--out", "scores.csv"]);
+    assert!(said.contains("usage: 1 value of another type"), "{said}");
+    assert_eq!(fs::read_to_string(company.path("scores.csv")).unwrap().lines().count(), 4);
+}
+
+#[test]
+fn parquet_is_read_like_csv() {
+    let company = Company::new();
+    company.edit("pipelines/isp.toml", |pipeline| pipeline.replace("salesforce-bulk2", "csv"));
+    company.succeed(&["run", "pipelines/isp.toml", "--as-of", "2026-10-01", "--quiet"]);
+    let score = |file: &str| {
+        company.succeed(&[
+            "train",
+            file,
+            "--target",
+            "kind",
+            "--ignore",
+            "offer,family,key,margin_minor",
+            "--out",
+            "model.json",
+            "--quiet",
+        ]);
+        company.succeed(&["score", "model.json", file, "--out", "scores.csv", "--quiet"]);
+        fs::read_to_string(company.path("scores.csv")).unwrap().lines().count()
+    };
+    assert_eq!(score("out/isp-offers.parquet"), score("out/isp-offers.csv"));
+}
+
+/// What cannot work says so in both languages, writes nothing, and repeats no value of the file.
+fn check(name: &str, code: i32, arguments: &[&str], sabotage: impl Fn(&Company)) {
+    for language in ["en", "ja"] {
+        let company = trained();
+        sabotage(&company);
+        let output: Output = company.osusume(&[arguments, &["--language", language]].concat());
+        assert_eq!(output.status.code(), Some(code), "{}", text(&output.stderr));
+        assert!(!company.path("new.json").exists() && !company.path("scores.csv").exists());
+        golden(&format!("{name}.{language}.txt"), &text(&output.stderr));
+    }
+}
+
+#[test]
+fn what_cannot_be_learned() {
+    let train = |target: &'static str| ["train", "rows.csv", "--target", target, "--out", "new.json"];
+    check("flat_additive", 2, &[&train("taken")[..], &["--model", "additive"]].concat(), |_| {});
+    check("flat_target", 2, &train("color"), |_| {});
+    check("flat_no_target", 13, &train("Taken"), |_| {});
+    check("flat_positive", 2, &[&train("taken")[..], &["--positive", "maybe"]].concat(), |_| {});
+    check("flat_no_columns", 10, &[&train("taken")[..], &["--ignore", "id,plan,usage,color,joined"]].concat(), |_| {});
+    check("flat_row", 10, &train("taken"), |company| company.edit("rows.csv", |rows| rows.replacen("r3;", "r3;;", 1)));
+    check("flat_over_input", 2, &["train", "rows.csv", "--target", "taken", "--out", "rows.csv"], |_| {});
+}
+
+#[test]
+fn what_cannot_be_scored() {
+    let score = ["score", "model.json", "rows.csv", "--out", "scores.csv"];
+    check("flat_missing_columns", 13, &score, |company| {
+        company.edit("rows.csv", |rows| rows.replacen("plan;usage", "Plan;use", 1));
+    });
+    check("flat_tampered", 17, &score, |company| {
+        company.edit("model.json", |model| model.replacen("\"rows\": 600", "\"rows\": 601", 1));
+    });
+    check("flat_version", 17, &score, |company| {
+        company.edit("model.json", |model| model.replacen("\"format_version\": 1", "\"format_version\": 2", 1));
+    });
+    check("flat_no_model", 17, &["score", "rows.csv", "rows.csv", "--out", "scores.csv"], |_| {});
+}
