@@ -92,6 +92,8 @@ pub(crate) enum Verb {
     Show(ShowArgs),
     /// Tell what became of every offer for one customer, and why
     Why(WhyArgs),
+    /// Show the whole circle on a company that does not exist: its tables, a run, and what its offers earned
+    Demo(DemoArgs),
     /// Explain an error code
     Explain {
         /// A code such as E1017
@@ -212,6 +214,9 @@ pub(crate) struct GenerateArgs {
     /// A date the truth is told for; may be repeated
     #[arg(long, value_name = "DATE")]
     pub(crate) truth_as_of: Vec<Date>,
+    /// An offer table that reached the customers: the tables as they stand after that
+    #[arg(long, value_name = "FILE")]
+    pub(crate) offers: Option<PathBuf>,
     /// Directory to write into
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -337,6 +342,23 @@ pub(crate) struct WhyArgs {
     /// The pipeline file, where its runs do not lie below `runs/`
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
+}
+
+/// `demo`.
+#[derive(Debug, Args)]
+pub(crate) struct DemoArgs {
+    /// The company
+    #[arg(value_parser = ["isp"])]
+    pub(crate) world: String,
+    /// Directory to write into; empty, or not there yet
+    #[arg(long, value_name = "DIR", default_value = "osusume-demo")]
+    pub(crate) out: PathBuf,
+    /// Number of customers
+    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(500..=1_000_000))]
+    pub(crate) customers: u64,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
 }
 
 /// How a CSV file is written.

@@ -54,6 +54,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Score(args) => verbs::flat::score(args, console, signals),
         Verb::Show(args) => verbs::flat::show(args, console),
         Verb::Why(args) => verbs::why::why(args, console, signals),
+        Verb::Demo(args) => verbs::demo::demo(args, console, signals),
         Verb::Explain { code } => verbs::explain::explain(code, console),
         Verb::Completions { shell } => verbs::completions::completions(*shell),
     }

@@ -12,8 +12,9 @@ use rayon::prelude::*;
 
 use crate::World;
 use crate::columns::{chances_schema, usage_schema};
-use crate::household::{Play, play};
+use crate::household::{Approach, Play, play};
 use crate::person::{HOUSEHOLD_RUN, households};
+use crate::respond::approaches;
 use crate::rows::{Recorder, Table, Tables, quoted};
 use crate::schema::Product;
 use crate::truth::chances;
@@ -39,6 +40,8 @@ pub struct Options {
     /// As-of dates the truth is told for; the world's end when empty.
     /// A date is rounded down to the beginning of its week, counted from the world's end.
     pub truth_as_of: Vec<Date>,
+    /// An offer table whose rows reach their customers when each label window begins: the tables as they stand after that.
+    pub offers: Option<PathBuf>,
     /// Directory the tables are written into; created when absent.
     pub out_dir: PathBuf,
 }
@@ -69,6 +72,8 @@ pub fn generate(world: &World, options: &Options, fs: &Arc<dyn Fs>, control: &dy
     }
     let until = options.until.map_or(world.plan().end, |date| date.0);
     let usage_from = thinning(world, options, until);
+    let approaches =
+        options.offers.as_ref().map(|path| approaches(world, path, &**fs)).transpose()?.unwrap_or_default();
     let recorder = Recorder::new(world, options.seed, until, &usage_from);
     let mut files = open_files(world, options, fs)?;
     let n_blocks = options.customers.div_ceil(BLOCK);
@@ -76,7 +81,7 @@ pub fn generate(world: &World, options: &Options, fs: &Arc<dyn Fs>, control: &dy
         check_stop(control)?;
         let blocks: Vec<Tables> = (first..(first + BLOCKS_AT_ONCE).min(n_blocks))
             .into_par_iter()
-            .map(|block| generate_block(world, options, until, &recorder, block * BLOCK))
+            .map(|block| generate_block(world, options, (until, &approaches), &recorder, block * BLOCK))
             .collect();
         for tables in blocks {
             files.append(tables)?;
@@ -88,7 +93,13 @@ pub fn generate(world: &World, options: &Options, fs: &Arc<dyn Fs>, control: &dy
     Ok(Summary { files: written })
 }
 
-fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recorder<'_>, first: u64) -> Tables {
+fn generate_block(
+    world: &World,
+    options: &Options,
+    (until, approaches): (i32, &[Approach]),
+    recorder: &Recorder<'_>,
+    first: u64,
+) -> Tables {
     let mut tables = Tables::default();
     let dates: Vec<i32> = match options.truth_as_of.as_slice() {
         [] => vec![world.plan().end.min(until)],
@@ -98,8 +109,9 @@ fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recor
     for run in (first..end).step_by(HOUSEHOLD_RUN as usize) {
         for members in households(world.file(), options.seed, run, end) {
             let truth = &mut tables.true_chances;
+            let of_household = of(approaches, &members);
             let lives = play(
-                Play { world, seed: options.seed, members: &members, until, dates: &dates, approaches: &[] },
+                Play { world, seed: options.seed, members: &members, until, dates: &dates, approaches: of_household },
                 &mut |snapshot| {
                     let told = chances(world, options.seed, snapshot, 0.0);
                     truth.extend(snapshot.person.number, snapshot.as_of, &told);
@@ -111,6 +123,13 @@ fn generate_block(world: &World, options: &Options, until: i32, recorder: &Recor
         }
     }
     tables
+}
+
+/// The approaches to a household, whose numbers lie side by side.
+fn of<'a>(approaches: &'a [Approach], members: &[u64]) -> &'a [Approach] {
+    let (Some(first), Some(last)) = (members.first(), members.last()) else { return &[] };
+    let start = approaches.partition_point(|approach| approach.number < *first);
+    &approaches[start..approaches.partition_point(|approach| approach.number <= *last)]
 }
 
 /// For each metric the first day written, so that about `options.events` rows come out.

@@ -2,7 +2,7 @@
 
 use crate::World;
 use crate::life::{STEP_DAYS, Setup, State, campaigns, leaves, take_up};
-use crate::log::Log;
+use crate::log::{Log, Sent};
 use crate::person::Person;
 use crate::plan::{NEVER, Plan};
 use crate::rng::{Purpose, Stream};
@@ -34,6 +34,14 @@ pub(crate) struct Approach {
     pub(crate) day: i32,
     /// Position of the offer.
     pub(crate) offer: usize,
+}
+
+impl Approach {
+    /// The row it leaves in the log of contacts: through the first channel the customer allows that day.
+    fn sent(&self, person: &Person) -> Sent {
+        let channel = person.consents.iter().position(|consent| consent.allows(self.day)).unwrap_or(0);
+        Sent { day: self.day, offer: self.offer, channel, arm: "targeted", probability: 1.0, answered: None }
+    }
 }
 
 /// What to play.
@@ -143,6 +151,7 @@ impl Life {
         campaigns(state, setup, (day, days), rng, log);
         for made in approaches.iter().filter(|a| a.number == person.number && (day..day + days).contains(&a.day)) {
             state.contact(made.offer, made.day);
+            log.sent.push(made.sent(person));
         }
         take_up(state, setup, (day, days), others, rng, log);
     }

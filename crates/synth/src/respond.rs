@@ -121,6 +121,16 @@ struct Answer {
     with: f64,
 }
 
+/// The contacts an offer table asks for, by customer and day.
+pub(crate) fn approaches(world: &World, offers: &Path, fs: &dyn Fs) -> Result<Vec<Approach>> {
+    let gap = world.file().setting.gap_days;
+    let asked = read_asked(world, offers, fs)?;
+    let approach = |ask: &Asked| Approach { number: ask.number, day: ask.as_of + gap, offer: ask.offer };
+    let mut approaches: Vec<Approach> = asked.iter().map(approach).collect();
+    approaches.sort_unstable();
+    Ok(approaches)
+}
+
 fn read_asked(world: &World, path: &Path, fs: &dyn Fs) -> Result<Vec<Asked>> {
     let mut asked: Vec<Asked> = Vec::new();
     for batch in read_batches(fs, path, &["customer_id", "as_of", "rank", "offer"])? {

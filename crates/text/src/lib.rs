@@ -29,6 +29,7 @@ mod phrases;
 mod render;
 mod template;
 
+pub mod demo;
 pub mod evaluation;
 pub mod flat;
 pub mod labels;

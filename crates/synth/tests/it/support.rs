@@ -21,7 +21,15 @@ pub(crate) fn real_fs() -> Arc<dyn Fs> {
 
 pub(crate) fn options(customers: u64, out_dir: &Path) -> Options {
     let seed = World::isp().default_seed();
-    Options { customers, seed, events: None, until: None, truth_as_of: Vec::new(), out_dir: out_dir.to_owned() }
+    Options {
+        customers,
+        seed,
+        events: None,
+        until: None,
+        truth_as_of: Vec::new(),
+        offers: None,
+        out_dir: out_dir.to_owned(),
+    }
 }
 
 pub(crate) fn generate_isp(options: &Options) -> Summary {
