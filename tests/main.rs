@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
+mod baskets;
 mod demo;
 mod determinism;
 mod errors;

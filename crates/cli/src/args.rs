@@ -76,6 +76,8 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Write a synthetic company whose truth is known
     Synth(SynthArgs),
+    /// Find what occurs together in a file of baskets
+    Mine(MineArgs),
     /// Reference and schema of pipeline files, and what one amounts to
     Config(ConfigArgs),
     /// Published runs
@@ -256,6 +258,53 @@ pub(crate) struct RespondArgs {
     /// Threads; as many as the machine allows without it
     #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) threads: Option<u16>,
+}
+
+/// `mine`.
+#[derive(Debug, Args)]
+#[command(group(clap::ArgGroup::new("support").required(true).args(["min_count", "min_support"])))]
+pub(crate) struct MineArgs {
+    /// Baskets: `.dat` with a basket a line and whole numbers between blanks, `.csv` with a basket a line, or with `--basket` and `--item` CSV or Parquet with a row an item; `.gz` and `.zst` too
+    pub(crate) file: PathBuf,
+    /// Least number of baskets an itemset must be in
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) min_count: Option<u64>,
+    /// Least share of baskets an itemset must be in, above 0 and at most 1
+    #[arg(long, value_name = "SHARE")]
+    pub(crate) min_support: Option<f64>,
+    /// Which itemsets
+    #[arg(long, value_enum, default_value = "all")]
+    pub(crate) kind: KindArg,
+    /// Longest itemset; any length without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_length: Option<u64>,
+    /// Count itemsets by size without listing them
+    #[arg(long)]
+    pub(crate) count_only: bool,
+    /// The column that names the basket, where a row is an item; `basket` for Parquet
+    #[arg(long, value_name = "COLUMN", requires = "item")]
+    pub(crate) basket: Option<String>,
+    /// The column that names the item
+    #[arg(long, value_name = "COLUMN", requires = "basket")]
+    pub(crate) item: Option<String>,
+    /// Larger baskets are left out and counted
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_basket: u64,
+    /// Most itemsets to hold; with more, a higher count is proposed. Counting has no limit without it
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) max_sets: Option<u64>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// Which itemsets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KindArg {
+    /// Every frequent itemset
+    All,
+    /// Those that no larger itemset is in as many baskets as
+    Closed,
 }
 
 /// `config`.

@@ -46,6 +46,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
+        Verb::Mine(args) => verbs::mine::mine(args, console, signals),
         Verb::Config(args) => verbs::config::config(&args.verb),
         Verb::Evaluate(args) => verbs::evaluate::evaluate(args, console, signals),
         Verb::Runs(args) => verbs::runs::runs(&args.verb, console, signals),

@@ -222,6 +222,8 @@ codes! {
     DataEndsEarly = "E4009", Quality, AfterChange;
     /// No column of a plain file can be learned from.
     NoUsableColumns = "E4010", Input, AfterChange;
+    /// A file has more frequent itemsets than may be held. Args: limit, count, proposed.
+    ItemsetLimit = "E4011", Resource, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

@@ -84,7 +84,7 @@ pub(crate) struct Input {
 
 impl Input {
     pub(crate) fn open(fs: &dyn Fs, path: &Path, encoding: Option<Encoding>) -> Result<Self> {
-        let container = Container::of(path).unwrap_or(Container::Plain);
+        let container = Container::of(path).unwrap_or_else(|| Container::by_suffix(path));
         let file: Arc<dyn ReadFile> = Arc::from(fs.open_input(path)?);
         let before = file.metadata()?;
         let tally = Arc::new(Mutex::new(HashingFile::new(io::sink())));

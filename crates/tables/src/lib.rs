@@ -46,6 +46,7 @@
 //! Not here: what the columns mean (crate `pipeline`), sentences (crate `text`), any kernel.
 
 mod admit;
+mod baskets;
 mod block;
 mod cells;
 mod chunks;
@@ -74,6 +75,7 @@ mod zone;
 /// The arrow crate this crate is built with; others take its types from here.
 pub use arrow;
 
+pub use baskets::{BasketLists, ItemNames, LineItems, read_basket_lines};
 pub use block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
 pub use cells::{Cells, TextCells};
 pub use customers::CustomerIndex;

@@ -316,6 +316,20 @@ impl Container {
     }
 }
 
+impl Container {
+    /// Of a file that was named as text, by the last extension alone.
+    pub(crate) fn by_suffix(path: &Path) -> Self {
+        let is = |suffix: &str| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case(suffix));
+        if is("gz") {
+            Self::Gzip
+        } else if is("zst") {
+            Self::Zstd
+        } else {
+            Self::Plain
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

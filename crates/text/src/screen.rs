@@ -112,11 +112,29 @@ pub enum Word {
     Redelivered,
     /// Row label: the report's path.
     Report,
+    /// Row label: baskets mined.
+    Baskets,
+    /// Row label: what was put right in baskets.
+    Repaired,
+    /// What was put right. Args: empty, oversize, repeated.
+    RepairedValue,
+    /// Row label: the count an itemset must reach.
+    LeastCount,
+    /// Row label: itemsets found.
+    Itemsets,
+    /// Row label: itemsets by size.
+    BySize,
+    /// Itemsets of a size. Args: size, sets.
+    BySizeValue,
+    /// Row label: time taken.
+    Seconds,
+    /// Time taken. Args: read, mine.
+    SecondsValue,
 }
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 52] = [
+    pub const ALL: [Self; 61] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -169,6 +187,15 @@ impl Word {
         Self::Answered,
         Self::Redelivered,
         Self::Report,
+        Self::Baskets,
+        Self::Repaired,
+        Self::RepairedValue,
+        Self::LeastCount,
+        Self::Itemsets,
+        Self::BySize,
+        Self::BySizeValue,
+        Self::Seconds,
+        Self::SecondsValue,
     ];
 }
 
@@ -263,6 +290,18 @@ fn page_templates(word: Word) -> [&'static str; 2] {
             "{rows} {rows?offer:offers} answered, {taken} taken and kept; the answers are in {path}",
             "オファー{rows}件に対し、成約{taken}件。結果は{path}に書き出しました",
         ],
+        Word::Baskets => ["baskets", "バスケット"],
+        Word::Repaired => ["put right", "補正"],
+        Word::RepairedValue => [
+            "{empty} empty, {oversize} too large and left out, {repeated} items repeated within a basket",
+            "空 {empty} 件、大きすぎて除外 {oversize} 件、バスケット内の重複アイテム {repeated} 個",
+        ],
+        Word::LeastCount => ["least count", "最小出現数"],
+        Word::Itemsets => ["itemsets", "アイテム集合"],
+        Word::BySize => ["by size", "サイズ別"],
+        Word::BySizeValue => ["{sets} of {size} {size?item:items}", "{size} 個組: {sets}"],
+        Word::Seconds => ["seconds", "秒数"],
+        Word::SecondsValue => ["{read} reading, {mine} mining", "読み込み {read}、採掘 {mine}"],
         _ => [
             "its destinations did not hold it yet; it was delivered now",
             "出力先が未更新だったため、公開済みの結果を書き込みました",

@@ -7,6 +7,7 @@ pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod flat;
+pub(crate) mod mine;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod runs;

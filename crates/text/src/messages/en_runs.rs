@@ -288,6 +288,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "id,taken\n17,yes\n18,no        # nothing but a name for each row",
     },
     Message {
+        code: Code::ItemsetLimit,
+        title: "more than {limit} frequent itemsets reach a count of {count}",
+        help: &[
+            "ask for `--min-count {proposed}` or more, or for `--count-only` without a limit",
+            "or set `--max-length`, or `--max-sets` to what the memory holds",
+        ],
+        cause: "The number of itemsets grows like a power of the support. It was counted before anything was kept, so nothing but time was lost; the proposed count is the least that stays within the limit.",
+        example: "osusume mine baskets.dat --min-count 100",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

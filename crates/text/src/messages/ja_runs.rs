@@ -289,6 +289,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "id,taken\n17,yes\n18,no        # 行の名前のみ",
     },
     Message {
+        code: Code::ItemsetLimit,
+        title: "出現数 {count} 以上の頻出アイテム集合が {limit} 個を超えます",
+        help: &[
+            "`--min-count {proposed}` 以上を指定するか、上限のない `--count-only` で数だけを求めてください。",
+            "または `--max-length` を指定するか、`--max-sets` をメモリに収まる数にしてください。",
+        ],
+        cause: "アイテム集合の数は支持度を下げると急激に増えます。何も保持しないうちに数えたため、失われたのは時間だけです。提案した出現数は、上限に収まる最小の値です。",
+        example: "osusume mine baskets.dat --min-count 100",
+    },
+    Message {
         code: Code::TooEarly,
         title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
         help: &[

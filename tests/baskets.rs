@@ -1,0 +1,83 @@
+//! `osusume mine` on files of baskets.
+
+use std::fs;
+use std::io::Write;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use super::support::{OSUSUME, text};
+
+fn mine(dir: &std::path::Path, arguments: &[&str]) -> Output {
+    Command::new(OSUSUME).current_dir(dir).arg("mine").args(arguments).args(["--language", "en"]).output().unwrap()
+}
+
+fn mined(dir: &std::path::Path, arguments: &[&str]) -> Value {
+    let output = mine(dir, &[arguments, &["--output", "json"]].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Five baskets of bread, milk and tea in every form a file may have.
+fn shelves() -> tempfile::TempDir {
+    let dir = tempfile::tempdir().unwrap();
+    let numbers = "1 2 3\n2 1\n1 3\n\n2 1 1\n";
+    fs::write(dir.path().join("n.dat"), numbers).unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(numbers.as_bytes()).unwrap();
+    fs::write(dir.path().join("n.dat.gz"), packed.finish().unwrap()).unwrap();
+    fs::write(dir.path().join("lines.csv"), "bread,milk,tea\nmilk,bread\nbread,tea\n\nmilk,bread,bread\n").unwrap();
+    let rows = "order,sku\nA,bread\nB,milk\nA,milk\nA,tea\nB,bread\nC,bread\nC,tea\nD,milk\nD,bread\nD,bread\n";
+    fs::write(dir.path().join("rows.csv"), rows).unwrap();
+    dir
+}
+
+#[test]
+fn every_form_of_a_file_gives_the_same_itemsets() {
+    let dir = shelves();
+    for arguments in
+        [&["n.dat"][..], &["n.dat.gz"], &["lines.csv"], &["rows.csv", "--basket", "order", "--item", "sku"]]
+    {
+        for count_only in [&[][..], &["--count-only"]] {
+            let found = mined(dir.path(), &[arguments, &["--min-count", "2"], count_only].concat());
+            assert_eq!(found["sets"], 5, "{arguments:?}");
+            assert_eq!(found["by_size"], json!({ "1": 3, "2": 2 }));
+            assert_eq!(found["duplicate_items"], 1);
+            assert!(found["read_seconds"].is_f64() && found["mine_seconds"].is_f64());
+        }
+        let closed = mined(dir.path(), &[arguments, &["--min-count", "2", "--kind", "closed"]].concat());
+        assert_eq!(closed["sets"], 3, "bread; bread and milk; bread and tea");
+    }
+    let found = mined(dir.path(), &["lines.csv", "--min-support", "0.6"]);
+    // Three of five baskets, the empty one included.
+    assert_eq!((&found["min_count"], &found["baskets"], &found["empty_baskets"]), (&json!(3), &json!(5), &json!(1)));
+    assert_eq!(found["top"], json!([{ "items": ["bread", "milk"], "count": 3 }]));
+}
+
+#[test]
+fn large_baskets_are_left_out_and_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let huge: Vec<String> = (0..1_000_000).map(|item| item.to_string()).collect();
+    fs::write(dir.path().join("n.dat"), format!("1 2\n{}\n1 2\n", huge.join(" "))).unwrap();
+    let found = mined(dir.path(), &["n.dat", "--min-count", "2"]);
+    assert_eq!((&found["sets"], &found["baskets"], &found["oversize_baskets"]), (&json!(3), &json!(2), &json!(1)));
+}
+
+#[test]
+fn what_cannot_be_mined_is_named() {
+    let dir = shelves();
+    let check = |file: &str, content: &str, arguments: &[&str], exit: i32, said: &str| {
+        fs::write(dir.path().join(file), content).unwrap();
+        let output = mine(dir.path(), &[&[file], arguments].concat());
+        assert_eq!(output.status.code(), Some(exit), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    };
+    check("bad.dat", "1 2\n3 x\n", &["--min-count", "1"], 10, "E1022");
+    check("bad.dat", "1 -2\n", &["--min-count", "1"], 10, "E1024");
+    check("bad.dat", "1 2\n", &["--min-support", "1.5"], 10, "E1024");
+    check("bad.dat", "1 2\n", &["--min-support", "NaN"], 10, "E1024");
+    check("bad.dat", "1 2\n", &["--min-count", "0"], 2, "min-count");
+    check("bad.dat", "1 2\n", &[], 2, "--min-count");
+    let wide = (0..30).map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
+    check("wide.dat", &format!("{wide}\n{wide}\n7\n"), &["--min-count", "1", "--max-sets", "1000"], 14, "E4011");
+}
