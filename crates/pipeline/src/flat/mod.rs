@@ -3,7 +3,7 @@
 //! [`train`] finds out what the columns are and writes a model file; [`score`] applies it to any file with the same columns;
 //! [`show`] reads it for people. There is no time here: whoever has as-of dates, offers or customers wants a pipeline.
 //!
-//! A column is numbers, dates or a category by what stands in it ([`infer`]); levels of categories that few rows have, and columns in
+//! A column is numbers, dates or a category by what stands in it (`infer.rs`); levels of categories that few rows have, and columns in
 //! which nearly every row has a value of its own, never reach the model file.
 
 mod columns;
