@@ -93,6 +93,20 @@ mod tests {
     }
 
     #[test]
+    fn the_whole_inverse_matches_solving_for_unit_vectors() {
+        for n in [1, 7, 8, 23, 64, 67, 150] {
+            let factor = Cholesky::new(&positive_definite(n), n).unwrap();
+            let inverse = factor.inverse();
+            for j in 0..n {
+                let mut unit = vec![0.0; n];
+                unit[j] = 1.0;
+                factor.solve(&mut unit);
+                assert!((0..n).all(|i| (unit[i] - inverse[i * n + j]).abs() < 1e-12), "{n} {j}");
+            }
+        }
+    }
+
+    #[test]
     fn the_bodies_give_equal_bits() {
         let n = 139;
         let a = positive_definite(n);
@@ -101,6 +115,7 @@ mod tests {
             let mut x = noise(n, 3);
             factor.solve(&mut x);
             x.extend(factor.inverse_diagonal());
+            x.extend(factor.inverse());
             x.into_iter().map(f64::to_bits).collect::<Vec<_>>()
         };
         let expected = run();

@@ -24,7 +24,9 @@ impl RawFeature<'_> {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct LinearFile {
-    lambda: f64,
+    /// The penalty, where it is the same for every column.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    lambda: Option<f64>,
     iterations: u32,
     max_gradient: f64,
     converged: bool,
@@ -49,6 +51,12 @@ pub(crate) struct Coefficient {
     pub(crate) mean: f64,
     pub(crate) scale: f64,
     pub(crate) beta: f64,
+    /// The coefficient all offers have in common, toward which `beta` is drawn; 0 where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    center: Option<f64>,
+    /// How strongly: the penalty `precision / 2 · (beta − center)²` stands beside the mean log-loss; absent where `lambda` says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    precision: Option<f64>,
 }
 
 /// What is taken of a feature.
@@ -79,16 +87,18 @@ pub(crate) struct LinearModel {
 impl LinearFile {
     /// The file of a fit over `encoder`'s columns.
     pub(crate) fn new(fit: &Fit, calibrator: Calibrator, encoder: &Encoder, features: &[RawFeature<'_>]) -> Self {
-        let columns = encoder.columns.iter().zip(&fit.beta);
+        let lambda = fit.prior.lambda();
+        let drawn = |j: usize| lambda.is_none().then(|| [fit.prior.center[j], fit.prior.precision[j]]);
+        let columns = encoder.columns.iter().zip(&fit.beta).enumerate();
         Self {
-            lambda: fit.lambda,
+            lambda,
             iterations: fit.iterations,
             max_gradient: fit.max_gradient,
             converged: fit.converged,
             intercept: fit.intercept,
             calibration_slope: calibrator.slope,
             calibration_intercept: calibrator.intercept,
-            columns: columns.map(|(column, &beta)| coefficient(column, beta, features)).collect(),
+            columns: columns.map(|(j, (column, &beta))| coefficient(column, beta, drawn(j), features)).collect(),
         }
     }
 
@@ -109,7 +119,7 @@ impl LinearFile {
     }
 }
 
-fn coefficient(column: &Column, beta: f64, features: &[RawFeature<'_>]) -> Coefficient {
+fn coefficient(column: &Column, beta: f64, drawn: Option<[f64; 2]>, features: &[RawFeature<'_>]) -> Coefficient {
     let feature = features[column.raw as usize];
     let name = |level: &u32| feature.levels.map_or_else(|| level.to_string(), |names| names[*level as usize].clone());
     let (transform, low, high, levels) = match &column.transform {
@@ -120,7 +130,8 @@ fn coefficient(column: &Column, beta: f64, features: &[RawFeature<'_>]) -> Coeff
         Transform::Other { known } => (TransformName::OtherThan, None, None, Some(known.iter().map(name).collect())),
     };
     let (mean, scale) = (column.mean, column.scale);
-    Coefficient { feature: feature.name.to_owned(), transform, low, high, levels, mean, scale, beta }
+    let (center, precision) = (drawn.map(|d| d[0]), drawn.map(|d| d[1]));
+    Coefficient { feature: feature.name.to_owned(), transform, low, high, levels, mean, scale, beta, center, precision }
 }
 
 impl Coefficient {
@@ -168,6 +179,8 @@ impl Coefficient {
 
 #[cfg(test)]
 mod tests {
+    use osusume_propensity::Prior;
+
     use super::*;
 
     fn levels() -> Vec<String> {
@@ -190,7 +203,7 @@ mod tests {
         let fit = Fit {
             beta: vec![0.5, -0.25, 0.0, 1.0, 2.0],
             intercept: -1.5,
-            lambda: 0.01,
+            prior: Prior { precision: vec![0.01, 0.02, 0.03, 0.04, 0.05], center: vec![0.4, 0.0, 0.0, 0.5, 1.5] },
             iterations: 3,
             max_gradient: 1e-9,
             converged: true,

@@ -328,18 +328,17 @@ impl<'a> EventRecipes<'a> {
         }
     }
 
-    /// What baskets consist of: money (or lines, without amounts) by category.
+    /// What baskets consist of: money (or lines, without amounts) by category, over the longest window. A single category is bought too
+    /// rarely for the shorter ones to add more than noise.
     fn mix(&mut self, column: usize, attribute: &str) {
-        let amount = self.position(&Sense::Amount);
+        let longest = self.config.features.windows_days.len();
+        let (measure, unit, key) = match self.position(&Sense::Amount) {
+            Some(amount) => (Measure::Sum(amount), Unit::Minor, "sum_window"),
+            None => (Measure::Count, Unit::Count, "count_window"),
+        };
         for (filter, level) in self.levels(column) {
-            for window in self.windows() {
-                let (measure, unit, key) = match amount {
-                    Some(amount) => (Measure::Sum(amount), Unit::Minor, "sum_window"),
-                    None => (Measure::Count, Unit::Count, "count_window"),
-                };
-                let meaning = self.meaning(format!("{attribute}_{level}"), Family::Mix, unit, key);
-                self.add(measure, Some(filter), window, Meaning { subject: level.clone(), ..meaning });
-            }
+            let meaning = self.meaning(format!("{attribute}_{level}"), Family::Mix, unit, key);
+            self.add(measure, Some(filter), longest, Meaning { subject: level, ..meaning });
         }
     }
 

@@ -58,7 +58,12 @@ fn timed<T>(what: &str, work: impl FnOnce() -> T) -> T {
 fn describe(fit: &Fit) {
     println!(
         "    {} steps, {} Hessians, max |gradient| {:.1e}, lambda {:.2e}, {:.1} degrees of freedom, {:?}",
-        fit.iterations, fit.hessians, fit.max_gradient, fit.lambda, fit.effective_dof, fit.warnings
+        fit.iterations,
+        fit.hessians,
+        fit.max_gradient,
+        fit.prior.lambda().expect("one penalty for all columns"),
+        fit.effective_dof,
+        fit.warnings
     );
 }
 

@@ -93,21 +93,148 @@ pub fn calibrate(eta: &[f64], y: &[bool], weight: Option<&[f64]>, control: &dyn 
     check_len("y", y.len(), eta.len())?;
     check_finite("eta", eta)?;
     let weight = weights(eta.len(), weight)?;
-    let counted = |class: bool| y.iter().zip(&weight).filter(|(y, w)| **y == class && **w > 0.0).count() as u64;
+    calibrate_under(&CalibrationPrior::ALONE, eta, y, &weight, control)
+}
+
+fn calibrate_under(
+    prior: &CalibrationPrior,
+    eta: &[f64],
+    y: &[bool],
+    weight: &[f64],
+    control: &dyn Control,
+) -> Result<Calibration, Error> {
+    let counted = |class: bool| y.iter().zip(weight).filter(|(y, w)| **y == class && **w > 0.0).count() as u64;
     let [positives, negatives] = [counted(true), counted(false)];
     let result = |calibrator, kind| Calibration { calibrator, kind, positives, rows: positives + negatives };
     if positives == 0 || negatives == 0 {
         return Ok(result(Calibrator::IDENTITY, CalibrationKind::IdentityOneClass));
     }
-    let target = platt_targets(y, &weight);
-    let platt = Platt { eta, target: &target, weight: &weight };
+    let target = platt_targets(y, weight);
+    let platt = Platt { eta, target: &target, weight, prior };
     let calibrator = platt.fit(control)?;
     if calibrator.slope > 0.0 {
         return Ok(result(calibrator, CalibrationKind::Platt));
     }
-    let mean = sums::dot(&weight, &target) / sums::sum(&weight);
-    let calibrator = Calibrator::IDENTITY.with_mean(eta, Some(&weight), mean)?;
+    let mean = sums::dot(weight, &target) / sums::sum(weight);
+    let calibrator = Calibrator::IDENTITY.with_mean(eta, Some(weight), mean)?;
     Ok(result(calibrator, CalibrationKind::InterceptOnly))
+}
+
+/// Rows of one offer that its model has not seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample<'a> {
+    /// Linear predictors.
+    pub eta: &'a [f64],
+    /// Labels.
+    pub y: &'a [bool],
+}
+
+/// Fewer offers say nothing of how much offers differ.
+const FEWEST_OFFERS: usize = 3;
+/// Standard deviation, over dates, of the mean slope around 1. The pooled prior leaves models neither too bold nor too timid on average;
+/// one date's takes say less of it than that.
+const MEAN_SLOPE_DEVIATION: f64 = 0.05;
+/// Offers never agree better than this standard deviation of slope and shift.
+const LEAST_DEVIATION: f64 = 0.02;
+
+/// Calibrates several offers of one date, each drawn toward what they have in common.
+///
+/// What a season, a price or a drift does to one offer it mostly does to others, and an offer's own takes at one date are few. Each offer
+/// is calibrated alone first; the mean slope, the mean shift of log-odds and how much offers differ in either follow by the method of
+/// moments and are the prior of a second fit, the mean slope itself being drawn toward 1.
+/// Source: R. `DerSimonian` and N. Laird, Meta-analysis in Clinical Trials, Controlled Clinical Trials 7 (1986).
+/// Fewer than three offers with both classes are calibrated alone.
+///
+/// # Errors
+/// As [`calibrate`].
+pub fn calibrate_together(samples: &[Sample<'_>], control: &dyn Control) -> Result<Vec<Calibration>, Error> {
+    let alone = samples
+        .iter()
+        .map(|sample| calibrate(sample.eta, sample.y, None, control))
+        .collect::<Result<Vec<Calibration>, Error>>()?;
+    let found: Vec<Option<Moments>> =
+        samples.iter().zip(&alone).map(|(sample, alone)| Moments::of(sample, alone)).collect();
+    let known: Vec<&Moments> = found.iter().flatten().collect();
+    if known.len() < FEWEST_OFFERS {
+        return Ok(alone);
+    }
+    let pooled = |value: &dyn Fn(&Moments) -> [f64; 2]| Spread::of(&known.iter().map(|m| value(m)).collect::<Vec<_>>());
+    let slope = pooled(&|m| m.slope).drawn_toward(1.0, MEAN_SLOPE_DEVIATION);
+    let shift = pooled(&|m| m.shift);
+    let again = samples.iter().zip(&found).zip(alone).map(|((sample, moments), alone)| {
+        let Some(moments) = moments else { return Ok(alone) };
+        let prior = CalibrationPrior {
+            slope: slope.mean,
+            slope_precision: slope.precision(),
+            center: moments.center,
+            shift: shift.mean,
+            shift_precision: shift.precision(),
+        };
+        calibrate_under(&prior, sample.eta, sample.y, &vec![1.0; sample.eta.len()], control)
+    });
+    again.collect()
+}
+
+/// Slope and shift of one offer with the information its rows have of them.
+struct Moments {
+    center: f64,
+    slope: [f64; 2],
+    shift: [f64; 2],
+}
+
+impl Moments {
+    /// `None` unless both slope and intercept were fitted. At the mean of η weighted by μ(1 − μ) slope and shift are uncorrelated.
+    fn of(sample: &Sample<'_>, alone: &Calibration) -> Option<Self> {
+        let fitted = alone.calibrator;
+        let curvature = |eta: f64| {
+            let mu = fitted.propensity(eta);
+            mu * (1.0 - mu)
+        };
+        let [weight, first, second] = sample.eta.iter().fold([0.0; 3], |[w, f, s], eta| {
+            let c = curvature(*eta);
+            [w + c, f + c * eta, s + c * eta * eta]
+        });
+        let center = first / weight;
+        let about_slope = second - first * center;
+        let is_usable = alone.kind == CalibrationKind::Platt && weight > 0.0 && about_slope > 0.0;
+        is_usable.then_some(Self {
+            center,
+            slope: [fitted.slope, about_slope],
+            shift: [fitted.intercept + (fitted.slope - 1.0) * center, weight],
+        })
+    }
+}
+
+/// Mean and variance over offers.
+struct Spread {
+    mean: f64,
+    variance: f64,
+    /// Variance of the mean.
+    uncertainty: f64,
+}
+
+impl Spread {
+    /// Of pairs (value, information): the mean weighted by information, and what its scatter leaves unexplained.
+    fn of(pairs: &[[f64; 2]]) -> Self {
+        let total: f64 = pairs.iter().map(|[_, w]| w).sum();
+        let mean = pairs.iter().map(|[v, w]| v * w).sum::<f64>() / total;
+        let scatter: f64 = pairs.iter().map(|[v, w]| w * (v - mean) * (v - mean)).sum();
+        let unequal = total - pairs.iter().map(|[_, w]| w * w).sum::<f64>() / total;
+        let variance = if unequal > 0.0 { (scatter - (pairs.len() - 1) as f64) / unequal } else { 0.0 };
+        let variance = variance.max(0.0);
+        let uncertainty = 1.0 / total + variance / pairs.len() as f64;
+        Self { mean, variance, uncertainty }
+    }
+
+    /// The mean between what was found and `center`, by their precisions.
+    fn drawn_toward(self, center: f64, deviation: f64) -> Self {
+        let share = self.uncertainty / (self.uncertainty + deviation * deviation);
+        Self { mean: self.mean + share * (center - self.mean), ..self }
+    }
+
+    fn precision(&self) -> f64 {
+        1.0 / self.variance.max(LEAST_DEVIATION * LEAST_DEVIATION)
+    }
 }
 
 fn weights(n: usize, weight: Option<&[f64]>) -> Result<Vec<f64>, Error> {
@@ -128,10 +255,32 @@ fn platt_targets(y: &[bool], weight: &[f64]) -> Vec<f64> {
     y.iter().map(|y| if *y { positive } else { negative }).collect()
 }
 
+/// What is known of slope and shift before the rows are seen. The shift is the change of log-odds at η = `center`.
+#[derive(Clone, Copy, Debug)]
+struct CalibrationPrior {
+    slope: f64,
+    slope_precision: f64,
+    center: f64,
+    shift: f64,
+    shift_precision: f64,
+}
+
+impl CalibrationPrior {
+    /// Of an offer by itself: the slope is near 1, the shift unknown.
+    const ALONE: Self = Self {
+        slope: 1.0,
+        slope_precision: 1.0 / (SLOPE_DEVIATION * SLOPE_DEVIATION),
+        center: 0.0,
+        shift: 0.0,
+        shift_precision: 0.0,
+    };
+}
+
 struct Platt<'a> {
     eta: &'a [f64],
     target: &'a [f64],
     weight: &'a [f64],
+    prior: &'a CalibrationPrior,
 }
 
 /// Value, gradient and Hessian in (slope, intercept): f, ∂a, ∂b, ∂aa, ∂ab, ∂bb.
@@ -181,11 +330,16 @@ impl Platt<'_> {
         };
         let merge = |sum: &mut Expansion, other: Expansion| sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
         let mut sum = sums::reduce(self.eta.len(), GROUPS, || [0.0; 6], block, merge);
-        let precision = 1.0 / (SLOPE_DEVIATION * SLOPE_DEVIATION);
-        let excess = point.slope - 1.0;
-        sum[0] += 0.5 * precision * excess * excess;
-        sum[1] += precision * excess;
-        sum[3] += precision;
+        let prior = self.prior;
+        let excess = point.slope - prior.slope;
+        let shift = point.intercept + (point.slope - 1.0) * prior.center - prior.shift;
+        let along = prior.shift_precision * prior.center;
+        sum[0] += 0.5 * (prior.slope_precision * excess * excess + prior.shift_precision * shift * shift);
+        sum[1] += prior.slope_precision * excess + along * shift;
+        sum[2] += prior.shift_precision * shift;
+        sum[3] += prior.slope_precision + along * prior.center;
+        sum[4] += along;
+        sum[5] += prior.shift_precision;
         sum
     }
 }

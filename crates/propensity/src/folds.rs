@@ -131,11 +131,11 @@ fn fit_fold(
     if !classes.is_mixed() {
         return Err(Error::OneClassFold { fold, positives: classes.positives, rows: classes.rows });
     }
-    let lambda = full.lambda * full.total_weight / train.total_weight;
+    let prior = full.prior.rescaled(full.total_weight / train.total_weight);
     let mut state = State::new(train, start.to_vec());
     state.adopt(train, hessian);
     let stopping = Stopping { tolerance: params.tolerance, max_iterations: params.max_iterations };
-    minimize(train, lambda, stopping, &mut state, control)?;
+    minimize(train, &prior, stopping, &mut state, control)?;
     if state.is_converged {
         return Ok(state);
     }

@@ -32,13 +32,17 @@ pub mod design;
 pub mod encoder;
 mod encoder_fit;
 mod error;
+mod evidence;
 pub mod folds;
 pub mod logistic;
 mod newton;
 mod penalty;
+pub mod pooled;
+mod prior;
 mod problem;
 pub mod reference;
 pub mod score;
 pub mod shrink;
 
 pub use error::{Error, Warning};
+pub use prior::Prior;

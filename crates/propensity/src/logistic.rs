@@ -8,6 +8,7 @@ use crate::calibration::solve_intercept;
 use crate::error::{Error, Warning};
 use crate::newton::{State, Stopping, factor, minimize, renew_outdated, scaled_tolerance};
 use crate::penalty;
+use crate::prior::Prior;
 use crate::problem::Objective;
 
 pub use crate::problem::Problem;
@@ -63,8 +64,8 @@ pub struct Fit {
     pub beta: Vec<f64>,
     /// Log-odds at the training mean of every column.
     pub intercept: f64,
-    /// The penalty used.
-    pub lambda: f64,
+    /// The penalty used, beside the mean log-loss.
+    pub prior: Prior,
     /// Mean log-loss over the training rows, without the penalty.
     pub loss: f64,
     /// Newton steps over all penalties tried.
@@ -78,7 +79,7 @@ pub struct Fit {
     /// Diagonal of the Hessian of the mean log-loss, without the penalty: d coefficients, then the intercept. Its row weights are
     /// within an eighth of those at the optimum.
     pub hessian_diagonal: Vec<f64>,
-    /// d − λ tr((H + λD)⁻¹) over the coefficients, plus 1 for the intercept; from the same Hessian.
+    /// d − tr(Λ (H + Λ)⁻¹) over the coefficients, plus 1 for the intercept; from the same Hessian.
     pub effective_dof: f64,
     /// Sum of weights.
     pub total_weight: f64,
@@ -126,26 +127,40 @@ pub fn fit(
         Penalty::Fixed(lambda) => (lambda, Vec::new()),
         Penalty::EmpiricalBayes => penalty::empirical_bayes(&objective, stopping, &mut state, control)?,
     };
-    minimize(&objective, lambda, stopping, &mut state, control)?;
-    renew_outdated(&objective, &mut state, control)?;
-    let separation = find_separation(&objective, &state.eta);
-    if lambda <= 0.0 && separation.is_some() {
+    let prior = Prior::uniform(lambda, objective.design.n_cols());
+    let mut fit = solve(&objective, prior, stopping, params.accept_unconverged, &mut state, control)?;
+    warnings.append(&mut fit.warnings);
+    Ok(Fit { warnings, ..fit })
+}
+
+/// Goes to the optimum under a given prior and assembles the fit.
+pub(crate) fn solve(
+    objective: &Objective<'_>,
+    prior: Prior,
+    stopping: Stopping,
+    accepts_unconverged: bool,
+    state: &mut State,
+    control: &dyn Control,
+) -> Result<Fit, Error> {
+    minimize(objective, &prior, stopping, state, control)?;
+    renew_outdated(objective, state, control)?;
+    let separation = find_separation(objective, &state.eta);
+    if separation.is_some() && prior.precision.iter().all(|p| *p <= 0.0) {
         // A vanishing gradient far out is no optimum: coefficients would grow without end.
         state.is_converged = false;
     }
-    if !state.is_converged && !params.accept_unconverged {
+    if !state.is_converged && !accepts_unconverged {
         return Err(Error::NotConverged {
             iterations: state.iterations,
             max_gradient: state.max_gradient,
-            tolerance: scaled_tolerance(&objective, params.tolerance),
+            tolerance: scaled_tolerance(objective, stopping.tolerance),
             is_separated: separation.is_some(),
         });
     }
-    warnings.extend(separation);
-    finish(&objective, &state, lambda, warnings)
+    finish(objective, state, prior, separation.into_iter().collect())
 }
 
-fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> Result<Vec<f64>, Error> {
+pub(crate) fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> Result<Vec<f64>, Error> {
     if let Some(start) = start {
         crate::error::check_len("start", start.len(), objective.n_params())?;
         crate::error::check_finite("start", start)?;
@@ -160,26 +175,26 @@ fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> Result<Vec<
 }
 
 /// Assembles the result from the last state.
-fn finish(objective: &Objective<'_>, state: &State, lambda: f64, mut warnings: Vec<Warning>) -> Result<Fit, Error> {
+fn finish(objective: &Objective<'_>, state: &State, prior: Prior, mut warnings: Vec<Warning>) -> Result<Fit, Error> {
     let n = objective.n_params();
     let curvature = state.curvature.as_ref().expect("every search computes a Hessian first");
     let columns = find_collinear(&curvature.hessian, n);
     if !columns.is_empty() {
         warnings.push(Warning::Collinear { columns });
     }
-    let factor = factor(&curvature.hessian, n, lambda)?;
+    let factor = factor(&curvature.hessian, n, &prior)?;
     let classes = objective.classes();
     Ok(Fit {
         beta: state.params[..n - 1].to_vec(),
         intercept: state.params[n - 1],
-        lambda,
         loss: objective.loss(&state.eta, &state.eta, 0.0),
         iterations: state.iterations,
         hessians: state.hessians,
         max_gradient: state.max_gradient,
         converged: state.is_converged,
         hessian_diagonal: (0..n).map(|j| curvature.hessian[j * n + j]).collect(),
-        effective_dof: n as f64 - lambda * factor.inverse_trace(n - 1),
+        effective_dof: n as f64 - prior.weighted_sum(&factor.inverse_diagonal()),
+        prior,
         total_weight: objective.total_weight,
         positives: classes.positives,
         rows: classes.rows,

@@ -1,6 +1,6 @@
 //! Newton's method with a line search, on a checked objective and a given penalty.
 //!
-//! Each step solves (H + λD) δ = −∇f, where D is the identity without the intercept. The Hessian takes d/4 times the operations of the
+//! Each step solves (H + Λ) δ = −∇f, where Λ is the diagonal of penalties, without the intercept's. The Hessian takes d/4 times the operations of the
 //! rest of a step, so it is kept while the row weights μ(1 − μ) hardly move, and beyond that as the preconditioner of conjugate
 //! gradients on the exact one, as long as these are cheaper than a new Hessian. The gradient is always exact, so this changes the
 //! number of steps and never the optimum. η = Xβ and ξ = Xδ are cached: the line search evaluates the objective without reading X.
@@ -9,6 +9,7 @@ use osusume_model::Control;
 use osusume_numeric::linalg::Cholesky;
 
 use crate::error::{Error, check_control};
+use crate::prior::Prior;
 use crate::problem::{Objective, relative_change};
 
 /// The Hessian is computed anew when Σ |c − c₀| exceeds this share of Σ c₀, c being the row weights now and c₀ those in it.
@@ -56,8 +57,8 @@ pub(crate) struct State {
     pub(crate) params: Vec<f64>,
     pub(crate) eta: Vec<f64>,
     pub(crate) curvature: Option<Curvature>,
-    /// Factor of the kept Hessian plus λD, with its λ.
-    factor: Option<(Cholesky, f64)>,
+    /// Factor of the kept Hessian plus Λ, with the penalties in it.
+    factor: Option<(Cholesky, Vec<f64>)>,
     pub(crate) iterations: u32,
     pub(crate) hessians: u32,
     pub(crate) max_gradient: f64,
@@ -115,9 +116,20 @@ impl State {
         self.factor = None;
     }
 
-    /// The last factor of H + λD.
+    /// The last factor of H + Λ.
     pub(crate) fn factor(&self) -> &Cholesky {
         &self.factor.as_ref().expect("the Hessian was factored before the step").0
+    }
+
+    /// w (μ − y) at the last gradient.
+    pub(crate) fn residual(&self) -> &[f64] {
+        &self.residual
+    }
+
+    /// The last Hessian, without the penalty.
+    pub(crate) fn take_hessian(&mut self) -> Vec<f64> {
+        self.factor = None;
+        self.curvature.take().expect("every search computes a Hessian first").hessian
     }
 
     /// Σ |c − c₀| / Σ c₀ of the row weights now against those in the Hessian.
@@ -157,7 +169,7 @@ fn renew(objective: &Objective<'_>, state: &mut State, control: &dyn Control) ->
 /// [`Error::Singular`], [`Error::Stopped`]. Missing the tolerance is not an error here.
 pub(crate) fn minimize(
     objective: &Objective<'_>,
-    lambda: f64,
+    prior: &Prior,
     stopping: Stopping,
     state: &mut State,
     control: &dyn Control,
@@ -167,12 +179,11 @@ pub(crate) fn minimize(
     let mut previous = f64::INFINITY;
     for iteration in 0..=stopping.max_iterations {
         check_control(control)?;
-        let gradient = gradient(objective, lambda, state);
+        let gradient = gradient(objective, prior, state);
         let is_slow = state.max_gradient > KEPT_PROGRESS * previous;
-        let is_near = refresh(objective, lambda, is_slow, state, control)?;
+        let is_near = refresh(objective, prior, is_slow, state, control)?;
         previous = state.max_gradient;
-        let step =
-            if is_near { newton_step(&gradient, state) } else { inner_step(objective, lambda, &gradient, state) };
+        let step = if is_near { newton_step(&gradient, state) } else { inner_step(objective, prior, &gradient, state) };
         let squared_decrement = -dot(&gradient, &step);
         if state.max_gradient <= tolerance && squared_decrement <= tolerance {
             state.is_converged = true;
@@ -180,7 +191,7 @@ pub(crate) fn minimize(
         if state.is_converged || iteration == stopping.max_iterations {
             return Ok(());
         }
-        if !advance(objective, lambda, &step, squared_decrement, state) {
+        if !advance(objective, prior, &step, squared_decrement, state) {
             if is_exact(state) {
                 return Ok(());
             }
@@ -199,21 +210,26 @@ pub(crate) fn scaled_tolerance(objective: &Objective<'_>, tolerance: f64) -> f64
     tolerance * 4.0 * objective.mean_y * (1.0 - objective.mean_y)
 }
 
-/// Gradient of the penalized objective at the state. Sets residuals, row weights and `max_gradient`.
-fn gradient(objective: &Objective<'_>, lambda: f64, state: &mut State) -> Vec<f64> {
+/// Gradient of the mean log-loss at the state, without the penalty. Sets residuals and row weights.
+pub(crate) fn data_gradient(objective: &Objective<'_>, state: &mut State) -> Vec<f64> {
     objective.link(&state.eta, &mut state.residual, &mut state.row_weights);
-    let mut gradient = objective.gradient(&state.residual);
+    objective.gradient(&state.residual)
+}
+
+/// Gradient of the penalized objective at the state. Sets residuals, row weights and `max_gradient`.
+fn gradient(objective: &Objective<'_>, prior: &Prior, state: &mut State) -> Vec<f64> {
+    let mut gradient = data_gradient(objective, state);
     let d = objective.design.n_cols();
-    gradient[..d].iter_mut().zip(&state.params).for_each(|(g, beta)| *g += lambda * beta);
+    prior.add_gradient(&state.params[..d], &mut gradient[..d]);
     state.max_gradient = gradient.iter().fold(0.0, |max: f64, g| if g.is_nan() { f64::NAN } else { max.max(g.abs()) });
     gradient
 }
 
-/// Sets the factor of H + λD, with a new H where the kept one is too far away and has done its products. Whether it is near enough to
+/// Sets the factor of H + Λ, with a new H where the kept one is too far away and has done its products. Whether it is near enough to
 /// take steps by it alone.
 fn refresh(
     objective: &Objective<'_>,
-    lambda: f64,
+    prior: &Prior,
     is_slow: bool,
     state: &mut State,
     control: &dyn Control,
@@ -227,9 +243,9 @@ fn refresh(
     if !is_kept {
         renew(objective, state, control)?;
     }
-    if state.factor.as_ref().is_none_or(|(_, of)| of.to_bits() != lambda.to_bits()) {
+    if state.factor.as_ref().is_none_or(|(_, of)| *of != prior.precision) {
         let curvature = state.curvature.as_ref().expect("kept or computed above");
-        state.factor = Some((factor(&curvature.hessian, objective.n_params(), lambda)?, lambda));
+        state.factor = Some((factor(&curvature.hessian, objective.n_params(), prior)?, prior.precision.clone()));
     }
     Ok(is_near || !is_kept)
 }
@@ -239,11 +255,13 @@ fn is_exact(state: &State) -> bool {
     state.drift() <= 0.0
 }
 
-/// Cholesky factor of H + λD.
-pub(crate) fn factor(hessian: &[f64], n: usize, lambda: f64) -> Result<Cholesky, Error> {
+/// Cholesky factor of H + Λ.
+pub(crate) fn factor(hessian: &[f64], n: usize, prior: &Prior) -> Result<Cholesky, Error> {
     let mut penalized = hessian.to_vec();
-    (0..n - 1).for_each(|j| penalized[j * n + j] += lambda);
-    Cholesky::in_place(penalized, n).map_err(|error| Error::Singular { column: error.column, lambda })
+    prior.add_diagonal(&mut penalized, n);
+    let lambda = |column: usize| prior.precision.get(column).copied().unwrap_or(0.0);
+    Cholesky::in_place(penalized, n)
+        .map_err(|error| Error::Singular { column: error.column, lambda: lambda(error.column) })
 }
 
 fn newton_step(gradient: &[f64], state: &State) -> Vec<f64> {
@@ -254,7 +272,7 @@ fn newton_step(gradient: &[f64], state: &State) -> Vec<f64> {
 
 /// The step of the exact Hessian by conjugate gradients, preconditioned by the kept one. A descent direction wherever it ends.
 /// Source: Nocedal and Wright, Numerical Optimization (2006), algorithms 5.3 and 7.1.
-fn inner_step(objective: &Objective<'_>, lambda: f64, gradient: &[f64], state: &mut State) -> Vec<f64> {
+fn inner_step(objective: &Objective<'_>, prior: &Prior, gradient: &[f64], state: &mut State) -> Vec<f64> {
     let mut residual: Vec<f64> = gradient.iter().map(|g| -g).collect();
     let mut step = vec![0.0; gradient.len()];
     let mut preconditioned = newton_step(gradient, state);
@@ -263,7 +281,7 @@ fn inner_step(objective: &Objective<'_>, lambda: f64, gradient: &[f64], state: &
     let enough = INNER_RESIDUAL * size;
     let mut products = 0;
     while products < MAX_PRODUCTS && size > enough {
-        let image = hessian_product(objective, lambda, &direction, state);
+        let image = hessian_product(objective, prior, &direction, state);
         let length = size / dot(&direction, &image);
         step.iter_mut().zip(&direction).for_each(|(s, p)| *s += length * p);
         residual.iter_mut().zip(&image).for_each(|(r, a)| *r -= length * a);
@@ -281,23 +299,22 @@ fn inner_step(objective: &Objective<'_>, lambda: f64, gradient: &[f64], state: &
     step
 }
 
-/// (H + λD) v at the present row weights.
-fn hessian_product(objective: &Objective<'_>, lambda: f64, v: &[f64], state: &mut State) -> Vec<f64> {
+/// (H + Λ) v at the present row weights.
+fn hessian_product(objective: &Objective<'_>, prior: &Prior, v: &[f64], state: &mut State) -> Vec<f64> {
     objective.linear(v, &mut state.xi);
     state.xi.iter_mut().zip(&state.row_weights).for_each(|(xi, c)| *xi *= c);
     let mut product = objective.gradient(&state.xi);
     let d = objective.design.n_cols();
-    product[..d].iter_mut().zip(v).for_each(|(h, v)| *h += lambda * v);
+    prior.add_product(&v[..d], &mut product[..d]);
     product
 }
 
 /// Moves along `step` by Armijo's rule. False when no step length lowers the objective.
-fn advance(objective: &Objective<'_>, lambda: f64, step: &[f64], squared_decrement: f64, state: &mut State) -> bool {
+fn advance(objective: &Objective<'_>, prior: &Prior, step: &[f64], squared_decrement: f64, state: &mut State) -> bool {
     objective.linear(step, &mut state.xi);
     let d = objective.design.n_cols();
-    let beta = &state.params[..d];
-    let [bb, bs, ss] = [dot(beta, beta), dot(beta, &step[..d]), dot(&step[..d], &step[..d])];
-    let value = |t: f64| objective.loss(&state.eta, &state.xi, t) + lambda * (0.5 * bb + t * (bs + 0.5 * t * ss));
+    let [constant, linear, square] = prior.along(&state.params[..d], &step[..d]);
+    let value = |t: f64| objective.loss(&state.eta, &state.xi, t) + (constant + t * (linear + t * square));
     let start = value(0.0);
     let rounding = LOSS_ROUNDING * start.abs();
     let mut t = 1.0;

@@ -21,6 +21,7 @@ use osusume_numeric::elementary::{exp, ln};
 
 use crate::error::{Error, Warning};
 use crate::newton::{State, Stopping, minimize, renew_outdated};
+use crate::prior::Prior;
 use crate::problem::Objective;
 
 /// Penalties tried before the last is taken. The evidence is flat near its maximum: a few percent of λ do not matter.
@@ -58,7 +59,7 @@ pub(crate) fn empirical_bayes(
     let mut last = None;
     state.adopt_rough(objective, control)?;
     for _ in 0..MAX_UPDATES {
-        minimize(objective, lambda, Stopping { tolerance, ..stopping }, state, control)?;
+        minimize(objective, &Prior::uniform(lambda, d), Stopping { tolerance, ..stopping }, state, control)?;
         let [determined, size, curvature] = summary(state, d, lambda);
         ceiling = (CEILING * curvature).max(floor);
         let update = (determined / (weight * size)).min(ceiling).max(floor);

@@ -124,9 +124,14 @@ impl<'a> Objective<'a> {
         Classes { positives: counted(true), rows: counted(false) }
     }
 
+    /// Position in the design of the i-th row of the problem.
+    pub(crate) fn design_position(&self, i: usize) -> usize {
+        self.rows.as_ref().map_or(i, |rows| rows[i] as usize)
+    }
+
     /// Design row of the i-th row of the problem.
     pub(crate) fn design_row(&self, i: usize) -> &[f32] {
-        self.design.row(self.rows.as_ref().map_or(i, |rows| rows[i] as usize))
+        self.design.row(self.design_position(i))
     }
 
     /// Sets `out` to X v + v₀, without the offset, where v₀ is the last entry of `params`.

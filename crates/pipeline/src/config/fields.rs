@@ -328,8 +328,9 @@ pub const FIELDS: &[Field] = &[
         "train.penalty",
         AutoOr(&Number),
         Is("\"auto\""),
-        "Strength of the L2 penalty on standardized coefficients, against the mean log loss. `auto` chooses it by \
-         cross-validation over customers.",
+        "Strength of the L2 penalty on standardized coefficients, against the mean log loss, the same for every column of \
+         every offer. `auto` learns it by feature, over all offers at once, and draws each offer toward what they have in \
+         common.",
     )
     .above(0.0, 1e6),
     Field::new(
@@ -349,7 +350,7 @@ pub const FIELDS: &[Field] = &[
     )
     .unit("takes")
     .between(1.0, 1e9),
-    Field::new("train.folds", Integer, Is("5"), "Folds of customers for the penalty and the calibration.")
+    Field::new("train.folds", Integer, Is("5"), "Folds of customers for the calibration.")
         .unit("folds")
         .between(2.0, 20.0),
     Field::new("train.seed", Text, Is("\"osusume\""), "The key by which customers are drawn and put into folds.")

@@ -2,7 +2,9 @@
 
 use osusume_model::NoControl;
 use osusume_propensity::Error;
-use osusume_propensity::calibration::{CalibrationKind, Calibrator, calibrate};
+use osusume_propensity::calibration::{
+    Calibration, CalibrationKind, Calibrator, Sample, calibrate, calibrate_together,
+};
 use osusume_propensity::shrink::{OfferCount, shrink_rates};
 use proptest::prelude::*;
 
@@ -143,4 +145,56 @@ fn an_offer_without_rows_inherits_its_family() {
     assert!(rates[0].rate > 0.04 && rates[0].rate < 0.06, "{:?}", rates[0]);
     assert!((rates[1].rate - 0.05).abs() < 1e-15);
     assert!(rates[2].rate > 0.001 && rates[2].rate < 0.01, "{:?}", rates[2]);
+}
+
+/// Mean squared error of calibrated log-odds over the rows of all offers.
+fn error_of(found: &[Calibration], offers: &[(Vec<f64>, Vec<bool>)], truth: impl Fn(usize, f64) -> f64) -> f64 {
+    let (mut sum, mut n) = (0.0, 0.0);
+    for (k, (found, (eta, _))) in found.iter().zip(offers).enumerate() {
+        for &eta in eta {
+            sum += (found.calibrator.log_odds(eta) - truth(k, eta)).powi(2);
+            n += 1.0;
+        }
+    }
+    sum / n
+}
+
+fn together_and_alone(offers: &[(Vec<f64>, Vec<bool>)]) -> [Vec<Calibration>; 2] {
+    let samples: Vec<Sample<'_>> = offers.iter().map(|(eta, y)| Sample { eta, y }).collect();
+    let together = calibrate_together(&samples, &NoControl).expect("finite predictors");
+    let alone = |(eta, y): &(Vec<f64>, Vec<bool>)| calibrate(eta, y, None, &NoControl).expect("finite predictors");
+    let alone = offers.iter().map(alone).collect();
+    [together, alone]
+}
+
+#[test]
+fn offers_with_few_takes_share_a_drift_they_have_in_common() {
+    let offers: Vec<_> = (0..9).map(|k| drawn(250, 0.95, -1.4, 60 + k)).collect();
+    let [together, alone] = together_and_alone(&offers);
+    let [together, alone] = [together, alone].map(|found| error_of(&found, &offers, |_, eta| 0.95 * eta - 1.4));
+    assert!(together < 0.35 * alone, "{together} together, {alone} alone");
+}
+
+#[test]
+fn offers_that_differ_keep_what_their_takes_say() {
+    let intercept = |k: u64| -1.5 + 0.4 * k as f64;
+    let offers: Vec<_> = (0..6).map(|k| drawn(20_000, 1.0, intercept(k), 80 + k)).collect();
+    let [together, alone] = together_and_alone(&offers);
+    for (k, (together, alone)) in (0..).zip(together.iter().zip(&alone)) {
+        assert!((together.calibrator.intercept - intercept(k)).abs() < 0.08, "{k}");
+        assert!((together.calibrator.intercept - alone.calibrator.intercept).abs() < 0.02, "{k}");
+    }
+}
+
+#[test]
+fn two_offers_or_one_class_are_calibrated_alone() {
+    let offers: Vec<_> = (0..2).map(|k| drawn(500, 0.7, -1.0, 90 + k)).collect();
+    let [together, alone] = together_and_alone(&offers);
+    assert_eq!(together, alone);
+    let mut offers: Vec<_> = (0..4).map(|k| drawn(500, 0.7, -1.0, 90 + k)).collect();
+    offers[2].1.fill(false);
+    let [together, _] = together_and_alone(&offers);
+    assert_eq!(together[2].kind, CalibrationKind::IdentityOneClass);
+    assert_eq!(together[2].calibrator, Calibrator::IDENTITY);
+    assert_eq!(together_and_alone(&[])[0], []);
 }

@@ -26,7 +26,7 @@ fn each_fold_equals_a_cold_fit_of_the_others() {
         let train_rows: Vec<u32> = train.iter().map(|i| rows[*i]).collect();
         let train_y: Vec<bool> = train.iter().map(|i| problem.y[*i]).collect();
         let train_weight: Vec<f64> = train.iter().map(|i| weight[*i]).collect();
-        let lambda = full.lambda * full.total_weight / train_weight.iter().sum::<f64>();
+        let lambda = full.prior.lambda().unwrap() * full.total_weight / train_weight.iter().sum::<f64>();
         let subset = Problem {
             design: &design,
             rows: Some(&train_rows),

@@ -105,7 +105,7 @@ fn threads_and_bodies_do_not_change_a_bit() {
     let y = labels(&design, &truth(13), -2.0, 6);
     let run = || {
         let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
-        bits(&[fit.params(), vec![fit.lambda, fit.effective_dof, fit.loss]].concat())
+        bits(&[fit.params(), vec![fit.prior.lambda().unwrap(), fit.effective_dof, fit.loss]].concat())
     };
     let expected = run();
     assert_eq!(with_baseline(run), expected);
@@ -123,13 +123,18 @@ fn wide_designs_reach_the_fixed_point_with_the_same_bits() {
     let problem = problem(&design, &y);
     let run = || fit_with(&problem, &LogisticParams::STANDARD).unwrap();
     let fit = run();
-    assert_close(&numeric_gradient(&problem, &fit.params(), fit.lambda), &[0.0; 131], 1e-8);
+    assert_close(&numeric_gradient(&problem, &fit.params(), fit.prior.lambda().unwrap()), &[0.0; 131], 1e-8);
     let size: f64 = fit.beta.iter().map(|b| b * b).sum();
     let implied = (fit.effective_dof - 1.0) / (fit.total_weight * size);
-    assert!((implied / fit.lambda - 1.0).abs() < 0.03, "{implied} against {}", fit.lambda);
+    assert!(
+        (implied / fit.prior.lambda().unwrap() - 1.0).abs() < 0.03,
+        "{implied} against {}",
+        fit.prior.lambda().unwrap()
+    );
     // The same penalty from the start gives the same optimum.
-    assert_close(&fit_with(&problem, &fixed(fit.lambda)).unwrap().params(), &fit.params(), 1e-7);
-    let all = |fit: &Fit| bits(&[fit.params(), vec![fit.lambda, fit.effective_dof, fit.loss]].concat());
+    assert_close(&fit_with(&problem, &fixed(fit.prior.lambda().unwrap())).unwrap().params(), &fit.params(), 1e-7);
+    let all =
+        |fit: &Fit| bits(&[fit.params(), vec![fit.prior.lambda().unwrap(), fit.effective_dof, fit.loss]].concat());
     assert_eq!(all(&with_baseline(run)), all(&fit));
     assert_eq!(all(&without_avx512(run)), all(&fit));
     for threads in [1, 7] {
@@ -208,7 +213,11 @@ fn empirical_bayes_is_a_fixed_point() {
     let fit = fit_with(&problem(&design, &y), &LogisticParams::STANDARD).unwrap();
     let size: f64 = fit.beta.iter().map(|b| b * b).sum();
     let implied = (fit.effective_dof - 1.0) / (fit.total_weight * size);
-    assert!((implied / fit.lambda - 1.0).abs() < 0.05, "{implied} against {}", fit.lambda);
+    assert!(
+        (implied / fit.prior.lambda().unwrap() - 1.0).abs() < 0.05,
+        "{implied} against {}",
+        fit.prior.lambda().unwrap()
+    );
     assert!(fit.warnings.is_empty());
 }
 

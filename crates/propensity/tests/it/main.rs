@@ -6,5 +6,6 @@ mod calibration;
 mod encoder;
 mod folds;
 mod logistic;
+mod pooled;
 mod reference;
 mod scoring;

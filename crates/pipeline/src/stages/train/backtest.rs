@@ -3,15 +3,16 @@
 use osusume_evaluate as evaluate;
 use osusume_model::{Code, Date, Fault, Result};
 use osusume_numeric::linalg::linear_rows_at;
-use osusume_propensity::calibration::{Calibrator, calibrate};
+use osusume_propensity::calibration::{Calibrator, Sample, calibrate_together};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
+use osusume_propensity::pooled::Precisions;
 use osusume_windows::check_disjoint_takes;
 use rayon::prelude::*;
 
 use super::Progress;
 use super::data::{Outcomes, TrainingData};
-use super::fit::{Encoded, fit};
+use super::fit::{Encoded, Task, fit_offers};
 use crate::calendar::Schedule;
 use crate::job::Job;
 use crate::kernel::{propensity_fault, windows_fault};
@@ -52,11 +53,14 @@ pub(crate) fn nothing_to_learn(schedule: &Schedule, test: usize) -> Fault {
 }
 
 /// Tests every offer at `schedule.mature[test]`; `None` for offers with too little to learn from or to test on.
+///
+/// `precisions` go from test to test: those of an earlier one know nothing of this one's dates.
 pub(super) fn run(
     setting: &Setting<'_>,
     schedule: &Schedule,
     test: usize,
     offers: &[String],
+    precisions: &mut Option<Precisions>,
 ) -> Result<Vec<Option<Tested>>> {
     let dates: Vec<Date> = schedule.purged(test).into_iter().map(|i| schedule.mature[i].date).collect();
     if dates.is_empty() {
@@ -66,22 +70,99 @@ pub(super) fn run(
     let (data, date) = (setting.data, schedule.mature[test].date);
     let encoded = Encoded::new(data, &dates)?;
     let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[date]));
+    let split = |offer: usize| Split::new(data, offer, &train, &at_test);
+    let splits: Vec<Split> = (0..offers.len()).into_par_iter().map(split).collect::<Result<_>>()?;
+    let needed = setting.job.config.train.min_positives;
+    let learned: Vec<usize> = (0..offers.len()).filter(|&i| splits[i].learned.is_learnable(needed)).collect();
+    let tasks: Vec<Task<'_>> =
+        learned.iter().map(|&i| Task { name: &offers[i], outcomes: &splits[i].learned }).collect();
+    let fitted = fit_offers(setting.job, data, &encoded, &tasks, precisions.as_ref())?;
+    *precisions = fitted.precisions;
     // Offers side by side: a fit's bits do not depend on the threads it gets.
-    let test_offer = |(offer, name): (usize, &String)| {
+    let predict = |(&offer, fit): (&usize, &Fit)| {
         setting.job.check_stop()?;
-        let learned = data.outcomes(offer, &train);
-        let tested = data.outcomes(offer, &at_test);
+        let test = TestOf { setting, encoded: &encoded, name: &offers[offer] };
+        let split = &splits[offer];
+        let unseen = split.tested.is_mixed().then(|| test.unseen(&split.learned, &split.tested, fit)).transpose()?;
+        setting.progress.step();
+        Ok(unseen.map(|eta| Predicted { offer, eta, split }))
+    };
+    let predicted = learned.par_iter().zip(&fitted.fits).map(predict).collect::<Result<Vec<_>>>()?;
+    let predicted: Vec<Predicted<'_>> = predicted.into_iter().flatten().collect();
+    let mut tested = vec![None; offers.len()];
+    for (predicted, found) in predicted.iter().zip(calibrated(setting, date, &predicted, offers)?) {
+        tested[predicted.offer] = Some(found);
+    }
+    Ok(tested)
+}
+
+/// What an offer is learned from and tested on.
+struct Split {
+    learned: Outcomes,
+    tested: Outcomes,
+}
+
+impl Split {
+    fn new(data: &TrainingData, offer: usize, train: &[u32], at_test: &[u32]) -> Result<Self> {
+        let (learned, tested) = (data.outcomes(offer, train), data.outcomes(offer, at_test));
         check_disjoint_takes(&mut data.takes(offer, &learned.rows), &mut data.takes(offer, &tested.rows))
             .map_err(|error| windows_fault(&error))?;
-        let needed = setting.job.config.train.min_positives;
-        let has_both = |o: &Outcomes| o.positives() > 0 && o.positives() < o.y.len() as u64;
-        let is_testable = learned.positives() >= needed && has_both(&learned) && has_both(&tested);
-        let test = TestOf { setting, encoded: &encoded, name, date };
-        let done = is_testable.then(|| test.run(&learned, &tested)).transpose();
-        setting.progress.step();
-        done
-    };
-    offers.par_iter().enumerate().map(test_offer).collect()
+        Ok(Self { learned, tested })
+    }
+}
+
+/// Linear predictors of an offer's test rows.
+struct Predicted<'a> {
+    offer: usize,
+    eta: Vec<f64>,
+    split: &'a Split,
+}
+
+/// Propensities of all test rows, by calibrators that each left out the fold they are applied to, and the calibrators of all rows.
+fn calibrated(
+    setting: &Setting<'_>,
+    date: Date,
+    predicted: &[Predicted<'_>],
+    offers: &[String],
+) -> Result<Vec<Tested>> {
+    let fold = |test: &Predicted<'_>, i: usize| setting.folds[test.split.tested.rows[i] as usize];
+    let mut propensity: Vec<Vec<f64>> = predicted.iter().map(|test| vec![0.0; test.eta.len()]).collect();
+    for k in 0..setting.job.config.train.folds as u8 {
+        let calibrators = calibrators(setting, predicted, offers, |test, i| fold(test, i) != k)?;
+        for ((test, propensity), calibrator) in predicted.iter().zip(&mut propensity).zip(calibrators) {
+            for i in (0..test.eta.len()).filter(|&i| fold(test, i) == k) {
+                propensity[i] = calibrator.propensity(test.eta[i]);
+            }
+        }
+    }
+    let calibrators = calibrators(setting, predicted, offers, |_, _| true)?;
+    let tested = predicted.iter().zip(propensity).zip(calibrators).map(|((test, propensity), calibrator)| Tested {
+        date,
+        customer: test.split.tested.rows.iter().map(|&row| setting.data.customer[row as usize]).collect(),
+        propensity,
+        y: test.split.tested.y.clone(),
+        base_rate: test.split.learned.rate(),
+        calibrator,
+    });
+    Ok(tested.collect())
+}
+
+/// The calibrators of all offers on the chosen test rows.
+fn calibrators(
+    setting: &Setting<'_>,
+    predicted: &[Predicted<'_>],
+    offers: &[String],
+    is_chosen: impl Fn(&Predicted<'_>, usize) -> bool,
+) -> Result<Vec<Calibrator>> {
+    let chosen: Vec<(Vec<f64>, Vec<bool>)> = predicted
+        .iter()
+        .map(|test| (0..test.eta.len()).filter(|&i| is_chosen(test, i)).map(|i| (test.eta[i], test.split.tested.y[i])))
+        .map(Iterator::unzip)
+        .collect();
+    let samples: Vec<Sample<'_>> = chosen.iter().map(|(eta, y)| Sample { eta, y }).collect();
+    calibrate_together(&samples, &setting.job.quiet())
+        .map(|found| found.into_iter().map(|calibration| calibration.calibrator).collect())
+        .map_err(|error| propensity_fault(&error, offers.first().map_or("", String::as_str)))
 }
 
 /// One offer at one test date.
@@ -89,24 +170,9 @@ struct TestOf<'a> {
     setting: &'a Setting<'a>,
     encoded: &'a Encoded,
     name: &'a str,
-    date: Date,
 }
 
 impl TestOf<'_> {
-    fn run(&self, learned: &Outcomes, tested: &Outcomes) -> Result<Tested> {
-        let full = fit(self.setting.job, self.encoded, learned, self.name)?;
-        let eta = self.unseen(learned, tested, &full)?;
-        let fold: Vec<u8> = tested.rows.iter().map(|&row| self.setting.folds[row as usize]).collect();
-        Ok(Tested {
-            date: self.date,
-            customer: tested.rows.iter().map(|&row| self.setting.data.customer[row as usize]).collect(),
-            propensity: self.cross_calibrated(&eta, &tested.y, &fold)?,
-            y: tested.y.clone(),
-            base_rate: learned.rate(),
-            calibrator: self.calibrator(&eta, &tested.y)?,
-        })
-    }
-
     /// Linear predictors of the test rows by the model that left out their customer's fold.
     fn unseen(&self, learned: &Outcomes, tested: &Outcomes, full: &Fit) -> Result<Vec<f64>> {
         let fold: Vec<u8> = learned.rows.iter().map(|&row| self.setting.folds[row as usize]).collect();
@@ -133,27 +199,6 @@ impl TestOf<'_> {
             }
         }
         Ok(eta)
-    }
-
-    fn calibrator(&self, eta: &[f64], y: &[bool]) -> Result<Calibrator> {
-        calibrate(eta, y, None, &self.setting.job.quiet())
-            .map(|calibration| calibration.calibrator)
-            .map_err(|error| propensity_fault(&error, self.name))
-    }
-
-    /// Propensities by calibrators that each left out the fold they are applied to.
-    fn cross_calibrated(&self, eta: &[f64], y: &[bool], fold: &[u8]) -> Result<Vec<f64>> {
-        let mut propensity = vec![0.0; eta.len()];
-        for k in 0..self.setting.job.config.train.folds as u8 {
-            let others: Vec<usize> = (0..eta.len()).filter(|&i| fold[i] != k).collect();
-            let eta_others: Vec<f64> = others.iter().map(|&i| eta[i]).collect();
-            let y_others: Vec<bool> = others.iter().map(|&i| y[i]).collect();
-            let calibrator = self.calibrator(&eta_others, &y_others)?;
-            for i in (0..eta.len()).filter(|&i| fold[i] == k) {
-                propensity[i] = calibrator.propensity(eta[i]);
-            }
-        }
-        Ok(propensity)
     }
 }
 

@@ -115,6 +115,18 @@ impl Outcomes {
         self.y.iter().filter(|&&y| y).count() as u64
     }
 
+    /// Whether there are takes enough for a model, and refusals.
+    pub(crate) fn is_learnable(&self, min_positives: u64) -> bool {
+        let positives = self.positives();
+        positives >= min_positives && self.is_mixed()
+    }
+
+    /// Whether there are both takes and refusals.
+    pub(crate) fn is_mixed(&self) -> bool {
+        let positives = self.positives();
+        0 < positives && positives < self.y.len() as u64
+    }
+
     /// Share of takes; 0 without rows.
     pub(crate) fn rate(&self) -> f64 {
         self.positives() as f64 / self.y.len().max(1) as f64

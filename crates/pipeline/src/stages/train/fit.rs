@@ -1,10 +1,12 @@
-//! Fitting: one model an offer on the rows of some dates, over one shared design.
+//! Fitting: one model an offer on the rows of some dates, over one shared design and drawn toward what all offers have in common.
 
 use osusume_model::{Code, Date, Fault, Result};
 use osusume_propensity::design::Design;
 use osusume_propensity::encoder::{Encoder, EncoderParams};
 use osusume_propensity::logistic::{self, Fit, LogisticParams, Problem};
+use osusume_propensity::pooled::{PooledParams, Precisions, Shared, fit_pooled};
 use osusume_propensity::reference::fit_linfa;
+use rayon::prelude::*;
 
 use super::data::{Outcomes, TrainingData};
 use crate::config::{Config, Penalty, Solver};
@@ -42,17 +44,58 @@ fn parameters(config: &Config) -> LogisticParams {
     LogisticParams { penalty, ..LogisticParams::STANDARD }
 }
 
-/// Fits the model of one offer with the solver the pipeline file names.
+/// An offer to be fitted.
+pub(super) struct Task<'a> {
+    /// Its key.
+    pub(super) name: &'a str,
+    /// What it is learned from.
+    pub(super) outcomes: &'a Outcomes,
+}
+
+/// Fits of several offers, and the precisions a later fit may start from.
+pub(super) struct Fits {
+    /// One an offer.
+    pub(super) fits: Vec<Fit>,
+    /// Of the pooled prior, by feature.
+    pub(super) precisions: Option<Precisions>,
+}
+
+/// Fits the models of all offers: together where penalty and solver are the default, else each by itself.
+///
+/// `start` are the precisions of a fit that knew no later date.
 ///
 /// # Errors
 /// `NotConverged` with offer, iterations, gradient and tolerance; a stop asked for.
-pub(super) fn fit(job: &Job<'_>, encoded: &Encoded, outcomes: &Outcomes, offer: &str) -> Result<Fit> {
-    let problem = encoded.problem(outcomes);
+pub(super) fn fit_offers(
+    job: &Job<'_>,
+    data: &TrainingData,
+    encoded: &Encoded,
+    tasks: &[Task<'_>],
+    start: Option<&Precisions>,
+) -> Result<Fits> {
+    if job.config.train.penalty != Penalty::Auto || job.config.train.solver != Solver::Newton {
+        let fits = tasks.par_iter().map(|task| fit_alone(job, encoded, task)).collect::<Result<Vec<Fit>>>()?;
+        return Ok(Fits { fits, precisions: None });
+    }
+    if tasks.is_empty() {
+        return Ok(Fits { fits: Vec::new(), precisions: start.cloned() });
+    }
+    let features: Vec<u32> = encoded.encoder.columns.iter().map(|column| column.raw).collect();
+    let shared =
+        Shared { features: &features, n_features: encoded.encoder.kinds.len(), customers: Some(&data.customer), start };
+    let problems: Vec<Problem<'_>> = tasks.iter().map(|task| encoded.problem(task.outcomes)).collect();
+    let pooled = fit_pooled(&problems, &shared, &PooledParams::STANDARD, &job.quiet())
+        .map_err(|failed| propensity_fault(&failed.error, tasks[failed.offer].name))?;
+    Ok(Fits { fits: pooled.fits, precisions: Some(pooled.precisions) })
+}
+
+fn fit_alone(job: &Job<'_>, encoded: &Encoded, task: &Task<'_>) -> Result<Fit> {
+    let problem = encoded.problem(task.outcomes);
     let ours = logistic::fit(&problem, &parameters(job.config), None, &job.quiet())
-        .map_err(|error| propensity_fault(&error, offer))?;
+        .map_err(|error| propensity_fault(&error, task.name))?;
     match job.config.train.solver {
         Solver::Newton => Ok(ours),
-        Solver::Linfa => refit_with_linfa(encoded, outcomes, ours, offer),
+        Solver::Linfa => refit_with_linfa(encoded, task.outcomes, ours, task.name),
     }
 }
 
@@ -63,7 +106,8 @@ fn refit_with_linfa(encoded: &Encoded, outcomes: &Outcomes, ours: Fit, offer: &s
     let design = Design::from_parts(outcomes.rows.len(), x, encoded.design.source().to_vec()).map_err(fault)?;
     // linfa stops on a gradient tolerance of its own; ours is checked afterwards at a hundredth of a percent of the base rate.
     let tolerance = 1e-4 * outcomes.rate() * (1.0 - outcomes.rate());
-    let reference = fit_linfa(&design, &outcomes.y, ours.lambda, tolerance).map_err(fault)?;
+    let lambda = ours.prior.lambda().unwrap_or(0.0);
+    let reference = fit_linfa(&design, &outcomes.y, lambda, tolerance).map_err(fault)?;
     Ok(Fit { beta: reference.beta, intercept: reference.intercept, max_gradient: reference.max_gradient, ..ours })
 }
 

@@ -12,6 +12,7 @@ use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::encoder::Encoder;
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
+use osusume_propensity::pooled::Precisions;
 use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
@@ -20,7 +21,7 @@ pub(crate) use data::raw_kinds;
 pub(crate) use model_file::{PublishedModel, read as read_models};
 
 use self::data::{Outcomes, TrainingData};
-use self::fit::Encoded;
+use self::fit::{Encoded, Task};
 use super::features::FeatureTables;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -95,25 +96,45 @@ pub(crate) fn train(
     let folds = folds(job, &data, units);
     let progress = Progress::new(job, (schedule.tests.len() + 1) * keys.len());
     let mut tested = Vec::new();
+    let mut precisions = None;
     for &test in &schedule.tests {
         let setting = backtest::Setting { job, data: &data, folds: &folds, progress: &progress };
-        tested.push(backtest::run(&setting, schedule, test, &keys)?);
+        tested.push(backtest::run(&setting, schedule, test, &keys, &mut precisions)?);
     }
     let encoded = Encoded::new(&data, &all)?;
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
-    let learn = |(offer, key): (usize, &String)| {
+    let mut fits = fit_learnable(job, &data, &encoded, &keys, &outcomes, precisions.as_ref())?;
+    let learn = |((offer, key), fit): ((usize, &String), &mut Option<Fit>)| {
         let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
-        let model = learned.offer(offer, &tested, rates[offer], |customer| units.hash("decile", customer));
+        let model = learned.offer(offer, fit.take(), &tested, rates[offer], |c| units.hash("decile", c));
         progress.step();
         model
     };
-    let offers = keys.par_iter().enumerate().map(learn).collect::<Result<Vec<OfferModel>>>()?;
+    let offers = keys.par_iter().enumerate().zip(&mut fits).map(learn).collect::<Result<Vec<OfferModel>>>()?;
     for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
         job.warn(too_few(offer, job.config.train.min_positives));
     }
     let models = Models { encoder: encoded.encoder, offers, tested };
     model_file::write(job, features, goods, schedule, &models)?;
     Ok(models)
+}
+
+/// A fit for every offer with enough takes to have a model of its own.
+fn fit_learnable(
+    job: &Job<'_>,
+    data: &TrainingData,
+    encoded: &Encoded,
+    keys: &[String],
+    outcomes: &[Outcomes],
+    start: Option<&Precisions>,
+) -> Result<Vec<Option<Fit>>> {
+    let learnable: Vec<bool> = outcomes.iter().map(|o| o.is_learnable(job.config.train.min_positives)).collect();
+    let tasks: Vec<Task<'_>> = (keys.iter().zip(outcomes).zip(&learnable))
+        .filter(|(_, is_learnable)| **is_learnable)
+        .map(|((name, outcomes), _)| Task { name, outcomes })
+        .collect();
+    let mut fits = fit::fit_offers(job, data, encoded, &tasks, start)?.fits.into_iter();
+    Ok(learnable.into_iter().map(|is_learnable| if is_learnable { fits.next() } else { None }).collect())
 }
 
 /// Counts fits done, over all offers and tests.
@@ -174,15 +195,14 @@ impl Learned<'_> {
     fn offer(
         &self,
         offer: usize,
+        fit: Option<Fit>,
         tested: &[Vec<Option<Tested>>],
         rate: ShrunkRate,
         hash: impl Fn(u32) -> u64,
     ) -> Result<OfferModel> {
         let positives = self.outcomes.positives();
-        let enough = positives >= self.job.config.train.min_positives && positives < self.outcomes.y.len() as u64;
         let tests: Vec<&Tested> = tested.iter().filter_map(|test| test[offer].as_ref()).collect();
-        let (evidence, calibrator) = if enough {
-            let fit = fit::fit(self.job, self.encoded, self.outcomes, self.key)?;
+        let (evidence, calibrator) = if let Some(fit) = fit {
             let calibrator = match tests.last() {
                 Some(newest) => newest.calibrator,
                 None => self.calibrated_by_customer(&fit)?,
