@@ -24,7 +24,9 @@ fn learned(company: &Company) -> Vec<(String, Vec<u8>)> {
     let run = names(&runs).into_iter().find(|name| name.starts_with(PAST)).unwrap();
     let mut files = files_below(&runs.join(run));
     let says_what_was_learned = |path: &str| {
-        ["features/", "models/", "scores", "offers", "shadow", "decisions"].iter().any(|p| path.starts_with(p))
+        ["rules", "itemsets", "features/", "models/", "scores", "offers", "shadow", "decisions"]
+            .iter()
+            .any(|p| path.starts_with(p))
     };
     files.retain(|(path, _)| says_what_was_learned(path));
     files

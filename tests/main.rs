@@ -13,6 +13,7 @@ mod flat;
 mod grocer;
 mod leakage;
 mod oddities;
+mod real_tables;
 mod refusals;
 mod run;
 mod stop;

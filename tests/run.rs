@@ -191,7 +191,7 @@ fn logs_and_data_can_be_json() {
     let lines: Vec<serde_json::Value> =
         text(&output.stderr).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let stages = lines.iter().filter(|line| line["type"] == "stage_end").map(|line| line["stage"].as_str().unwrap());
-    let expected = ["ingest", "features", "train", "score", "decide", "report", "publish", "export"];
+    let expected = ["ingest", "mine", "features", "train", "score", "decide", "report", "publish", "export"];
     assert_eq!(stages.collect::<Vec<_>>(), expected);
 }
 

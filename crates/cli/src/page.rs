@@ -15,6 +15,10 @@ use crate::table::{Align, labelled, table};
 
 /// Spaces before every line below the headline.
 const INDENT: usize = 2;
+/// Rules the page tells.
+const RULES_TOLD: usize = 8;
+/// Fewer customers than this are not spoken of.
+const SMALL_CELL: u64 = 10;
 /// What stands where there is no number.
 const NONE: &str = "-";
 
@@ -33,7 +37,7 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// Everything below the headline.
     pub(crate) fn body(&self) -> String {
-        let tables = [self.facts(), self.sources(), self.offers(), self.removed(), self.places()];
+        let tables = [self.facts(), self.sources(), self.offers(), self.rules(), self.removed(), self.places()];
         let filled: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
         filled.join("\n")
     }
@@ -60,21 +64,39 @@ impl Page<'_> {
         let held = [("count", count("holdout")), ("share", Arg::Number(percent(share)))];
         let mut lines = vec![(Phrase::Customers, console.phrase(Phrase::CustomersValue, &customers))];
         lines.push((Phrase::Offers, console.phrase(Phrase::OffersValue, &made)));
-        lines.push((Phrase::ExpectedValue, self.expected_value()));
+        // Resemblance times margin is no money to come.
+        if self.text("design") != "cross_section" {
+            lines.push((Phrase::ExpectedValue, self.expected_value()));
+        }
         lines.push((Phrase::Holdout, console.phrase(Phrase::HoldoutValue, &held)));
         let label = |phrase| console.phrase(phrase, &[]);
         let mut lines: Vec<(String, String)> =
             lines.into_iter().map(|(phrase, value)| (label(phrase), value)).collect();
         let without = console.say(Word::WithoutOfferValue, &[("count", count("without_offer"))]);
         lines.push((console.word(Word::WithoutOffer).to_owned(), without));
-        let unknown = number(&self.run.summary["holdings_of_unknown_products"]);
-        if unknown > 0 {
-            let reason = Arg::from(console.word(Word::UnknownProducts));
-            let args = [("count", Arg::from(unknown)), ("reason", reason)];
+        for (word, count) in self.left_out() {
+            let args = [("count", Arg::from(count)), ("reason", Arg::from(console.word(word)))];
             lines.push((label(Phrase::Excluded), console.phrase(Phrase::ExcludedValue, &args)));
+        }
+        if self.text("design") == "cross_section" {
+            let value = console.word(Word::CrossSectionValue).to_owned();
+            lines.push((console.word(Word::CrossSection).to_owned(), value));
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// Rows left out over all sources, by reason.
+    fn left_out(&self) -> Vec<(Word, u64)> {
+        let summary = &self.run.summary;
+        let sources = || summary["sources"].as_object().into_iter().flatten();
+        let total = |key: &str| sources().map(|(_, counts)| number(&counts[key])).sum();
+        let found = [
+            (Word::UnknownProducts, number(&summary["holdings_of_unknown_products"])),
+            (Word::Anonymous, total("excluded_anonymous")),
+            (Word::NotKept, total("excluded_not_kept")),
+        ];
+        found.into_iter().filter(|(_, count)| *count > 0).collect()
     }
 
     fn expected_value(&self) -> String {
@@ -125,6 +147,36 @@ impl Page<'_> {
             ]);
         }
         table(INDENT, &[Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left], &rows)
+    }
+
+    /// The strongest rules in words; those told of few customers or baskets are left to the table.
+    fn rules(&self) -> String {
+        let mined = &self.run.summary["rules"];
+        let told = mined["top"].as_array().map_or(&[][..], Vec::as_slice);
+        let told: Vec<&Value> =
+            told.iter().filter(|rule| number(&rule["joint"]) >= SMALL_CELL).take(RULES_TOLD).collect();
+        if told.is_empty() {
+            return String::new();
+        }
+        let args = ["reported", "rules"].map(|key| (key, Arg::from(number(&mined[key]))));
+        let heading = self.console.say(Word::Rules, &args);
+        let mut rows = vec![self.heads(&[Word::Joint, Word::Confidence, Word::Lift, Word::LaterLift])];
+        rows[0].insert(0, String::new());
+        let decimal = |value: &Value| value.as_f64().map_or_else(|| NONE.to_owned(), |x| format!("{x:.2}"));
+        rows.extend(told.iter().map(|rule| {
+            let lift = format!("{} ({})", decimal(&rule["lift"]), decimal(&rule["lift_lower"]));
+            let confidence = rule["confidence"].as_f64().map_or_else(|| NONE.to_owned(), percent);
+            vec![self.rule(rule), shown(&rule["joint"]), confidence, lift, decimal(&rule["later_lift"])]
+        }));
+        let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
+    }
+
+    fn rule(&self, rule: &Value) -> String {
+        let items = rule["antecedent"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let antecedent = items.collect::<Vec<_>>().join(self.console.word(Word::And));
+        let args = [("antecedent", Arg::from(antecedent)), ("consequent", Arg::from(text(rule, "consequent")))];
+        self.console.say(Word::Rule, &args)
     }
 
     /// Every reason, the most frequent first; being outranked by better offers is what happens to most of them and says nothing.

@@ -224,6 +224,8 @@ codes! {
     NoUsableColumns = "E4010", Input, AfterChange;
     /// A file has more frequent itemsets than may be held. Args: limit, count, proposed.
     ItemsetLimit = "E4011", Resource, AfterChange;
+    /// A support has more itemsets than allowed; a higher one is used. Args: limit, date, support.
+    TooManyItemsets = "E4012", Quality, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

@@ -9,8 +9,8 @@ use osusume_association::{
 use osusume_model::{Code, Fault, Result, Stop};
 use osusume_storage::{Fs, RealFs};
 use osusume_tables::{
-    BasketLists, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, ItemNames, LineItems,
-    RejectLimits, SourceSpec, TableFile, Target, Values, read_basket_lines,
+    Anonymous, BasketLists, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, ItemNames,
+    LineItems, RejectLimits, SourceSpec, TableFile, Target, Values, read_basket_lines,
 };
 
 pub use osusume_association::{DEFAULT_MAX_BASKET, Itemsets, Kind, MinSupport};
@@ -155,6 +155,8 @@ fn source_spec(path: &Path, basket: &str, item: &str) -> SourceSpec {
         interval: None,
         dates: DateFormat::default(),
         identity: Identity::Extends,
+        anonymous: Anonymous::Reject,
+        keep: Vec::new(),
     }
 }
 

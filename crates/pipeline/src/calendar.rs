@@ -124,6 +124,12 @@ impl Schedule {
         Self::of(calendar, as_of, label, kept, positions, history)
     }
 
+    /// The one date of a cross-section: it is learned from and scored at once, and no test lies after it.
+    pub(crate) fn at_once(calendar: &Calendar, as_of: Date, label: LabelDays) -> Self {
+        let date = calendar.as_of(as_of);
+        Self { mature: vec![date], tests: Vec::new(), score: date, data_end: date, label }
+    }
+
     fn of(
         calendar: &Calendar,
         as_of: Date,

@@ -8,7 +8,7 @@ use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, NoControl, Offer, Off
 use osusume_tables::{Column, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
 
-use crate::config::{AttributeKind, CategoryOffers, Config, Role};
+use crate::config::{AttributeKind, CategoryOffers, Config, PRODUCT_LEVEL, Role};
 use crate::plan::Join;
 use crate::stages::ingest::attribute_column;
 
@@ -28,14 +28,16 @@ pub(crate) struct Goods {
     pub(crate) names: Vec<[Option<String>; 2]>,
     /// Levels of each attribute that is a category: product position → level.
     pub(crate) attributes: BTreeMap<String, Join>,
+    /// The products that were bought, sorted, where products themselves are offered out of purchases.
+    sold: Arc<[String]>,
 }
 
 impl Goods {
-    /// Reads the products table, if there is one, and draws up the offers.
+    /// Reads the products table, if there is one, and draws up the offers. `sold`: the products of the purchases, sorted.
     ///
     /// # Errors
     /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
-    pub(crate) fn read(config: &Config, table: Option<&TableFile>) -> Result<Self> {
+    pub(crate) fn read(config: &Config, table: Option<&TableFile>, sold: Option<Arc<[String]>>) -> Result<Self> {
         let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
         let mut products: Vec<(Product, usize)> = (0..columns.n_rows).map(|row| (columns.product(row), row)).collect();
         products.sort_by(|a, b| a.0.key.cmp(&b.0.key));
@@ -49,6 +51,8 @@ impl Goods {
         let mut goods = Self::of_products(products);
         goods.names = rows.iter().map(|&row| ["name_en", "name_ja"].map(|name| columns.text(name, row))).collect();
         goods.attributes = columns.joins(config, &rows);
+        goods.sold = sold.unwrap_or_else(|| Arc::from([]));
+        goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
         if goods.catalogue.offers.is_empty() {
             return Err(Fault::new(Code::NoOffers));
@@ -65,7 +69,8 @@ impl Goods {
         let tier = products.iter().map(|p| p.tier.0).collect();
         let canonical = canonical(&products);
         let catalogue = Catalogue { products, offers: Vec::new() };
-        Self { catalogue, families, family, tier, canonical, names: Vec::new(), attributes: BTreeMap::new() }
+        let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Arc::from([]));
+        Self { catalogue, families, family, tier, canonical, names, attributes, sold }
     }
 
     fn offers(&self, config: &Config) -> Result<Vec<Offer>> {
@@ -108,10 +113,30 @@ impl Goods {
         Fault::all(unknown.map(fault).collect())
     }
 
-    /// Every category offered must be a level of the products' attribute.
+    /// What a cross-section says is held must be products, and what gives something away must give away families.
+    fn check_held(&self, config: &Config) -> Result<()> {
+        let products: Vec<&str> = self.catalogue.products.iter().map(|product| product.key.as_str()).collect();
+        let families: Vec<&str> = self.families.iter().map(String::as_str).collect();
+        let held = config.sources.values().flat_map(|source| {
+            source.holds.keys().map(move |product| (format!("sources.{}.holds", source.name), product))
+        });
+        let revealed = config.sources.values().flat_map(|source| {
+            let named = source.reveals.iter().flat_map(|(header, families)| families.iter().map(move |f| (header, f)));
+            named.map(move |(header, family)| (format!("sources.{}.reveals.{header}", source.name), family))
+        });
+        let unknown = |key: String, name: &String, known: &[&str]| {
+            let allowed: Vec<String> = known.iter().take(20).map(|&name| name.to_owned()).collect();
+            let fault = Fault::new(Code::ConfigUnknownName).named(&key).with("key", key.as_str());
+            (!known.contains(&name.as_str())).then(|| fault.with("got", name.as_str()).with("allowed", allowed))
+        };
+        let held = held.filter_map(|(key, name)| unknown(key, name, &products));
+        Fault::all(held.chain(revealed.filter_map(|(key, name)| unknown(key, name, &families))).collect())
+    }
+
+    /// Every category offered must be a level of the products' attribute, or a product that was bought.
     fn check_categories(&self, category: &CategoryOffers) -> Result<()> {
-        let levels: Vec<String> =
-            self.attributes.get(&category.level).map(|join| join.names.to_vec()).unwrap_or_default();
+        let sold = || if category.level == PRODUCT_LEVEL { self.sold.to_vec() } else { Vec::new() };
+        let levels: Vec<String> = self.attributes.get(&category.level).map_or_else(sold, |join| join.names.to_vec());
         let unknown = category.names.iter().filter(|name| levels.binary_search(name).is_err());
         Fault::all(
             unknown
@@ -161,8 +186,11 @@ impl Goods {
         dictionary.iter().map(|key| self.position(key).unwrap_or(u32::MAX)).collect()
     }
 
-    /// For a dictionary of product codes: the level of an attribute, as a join.
+    /// For a dictionary of product codes: the level of an attribute, or the product itself, as a join.
     pub(crate) fn join(&self, attribute: &str, dictionary: &[String]) -> Option<Join> {
+        if attribute == PRODUCT_LEVEL && !self.attributes.contains_key(attribute) {
+            return Some(Join { map: (0..dictionary.len() as u32).collect(), names: dictionary.into() });
+        }
         let levels = self.attributes.get(attribute)?;
         let none = levels.names.len() as u32;
         let map = dictionary

@@ -95,6 +95,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
     ingest::check_consents(config, &tables)?;
+    ingest::check_values(config, &tables)?;
     let goods = goods(config, &tables)?;
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
@@ -139,7 +140,7 @@ fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source) -> Result<
 fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
     let no_arrival = config.sources.get(name).and_then(|source| {
         let column = match source.role {
-            Role::Products | Role::Consents => return None,
+            Role::Products | Role::Consents | Role::CrossSection => return None,
             Role::Holdings => "start_arrived",
             _ => "arrived",
         };

@@ -7,6 +7,8 @@ use osusume_model::{Control, Fault};
 pub enum Stage {
     /// Reading and checking the sources.
     Ingest,
+    /// What is held or bought together.
+    Mine,
     /// As-of features and labels.
     Features,
     /// One model an offer.
@@ -27,8 +29,9 @@ pub enum Stage {
 
 impl Stage {
     /// All stages, those of a run in their order.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Ingest,
+        Self::Mine,
         Self::Features,
         Self::Train,
         Self::Score,
@@ -43,6 +46,7 @@ impl Stage {
     pub fn id(self) -> &'static str {
         match self {
             Self::Ingest => "ingest",
+            Self::Mine => "mine",
             Self::Features => "features",
             Self::Train => "train",
             Self::Score => "score",

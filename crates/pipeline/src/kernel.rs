@@ -14,6 +14,14 @@ fn stopped(stop: Stop) -> Fault {
     }
 }
 
+/// A fault for an error of crate `association`.
+pub(crate) fn association_fault(error: &osusume_association::Error) -> Fault {
+    match error {
+        osusume_association::Error::Stopped(stop) => stopped(*stop),
+        other => Fault::new(Code::Bug).because(other),
+    }
+}
+
 /// A fault for an error of crate `windows`.
 pub(crate) fn windows_fault(error: &osusume_windows::Error) -> Fault {
     match error {

@@ -8,6 +8,7 @@ use osusume_text::Language;
 use osusume_text::reasons::rule_sentence;
 
 use crate::stages::decide::{OFFER_MEANINGS, offer_schema};
+use crate::stages::mine::{RULE_MEANINGS, rule_schema};
 
 /// The prose, with a line `@name@` where a table goes.
 const PROSE: &str = include_str!("outputs.in.md");
@@ -18,6 +19,7 @@ pub fn outputs_page() -> String {
     for line in PROSE.lines() {
         match line {
             "@offers@" => page.push_str(&columns(&offer_schema(), &OFFER_MEANINGS)),
+            "@mined_rules@" => page.push_str(&columns(&rule_schema(), &RULE_MEANINGS)),
             "@rules@" => page.push_str(&rules()),
             "@delivered@" => page.push_str(&delivered()),
             _ => {
@@ -46,6 +48,8 @@ fn type_name(data_type: &DataType) -> &'static str {
         DataType::Int16 => "int16",
         DataType::Int64 => "int64",
         DataType::Float64 => "double",
+        DataType::Boolean => "flag",
+        DataType::List(_) => "list of text",
         _ => "other",
     }
 }
@@ -86,6 +90,7 @@ mod tests {
     #[test]
     fn every_column_has_a_meaning() {
         assert_eq!(offer_schema().fields().len(), OFFER_MEANINGS.len());
+        assert_eq!(rule_schema().fields().len(), RULE_MEANINGS.len());
         assert!(!outputs_page().contains('@'), "every table has been put in its place");
     }
 }

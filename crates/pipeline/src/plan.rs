@@ -33,6 +33,11 @@ pub(crate) struct Join {
 pub(crate) enum Use {
     /// Exact minor units.
     Money,
+    /// Prices of one unit, to be made amounts by the quantity and the minor units in one.
+    Priced {
+        /// Minor units in one unit of the currency.
+        minor_units: f64,
+    },
     /// Real numbers.
     Real,
     /// Dictionary codes.
@@ -47,7 +52,7 @@ pub(crate) enum Use {
 impl Use {
     fn kind(&self) -> ColumnKind {
         match self {
-            Self::Money => ColumnKind::Money,
+            Self::Money | Self::Priced { .. } => ColumnKind::Money,
             Self::Real => ColumnKind::Real,
             Self::Code { n_codes } => ColumnKind::Code { n_codes: *n_codes },
             Self::Joined(join) => ColumnKind::Code { n_codes: join.names.len() + 1 },

@@ -153,8 +153,13 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     let tables = clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs))?;
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
+    ingest::check_values(job.config, &tables.checked)?;
     let schedule = schedule(job, &tables.checked, as_of)?;
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
+    let mined = job.config.mine.as_ref().map(|config| {
+        clock.stage(Stage::Mine, || crate::stages::mine::mine(job, &tables.checked, &goods, &schedule, config))
+    });
+    let mined = mined.transpose()?;
     let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
     if found.scoring_rows == 0 {
         return Err(Fault::new(Code::NoCustomers));
@@ -166,6 +171,7 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     })?;
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
+    let summary = Summary { mined, ..summary };
     write_summary(job.staging, &summary, &found.specs)?;
     let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
     clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
@@ -262,13 +268,18 @@ pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEn
 }
 
 pub(crate) fn goods(config: &Config, tables: &Checked) -> Result<Goods> {
-    let source = config.sources.values().find(|source| source.role == Role::Products);
-    Goods::read(config, source.and_then(|source| tables.table(&source.name)))
+    let source = config.source_of(Role::Products);
+    let bought = config.offers.category.as_ref().and_then(|category| tables.table(&category.source));
+    let sold = bought.and_then(|table| table.dictionary("product"));
+    Goods::read(config, source.and_then(|source| tables.table(&source.name)), sold)
 }
 
 pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Schedule> {
     let offers = &job.config.offers;
     let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
+    if job.config.is_cross_section() {
+        return Ok(Schedule::at_once(job.calendar, as_of, label));
+    }
     let history = crate::history::History::read(job, tables, as_of)?;
     match &job.config.train.as_of {
         AsOfPlan::Every { step, count } => Schedule::every(job.calendar, as_of, label, *step, *count, history),
@@ -281,13 +292,13 @@ pub(crate) fn counts(config: &Config, tables: &Checked, unknown: u64) -> BTreeMa
     let holdings = config.source_of(Role::Holdings).map(|source| source.name.as_str());
     let count = |name: &str, read: &osusume_tables::SourceCount| {
         let unknown = if holdings == Some(name) { unknown } else { 0 };
-        let excluded = [("repeated", read.excluded), ("unknown_product", unknown)];
+        let excluded = read.reasons().into_iter().chain([("unknown_product", unknown)]);
         Counts {
             read: read.read,
             accepted: read.accepted - unknown,
             rejected: read.rejected,
             suppressed: 0,
-            excluded: excluded.into_iter().filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect(),
+            excluded: excluded.filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect(),
         }
     };
     tables.counts.iter().map(|(name, read)| (name.clone(), count(name, read))).collect()
@@ -340,6 +351,7 @@ fn summarize(
         training_rows: found.training_rows,
         training_sample: found.sample,
         features: found.specs.len() as u64,
+        is_cross_section: job.config.is_cross_section(),
         as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),
         counts: tables.checked.counts.clone(),
         rejects: tables.rejects.iter().map(|reject| (reject.code.id().to_owned(), reject.count)).collect(),
@@ -349,6 +361,7 @@ fn summarize(
             .collect(),
         pooled: crate::summary::pooled(models),
         decided,
+        mined: None,
     }
 }
 

@@ -3,13 +3,19 @@
 //! Absent arrivals become the event's own time here, joins become codes, and sampled customers become smaller blocks;
 //! behind this file nobody sees a table.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use osusume_model::{Control, Result};
 use osusume_tables::{Column, Part, TableFile, Texts, Values};
 use osusume_windows::{EventColumn, EventValues, Maybe};
 
+use crate::config::Source;
 use crate::plan::{EventGroup, Use};
+use crate::stages::ingest::held_column;
+
+/// Since when everything of a cross-section is held: the midnight that began 1900 in UTC, before any time a table may hold.
+const BEGINNING: i64 = -2_208_988_800_000_000;
 
 /// The rows of a run of customers, by customer.
 #[derive(Clone, Debug)]
@@ -77,6 +83,34 @@ impl Block {
         self.take(offsets, &rows)
     }
 
+    /// The rows of a cross-section as rows of holdings: one for each product that is held, begun before all time.
+    pub(crate) fn unfolded(&self, source: &Source) -> Self {
+        let products: Vec<HeldTest<'_>> = source.holds.values().map(|test| self.held_test(test)).collect();
+        let (mut offsets, mut codes) = (vec![0], Vec::new());
+        for bounds in self.offsets.windows(2) {
+            for row in bounds[0]..bounds[1] {
+                let held =
+                    (0..).zip(&products).filter(|(_, test)| test.iter().all(|column| column.holds(row as usize)));
+                codes.extend(held.map(|(code, _)| code));
+            }
+            offsets.push(codes.len() as u32);
+        }
+        let start = Column { values: Values::I64(vec![BEGINNING; codes.len()]), valid: None, dictionary: None };
+        let names = source.holds.keys().cloned().collect();
+        let product = Column { values: Values::Code(codes), valid: None, dictionary: Some(names) };
+        Self { offsets, names: vec!["product".to_owned(), "start".to_owned()], columns: vec![product, start] }
+    }
+
+    fn held_test(&self, test: &BTreeMap<String, Vec<String>>) -> HeldTest<'_> {
+        let column = |(header, values): (&String, &Vec<String>)| {
+            let name = held_column(header);
+            let levels = self.column(&name).and_then(|column| column.dictionary.clone());
+            let is_meant = levels.iter().flat_map(|levels| levels.iter()).map(|level| values.contains(level)).collect();
+            HeldColumn { codes: self.codes(&name), is_meant }
+        };
+        test.iter().map(column).collect()
+    }
+
     fn take(&self, offsets: Vec<u32>, rows: &[u32]) -> Self {
         let columns = self.columns.iter().map(|column| take_column(column, rows)).collect();
         Self { offsets, names: self.names.clone(), columns }
@@ -135,6 +169,21 @@ impl Block {
     pub(crate) fn codes_or(&self, name: &str, none: u32) -> Vec<u32> {
         self.codes(name)
             .map_or_else(Vec::new, |codes| (0..codes.values.len()).map(|row| codes.get(row).unwrap_or(none)).collect())
+    }
+}
+
+/// What every column must say for a product to be held.
+type HeldTest<'a> = Vec<HeldColumn<'a>>;
+
+/// A column of a cross-section and, by level, whether it means that something is held.
+struct HeldColumn<'a> {
+    codes: Option<Maybe<'a, u32>>,
+    is_meant: Vec<bool>,
+}
+
+impl HeldColumn<'_> {
+    fn holds(&self, row: usize) -> bool {
+        self.codes.and_then(|codes| codes.get(row)).is_some_and(|code| self.is_meant[code as usize])
     }
 }
 
@@ -206,11 +255,25 @@ fn lend<'a>(values: EventValues<'a>, valid: Option<&'a [bool]>) -> EventColumn<'
     EventColumn { values, valid }
 }
 
+/// Amounts in minor units out of prices of one unit; without a quantity it is one unit.
+fn priced(prices: &[f64], valid: Option<Vec<bool>>, quantity: Option<&Column>, minor_units: f64) -> OwnedColumn {
+    let units = |row: usize| match quantity.map(|column| (&column.values, column.valid.as_deref())) {
+        Some((Values::F64(values), valid)) if valid.is_none_or(|valid| valid[row]) => values[row],
+        _ => 1.0,
+    };
+    // The cast saturates, so no row makes an amount out of bounds.
+    let amount = |(row, price): (usize, &f64)| (price * units(row) * minor_units).round() as i64;
+    OwnedColumn::Money(prices.iter().enumerate().map(amount).collect(), valid)
+}
+
 fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
     let Some(column) = block.column(name) else { return OwnedColumn::Real(Vec::new(), None) };
     let valid = column.valid.clone();
     match (kind, &column.values) {
         (Use::Money, Values::I64(values)) => OwnedColumn::Money(values.clone(), valid),
+        (Use::Priced { minor_units }, Values::F64(prices)) => {
+            priced(prices, valid, block.column("quantity"), *minor_units)
+        }
         (Use::Joined(join), Values::Code(codes)) => {
             let none = join.names.len() as u32;
             OwnedColumn::Code(

@@ -10,6 +10,7 @@ use osusume_tables::SourceCount;
 use serde_json::{Value, json};
 
 use crate::stages::decide::DecisionCounts;
+use crate::stages::mine::MineSummary;
 use crate::stages::train::{Measures, Models, OfferModel, Tested};
 
 /// What a finished run has to say.
@@ -35,6 +36,8 @@ pub struct Summary {
     pub training_sample: f64,
     /// Columns of the feature table.
     pub features: u64,
+    /// Whether the tables are of one date, so that propensities say who resembles holders and nothing of time.
+    pub is_cross_section: bool,
     /// The dates learned from.
     pub as_of_dates: Vec<String>,
     /// Rows of each source.
@@ -49,6 +52,8 @@ pub struct Summary {
     pub pooled: Vec<Pooled>,
     /// What was decided.
     pub decided: DecisionCounts,
+    /// What was mined, where the pipeline file asks for it.
+    pub mined: Option<MineSummary>,
 }
 
 /// One offer in the summary.
@@ -176,20 +181,21 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         .map(|(name, count)| {
             let value = json!({
                 "read": count.read, "accepted": count.accepted, "rejected": count.rejected, "excluded": count.excluded,
+                "excluded_anonymous": count.anonymous, "excluded_not_kept": count.not_kept,
             });
             (name.as_str(), value)
         })
         .collect();
     let value = json!({
         "format_version": 1, "pipeline": summary.pipeline, "as_of": summary.as_of, "currency": summary.currency,
-        "minor_digits": summary.minor_digits,
+        "minor_digits": summary.minor_digits, "design": if summary.is_cross_section { "cross_section" } else { "over_time" },
         "customers": summary.customers, "sources": counts, "rejects": summary.rejects,
         "holdings_of_unknown_products": summary.unknown_products,
         "training": {
             "rows": summary.training_rows, "share_of_customers": summary.training_sample, "features": summary.features,
             "as_of_dates": summary.as_of_dates, "tests": summary.pooled,
         },
-        "offers": offers, "decisions": summary.decided,
+        "offers": offers, "decisions": summary.decided, "rules": summary.mined,
     });
     write_json(staging, "summary.json", &value)?;
     crate::dictionary::write(staging, specs)

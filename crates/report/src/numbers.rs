@@ -56,6 +56,9 @@ pub struct About {
     pub currency: String,
     /// Digits of its minor unit.
     pub minor_digits: u32,
+    /// Whether the tables are of one date, so that propensities say who resembles holders and nothing of what comes.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_cross_section: bool,
 }
 
 /// All customers, each counted once.

@@ -8,7 +8,7 @@ use crate::block::{Block, BlockStart, Reject, RowPlace};
 use crate::cells::{Cells, NO_CODE, NO_I64};
 use crate::customers::Registry;
 use crate::ingest::{SourceCount, may_add};
-use crate::spec::{Identity, SourceSpec};
+use crate::spec::{Anonymous, Identity, Keep, SourceSpec};
 use crate::store::{PARTITION_BUCKETS, Prepared, Store};
 
 /// A block whose customers have been looked up.
@@ -35,11 +35,15 @@ pub(crate) struct PlacedReject {
 /// Looks the customers of a block up. Pure, so that blocks can be resolved side by side.
 pub(crate) fn resolve(block: Block, spec: &SourceSpec, registry: &Registry) -> Resolved {
     let n_rows = block.places.len();
+    let mut kept = vec![true; n_rows];
+    for keep in &spec.keep {
+        keep_rows(&block, keep, &mut kept);
+    }
     let mut resolved = Resolved {
         customers: Vec::new(),
         partition: vec![0; n_rows],
         hashes: Vec::new(),
-        kept: vec![true; n_rows],
+        kept,
         rejects: Vec::new(),
         block,
     };
@@ -55,6 +59,17 @@ pub(crate) fn resolve(block: Block, spec: &SourceSpec, registry: &Registry) -> R
         resolved.hashes = (0..n_rows).map(|row| row_hash(&resolved.block, customer, row)).collect();
     }
     resolved
+}
+
+/// Drops the rows whose value is none of those to keep.
+fn keep_rows(block: &Block, keep: &Keep, kept: &mut [bool]) {
+    let column = &block.columns[keep.column];
+    let Cells::Code(codes) = &column.cells else { unreachable!("the specification was checked") };
+    let is_wanted = |level: &[u8]| keep.values.iter().any(|value| value.as_bytes() == level);
+    let wanted: Vec<bool> = column.levels.iter().map(is_wanted).collect();
+    for (kept, &code) in kept.iter_mut().zip(codes) {
+        *kept &= code != NO_CODE && wanted[code as usize];
+    }
 }
 
 /// A hash of a row's values besides the id; categories by their text.
@@ -179,10 +194,18 @@ impl Admission {
         let start = resolved.block.start;
         let mut rejects = std::mem::take(&mut resolved.block.rejects);
         let before = counts[file].excluded;
+        let not_kept = resolved.kept.iter().filter(|kept| !**kept).count() as u64;
+        let anonymous = leave_out_anonymous(&mut rejects, spec);
+        counts[file].excluded += not_kept + anonymous;
+        counts[file].not_kept += not_kept;
+        counts[file].anonymous += anonymous;
         let mut earlier = Vec::new();
         let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
         if let Some(customer) = spec.customer {
             for row in 0..resolved.kept.len() {
+                if !resolved.kept[row] {
+                    continue;
+                }
                 match self.admit_row(resolved, row, customer, spec, registry) {
                     Verdict::Stays => continue,
                     Verdict::Repeats => counts[file].excluded += 1,
@@ -273,6 +296,16 @@ impl Admission {
         registry.remove(&new);
         self.conflicting
     }
+}
+
+/// Takes out the rows without a customer id, where the source declares them to be in order, and says how many.
+fn leave_out_anonymous(rejects: &mut Vec<Reject>, spec: &SourceSpec) -> u64 {
+    if spec.anonymous == Anonymous::Reject || spec.customer.is_none() {
+        return 0;
+    }
+    let before = rejects.len();
+    rejects.retain(|reject| reject.code != Code::ValueMissing || reject.column != spec.customer);
+    (before - rejects.len()) as u64
 }
 
 enum Verdict {

@@ -28,8 +28,12 @@ pub struct SourceCount {
     pub accepted: u64,
     /// Rows in the quarantine.
     pub rejected: u64,
-    /// Rows left out for a reason that is no error: a customer's row repeated word for word.
+    /// Rows left out for a reason that is no error: a customer's row repeated word for word, and the two below.
     pub excluded: u64,
+    /// Those of the excluded rows that name no customer.
+    pub anonymous: u64,
+    /// Those of the excluded rows that the source does not keep.
+    pub not_kept: u64,
 }
 
 /// What ingest leaves behind.
@@ -245,12 +249,20 @@ impl<'s> Reading<'s> {
 }
 
 impl SourceCount {
+    /// The excluded rows by reason.
+    pub fn reasons(&self) -> [(&'static str, u64); 3] {
+        let repeated = self.excluded - self.anonymous - self.not_kept;
+        [("repeated", repeated), ("anonymous", self.anonymous), ("not_kept", self.not_kept)]
+    }
+
     fn plus(self, other: Self) -> Self {
         Self {
             read: self.read + other.read,
             accepted: self.accepted + other.accepted,
             rejected: self.rejected + other.rejected,
             excluded: self.excluded + other.excluded,
+            anonymous: self.anonymous + other.anonymous,
+            not_kept: self.not_kept + other.not_kept,
         }
     }
 }

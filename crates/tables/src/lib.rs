@@ -30,6 +30,8 @@
 //!     interval: None,
 //!     dates: DateFormat::default(),
 //!     identity: Identity::Extends,
+//!     anonymous: Anonymous::Reject,
+//!     keep: Vec::new(),
 //! };
 //! let target = Target::Dir { fs: Arc::new(RealFs), dir: dir.join("out") };
 //! let mut ingest = Ingest::new(target, 1 << 30, &NoControl)?;
@@ -88,8 +90,8 @@ pub use quarantine::RejectCount;
 pub use rows::read_rows;
 pub use sink::{ParquetSink, read_batches, read_metadata};
 pub use spec::{
-    ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, OnError, RejectLimits, SourceSpec, expand,
-    split_list,
+    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Keep, OnError, RejectLimits, SourceSpec,
+    expand, split_list,
 };
 pub use table::{Column, Part, TableFile, Texts, Values};
 pub use zone::Zone;

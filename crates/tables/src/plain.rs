@@ -20,7 +20,7 @@ use crate::parquet_source::ParquetSource;
 use crate::quarantine::reject_fault;
 use crate::scan::ReadMore;
 use crate::spec::{
-    ColumnKind, ColumnSpec, Container, CsvDialect, Encoding, Format, Identity, RejectLimits, SourceSpec,
+    Anonymous, ColumnKind, ColumnSpec, Container, CsvDialect, Encoding, Format, Identity, RejectLimits, SourceSpec,
 };
 use crate::value::parse_decimal;
 use crate::zone::Zone;
@@ -201,6 +201,8 @@ impl PlainFile {
             interval: None,
             limits: RejectLimits::default(),
             identity: Identity::Extends,
+            anonymous: Anonymous::Reject,
+            keep: Vec::new(),
         }
     }
 

@@ -33,6 +33,10 @@ pub struct SourceSpec {
     pub limits: RejectLimits,
     /// What the source says about who is a customer.
     pub identity: Identity,
+    /// What becomes of rows without a customer id.
+    pub anonymous: Anonymous,
+    /// Only rows that hold one of the values in each of these columns are kept; the others are excluded.
+    pub keep: Vec<Keep>,
 }
 
 /// How a source's files are written.
@@ -103,7 +107,7 @@ impl SourceSpec {
     /// Faults when the specification contradicts itself.
     ///
     /// # Errors
-    /// `ConfigWrongKind` for a customer or time column of another kind, `ConfigNotAllowed` for a name that is used twice or is no name of a file.
+    /// `ConfigWrongKind` for a customer, time or kept column of another kind, `ConfigNotAllowed` for a name that is used twice or is no name of a file.
     pub fn check(&self) -> Result<()> {
         let is_plain =
             |name: &str| !name.is_empty() && !name.contains(['/', '\\', '\0', '\n']) && !name.starts_with('.');
@@ -116,6 +120,7 @@ impl SourceSpec {
             return Err(fault.with("allowed", "unused names"));
         }
         self.check_paths()?;
+        self.keep.iter().try_for_each(|keep| self.check_kind(Some(keep.column), ColumnKind::Category))?;
         self.check_kind(self.customer, ColumnKind::Customer)?;
         self.check_kind(self.order_by, ColumnKind::Timestamp)?;
         self.check_kind(self.interval.map(|(start, _)| start), ColumnKind::Timestamp)?;
@@ -137,7 +142,12 @@ impl SourceSpec {
         }
         let got = self.columns.get(column).map_or_else(|| "no column".to_owned(), |column| column.name.clone());
         let fault = Fault::new(Code::ConfigWrongKind).with("key", self.name.as_str()).with("got", got);
-        Err(fault.with("expected", if kind == ColumnKind::Customer { "customer" } else { "timestamp" }))
+        let expected = match kind {
+            ColumnKind::Customer => "customer",
+            ColumnKind::Category => "category",
+            _ => "timestamp",
+        };
+        Err(fault.with("expected", expected))
     }
 }
 
@@ -212,6 +222,24 @@ pub enum Identity {
     Extends,
     /// Ids not seen before reject the row.
     MustExist,
+}
+
+/// What becomes of rows that name no customer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Anonymous {
+    /// They are faulty like any row that lacks what it must have.
+    Reject,
+    /// They are right and of no use here: counted, and left out.
+    Exclude,
+}
+
+/// What a column must hold for a row to be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Position in [`SourceSpec::columns`] of a column of kind [`ColumnKind::Category`].
+    pub column: usize,
+    /// The values; an absent value is none of them.
+    pub values: Vec<String>,
 }
 
 /// The parts of a [`ColumnKind::List`] value, without empty ones.

@@ -124,6 +124,7 @@ lines! {
     FeatureLevel("{label}: {level}", "{label}: {level}");
     FeatureRareLevel("{label}: a rare level", "{label}: まれな区分");
 
+    CrossSection("The tables are of one date. These figures say who resembles those who hold a product, not who will buy it; models were tested on customers they had not seen.", "一時点のデータです。商品を持つ顧客に似ている人を示すもので、誰が買うかは示しません。モデルの検証は、学習に使っていない顧客で行いました。");
     // Rules.
     Rules("What goes together", "同時に利用される商品");
     RulesNote("Customers with the products on the left also have the one on the right. Lift: how many times more often than customers at large; 1 is no connection. Later: the same on data the rule was not found in.", "左の商品を持つ顧客は、右の商品も持っています。リフトは全体と比べた倍率で、1なら無関係です。「後の期間」は、ルールの抽出に使っていないデータでの値です。");

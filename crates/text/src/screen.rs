@@ -102,6 +102,28 @@ pub enum Word {
     MoreWarnings,
     /// Why rows of holdings are left out: their product is in no products table.
     UnknownProducts,
+    /// Why rows are left out: they name no customer.
+    Anonymous,
+    /// Why rows are left out: the pipeline file does not keep them.
+    NotKept,
+    /// Row label: the tables are of one date.
+    CrossSection,
+    /// What a cross-section says, and what it does not.
+    CrossSectionValue,
+    /// Heading: rules that were mined. Args: reported, rules.
+    Rules,
+    /// A rule. Args: antecedent, consequent.
+    Rule,
+    /// What stands between several things that are there together.
+    And,
+    /// Column: how many have all of it.
+    Joint,
+    /// Column: confidence.
+    Confidence,
+    /// Column: lift and its lower bound.
+    Lift,
+    /// Column: lift in the time that followed.
+    LaterLift,
     /// Row label: attributes left out.
     NotUsed,
     /// Attributes that are no features, because a reload overwrites them. Args: source, names.
@@ -134,7 +156,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 72] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -182,6 +204,17 @@ impl Word {
         Self::Warning,
         Self::MoreWarnings,
         Self::UnknownProducts,
+        Self::Anonymous,
+        Self::NotKept,
+        Self::CrossSection,
+        Self::CrossSectionValue,
+        Self::Rules,
+        Self::Rule,
+        Self::And,
+        Self::Joint,
+        Self::Confidence,
+        Self::Lift,
+        Self::LaterLift,
         Self::NotUsed,
         Self::NotStatic,
         Self::Answered,
@@ -225,7 +258,7 @@ fn templates(word: Word) -> [&'static str; 2] {
         Word::Read => ["rows read", "読み取り行"],
         Word::Accepted => ["used", "使用"],
         Word::SetAside => ["set aside", "隔離"],
-        Word::Repeated => ["repeated", "重複"],
+        Word::Repeated => ["left out", "対象外"],
         Word::Offer => ["offer", "オファー"],
         Word::Kind => ["kind", "種類"],
         Word::Offered => ["offered", "提案数"],
@@ -237,6 +270,30 @@ fn templates(word: Word) -> [&'static str; 2] {
         Word::Category => ["category", "カテゴリー"],
         Word::Model => ["model", "モデル"],
         Word::Rate => ["rate", "成約率"],
+        other => finding_templates(other),
+    }
+}
+
+/// What stands on the page beside sources and offers.
+fn finding_templates(word: Word) -> [&'static str; 2] {
+    match word {
+        Word::Anonymous => ["without a customer", "顧客IDなし"],
+        Word::NotKept => ["not to be kept by the pipeline file", "設定で除外"],
+        Word::CrossSection => ["cross-section", "一時点のデータ"],
+        Word::CrossSectionValue => [
+            "says who resembles holders, not who will buy; tested on folds of customers",
+            "契約者に似ている人を示すもので、誰が買うかは示しません（顧客単位の交差検証）",
+        ],
+        Word::Rules => [
+            "rules: {reported} of {rules} beyond chance; the strongest by the lower bound of their lift",
+            "ルール: 偶然とは言えないもの{reported}件／{rules}件（リフトの下限が高い順）",
+        ],
+        Word::Rule => ["{antecedent} goes with {consequent}", "{antecedent} → {consequent}"],
+        Word::And => [" and ", "＋"],
+        Word::Joint => ["together", "同時"],
+        Word::Confidence => ["confidence", "確信度"],
+        Word::Lift => ["lift (at least)", "リフト（下限）"],
+        Word::LaterLift => ["lift later", "その後のリフト"],
         other => page_templates(other),
     }
 }

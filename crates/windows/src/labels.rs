@@ -106,11 +106,7 @@ pub fn offer_labels(
     control: &dyn Control,
 ) -> Result<(), Error> {
     let n_customers = intervals.check(ladder)?;
-    for rule in offers {
-        check_codes("offer family", &[rule.family], ladder.n_families)?;
-        check_codes("required family", &rule.requires, ladder.n_families)?;
-        check_codes("excluded family", &rule.excluded_families, ladder.n_families)?;
-    }
+    check_rules(offers, ladder)?;
     let steps: Vec<Step<'_>> = offers.iter().map(|rule| Step::new(rule, ladder)).collect();
     by_customer(out, n_customers, windows.len() * offers.len(), control, |memory: &mut Memory, customer, out| {
         memory.finder.find(intervals, ladder, customer, truth, &mut memory.takes);
@@ -125,6 +121,42 @@ pub fn offer_labels(
                 };
             }
         }
+    })
+}
+
+/// Labels who holds what is offered against who could have it, all at the one instant `as_of`: `Positive` is who holds the tier offered
+/// or a higher one of the family, `Negative` who may be offered it; what the offer requires and excludes is asked of both.
+///
+/// Nothing here happens after anything else, so the labels say who resembles those who hold it, and nothing of who will take it.
+/// O(rows + customers × offers).
+///
+/// # Errors
+/// Lengths or codes that do not agree, and a stop asked for by `control`.
+pub fn holder_labels(
+    intervals: &Intervals<'_>,
+    ladder: &Ladder<'_>,
+    offers: &[OfferRule],
+    as_of: i64,
+    out: &mut Labels<'_>,
+    control: &dyn Control,
+) -> Result<(), Error> {
+    let n_customers = intervals.check(ladder)?;
+    check_rules(offers, ladder)?;
+    let steps: Vec<Step<'_>> = offers.iter().map(|rule| Step::new(rule, ladder)).collect();
+    by_customer(out, n_customers, offers.len(), control, |memory: &mut Memory, customer, out| {
+        memory.hold(intervals, ladder, customer, as_of);
+        out.take_at.fill(NO_TAKE);
+        for (label, step) in out.label.iter_mut().zip(&steps) {
+            *label = step.held(memory);
+        }
+    })
+}
+
+fn check_rules(offers: &[OfferRule], ladder: &Ladder<'_>) -> Result<(), Error> {
+    offers.iter().try_for_each(|rule| {
+        check_codes("offer family", &[rule.family], ladder.n_families)?;
+        check_codes("required family", &rule.requires, ladder.n_families)?;
+        check_codes("excluded family", &rule.excluded_families, ladder.n_families)
     })
 }
 
@@ -147,9 +179,24 @@ impl<'a> Step<'a> {
 
     /// Whether the offer fits what is held.
     fn is_open(&self, memory: &Memory) -> bool {
+        self.tiers.contains(&memory.tiers[self.rule.family as usize]) && self.fits_beside(memory)
+    }
+
+    /// Whether it is held, could be, or neither.
+    fn held(&self, memory: &Memory) -> Label {
+        let is_held =
+            self.rule.kind != OfferKind::Category && memory.tiers[self.rule.family as usize] >= self.rule.tier;
+        match is_held {
+            true if self.fits_beside(memory) => Label::Positive,
+            false if self.is_open(memory) => Label::Negative,
+            _ => Label::NotEligible,
+        }
+    }
+
+    /// Whether what it needs is held and what it excludes is not.
+    fn fits_beside(&self, memory: &Memory) -> bool {
         let tier = |family: u32| memory.tiers[family as usize];
-        self.tiers.contains(&tier(self.rule.family))
-            && self.rule.requires.iter().all(|&family| tier(family) > 0)
+        self.rule.requires.iter().all(|&family| tier(family) > 0)
             && self.rule.excluded_families.iter().all(|&family| tier(family) == 0)
             && !self.rule.excluded_products.iter().any(|product| memory.held.contains(product))
     }

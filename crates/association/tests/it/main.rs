@@ -6,5 +6,6 @@ mod follow;
 mod itemsets;
 mod measures;
 mod oracle;
+mod planted;
 mod rules;
 mod worlds;

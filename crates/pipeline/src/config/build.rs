@@ -8,8 +8,9 @@ use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    AsOfPlan, AttributeKind, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent,
-    Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Decide, Encoding, Export, Features,
+    Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, Penalty, Pipeline, Quality,
+    Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -31,6 +32,16 @@ impl<'a> At<'a> {
 
     pub(super) fn table(self, key: &str) -> Self {
         Self(self.node(key).as_table().expect(CHECKED))
+    }
+
+    /// A table that a role may not have.
+    pub(super) fn map(self, key: &str) -> Option<Self> {
+        self.find(key).and_then(Node::as_table).map(Self)
+    }
+
+    /// Every key of this table with its text or texts.
+    fn lists(self) -> BTreeMap<String, Vec<String>> {
+        self.0.keys().map(|key| (key.clone(), self.texts(key))).collect()
     }
 
     fn tables(self, key: &str) -> impl Iterator<Item = Self> {
@@ -171,15 +182,19 @@ fn source(name: &str, at: At, base: &Path) -> Source {
         time_zone: at.text("time_zone"),
         date_format: at.word("date_format", DateFormat::parse),
         columns: at.table("columns").0.keys().map(|key| (key.clone(), at.table("columns").text(key))).collect(),
-        attributes: at
-            .find("attributes")
-            .and_then(Node::as_table)
-            .map(|table| attributes(At(table)))
-            .unwrap_or_default(),
+        attributes: at.map("attributes").map(attributes).unwrap_or_default(),
         history: at.word("history", History::parse),
         assume_static: at.find("assume_static").map(|_| at.texts("assume_static")).unwrap_or_default(),
         complete: at.flag("complete").unwrap_or(true),
+        anonymous: at.find("anonymous").map_or(Anonymous::Reject, |_| at.word("anonymous", Anonymous::parse)),
+        keep: at.map("keep").map(At::lists).unwrap_or_default(),
+        holds: at.map("holds").map(holds).unwrap_or_default(),
+        reveals: at.map("reveals").map(At::lists).unwrap_or_default(),
     }
+}
+
+fn holds(at: At) -> BTreeMap<String, BTreeMap<String, Vec<String>>> {
+    at.0.keys().map(|product| (product.clone(), at.table(product).lists())).collect()
 }
 
 fn attributes(at: At) -> BTreeMap<String, AttributeKind> {
@@ -241,6 +256,19 @@ pub(super) fn train(at: At) -> Train {
         min_positives: at.integer("min_positives"),
         folds: at.integer("folds"),
         seed: at.text("seed"),
+    }
+}
+
+pub(super) fn mine(at: At) -> Mine {
+    Mine {
+        baskets: at.word("baskets", BasketKind::parse),
+        level: at.text("level"),
+        days: at.integer("days"),
+        min_support: at.number("min_support"),
+        max_length: at.integer("max_length"),
+        consequents: at.word("consequents", Consequents::parse),
+        false_discovery_rate: at.number("false_discovery_rate"),
+        max_itemsets: at.integer("max_itemsets"),
     }
 }
 

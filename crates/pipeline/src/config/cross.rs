@@ -6,6 +6,7 @@ use osusume_model as model;
 use super::check::{Checker, got};
 use super::fields::ROLES;
 use super::layer::{Entry, Node, Spot, Table, Value};
+use super::settings::PRODUCT_LEVEL;
 use super::words::nearest;
 
 /// Roles of which a pipeline may have several sources.
@@ -31,6 +32,9 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     static_columns(checker, &view);
     versions(checker, &view);
     channels(checker, &view);
+    cross_section(checker, &view);
+    revealing(checker, &view);
+    mining(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tests(checker, &view);
@@ -131,7 +135,10 @@ fn one_source_a_role(checker: &mut Checker, view: &View) {
             checker.fault(Code::ConfigNotAllowed, &format!("sources.{name}.role"), source.key, args);
         }
     }
-    need(checker, view, "customers", "sources");
+    // Where there is no table of them, customers are those who buy or hold something.
+    if !["purchases", "holdings", "cross_section"].iter().any(|role| view.has_role(role)) {
+        need(checker, view, "customers", "sources");
+    }
 }
 
 fn what_offers_need(checker: &mut Checker, view: &View) {
@@ -140,7 +147,9 @@ fn what_offers_need(checker: &mut Checker, view: &View) {
     let is_category = view.entry("offers.category").is_some();
     match ladder {
         Some(path) => {
-            need(checker, view, "holdings", path);
+            if !view.has_role("cross_section") {
+                need(checker, view, "holdings", path);
+            }
             need(checker, view, "products", path);
             for (name, source) in view.with_role("products") {
                 let columns = keys_of(source, "columns");
@@ -173,10 +182,89 @@ fn categories(checker: &mut Checker, view: &View) {
     if let Some(node) = view.node("offers.category.level").filter(|node| node.as_text().is_some()) {
         let known: Vec<&str> =
             view.with_role("products").flat_map(|(_, source)| keys_of(source, "attributes")).collect();
-        if !known.iter().any(|&name| node.as_text() == Some(name)) {
+        if !known.iter().chain(&[PRODUCT_LEVEL]).any(|&name| node.as_text() == Some(name)) {
             unknown_name(checker, "offers.category.level", node, &known);
         }
     }
+}
+
+/// What has no time can neither be learned from over time nor hold purchases on offer; and what is held is no attribute of who holds it.
+fn cross_section(checker: &mut Checker, view: &View) {
+    let Some((name, source)) = view.with_role("cross_section").next() else { return };
+    let has_dates = |node: &Node| node.as_list().is_some_and(|dates| !dates.is_empty());
+    for path in ["offers.category", "train.as_of", "train.tests"] {
+        let contradicts = |entry: &&Entry| !path.starts_with("train") || has_dates(&entry.node);
+        if let Some(entry) = view.entry(path).filter(contradicts) {
+            let args =
+                vec![("got", got(&entry.node)), ("allowed", format!("sources.{name}.role ≠ cross_section").into())];
+            checker.fault(Code::ConfigNotAllowed, path, entry.key, args);
+        }
+    }
+    for (other, holdings) in view.with_role("holdings") {
+        let args = vec![("got", "holdings".into()), ("allowed", format!("≠ sources.{name}.role").into())];
+        checker.fault(Code::ConfigNotAllowed, &format!("sources.{other}.role"), holdings.key, args);
+    }
+    let holds = keys_of(source, "holds");
+    if holds.is_empty() {
+        checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.holds"), source.key, vec![]);
+    }
+    let read: Vec<&str> = holds.iter().flat_map(|product| keys_below(source, "holds", product)).collect();
+    for (customers, table) in view.with_role("customers").filter(|(_, table)| paths_of(table) == paths_of(source)) {
+        for header in keys_of(table, "attributes").into_iter().filter(|header| read.contains(header)) {
+            let args = vec![("got", header.into()), ("allowed", format!("≠ sources.{name}.holds.*.{header}").into())];
+            checker.fault(Code::ConfigNotAllowed, &format!("sources.{customers}.attributes.{header}"), table.key, args);
+        }
+    }
+}
+
+/// What gives something away must be an attribute, and only a cross-section has use for knowing it.
+fn revealing(checker: &mut Checker, view: &View) {
+    for (name, source) in view.with_role("customers") {
+        let known = keys_of(source, "attributes");
+        let Some(table) = source.node.as_table().and_then(|source| source.get("reveals")) else { continue };
+        for (header, entry) in table.node.as_table().into_iter().flatten() {
+            let key = format!("sources.{name}.reveals.{header}");
+            if !view.has_role("cross_section") && !view.is_unsure() {
+                let args = vec![("needed_by", key.as_str().into())];
+                checker.fault(Code::ConfigMissingKey, &role_key("cross_section"), entry.key, args);
+            } else if !known.contains(&header.as_str()) {
+                let args = vec![("got", header.as_str().into()), ("allowed", names(&known))];
+                checker.fault(Code::ConfigUnknownName, &key, entry.key, args);
+            }
+        }
+    }
+}
+
+/// Baskets need a source that tells them.
+fn mining(checker: &mut Checker, view: &View) {
+    let Some(kind) = view.node("mine.baskets").and_then(Node::as_text) else { return };
+    match kind {
+        "holdings" if !view.has_role("cross_section") => need(checker, view, "holdings", "mine.baskets"),
+        "purchases" => {
+            need(checker, view, "purchases", "mine.baskets");
+            for (name, source) in view.with_role("purchases") {
+                if !keys_of(source, "columns").contains(&"basket") {
+                    let args = vec![("needed_by", "mine.baskets".into())];
+                    checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.basket"), source.key, args);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Keys of a table inside a table of a source.
+fn keys_below<'a>(source: &'a Entry, table: &str, inner: &str) -> Vec<&'a str> {
+    let outer = source.node.as_table().and_then(|source| source.get(table)).and_then(|entry| entry.node.as_table());
+    let inner = outer.and_then(|table| table.get(inner)).and_then(|entry| entry.node.as_table());
+    inner.into_iter().flatten().map(|(name, _)| name.as_str()).collect()
+}
+
+/// The files of a source, as they were written.
+fn paths_of(source: &Entry) -> Vec<&str> {
+    let Some(path) = source.node.as_table().and_then(|source| source.get("path")) else { return Vec::new() };
+    let nodes = path.node.as_list().unwrap_or(std::slice::from_ref(&path.node));
+    nodes.iter().filter_map(Node::as_text).collect()
 }
 
 fn static_columns(checker: &mut Checker, view: &View) {

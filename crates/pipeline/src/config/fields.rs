@@ -9,7 +9,7 @@ use super::words::Form;
 
 /// The roles a source can have, in the order of the reference.
 pub(super) const ROLES: &[&str] =
-    &["customers", "purchases", "holdings", "events", "voice", "contacts", "products", "consents"];
+    &["customers", "purchases", "holdings", "cross_section", "events", "voice", "contacts", "products", "consents"];
 
 /// The recipes features are made by.
 pub(super) const RECIPES: &[&str] = &[
@@ -86,8 +86,10 @@ pub const FIELDS: &[Field] = &[
         "sources.*.role",
         Choice(ROLES),
         Required,
-        "What one row is: a customer, a purchase line, an interval of holding a product, an event, something said, \
-         a contact, a product, or a consent. Events and voice may have several sources, every other role one.",
+        "What one row is: a customer, a purchase line, an interval of holding a product, a customer with all that is held at one \
+         date (`cross_section`), an event, something said, a contact, a product, or a consent. Events and voice may have \
+         several sources, every other role one. A pipeline with a `cross_section` has no time: it says who resembles those who \
+         hold a product, not who will buy it.",
     ),
     Field::new(
         "sources.*.path",
@@ -178,6 +180,43 @@ pub const FIELDS: &[Field] = &[
          holdings are customers too, without attributes; with `true`, their rows are rejected.",
     )
     .only(&["customers"]),
+    Field::new(
+        "sources.*.anonymous",
+        Choice(&["reject", "exclude"]),
+        Is("\"reject\""),
+        "What becomes of rows without a customer id: they are faulty, or in order (somebody bought without a card or an \
+         account), counted and left out.",
+    )
+    .only(&["purchases", "events", "voice"]),
+    Field::new(
+        "sources.*.keep",
+        Map(&OneOrMore(&Text)),
+        Is("{}"),
+        "Only rows with one of these values are kept, by header: `{ Churn = \"No\" }`. The others are counted and left out, \
+         and whoever is not kept as a customer is none.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
+    Field::new(
+        "sources.*.holds",
+        Map(&Map(&OneOrMore(&Text))),
+        Absent,
+        "What is held, read off columns: for each product the values that mean it is held, as \
+         `product = { Header = \"value\" }`. Several headers must all agree; any other value, or none, means that it is not held.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique)
+    .only(&["cross_section"]),
+    Field::new(
+        "sources.*.reveals",
+        Map(&OneOrMore(&Text)),
+        Is("{}"),
+        "Attributes that give away what is held, by header, and the families they give away: a bill holds the price of \
+         everything on it. In a cross-section, models of offers of these families do not see them.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique)
+    .only(&["customers"]),
     Field::new("quality", Table, Is("{}"), "How much bad input a run endures."),
     Field::new(
         "quality.on_error",
@@ -223,14 +262,15 @@ pub const FIELDS: &[Field] = &[
         "offers.category.level",
         Text,
         Required,
-        "The attribute of the products that holds the category.",
+        "The attribute of the products that holds the category; `product` for the product itself, which needs no products \
+         table.",
     )
     .form(Form::Some),
     Field::new(
         "offers.category.names",
         List(&Text),
         Required,
-        "The categories to offer, as the products table spells them; each is one offer.",
+        "The categories (or products) to offer, as the tables spell them; each is one offer.",
     )
     .form(Form::Some)
     .list(ListCheck::SomeUnique),
@@ -355,6 +395,62 @@ pub const FIELDS: &[Field] = &[
         .between(2.0, 20.0),
     Field::new("train.seed", Text, Is("\"osusume\""), "The key by which customers are drawn and put into folds.")
         .form(Form::Some),
+    Field::new("mine", Table, Absent, "What is held or bought together; without this section nothing is mined."),
+    Field::new(
+        "mine.baskets",
+        Choice(&["holdings", "purchases"]),
+        Required,
+        "What a basket is: all that a customer holds on a day, or the lines of a purchase with the same `basket`.",
+    ),
+    Field::new(
+        "mine.level",
+        Text,
+        Is("\"product\""),
+        "What lies in a basket: the product itself, or an attribute of the products that is a category.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "mine.days",
+        Integer,
+        Is("365"),
+        "Purchases within so many days before a date are its baskets. Holdings are those of the day.",
+    )
+    .unit("days")
+    .between(1.0, 3660.0),
+    Field::new(
+        "mine.min_support",
+        Number,
+        Is("0.005"),
+        "An itemset is frequent if this share of the baskets holds all of it.",
+    )
+    .unit("share")
+    .above(0.0, 1.0),
+    Field::new("mine.max_length", Integer, Is("3"), "The most items of an itemset, or of a rule with its consequent.")
+        .unit("items")
+        .between(2.0, 10.0),
+    Field::new(
+        "mine.consequents",
+        Choice(&["offers", "all"]),
+        Is("\"offers\""),
+        "What a rule may lead to: only what is offered, or everything.",
+    ),
+    Field::new(
+        "mine.false_discovery_rate",
+        Number,
+        Is("0.05"),
+        "The share of rules that are chance among those reported, by Benjamini and Hochberg over all pairs the margins admit.",
+    )
+    .unit("share")
+    .above(0.0, 0.5),
+    Field::new(
+        "mine.max_itemsets",
+        Integer,
+        Is("1_000_000"),
+        "Where there are more frequent itemsets, the least support that has fewer is used instead, with a warning. They take \
+         about ten bytes each.",
+    )
+    .unit("itemsets")
+    .between(1000.0, 1e9),
     Field::new("decide", Table, Is("{}"), "Who gets which offer, and who gets none."),
     Field::new("decide.per_customer", Integer, Is("3"), "Offers a customer gets at most.").unit("offers").between(1.0, 20.0),
     Field::new("decide.months", Integer, Is("12"), "Months of margin an offer's value counts.").unit("months").between(1.0, 120.0),
@@ -520,6 +616,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     must("purchases", "product", "id", "What, as the products table names it."),
     may("purchases", "quantity", "number", "How many; a return is negative."),
     may("purchases", "amount", "money", "What was paid; a refund is negative."),
+    may(
+        "purchases",
+        "unit_price",
+        "number",
+        "What one unit cost: where there is no `amount`, it is this times `quantity`.",
+    ),
     may("purchases", "basket", "id", "Which lines were bought together."),
     may("purchases", "arrived", "time", ARRIVED),
     must("holdings", "customer", "id", "Who holds."),
@@ -532,6 +634,7 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     may("holdings", "price", "money", "What it costs a month."),
     may("holdings", "start_arrived", "time", "When the start became known here."),
     may("holdings", "end_arrived", "time", "When the end became known here."),
+    must("cross_section", "customer", "id", "Whose holdings; the columns that tell them stand in `holds`."),
     must("events", "customer", "id", "Whose event."),
     must("events", "at", "time", "When."),
     may("events", "kind", "text", "What happened or was measured; without it, all rows are of one kind."),

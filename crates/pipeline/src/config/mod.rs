@@ -32,9 +32,9 @@ pub use fields::{FIELDS, ROLE_COLUMNS, RoleColumn};
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    AsOfPlan, AttributeKind, CategoryOffers, Decide, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent,
-    Language, ModelKind, Offers, OnError, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step,
-    Train,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Decide, Encoding, Export, Features,
+    Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, PRODUCT_LEVEL, Penalty,
+    Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
 };
 pub use words::Form;
 
@@ -94,6 +94,8 @@ pub struct Config {
     pub features: Features,
     /// How models are fitted and tested.
     pub train: Train,
+    /// What is mined; nothing without the section.
+    pub mine: Option<Mine>,
     /// Who gets which offer.
     pub decide: Decide,
     /// Where offers are delivered to.
@@ -169,6 +171,7 @@ impl Config {
             offers: build::offers(at.table("offers")),
             features: build::features(at.table("features")),
             train: build::train(at.table("train")),
+            mine: at.map("mine").map(build::mine),
             decide: build::decide(at.table("decide")),
             export: build::exports(at, base),
             language: build::language(at.table("report")),
@@ -199,6 +202,16 @@ impl Config {
     /// The sources of a role, in order of name.
     pub fn sources_of(&self, role: Role) -> impl Iterator<Item = &Source> {
         self.sources.values().filter(move |source| source.role == role)
+    }
+
+    /// Whether the tables are of one date: then nothing is learned of time.
+    pub fn is_cross_section(&self) -> bool {
+        self.source_of(Role::CrossSection).is_some()
+    }
+
+    /// The source that tells what is held, over time or at one date.
+    pub fn holdings(&self) -> Option<&Source> {
+        self.source_of(Role::Holdings).or_else(|| self.source_of(Role::CrossSection))
     }
 
     /// The source of a role that has at most one: every role but events and voice.

@@ -79,6 +79,8 @@ words! {
         Purchases = "purchases",
         /// An interval of holding a product.
         Holdings = "holdings",
+        /// A customer with all that is held at one date.
+        CrossSection = "cross_section",
         /// Something that happened or was measured.
         Events = "events",
         /// Something the customer said.
@@ -141,6 +143,16 @@ words! {
         Snapshot = "snapshot",
         /// Every change of a customer is a further row.
         Versions = "versions",
+    }
+}
+
+words! {
+    /// What becomes of rows without a customer id.
+    Anonymous {
+        /// They are faulty.
+        Reject = "reject",
+        /// They are counted and left out.
+        Exclude = "exclude",
     }
 }
 
@@ -255,6 +267,14 @@ pub struct Source {
     pub assume_static: Vec<String>,
     /// Whether every customer stands in it; true for roles other than customers.
     pub complete: bool,
+    /// What becomes of rows without a customer id.
+    pub anonymous: Anonymous,
+    /// Header → the values of rows that are kept.
+    pub keep: BTreeMap<String, Vec<String>>,
+    /// Product → header → the values that mean it is held; empty for roles other than a cross-section.
+    pub holds: BTreeMap<String, BTreeMap<String, Vec<String>>>,
+    /// Header of an attribute → the families it gives away; empty for roles other than customers.
+    pub reveals: BTreeMap<String, Vec<String>>,
 }
 
 impl Source {
@@ -279,6 +299,9 @@ pub struct Quality {
     /// Rejected rows a source may have, as a share of rows read, in [0, 1].
     pub max_reject_rate: f64,
 }
+
+/// The level of `[offers.category]` that is the product itself.
+pub const PRODUCT_LEVEL: &str = "product";
 
 /// `[offers.category]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -370,6 +393,54 @@ pub struct Train {
     pub folds: u32,
     /// Key of draws and folds.
     pub seed: String,
+}
+
+words! {
+    /// What a basket is.
+    BasketKind {
+        /// All that a customer holds on a day.
+        Holdings = "holdings",
+        /// The lines of a purchase.
+        Purchases = "purchases",
+    }
+}
+
+words! {
+    /// What a rule may lead to.
+    Consequents {
+        /// What is offered.
+        Offers = "offers",
+        /// Everything.
+        All = "all",
+    }
+}
+
+/// `[mine]`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Mine {
+    /// What a basket is.
+    pub baskets: BasketKind,
+    /// Attribute of the products that lies in a basket, or [`PRODUCT_LEVEL`].
+    pub level: String,
+    /// Days of purchases before a date.
+    pub days: u32,
+    /// Least share of the baskets, in (0, 1].
+    pub min_support: f64,
+    /// Most items, at least 2.
+    pub max_length: usize,
+    /// What a rule may lead to.
+    pub consequents: Consequents,
+    /// Highest q-value of a rule that is reported.
+    pub false_discovery_rate: f64,
+    /// Most itemsets of a date.
+    pub max_itemsets: u64,
+}
+
+impl Mine {
+    /// Whether baskets are purchases.
+    pub fn is_of_purchases(&self) -> bool {
+        self.baskets == BasketKind::Purchases
+    }
 }
 
 /// One of `decide.hold_after`.

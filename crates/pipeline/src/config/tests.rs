@@ -10,6 +10,16 @@ mod schema_check;
 const ISP: &str = include_str!("../../../../pipelines/isp.toml");
 const GROCER: &str = include_str!("../../../../pipelines/grocer.toml");
 
+const TELCO: &str = include_str!("../../../../pipelines/telco.toml");
+const SHOP: &str = include_str!("../../../../pipelines/shop.toml");
+const OURS: [(&str, &str); 5] = [
+    ("pipelines/isp.toml", ISP),
+    ("pipelines/grocer.toml", GROCER),
+    ("pipelines/telco.toml", TELCO),
+    ("pipelines/shop.toml", SHOP),
+    ("least.toml", LEAST),
+];
+
 /// The least a pipeline file can say.
 const LEAST: &str = r#"
 [pipeline]
@@ -95,7 +105,7 @@ fn check_golden(path: &str, text: &str) {
 
 #[test]
 fn our_pipelines_have_no_fault() {
-    for (name, text) in [("pipelines/isp.toml", ISP), ("pipelines/grocer.toml", GROCER), ("least.toml", LEAST)] {
+    for (name, text) in OURS {
         assert_eq!(show(Config::parse(name, text, &no_secrets)), "no fault\n", "{name}");
     }
 }
@@ -123,7 +133,7 @@ fn the_schema_is_current() {
 
 #[test]
 fn the_effective_configuration_is_the_configuration() {
-    for (name, text) in [("pipelines/isp.toml", ISP), ("pipelines/grocer.toml", GROCER), ("least.toml", LEAST)] {
+    for (name, text) in OURS {
         let config = Config::parse(name, text, &no_secrets).unwrap();
         let again = Config::parse(name, config.effective(), &no_secrets).unwrap();
         assert_eq!(config, again, "{name}");
@@ -132,12 +142,18 @@ fn the_effective_configuration_is_the_configuration() {
 
 #[test]
 fn every_default_passes_its_own_check_and_is_shown() {
-    let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n";
+    let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n\
+                    [mine]\nbaskets = \"holdings\"\n";
     let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
     let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
     let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();
     for field in FIELDS.iter().filter(|field| !matches!(field.default, Default::Required | Default::Absent)) {
-        let path = field.path.replace('*', if field.path.ends_with("complete") { "people" } else { "goods" });
+        let source = match field.name() {
+            "complete" | "reveals" => "people",
+            "anonymous" => "bought",
+            _ => "goods",
+        };
+        let path = field.path.replace('*', source);
         let mut parts = path.split('.');
         let top = &effective[parts.next().unwrap()];
         let value = parts.try_fold(top, |value, part| value.get(part));
@@ -181,10 +197,13 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("sources.*.encoding"), Encoding::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("sources.*.attributes"), AttributeKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("sources.*.history"), History::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("sources.*.anonymous"), Anonymous::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("quality.on_error"), OnError::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("features.recipes"), Recipe::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("mine.baskets"), BasketKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("mine.consequents"), Consequents::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("decide.hold_after[].event"), HoldEvent::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("report.language"), Language::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
 }
@@ -315,7 +334,15 @@ fn what_only_shows_between_keys() {
     };
     check("upsell = { families = [\"line\"] }", "", Code::NoOffers, "offers");
     check("margin = \"margin\"", "price = \"fee\"", Code::ConfigMissingKey, "sources.goods.columns.margin");
-    check("role = \"customers\"", "role = \"events\"", Code::ConfigMissingKey, "sources.*.role = \"customers\"");
+    let people = LEAST.find("[sources.people]").unwrap()..LEAST.find("[sources.held]").unwrap();
+    assert_eq!(
+        show(parse(&LEAST.replace(&LEAST[people.clone()], ""))),
+        "no fault\n",
+        "customers are who holds something"
+    );
+    let held = LEAST.find("[sources.held]").unwrap()..LEAST.find("[sources.goods]").unwrap();
+    let nobody = LEAST.replace(&LEAST[held], "").replace(&LEAST[people], "");
+    assert!(show(parse(&nobody)).contains("key=sources.*.role = \"customers\""));
     check(
         "[offers]",
         "[decide]\nhold_after = [{ event = \"complaint\", days = 3 }]\n[offers]",
@@ -357,6 +384,27 @@ fn versions_are_of_customers_and_have_arrivals() {
     assert_eq!(first(with("people", bare)), (Code::ConfigMissingKey, "sources.people.columns.arrived".to_owned()));
     assert_eq!(show(with("people", "columns = { customer = \"id\", arrived = \"loaded\" }")), "no fault\n");
     assert_eq!(first(with("held", bare)), (Code::ConfigNotAllowed, "sources.held.history".to_owned()));
+}
+
+#[test]
+fn a_cross_section_has_no_time() {
+    let check = |from: &str, to: &str, code: Code, key: &str| {
+        assert!(TELCO.contains(from), "{from}");
+        assert_eq!(first(parse(&TELCO.replace(from, to))), (code, key.to_owned()), "{to}");
+    };
+    let dates = "[train]\nas_of = [2026-01-01, 2026-02-01]\n[decide]";
+    check("[decide]", dates, Code::ConfigNotAllowed, "train.as_of");
+    let held = "[sources.held]\nrole = \"holdings\"\npath = \"h.csv\"\n\
+                columns = { customer = \"c\", product = \"p\", start = \"s\" }\n[decide]";
+    check("[decide]", held, Code::ConfigNotAllowed, "sources.held.role");
+    let holds = TELCO.find("[sources.services.holds]").unwrap()..TELCO.find("[sources.products]").unwrap();
+    check(&TELCO[holds], "", Code::ConfigMissingKey, "sources.services.holds");
+    // A column that says what is held must not be learned from as well.
+    let leak = "tenure = \"integer\"\nTechSupport = \"category\"";
+    check("tenure = \"integer\"", leak, Code::ConfigNotAllowed, "sources.customers.attributes.TechSupport");
+    check("MonthlyCharges = [", "Charges = [", Code::ConfigUnknownName, "sources.customers.reveals.Charges");
+    let open = LEAST.replace("{ customer = \"id\" }", "{ customer = \"id\" }\nreveals = { age = \"line\" }");
+    assert_eq!(first(parse(&open)).0, Code::ConfigMissingKey, "over time nothing is given away");
 }
 
 #[test]

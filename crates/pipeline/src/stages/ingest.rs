@@ -1,11 +1,13 @@
 //! Ingest: every source of the pipeline file becomes one checked table, or rows in quarantine.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result};
 use osusume_tables::{
-    ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, OnError, RejectLimits, SourceSpec, expand,
+    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, Keep, OnError, RejectLimits,
+    SourceSpec, expand,
 };
 
 use crate::catalogue::Goods;
@@ -27,7 +29,7 @@ pub(crate) fn reading_order(config: &Config) -> Vec<&Source> {
             Role::Products => 0,
             Role::Customers => 1,
             Role::Purchases => 2,
-            Role::Holdings => 3,
+            Role::Holdings | Role::CrossSection => 3,
             _ => 4,
         };
         (turn, source.name.as_str())
@@ -57,6 +59,11 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
         interval: position("start").zip(position("end")),
         limits: limits(config),
         identity: identity(config, source),
+        anonymous: match source.anonymous {
+            config::Anonymous::Reject => Anonymous::Reject,
+            config::Anonymous::Exclude => Anonymous::Exclude,
+        },
+        keep: keep(source, &columns),
         columns,
     })
 }
@@ -64,6 +71,13 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
 /// The columns by which a customer's rows are ordered, the first there is.
 fn order_columns(source: &Source) -> &'static [&'static str] {
     if source.history == config::History::Versions { &["arrived"] } else { &["at", "start", "joined"] }
+}
+
+fn keep(source: &Source, columns: &[ColumnSpec]) -> Vec<Keep> {
+    let position = |header: &str| columns.iter().position(|column| column.name == kept_column(header));
+    let keep =
+        |(header, values): (&String, &Vec<String>)| Some(Keep { column: position(header)?, values: values.clone() });
+    source.keep.iter().filter_map(keep).collect()
 }
 
 /// Reads a source that must hold something: an empty table is a broken extract more often than a business without customers.
@@ -97,7 +111,7 @@ fn identity(config: &Config, source: &Source) -> Identity {
         // Every version of a customer is a row of its own.
         Role::Customers if source.history == config::History::Versions => Identity::Extends,
         Role::Customers => Identity::Defines,
-        Role::Purchases | Role::Holdings if !is_decided => Identity::Extends,
+        Role::Purchases | Role::Holdings | Role::CrossSection if !is_decided => Identity::Extends,
         _ => Identity::MustExist,
     }
 }
@@ -145,7 +159,60 @@ fn columns(config: &Config, source: &Source) -> Vec<ColumnSpec> {
         },
         required: false,
     });
-    declared.chain(attributes).collect()
+    let category = |name: String, header: &str| ColumnSpec {
+        name,
+        header: header.to_owned(),
+        kind: ColumnKind::Category,
+        required: false,
+    };
+    let held = held_headers(source).into_iter().map(|header| category(held_column(header), header));
+    let kept = source.keep.keys().map(|header| category(kept_column(header), header));
+    declared.chain(attributes).chain(held).chain(kept).collect()
+}
+
+/// The headers that say what is held, each once.
+pub(crate) fn held_headers(source: &Source) -> Vec<&str> {
+    let headers: BTreeSet<&str> = source.holds.values().flat_map(|test| test.keys()).map(String::as_str).collect();
+    headers.into_iter().collect()
+}
+
+/// The name of the column of a checked table that says whether something is held.
+pub(crate) fn held_column(header: &str) -> String {
+    format!("holds_{header}")
+}
+
+/// The name of the column of a checked table by which rows were kept.
+fn kept_column(header: &str) -> String {
+    format!("keep_{header}")
+}
+
+/// Stops early when a value that should mean "held" or "kept" stands nowhere in its column: a slip of the pen would make a product nobody
+/// holds, and a customer base of nobody.
+///
+/// # Errors
+/// `ConfigUnknownName` with what the column holds.
+pub(crate) fn check_values(config: &Config, tables: &Checked) -> Result<()> {
+    let mut faults = Vec::new();
+    for source in config.sources.values() {
+        let Some(table) = tables.table(&source.name) else { continue };
+        let held = source.holds.iter().flat_map(|(product, test)| {
+            let key = move |header: &str| format!("sources.{}.holds.{product}.{header}", source.name);
+            test.iter().map(move |(header, values)| (key(header), held_column(header), values))
+        });
+        let kept = source
+            .keep
+            .iter()
+            .map(|(header, values)| (format!("sources.{}.keep.{header}", source.name), kept_column(header), values));
+        for (key, column, values) in held.chain(kept) {
+            let known = table.dictionary(&column).unwrap_or_else(|| Arc::from([]));
+            for value in values.iter().filter(|value| !known.contains(value)) {
+                let allowed: Vec<String> = known.iter().take(NAMES_SHOWN).cloned().collect();
+                let fault = Fault::new(Code::ConfigUnknownName).named(&key).with("key", key.as_str());
+                faults.push(fault.with("got", value.as_str()).with("allowed", allowed));
+            }
+        }
+    }
+    Fault::all(faults)
 }
 
 /// The name of an attribute's column in a checked table; the prefix keeps it apart from the role's own columns.

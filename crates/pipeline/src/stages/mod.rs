@@ -6,6 +6,7 @@ pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod features;
 pub(crate) mod ingest;
+pub(crate) mod mine;
 pub(crate) mod report;
 pub(crate) mod score;
 pub(crate) mod train;

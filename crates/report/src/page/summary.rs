@@ -10,7 +10,12 @@ use crate::numbers::OfferRow;
 
 pub(super) fn summary(words: &Words<'_>) -> Markup {
     let columns = [to_do(words), not_proven(words)];
-    let parts = [figures(words), by_outcome(words), element("div", &[("class", "columns")], columns)];
+    let caution = if words.numbers.about.is_cross_section {
+        words.line("p", "label", Line::CrossSection)
+    } else {
+        Markup::default()
+    };
+    let parts = [caution, figures(words), by_outcome(words), element("div", &[("class", "columns")], columns)];
     element("section", &[("class", "summary")], parts)
 }
 

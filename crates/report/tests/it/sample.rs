@@ -42,6 +42,7 @@ fn about() -> About {
         kept_days: 30,
         currency: "JPY".to_owned(),
         minor_digits: 0,
+        is_cross_section: false,
     }
 }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use osusume_model::{NoControl, Result};
 use osusume_storage::RealFs;
 use osusume_tables::{
-    ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, OnError, RejectLimits, SourceCount,
-    SourceSpec, Tables, Target,
+    Anonymous, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, OnError, RejectLimits,
+    SourceCount, SourceSpec, Tables, Target,
 };
 
 pub(crate) fn column(name: &str, kind: ColumnKind) -> ColumnSpec {
@@ -35,6 +35,8 @@ pub(crate) fn events(paths: &[PathBuf]) -> SourceSpec {
         dates: DateFormat::default(),
         limits: tolerant(),
         identity: Identity::Extends,
+        anonymous: Anonymous::Reject,
+        keep: Vec::new(),
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, NoControl, bucket_of};
 use osusume_storage::{Digest, RealFs};
-use osusume_tables::{ColumnKind, CustomerIndex, Identity, SourceSpec, TableFile, Values};
+use osusume_tables::{Anonymous, ColumnKind, CustomerIndex, Identity, Keep, SourceSpec, TableFile, Values};
 use proptest::prelude::*;
 
 use crate::common::{Random, column, events, run, run_within};
@@ -181,6 +181,45 @@ fn customers_are_defined_once() {
 }
 
 #[test]
+fn rows_without_a_customer_can_be_in_order() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("events.csv");
+    // Without an id; without an id and with a faulty day; with an id and a faulty day.
+    fs::write(&path, "id,day,kind,amount\nA,2026-01-01,x,1\n,2026-01-01,gone,1\n,never,x,1\nA,never,x,1\n").unwrap();
+    let mut spec = events(&[path]);
+    spec.anonymous = Anonymous::Exclude;
+    let (tables, counts) = run(&dir.path().join("out"), &[spec.clone()]).unwrap();
+    let count = counts[0];
+    assert_eq!((count.read, count.accepted, count.rejected), (4, 1, 1));
+    assert_eq!((count.excluded, count.anonymous, count.not_kept), (2, 2, 0));
+    assert_eq!(
+        tables.rejects.iter().map(|reject| (reject.code, reject.count)).collect::<Vec<_>>(),
+        [(Code::WrongType, 1)]
+    );
+    spec.anonymous = Anonymous::Reject;
+    let (_, counts) = run(&dir.path().join("again"), &[spec]).unwrap();
+    assert_eq!((counts[0].rejected, counts[0].excluded), (3, 0));
+}
+
+#[test]
+fn only_rows_to_keep_are_kept_and_make_customers() {
+    let dir = tempfile::tempdir().unwrap();
+    let (people, buys) = (dir.path().join("customers.csv"), dir.path().join("events.csv"));
+    fs::write(&people, "id,city\nA,Nara\nB,Oita\nC,\nD,Tokyo\nB,Nara\nA,Nara\n").unwrap();
+    fs::write(&buys, "id,day,kind,amount\nA,2026-01-01,x,1\nD,2026-01-01,x,1\nC,2026-01-01,y,1\n").unwrap();
+    let mut customers = customers(people);
+    customers.keep = vec![Keep { column: 1, values: vec!["Nara".into(), "Tokyo".into()] }];
+    let mut events = events(&[buys]);
+    events.identity = Identity::MustExist;
+    let (tables, counts) = run(&dir.path().join("out"), &[customers, events]).unwrap();
+    // Oita and the absent city are left out; B's other row stays and A's second one repeats the first.
+    assert_eq!((counts[0].read, counts[0].accepted, counts[0].rejected), (6, 3, 0));
+    assert_eq!((counts[0].excluded, counts[0].anonymous, counts[0].not_kept), (3, 0, 2));
+    assert_eq!((tables.customers.len(), tables.customers.find("C")), (3, None));
+    assert_eq!((counts[1].accepted, counts[1].rejected), (2, 1), "who is not kept is no customer");
+}
+
+#[test]
 fn a_specification_that_contradicts_itself_is_refused() {
     let check = |change: &dyn Fn(&mut SourceSpec), code: Code| {
         let mut spec = events(&[]);
@@ -190,6 +229,7 @@ fn a_specification_that_contradicts_itself_is_refused() {
     check(&|spec| spec.customer = Some(1), Code::ConfigWrongKind);
     check(&|spec| spec.paths = vec!["a.csv".into(), "a.csv".into()], Code::ConfigNotAllowed);
     check(&|spec| spec.order_by = Some(9), Code::ConfigWrongKind);
+    check(&|spec| spec.keep = vec![Keep { column: 3, values: vec!["x".into()] }], Code::ConfigWrongKind);
     check(&|spec| spec.name = "../events".into(), Code::ConfigNotAllowed);
     check(&|spec| spec.columns[3].name = "day".into(), Code::ConfigNotAllowed);
     check(&|spec| spec.columns[3].name = "customer_index".into(), Code::ConfigNotAllowed);

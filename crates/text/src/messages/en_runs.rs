@@ -298,6 +298,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume mine baskets.dat --min-count 100",
     },
     Message {
+        code: Code::TooManyItemsets,
+        title: "more than {limit} frequent itemsets before {date}; a support of {support} was used",
+        help: &["set `mine.min_support` to this value or higher, or allow more with `mine.max_itemsets`"],
+        cause: "The least support of the pipeline file has more itemsets than the limit, which keeps the memory bounded. The least support that stays below the limit is used instead, so the run goes on; rules that are rarer were not looked at.",
+        example: "mine.min_support = 0.02",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

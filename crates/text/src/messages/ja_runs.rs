@@ -299,6 +299,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume mine baskets.dat --min-count 100",
     },
     Message {
+        code: Code::TooManyItemsets,
+        title: "{date}より前の頻出集合が{limit}を超えたため、支持度{support}を使いました",
+        help: &["`mine.min_support` をこの値以上にするか、`mine.max_itemsets` を増やしてください。"],
+        cause: "設定ファイルの最小支持度では、メモリを抑えるための上限を超える数の頻出集合が見つかります。上限に収まる最小の支持度に切り替えて実行を続けました。それより稀なルールは調べていません。",
+        example: "mine.min_support = 0.02",
+    },
+    Message {
         code: Code::TooEarly,
         title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
         help: &[

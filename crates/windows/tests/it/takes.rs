@@ -6,7 +6,7 @@
 use osusume_model::{DAY_US, NoControl, OfferKind};
 use osusume_windows::{
     HoldingState, Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, OfferRule, Truth, find_takes,
-    holdings_as_of, offer_labels,
+    holder_labels, holdings_as_of, offer_labels,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -488,4 +488,38 @@ proptest! {
             prop_assert_eq!(*label == Label::Positive, fits && inside);
         }
     }
+}
+
+/// Who holds each offer of [`OFFERS`] on day 100, and who could.
+fn holders(rows: &[Holding], offers: &[OfferRule]) -> Vec<Label> {
+    let columns = Columns::new(rows);
+    let (mut label, mut take_at) = (vec![Label::Immature; offers.len()], vec![0; offers.len()]);
+    let mut out = Labels { label: &mut label, take_at: &mut take_at };
+    holder_labels(&columns.intervals(), &LADDER, offers, us(100.0), &mut out, &NoControl).unwrap();
+    assert!(take_at.iter().all(|&at| at == NO_TAKE));
+    label
+}
+
+#[test]
+fn a_holder_is_who_holds_the_tier_or_a_higher_one_on_the_day() {
+    use Label::{Negative as No, NotEligible as Out, Positive as Yes};
+    // Line to tier 2, line to tier 3, the add-on, the add-on's tier 2.
+    assert_eq!(holders(&[], &OFFERS), [Out, Out, No, Out]);
+    assert_eq!(holders(&[held(0, 0.0, None)], &OFFERS), [No, Out, No, Out]);
+    assert_eq!(holders(&[held(2, 0.0, None), held(4, 0.0, None)], &OFFERS), [Yes, Yes, Yes, No]);
+    assert_eq!(
+        holders(&[held(1, 0.0, 90.0), held(4, 101.0, None)], &OFFERS),
+        [Out, Out, No, Out],
+        "over, or not begun"
+    );
+}
+
+#[test]
+fn holders_need_what_the_offer_requires_like_everybody() {
+    let needs = OfferRule { requires: vec![0], ..ADD_ON };
+    let alone = OfferRule { excluded_families: vec![0], ..ADD_ON };
+    let offers = [needs, alone];
+    assert_eq!(holders(&[held(4, 0.0, None)], &offers), [Label::NotEligible, Label::Positive]);
+    assert_eq!(holders(&[held(0, 0.0, None), held(4, 0.0, None)], &offers), [Label::Positive, Label::NotEligible]);
+    assert_eq!(holders(&[held(0, 0.0, None)], &offers), [Label::Negative, Label::NotEligible]);
 }

@@ -9,7 +9,7 @@ use osusume_windows::Maybe;
 use crate::seam::Block;
 
 /// Rows of holdings as they were known at an instant, by the rule of [`osusume_windows::Intervals`].
-pub(super) struct Known<'a> {
+pub(crate) struct Known<'a> {
     offsets: &'a [u32],
     /// Product of each row, a position in the catalogue.
     product: Vec<u32>,
@@ -22,7 +22,7 @@ pub(super) struct Known<'a> {
 
 impl<'a> Known<'a> {
     /// `positions`: product code of the table → position in the catalogue, every code being in it.
-    pub(super) fn new(block: &'a Block, positions: &[u32], at: i64) -> Self {
+    pub(crate) fn new(block: &'a Block, positions: &[u32], at: i64) -> Self {
         Self {
             offsets: &block.offsets,
             product: block.codes_or("product", 0).into_iter().map(|code| positions[code as usize]).collect(),
@@ -57,7 +57,7 @@ impl<'a> Known<'a> {
     /// The products of every customer, ascending and each once, one list after the other, and where each list begins.
     ///
     /// A product that another one replaces stands here as itself: its margin and its code are its own.
-    pub(super) fn held(&self) -> (Vec<u32>, Vec<ProductId>) {
+    pub(crate) fn held(&self) -> (Vec<u32>, Vec<ProductId>) {
         let (mut offsets, mut held) = (vec![0], Vec::new());
         for customer in 0..self.offsets.len() - 1 {
             let rows = self.rows(customer).filter(|&row| self.is_held(row));

@@ -15,8 +15,9 @@ use osusume_tables::{ParquetSink, read_batches};
 
 pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::explain::{Explainer, Weights};
+pub(crate) use self::held::Known;
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
-pub(crate) use self::state::Reader;
+pub(crate) use self::state::{Reader, held_rows, is_purchase};
 
 use self::rows::{DecisionRow, OfferRow};
 use super::features::SCORING;
@@ -24,6 +25,7 @@ use super::score::{RawBlock, SCORES, propensities};
 use super::train::{Evidence, Models, OfferModel};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
+use crate::config::Config;
 use crate::job::Job;
 use crate::units::Units;
 
@@ -157,6 +159,7 @@ impl<'a> Decider<'a> {
                 propensity: choice.propensity,
                 margin: choice.margin.0,
                 expected_value: choice.expected_value.0,
+                evidence: evidence(self.job.config),
                 basis: self.models.offers[offer].basis(),
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
                 action_probability: if held_out { fraction } else { 1.0 - fraction },
@@ -175,6 +178,11 @@ fn weights(model: &OfferModel) -> Option<Weights<'_>> {
         }
         Evidence::Rate => None,
     }
+}
+
+/// What a propensity rests on: what a contact adds is not estimated, and in a cross-section not even what happens later is known.
+fn evidence(config: &Config) -> &'static str {
+    if config.is_cross_section() { "cross_section" } else { "observational" }
 }
 
 /// The word for what became of a pair, and the offer that won where there is one.

@@ -18,6 +18,7 @@ pub(super) struct OfferRow {
     pub(super) propensity: f64,
     pub(super) margin: i64,
     pub(super) expected_value: i64,
+    pub(super) evidence: &'static str,
     pub(super) basis: &'static str,
     pub(super) reasons: [Option<String>; 3],
     pub(super) action_probability: f64,
@@ -41,7 +42,10 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
         "expected_value_minor",
         "propensity × margin × expected months (`decide.months`, survival, discount) − contact cost",
     ),
-    ("evidence", "what the value rests on: `observational`, since what the contact itself adds is not estimated"),
+    (
+        "evidence",
+        "what the value rests on: `observational`, since what the contact itself adds is not estimated; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
+    ),
     (
         "basis",
         "`model`: the offer has a model of its own; `rate`: its takes are too few, and every eligible customer gets the same rate, drawn toward the family's",
@@ -84,7 +88,7 @@ pub(crate) fn offer_schema() -> Schema {
     ])
 }
 
-/// Rows as a batch. What a contact adds is not estimated, so `evidence` says that the propensity is observational.
+/// Rows as a batch.
 pub(super) fn offer_batch(
     schema: &Arc<Schema>,
     rows: &[OfferRow],
@@ -108,7 +112,7 @@ pub(super) fn offer_batch(
         Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.propensity))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.margin))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.expected_value))),
-        text(&|_| "observational".to_owned()),
+        text(&|row| row.evidence.to_owned()),
         text(&|row| row.basis.to_owned()),
         reason(0),
         reason(1),

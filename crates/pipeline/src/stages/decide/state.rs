@@ -12,6 +12,7 @@ use crate::job::Scene;
 use crate::seam::Block;
 use crate::stages::consents::consents;
 use crate::stages::features::{known_products, product_positions, sent_only};
+use crate::stages::ingest::{held_column, held_headers};
 
 /// Owned columns, one entry a customer of the block.
 pub(crate) struct State {
@@ -57,9 +58,7 @@ impl Reader<'_> {
     }
 
     fn block(&self, source: &Source, customers: &[u32], columns: &[&str]) -> Result<Option<Block>> {
-        let Some(table) = self.tables.table(&source.name) else { return Ok(None) };
-        let declared: Vec<&str> = columns.iter().copied().filter(|name| source.column(name).is_some()).collect();
-        Block::read_of(table, customers, &declared, &self.scene.quiet()).map(Some)
+        declared_columns(self.scene, self.tables, source, customers, columns)
     }
 
     /// Whether a row with these times is visible.
@@ -74,13 +73,14 @@ impl Reader<'_> {
     /// Products held, and days since the newest one began that does not merely continue another.
     fn holdings(&self, customers: &[u32]) -> Result<(Vec<u32>, Vec<ProductId>, Vec<u16>)> {
         let nothing = (vec![0; customers.len() + 1], Vec::new());
-        let columns = ["product", "start", "end", "start_arrived", "end_arrived"];
-        let source = self.sources(Role::Holdings).next();
-        let block = source.map(|source| self.block(source, customers, &columns)).transpose()?.flatten();
+        let source = self.scene.config.holdings();
+        let block = source.map(|source| held_rows(self.scene, self.tables, source, customers)).transpose()?.flatten();
         let Some(block) = block else { return Ok((nothing.0, nothing.1, vec![NEVER; customers.len()])) };
         let block = known_products(self.goods, block).0;
         let known = Known::new(&block, &product_positions(self.goods, &block), self.as_of.instant.0);
-        let since = (0..customers.len()).map(|c| self.days_since(known.newest_start(c, &self.goods.canonical)));
+        let is_dated = !self.scene.config.is_cross_section();
+        let newest = |c: usize| known.newest_start(c, &self.goods.canonical).filter(|_| is_dated);
+        let since = (0..customers.len()).map(|c| self.days_since(newest(c)));
         // Where no offer stands on the ladder, decisions know no products.
         let (offsets, held) = if self.goods.rules().is_empty() { nothing } else { known.held() };
         Ok((offsets, held, since.collect()))
@@ -159,8 +159,40 @@ impl Reader<'_> {
     }
 }
 
+fn declared_columns(
+    scene: &Scene<'_>,
+    tables: &Checked,
+    source: &Source,
+    customers: &[u32],
+    columns: &[&str],
+) -> Result<Option<Block>> {
+    let Some(table) = tables.table(&source.name) else { return Ok(None) };
+    let declared: Vec<&str> = columns.iter().copied().filter(|name| source.column(name).is_some()).collect();
+    Block::read_of(table, customers, &declared, &scene.quiet()).map(Some)
+}
+
+/// The rows that tell what `customers` (ascending indexes) hold.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn held_rows(
+    scene: &Scene<'_>,
+    tables: &Checked,
+    source: &Source,
+    customers: &[u32],
+) -> Result<Option<Block>> {
+    if source.role != Role::CrossSection {
+        let columns = ["product", "start", "end", "start_arrived", "end_arrived"];
+        return declared_columns(scene, tables, source, customers, &columns);
+    }
+    let Some(table) = tables.table(&source.name) else { return Ok(None) };
+    let columns: Vec<String> = held_headers(source).into_iter().map(held_column).collect();
+    let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+    Ok(Some(Block::read_of(table, customers, &columns, &scene.quiet())?.unfolded(source)))
+}
+
 /// Whether a row with this quantity is a purchase: neither a return nor nothing; without a quantity it is one.
-fn is_purchase(quantity: Option<&Column>, row: usize) -> bool {
+pub(crate) fn is_purchase(quantity: Option<&Column>, row: usize) -> bool {
     let Some(column) = quantity.filter(|column| column.valid.as_ref().is_none_or(|valid| valid[row])) else {
         return true;
     };

@@ -74,6 +74,11 @@ pub fn evaluations_root(config: &Config, run_id: &str) -> PathBuf {
 pub fn evaluate(request: &EvaluateRequest<'_>, host: &dyn Host) -> Result<Evaluated> {
     let run = published_run(request.config, request.run, &Quiet::new(host))?;
     let ran = Config::parse("MANIFEST.json", &run.manifest.config, &|_| None)?;
+    if ran.is_cross_section() {
+        // Tables of one date tell no take, however often they are reloaded.
+        let fault = Fault::new(Code::ConfigNotAllowed).with("key", "sources.*.role").with("got", "cross_section");
+        return Err(fault.with("allowed", vec!["holdings".to_owned(), "purchases".to_owned()]));
+    }
     let mut config = request.config.clone();
     config.offers.clone_from(&ran.offers);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);

@@ -101,6 +101,7 @@ impl Groups {
             match source.role {
                 Role::Customers => drawn.attributes(job, source, table),
                 Role::Holdings => drawn.holdings(job, source, goods),
+                Role::CrossSection => drawn.cross_section(job, source, goods),
                 Role::Purchases | Role::Events | Role::Voice | Role::Contacts => {
                     drawn.events(job, source, table, goods, first, tables.n_customers())?;
                 }
@@ -186,6 +187,20 @@ impl Groups {
                 add(HoldingCell::FamilyTenure(i), &name, Family::Tenure, Unit::Days, null, "tenure_family", family);
             }
         }
+        self.push(Group::Holdings { table: source.name.clone(), cells }, specs);
+    }
+
+    /// The tier held of each family and nothing else: there is no since when, and a count of all that is held would tell each offer what
+    /// is held of its own family.
+    fn cross_section(&mut self, job: &Job<'_>, source: &Source, goods: &Goods) {
+        if !job.config.features.recipes.contains(&Recipe::Holding) {
+            return;
+        }
+        let tier = |(i, family): (usize, &String)| {
+            let (name, null) = (format!("{family}_tier"), NullMeaning::Never);
+            (HoldingCell::Tier(i), spec(source, &name, Family::Holding, Unit::Count, null, "tier", family))
+        };
+        let (cells, specs) = goods.families.iter().enumerate().map(tier).unzip();
         self.push(Group::Holdings { table: source.name.clone(), cells }, specs);
     }
 
@@ -278,6 +293,7 @@ fn event_columns(job: &Job<'_>, source: &Source, table: &TableFile, goods: &Good
     let plain = |name: &str, kind, sense| {
         source.column(name).map(|_| EventColumn { name: name.to_owned(), kind, levels: Vec::new(), sense })
     };
+    let priced = Use::Priced { minor_units: f64::from(10_u32.pow(job.config.pipeline.minor_digits)) };
     let found = match source.role {
         Role::Events => vec![code("kind", Sense::Kind), plain("value", Use::Real, Sense::Value)],
         Role::Voice => vec![code("topic", Sense::Topic)],
@@ -285,7 +301,7 @@ fn event_columns(job: &Job<'_>, source: &Source, table: &TableFile, goods: &Good
             let mut found = vec![
                 code("product", Sense::Product),
                 code("basket", Sense::Basket),
-                plain("amount", Use::Money, Sense::Amount),
+                plain("amount", Use::Money, Sense::Amount).or_else(|| plain("unit_price", priced, Sense::Amount)),
             ];
             found.extend(joined_columns(job, table, goods).into_iter().map(Some));
             found
@@ -364,7 +380,7 @@ fn n_levels(column: &EventColumn) -> usize {
     match &column.kind {
         Use::Code { n_codes } => *n_codes,
         Use::Joined(join) => join.names.len() + 1,
-        Use::Money | Use::Real => 0,
+        Use::Money | Use::Priced { .. } | Use::Real => 0,
     }
 }
 

@@ -2,7 +2,8 @@
 
 use osusume_model::{AsOf, Result};
 use osusume_windows::{
-    CategoryWindow, Label, LabelWindow, Labels, Maybe, NO_TAKE, Purchases, Truth, category_labels, offer_labels,
+    CategoryWindow, Label, LabelWindow, Labels, Maybe, NO_TAKE, Purchases, Truth, category_labels, holder_labels,
+    offer_labels,
 };
 
 use super::cells::{Blocks, HoldingSlices, holding_states, ladder, product_positions};
@@ -38,12 +39,17 @@ pub(crate) fn label(
         kept_us: i64::from(schedule.label.kept) * osusume_model::DAY_US,
         data_end: schedule.data_end.instant.0,
     };
-    if let Some(block) = block_of(job, blocks, Role::Holdings).filter(|_| !rules.is_empty()) {
+    if let Some(block) = holdings_block(job, blocks).filter(|_| !rules.is_empty()) {
         let positions = product_positions(goods, block);
         let slices = HoldingSlices::new(block, &positions);
         let mut part = LabelCells::new(n_cells * rules.len());
-        offer_labels(&slices.intervals(), &ladder(goods), &rules, &windows, &truth, &mut part.lend(), &job.quiet())
-            .map_err(|e| windows_fault(&e))?;
+        let (intervals, ladder, control) = (slices.intervals(), ladder(goods), job.quiet());
+        if job.config.is_cross_section() {
+            holder_labels(&intervals, &ladder, &rules, schedule.score.instant.0, &mut part.lend(), &control)
+        } else {
+            offer_labels(&intervals, &ladder, &rules, &windows, &truth, &mut part.lend(), &control)
+        }
+        .map_err(|e| windows_fault(&e))?;
         all.copy_columns(&part, 0, rules.len(), n_offers);
     }
     if let Some(category) = &job.config.offers.category
@@ -88,6 +94,11 @@ pub(crate) fn window(calendar: &Calendar, label: LabelDays, date: AsOf) -> Label
 pub(crate) fn block_of<'a>(job: &Job<'_>, blocks: &'a Blocks, role: Role) -> Option<&'a Block> {
     let source = job.config.sources.values().find(|source| source.role == role)?;
     blocks.get(&source.name)
+}
+
+/// What is held, of the source that tells it.
+fn holdings_block<'a>(job: &Job<'_>, blocks: &'a Blocks) -> Option<&'a Block> {
+    blocks.get(&job.config.holdings()?.name)
 }
 
 fn label_categories(
@@ -150,7 +161,7 @@ pub(super) fn active(
     n_customers: usize,
 ) -> Result<Vec<bool>> {
     let mut signs = Vec::new();
-    if let Some(block) = block_of(job, blocks, Role::Holdings) {
+    if let Some(block) = holdings_block(job, blocks) {
         let states = holding_states(job, goods, block, dates)?;
         signs.push(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
     }

@@ -157,6 +157,7 @@ impl Writer {
                     self.unknown_products += known.1;
                     known.0
                 }
+                Role::CrossSection => block.unfolded(&job.config.sources[name]),
                 Role::Contacts => sent_only(&block),
                 _ => block,
             };
@@ -229,7 +230,9 @@ fn active_rows(active: &[bool], n_dates: usize) -> Vec<RowAt> {
 /// The columns of a source that features or labels read: all that were declared, except the customer and free text.
 fn wanted_columns(source: &crate::config::Source) -> Vec<String> {
     let declared = source.columns.keys().filter(|name| !matches!(name.as_str(), "customer" | "text")).cloned();
-    declared.chain(source.attributes.keys().map(|header| ingest::attribute_column(header))).collect()
+    let attributes = source.attributes.keys().map(|header| ingest::attribute_column(header));
+    let held = ingest::held_headers(source).into_iter().map(ingest::held_column);
+    declared.chain(attributes).chain(held).collect()
 }
 
 /// Drops rows whose product is in no catalogue, and says how many.

@@ -7,9 +7,10 @@ use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_report::{
     About, Band, Cell, ChannelRow, Customers, Data, Decisions, FORMAT_VERSION, Learning, Names, Numbers, OfferRow,
-    ReasonRow, RejectRow, Report, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
 };
 
+use super::mine::ToldRule;
 use super::train::{CONFIDENCE, DecileCounts, Measures, Models, OfferModel, Tested, deciles};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -50,7 +51,7 @@ impl Told<'_> {
             decisions: decisions(job, summary),
             offers: described.enumerate().map(|(i, ((row, model), offer))| self.offer(i, row, model, offer)).collect(),
             learning: self.learning(),
-            rules: Vec::new(),
+            rules: summary.mined.iter().flat_map(|mined| &mined.top).map(rule).collect(),
             data: data(summary),
             evaluation: None,
         }
@@ -126,6 +127,21 @@ fn about(job: &Job<'_>, summary: &Summary, as_of: Date) -> About {
         kept_days: offers.kept_days,
         currency: summary.currency.clone(),
         minor_digits: summary.minor_digits,
+        is_cross_section: summary.is_cross_section,
+    }
+}
+
+fn rule(told: &ToldRule) -> Rule {
+    Rule {
+        antecedent: told.antecedent.clone(),
+        consequent: told.consequent.clone(),
+        joint: told.joint.into(),
+        support: told.support,
+        confidence: told.confidence,
+        lift: told.lift,
+        lift_lower: Some(told.lift_lower).filter(|lower| lower.is_finite()),
+        later_confidence: told.later_confidence,
+        later_lift: told.later_lift,
     }
 }
 

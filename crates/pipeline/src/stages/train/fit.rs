@@ -32,8 +32,13 @@ impl Encoded {
 
     /// The problem of one offer on the given outcomes.
     pub(super) fn problem<'a>(&'a self, outcomes: &'a Outcomes) -> Problem<'a> {
-        Problem { design: &self.design, rows: Some(&outcomes.rows), y: &outcomes.y, weight: None, offset: None }
+        problem(&self.design, outcomes)
     }
+}
+
+/// The problem of one offer over a design.
+pub(super) fn problem<'a>(design: &'a Design, outcomes: &'a Outcomes) -> Problem<'a> {
+    Problem { design, rows: Some(&outcomes.rows), y: &outcomes.y, weight: None, offset: None }
 }
 
 fn parameters(config: &Config) -> LogisticParams {
@@ -74,7 +79,7 @@ pub(super) fn fit_offers(
     start: Option<&Precisions>,
 ) -> Result<Fits> {
     if job.config.train.penalty != Penalty::Auto || job.config.train.solver != Solver::Newton {
-        let fits = tasks.par_iter().map(|task| fit_alone(job, encoded, task)).collect::<Result<Vec<Fit>>>()?;
+        let fits = tasks.par_iter().map(|task| fit_alone(job, &encoded.design, task)).collect::<Result<Vec<Fit>>>()?;
         return Ok(Fits { fits, precisions: None });
     }
     if tasks.is_empty() {
@@ -89,25 +94,29 @@ pub(super) fn fit_offers(
     Ok(Fits { fits: pooled.fits, precisions: Some(pooled.precisions) })
 }
 
-fn fit_alone(job: &Job<'_>, encoded: &Encoded, task: &Task<'_>) -> Result<Fit> {
-    let problem = encoded.problem(task.outcomes);
+/// Fits the model of one offer by itself, with the solver the pipeline file names.
+///
+/// # Errors
+/// As [`fit_offers`].
+pub(super) fn fit_alone(job: &Job<'_>, design: &Design, task: &Task<'_>) -> Result<Fit> {
+    let problem = problem(design, task.outcomes);
     let ours = logistic::fit(&problem, &parameters(job.config), None, &job.quiet())
         .map_err(|error| propensity_fault(&error, task.name))?;
     match job.config.train.solver {
         Solver::Newton => Ok(ours),
-        Solver::Linfa => refit_with_linfa(encoded, task.outcomes, ours, task.name),
+        Solver::Linfa => refit_with_linfa(design, task.outcomes, ours, task.name),
     }
 }
 
 /// The same problem with the same penalty by linfa-logistic, which knows no row subsets: its rows are copied out.
-fn refit_with_linfa(encoded: &Encoded, outcomes: &Outcomes, ours: Fit, offer: &str) -> Result<Fit> {
+fn refit_with_linfa(design: &Design, outcomes: &Outcomes, ours: Fit, offer: &str) -> Result<Fit> {
     let fault = |error: osusume_propensity::Error| propensity_fault(&error, offer);
-    let x: Vec<f32> = outcomes.rows.iter().flat_map(|&row| encoded.design.row(row as usize)).copied().collect();
-    let design = Design::from_parts(outcomes.rows.len(), x, encoded.design.source().to_vec()).map_err(fault)?;
+    let x: Vec<f32> = outcomes.rows.iter().flat_map(|&row| design.row(row as usize)).copied().collect();
+    let copied = Design::from_parts(outcomes.rows.len(), x, design.source().to_vec()).map_err(fault)?;
     // linfa stops on a gradient tolerance of its own; ours is checked afterwards at a hundredth of a percent of the base rate.
     let tolerance = 1e-4 * outcomes.rate() * (1.0 - outcomes.rate());
     let lambda = ours.prior.lambda().unwrap_or(0.0);
-    let reference = fit_linfa(&design, &outcomes.y, lambda, tolerance).map_err(fault)?;
+    let reference = fit_linfa(&copied, &outcomes.y, lambda, tolerance).map_err(fault)?;
     Ok(Fit { beta: reference.beta, intercept: reference.intercept, max_gradient: reference.max_gradient, ..ours })
 }
 

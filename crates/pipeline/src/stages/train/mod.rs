@@ -1,6 +1,7 @@
 //! Train: one calibrated model an offer, tested out of time; rates borrowed from the family where takes are too few.
 
 mod backtest;
+mod cross_section;
 mod data;
 mod fit;
 mod model_file;
@@ -54,6 +55,8 @@ pub(crate) struct OfferModel {
     pub(crate) positives: u64,
     /// What each out-of-time test said, by date.
     pub(crate) tests: Vec<Measures>,
+    /// Features the model may not see; only in a cross-section.
+    pub(crate) withheld: Vec<String>,
 }
 
 impl OfferModel {
@@ -103,14 +106,23 @@ pub(crate) fn train(
     }
     let encoded = Encoded::new(&data, &all)?;
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
-    let mut fits = fit_learnable(job, &data, &encoded, &keys, &outcomes, precisions.as_ref())?;
-    let learn = |((offer, key), fit): ((usize, &String), &mut Option<Fit>)| {
-        let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
-        let model = learned.offer(offer, fit.take(), &tested, rates[offer], |c| units.hash("decile", c));
-        progress.step();
-        model
+    let hash = |customer| units.hash("decile", customer);
+    let offers = if job.config.is_cross_section() {
+        let (data, encoded, folds, specs) = (&data, &encoded, folds.as_slice(), features.specs.as_slice());
+        let setting = cross_section::Setting { job, data, encoded, folds, goods, specs };
+        let (offers, by_fold) = at_once(&setting, &outcomes, &rates, &progress, hash)?;
+        tested.push(by_fold);
+        offers
+    } else {
+        let mut fits = fit_learnable(job, &data, &encoded, &keys, &outcomes, precisions.as_ref())?;
+        let learn = |((offer, key), fit): ((usize, &String), &mut Option<Fit>)| {
+            let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
+            let model = learned.offer(offer, fit.take(), &tested, rates[offer], hash);
+            progress.step();
+            model
+        };
+        keys.par_iter().enumerate().zip(&mut fits).map(learn).collect::<Result<Vec<OfferModel>>>()?
     };
-    let offers = keys.par_iter().enumerate().zip(&mut fits).map(learn).collect::<Result<Vec<OfferModel>>>()?;
     for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
         job.warn(too_few(offer, job.config.train.min_positives));
     }
@@ -135,6 +147,23 @@ fn fit_learnable(
         .collect();
     let mut fits = fit::fit_offers(job, data, encoded, &tasks, start)?.fits.into_iter();
     Ok(learnable.into_iter().map(|is_learnable| if is_learnable { fits.next() } else { None }).collect())
+}
+
+/// Learns the offers of a cross-section, one after the other: each has a design of its own.
+fn at_once(
+    setting: &cross_section::Setting<'_>,
+    outcomes: &[Outcomes],
+    rates: &[ShrunkRate],
+    progress: &Progress<'_>,
+    hash: impl Fn(u32) -> u64 + Copy,
+) -> Result<(Vec<OfferModel>, Vec<Option<Tested>>)> {
+    let learn = |(offer, outcomes): (usize, &Outcomes)| {
+        setting.job.check_stop()?;
+        let learned = setting.offer(offer, outcomes, rates[offer], hash);
+        progress.step();
+        learned
+    };
+    outcomes.iter().enumerate().map(learn).collect::<Result<(Vec<_>, Vec<_>)>>()
 }
 
 /// Counts fits done, over all offers and tests.
@@ -219,6 +248,7 @@ impl Learned<'_> {
             rows: self.outcomes.y.len() as u64,
             positives,
             tests: tests.into_iter().map(|test| backtest::measure(test, &hash)).collect(),
+            withheld: Vec::new(),
         })
     }
 

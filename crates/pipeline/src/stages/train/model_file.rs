@@ -31,6 +31,9 @@ struct ModelFile<'a> {
     rows: u64,
     positives: u64,
     basis: &'static str,
+    /// Features it was not shown because they give away who holds the offer; only in a cross-section.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    withheld: &'a [String],
     /// The take rate used where there is no model of its own, and the share of it that is borrowed.
     rate: f64,
     borrowed_share: f64,
@@ -79,6 +82,7 @@ pub(super) fn write(
             rows: model.rows,
             positives: model.positives,
             basis: model.basis(),
+            withheld: &model.withheld,
             rate: model.rate.rate,
             borrowed_share: model.rate.prior_share,
             model: linear(model, &models.encoder, &features.specs),

@@ -1,0 +1,330 @@
+//! Mine: what is held or bought together, before every date models learn from and before the run's own.
+//!
+//! A rule of a date rests on nothing that happened or arrived on or after it. Beside it stand the counts of the time that followed: a rule
+//! that was there before and holds afterwards is more than a find.
+
+mod baskets;
+mod rows;
+
+use std::collections::BTreeMap;
+
+use osusume_association::{
+    Contingency, Evidence, FalseDiscovery, ItemRole, ItemsetParams, Itemsets, Kind, MinSupport, RuleParams, Rules,
+    TestParams, Transactions, mine_itemsets, rules_of, test_rules,
+};
+use osusume_model::{AsOf, Code, Date, Fault, OfferKind, Result};
+
+use self::baskets::Baskets;
+pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
+
+use self::rows::Writer;
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::config::{Consequents, Mine};
+use crate::job::Job;
+use crate::kernel::association_fault;
+
+/// Most rules kept of one date: those with the highest leverage.
+const MAX_RULES: usize = 100_000;
+/// Level of the one-sided lower bound of the conditional lift.
+const LEVEL: f64 = 0.95;
+/// Rules the summary tells.
+const TOLD: usize = 20;
+
+/// What can stand in a basket.
+pub(super) struct Items {
+    /// Name of each item.
+    pub(super) names: Vec<String>,
+    /// Where it may stand in a rule.
+    pub(super) roles: Vec<ItemRole>,
+}
+
+/// What was found as of one date.
+struct Found {
+    as_of: Date,
+    /// Transactions the rules were found in.
+    n: u64,
+    rules: Rules,
+    evidence: Vec<Evidence>,
+    /// The same rules in the time that followed; absent where none followed.
+    later: Vec<Option<Later>>,
+}
+
+/// A rule counted again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Later {
+    /// First day of the time it was counted in; the rule was found before.
+    from: Date,
+    counts: Contingency,
+}
+
+/// What mining has to say in the summary.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct MineSummary {
+    /// Baskets, or customers who hold something, before the run's date.
+    pub transactions: u64,
+    /// Frequent itemsets among them.
+    pub itemsets: u64,
+    /// Rules found among them.
+    pub rules: u64,
+    /// Those of them below the false-discovery rate.
+    pub reported: u64,
+    /// The strongest of these, by the lower bound of their lift.
+    pub top: Vec<ToldRule>,
+}
+
+/// A rule in the summary.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct ToldRule {
+    /// What is there.
+    pub antecedent: Vec<String>,
+    /// What is there as well.
+    pub consequent: String,
+    /// Baskets or customers with all of it.
+    pub joint: u64,
+    /// Their share of all.
+    pub support: f64,
+    /// Their share of those with the antecedent.
+    pub confidence: f64,
+    /// Confidence over the consequent's share of all.
+    pub lift: f64,
+    /// Lower bound of the lift, given the sizes of baskets.
+    pub lift_lower: f64,
+    /// Confidence in the time after the newest date models learn from, where the rule was found before it.
+    pub later_confidence: Option<f64>,
+    /// Lift there.
+    pub later_lift: Option<f64>,
+}
+
+/// Mines itemsets and rules and writes both tables; nothing where the pipeline file has no `[mine]`.
+///
+/// # Errors
+/// `MemoryBudget`, `ConfigUnknownName`, faults of reading and writing, and a stop asked for.
+pub(crate) fn mine(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: &Schedule,
+    config: &Mine,
+) -> Result<MineSummary> {
+    let (baskets, items) = Baskets::read(job, tables, goods, config)?;
+    let miner = Miner { job, config, items: &items, baskets: &baskets };
+    let past: Vec<AsOf> = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date).collect();
+    let mut writer = Writer::create(job)?;
+    let mut newest = None;
+    for (done, date) in past.iter().enumerate() {
+        job.host.progress(done as u64, past.len() as u64 + 1);
+        let (mut found, _) = miner.find(tables, goods, *date)?;
+        let counts = baskets.follow(job, tables, goods, (*date, schedule.score), &found.rules)?;
+        found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
+        writer.rules(&items, &found, config.false_discovery_rate)?;
+        newest = Some(found);
+    }
+    let (mut found, itemsets) = miner.find(tables, goods, schedule.score)?;
+    found.later = remembered(&found.rules, newest.as_ref());
+    writer.rules(&items, &found, config.false_discovery_rate)?;
+    let n_itemsets = writer.itemsets(&items, schedule.score.date, &itemsets)?;
+    writer.finish()?;
+    job.host.progress(past.len() as u64 + 1, past.len() as u64 + 1);
+    Ok(summary(&items, &found, n_itemsets, config.false_discovery_rate))
+}
+
+/// What is asked of the baskets of every date.
+struct Miner<'a> {
+    job: &'a Job<'a>,
+    config: &'a Mine,
+    items: &'a Items,
+    baskets: &'a Baskets,
+}
+
+impl Miner<'_> {
+    /// Itemsets and rules in what had happened and was known before `date`.
+    fn find(&self, tables: &Checked, goods: &Goods, date: AsOf) -> Result<(Found, Itemsets)> {
+        self.job.check_stop()?;
+        let db = self.baskets.before(self.job, tables, goods, date)?;
+        let control = self.job.quiet();
+        let params = ItemsetParams {
+            kind: Kind::All,
+            min_count: self.min_count(&db)?,
+            max_length: self.config.max_length,
+            roles: Some(&self.items.roles),
+            hierarchy: None,
+            max_sets: self.config.max_itemsets,
+        };
+        let (params, itemsets) = self.itemsets(&db, params, date)?;
+        let rules = rules_of(&db, &itemsets, &rule_params(&params), &control).map_err(|e| association_fault(&e))?;
+        let test = TestParams { false_discovery: FalseDiscovery::BenjaminiHochberg, level: LEVEL };
+        let evidence = test_rules(&db, &rules, &test, &control).map_err(|e| association_fault(&e))?;
+        let later = vec![None; rules.len()];
+        Ok((Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets))
+    }
+
+    /// The itemsets. A support that is too low for the limit must not end a scheduled run: the least one that fits is used, and said.
+    fn itemsets<'p>(
+        &self,
+        db: &Transactions,
+        params: ItemsetParams<'p>,
+        date: AsOf,
+    ) -> Result<(ItemsetParams<'p>, Itemsets)> {
+        let control = self.job.quiet();
+        let mine = |params: &ItemsetParams<'_>| mine_itemsets(db, params, &control);
+        match mine(&params) {
+            Err(osusume_association::Error::TooManySets { proposed_min_count, .. }) => {
+                self.job.warn(too_many(self.config, date, proposed_min_count, db.n()));
+                let params = ItemsetParams { min_count: proposed_min_count, ..params };
+                mine(&params).map(|found| (params, found))
+            }
+            found => found.map(|found| (params, found)),
+        }
+        .map_err(|error| association_fault(&error))
+    }
+
+    fn min_count(&self, db: &Transactions) -> Result<u64> {
+        let support = MinSupport::Fraction(self.config.min_support);
+        support.to_count(db.n()).map_err(|error| association_fault(&error))
+    }
+}
+
+fn rule_params<'a>(params: &ItemsetParams<'a>) -> RuleParams<'a> {
+    RuleParams {
+        min_count: params.min_count,
+        max_length: params.max_length.max(2),
+        min_confidence: 0.0,
+        min_lift: 1.0,
+        min_improvement: 0.0,
+        roles: params.roles,
+        hierarchy: params.hierarchy,
+        max_sets: params.max_sets,
+        max_rules: MAX_RULES,
+    }
+}
+
+fn too_many(config: &Mine, date: AsOf, min_count: u64, n: u64) -> Fault {
+    Fault::new(Code::TooManyItemsets)
+        .named("mine.min_support")
+        .with("limit", config.max_itemsets)
+        .with("date", date.date.to_string())
+        .with("support", format!("{:.6}", min_count as f64 / n.max(1) as f64).as_str())
+}
+
+/// For the rules of the run's date, at which nothing has followed yet: how those of them that were known at the newest date models learn
+/// from have done since. A rule that is new was seen in that time and has nothing to show.
+fn remembered(rules: &Rules, newest: Option<&Found>) -> Vec<Option<Later>> {
+    let known: BTreeMap<(&[u32], u32), Option<Later>> = newest.map_or_else(BTreeMap::new, |found| {
+        let key = |r: usize| (found.rules.antecedent(r), found.rules.consequents[r]);
+        (0..found.rules.len()).map(|r| (key(r), found.later[r])).collect()
+    });
+    (0..rules.len()).map(|r| known.get(&(rules.antecedent(r), rules.consequents[r])).copied().flatten()).collect()
+}
+
+/// Rules by the lower bound of the conditional lift, highest first; ties by joint count, then by the order of items.
+fn ranked(found: &Found) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..found.rules.len()).collect();
+    let bound = |r: usize| {
+        let bound = found.evidence[r].conditional_lift_lower;
+        if bound.is_nan() { 0.0 } else { bound }
+    };
+    order.sort_by(|&a, &b| {
+        let by_items = || {
+            let key = |r: usize| (found.rules.antecedent(r), found.rules.consequents[r]);
+            key(a).cmp(&key(b))
+        };
+        bound(b).total_cmp(&bound(a)).then(found.rules.n_both[b].cmp(&found.rules.n_both[a])).then_with(by_items)
+    });
+    order
+}
+
+fn summary(items: &Items, found: &Found, itemsets: u64, rate: f64) -> MineSummary {
+    let reported: Vec<usize> = ranked(found).into_iter().filter(|&r| found.evidence[r].q_value <= rate).collect();
+    let told = |&r: &usize| {
+        let counts = found.rules.contingency(r);
+        let later = found.later[r].map(|later| later.counts);
+        ToldRule {
+            antecedent: found.rules.antecedent(r).iter().map(|&item| items.names[item as usize].clone()).collect(),
+            consequent: items.names[found.rules.consequents[r] as usize].clone(),
+            joint: counts.n_both,
+            support: counts.support(),
+            confidence: counts.confidence(),
+            lift: counts.lift(),
+            lift_lower: found.evidence[r].conditional_lift_lower,
+            later_confidence: later.map(Contingency::confidence).filter(|x| x.is_finite()),
+            later_lift: later.map(Contingency::lift).filter(|x| x.is_finite()),
+        }
+    };
+    MineSummary {
+        transactions: found.n,
+        itemsets,
+        rules: found.rules.len() as u64,
+        reported: reported.len() as u64,
+        top: reported.iter().take(TOLD).map(told).collect(),
+    }
+}
+
+/// Where each item may stand: what is offered on either side, everything else on the left only; or everything on either side.
+fn roles(goods: &Goods, config: &Mine, names: &[String]) -> Result<Vec<ItemRole>> {
+    if config.consequents == Consequents::All {
+        return Ok(vec![ItemRole::Both; names.len()]);
+    }
+    let is_offered = |name: &String| {
+        let offers = goods.catalogue.offers.iter();
+        offers.filter(|offer| (offer.kind == OfferKind::Category) == config.is_of_purchases()).any(|o| o.key == *name)
+    };
+    let role = |name: &String| if is_offered(name) { ItemRole::Both } else { ItemRole::Antecedent };
+    let roles: Vec<ItemRole> = names.iter().map(role).collect();
+    if roles.iter().any(|role| role.may_follow()) {
+        return Ok(roles);
+    }
+    let allowed = vec!["mine.consequents = \"all\"".to_owned(), "mine.level = …".to_owned()];
+    let fault = Fault::new(Code::ConfigUnknownName).named("mine.level").with("key", "mine.level");
+    Err(fault.with("got", config.level.as_str()).with("allowed", allowed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rules(pairs: &[(u32, u32)]) -> Rules {
+        Rules {
+            antecedent_offsets: (0..=pairs.len()).collect(),
+            antecedent_items: pairs.iter().map(|pair| pair.0).collect(),
+            consequents: pairs.iter().map(|pair| pair.1).collect(),
+            n_antecedent: vec![50; pairs.len()],
+            n_consequent: vec![40; pairs.len()],
+            n_both: (0..pairs.len() as u32).map(|i| 20 + i % 2).collect(),
+            improvements: vec![0.1; pairs.len()],
+            n: 100,
+            ..Rules::default()
+        }
+    }
+
+    fn found(pairs: &[(u32, u32)], bounds: &[f64]) -> Found {
+        let evidence = |&bound: &f64| Evidence {
+            expected: 10.0,
+            conditional_lift: 2.0,
+            conditional_lift_lower: bound,
+            p_value: 0.001,
+            q_value: 0.01,
+        };
+        let rules = rules(pairs);
+        let later = Later { from: Date(0), counts: rules.contingency(0) };
+        let later = vec![Some(later); rules.len()];
+        Found { as_of: Date(0), n: 100, rules, evidence: bounds.iter().map(evidence).collect(), later }
+    }
+
+    #[test]
+    fn only_a_rule_known_before_is_out_of_time() {
+        let newest = found(&[(0, 1), (2, 1)], &[1.0, 1.0]);
+        let now = rules(&[(2, 1), (0, 2), (0, 1)]);
+        let is_known: Vec<bool> = remembered(&now, Some(&newest)).iter().map(Option::is_some).collect();
+        assert_eq!(is_known, [true, false, true]);
+        assert_eq!(remembered(&now, None), [None; 3]);
+    }
+
+    #[test]
+    fn rules_are_ranked_by_bound_then_count_then_items() {
+        // The second of each two rules has one basket more.
+        let found = found(&[(3, 1), (2, 1), (0, 1), (5, 1), (1, 1)], &[1.5, 1.5, f64::NAN, 2.0, 1.5]);
+        assert_eq!(ranked(&found), [3, 1, 4, 0, 2]);
+    }
+}
