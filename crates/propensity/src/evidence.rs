@@ -4,11 +4,11 @@
 //! design effect. With P = diag(p) and Sₖ = (Iₖ + P)⁻¹:
 //!
 //!   βₖ = Sₖ (rₖ + P m),   γₖⱼ = 1 − pⱼ (Sₖ)ⱼⱼ,
-//!   p[g] = Σₖ Σ(j in g) γₖⱼ / Σₖ Σ(j in g) (βₖⱼ − mⱼ)².
+//!   p(g) = Σₖ Σ(j in g) γₖⱼ / Σₖ Σ(j in g) (βₖⱼ − mⱼ)².
 //!
 //! Integrating βₖ out leaves rₖ to speak for m with precision (Iₖ⁻¹ + P⁻¹)⁻¹ = P − P Sₖ P and right side P Sₖ rₖ, so that
 //!
-//!   m = M Σₖ P Sₖ rₖ,   M = (Q + Σₖ (P − P Sₖ P))⁻¹,   q[g] = Σ(j in g) (1 − qⱼ Mⱼⱼ) / Σ(j in g) mⱼ².
+//!   m = M Σₖ P Sₖ rₖ,   M = (Q + Σₖ (P − P Sₖ P))⁻¹,   q(g) = Σ(j in g) (1 − qⱼ Mⱼⱼ) / Σ(j in g) mⱼ².
 //!
 //! Both are the fixed points of Bayesian Interpolation (Neural Computation 4, 1992), one for each level of the prior.
 

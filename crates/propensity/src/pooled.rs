@@ -3,7 +3,7 @@
 //! A single offer has few takes and many columns. All offers together know much more: which features matter at all, and that a
 //! customer who buys much buys of everything. The prior that says so, for offer k and a column j of feature g:
 //!
-//!   βₖⱼ ~ N(mⱼ, 1/p[g]),   mⱼ ~ N(0, 1/q[g]).
+//!   βₖⱼ ~ N(mⱼ, 1/p(g)),   mⱼ ~ N(0, 1/q(g)).
 //!
 //! The common coefficients m and the precisions p and q maximize the evidence over all offers; `DESIGN.md` derives the updates.
 //! A feature no offer needs gets large precisions and all but disappears; with much data of its own an offer follows its data.
