@@ -127,12 +127,12 @@ lines! {
     CrossSection("The tables are of one date. These figures say who resembles those who hold a product, not who will buy it; models were tested on customers they had not seen.", "一時点のデータです。商品を持つ顧客に似ている人を示すもので、誰が買うかは示しません。モデルの検証は、学習に使っていない顧客で行いました。");
     // Rules.
     Rules("What goes together", "同時に利用される商品");
-    RulesNote("Customers with the products on the left also have the one on the right. Lift: how many times more often than customers at large; 1 is no connection. Later: the same on data the rule was not found in.", "左の商品を持つ顧客は、右の商品も持っています。リフトは全体と比べた倍率で、1なら無関係です。「後の期間」は、ルールの抽出に使っていないデータでの値です。");
+    RulesNote("Customers with the products on the left also have the one on the right. Lift: how many times more often than customers at large; 1 is no connection. In brackets: at least this many times more often than customers with as many products; the rules are sorted by it. Later: the lift on data the rule was not found in.", "左の商品を持つ顧客は、右の商品も持っています。リフトは全体と比べた倍率で、1なら無関係です。括弧内は、商品の数が同じ顧客と比べた倍率の下限で、この順に並べています。「後の期間」は、ルールの抽出に使っていないデータでの値です。");
     RuleOf("who has", "左の商品");
     RuleAlso("also has", "右の商品");
     RuleJoint("together", "件数");
     RuleConfidence("how often", "割合");
-    RuleLift("lift (at least)", "リフト（下限）");
+    RuleLift("lift (size alike)", "リフト（同数比）");
     RuleLater("later", "後の期間");
 
     // Decisions.

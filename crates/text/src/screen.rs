@@ -285,14 +285,14 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
             "契約者に似ている人を示すもので、誰が買うかは示しません（顧客単位の交差検証）",
         ],
         Word::Rules => [
-            "rules: {reported} of {rules} beyond chance; the strongest by the lower bound of their lift",
-            "ルール: 偶然とは言えないもの{reported}件／{rules}件（リフトの下限が高い順）",
+            "rules: {reported} of {rules} beyond chance; in brackets the lower bound of the lift among those with as many items",
+            "ルール: 偶然とは言えないもの{reported}件／{rules}件（括弧内は品目数が同じ相手と比べたリフトの下限）",
         ],
         Word::Rule => ["{antecedent} goes with {consequent}", "{antecedent} → {consequent}"],
         Word::And => [" and ", "＋"],
         Word::Joint => ["together", "同時"],
         Word::Confidence => ["confidence", "確信度"],
-        Word::Lift => ["lift (at least)", "リフト（下限）"],
+        Word::Lift => ["lift (size alike)", "リフト（同数比）"],
         Word::LaterLift => ["lift later", "その後のリフト"],
         other => page_templates(other),
     }
