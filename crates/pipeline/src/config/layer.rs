@@ -245,11 +245,14 @@ fn date(time: &toml::value::Datetime) -> Option<Date> {
     Date::from_ymd(i32::from(date.year), u32::from(date.month), u32::from(date.day))
 }
 
-/// Lays `over` on `base`: tables are merged key by key, everything else is replaced.
+/// Lays `over` on `base`: tables of files are merged key by key, everything else is replaced.
+///
+/// A table given as the value of `--set` replaces the whole table: there is no other way to empty one.
 pub(super) fn merge(base: &mut Table, over: Table) {
     for (name, entry) in over {
+        let merges = entry.node.as_table().is_some() && entry.node.raw.is_none();
         match base.get_mut(&name) {
-            Some(Entry { node: Node { value: Value::Table(below), .. }, .. }) if entry.node.as_table().is_some() => {
+            Some(Entry { node: Node { value: Value::Table(below), .. }, .. }) if merges => {
                 if let Value::Table(above) = entry.node.value {
                     merge(below, above);
                 }

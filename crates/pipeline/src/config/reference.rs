@@ -14,7 +14,7 @@ One TOML file describes one business.
 Every key it can hold is listed here, with its kind, its default and what is allowed; an unknown key is a fault.
 `osusume config schema` prints the same as a JSON Schema, with which editors complete the file.
 
-- Files can be laid over it with `--overlay FILE`, and single keys with `--set key=value`: tables are merged key by key, everything else is replaced.
+- Files can be laid over it with `--overlay FILE`, and single keys with `--set key=value`: tables are merged key by key, everything else is replaced, and so is a table given as a value: `--set key={}` empties it.
 - What is no TOML value after `--set key=` is taken as text.
 - Relative paths start at the folder of the pipeline file.
 - `${env:NAME}` stands for an environment variable and `${file:PATH}` for the content of a file, in the keys that may hold a secret; secrets never appear in messages or in the effective configuration.

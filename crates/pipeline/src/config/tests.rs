@@ -245,6 +245,21 @@ fn overlays_and_sets_lie_over_the_file() {
 }
 
 #[test]
+fn a_table_set_replaces_the_table() {
+    let file = LEAST.replace("columns = { product", "attributes = { color = \"category\" }\ncolumns = { product");
+    let attributes = |overlays: &[(&str, &str)], sets: &[&str]| {
+        let config = layered(&[&[("x.toml", file.as_str())], overlays].concat(), sets).unwrap();
+        config.sources["goods"].attributes.keys().cloned().collect::<Vec<String>>()
+    };
+    assert_eq!(attributes(&[], &[]), ["color"]);
+    assert_eq!(attributes(&[("over.toml", "[sources.goods.attributes]\n")], &[]), ["color"], "a header with nothing below");
+    assert_eq!(attributes(&[("over.toml", "[sources.goods.attributes]\nsize = \"number\"\n")], &[]), ["color", "size"]);
+    assert_eq!(attributes(&[], &["sources.goods.attributes.size=number"]), ["color", "size"]);
+    assert_eq!(attributes(&[], &["sources.goods.attributes={size=\"number\"}"]), ["size"]);
+    assert!(attributes(&[], &["sources.goods.attributes={}"]).is_empty());
+}
+
+#[test]
 fn faults_name_the_layer() {
     let faults = show(layered(
         &[("x.toml", LEAST), ("x.prod.toml", "decide.per_customer = 0\n")],
