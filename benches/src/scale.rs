@@ -33,7 +33,6 @@ fn main() {
             sizes.push(number(arg));
         }
     }
-    println!("customers    ingest  features     train     score    decide     total   peak MiB");
     for size in sizes {
         let program = std::env::current_exe().expect("a program knows its place");
         let values = [size, memory, events].map(|value| value.to_string());
@@ -61,8 +60,11 @@ fn one(dir: &Path, customers: u64, memory_mib: u64, events: u64) {
     let summary = run_isp(&tables, as_of, &runs, memory_mib << 20, &[]);
     let timings = Timings::read(&RealFs, &summary.dir).expect("readable").expect("written by every run");
     let seconds: Vec<f64> = timings.stages.iter().map(|stage| stage.duration_us as f64 / 1e6).collect();
-    let cells: Vec<String> = seconds.iter().chain([&seconds.iter().sum()]).map(|s| format!("{s:>8.2}")).collect();
-    println!("{customers:>9}  {}  {:>9}", cells.join("  "), peak_mib());
+    let names = timings.stages.iter().map(|stage| stage.stage.as_str()).chain(["total"]);
+    let total: f64 = seconds.iter().sum();
+    let cells: Vec<String> =
+        names.zip(seconds.into_iter().chain([total])).map(|(name, s)| format!("{name} {s:.2}")).collect();
+    println!("{customers:>9} customers: {}; peak {} MiB", cells.join(", "), peak_mib());
     std::fs::remove_dir_all(runs).expect("the run can be removed");
 }
 

@@ -252,7 +252,11 @@ fn a_table_set_replaces_the_table() {
         config.sources["goods"].attributes.keys().cloned().collect::<Vec<String>>()
     };
     assert_eq!(attributes(&[], &[]), ["color"]);
-    assert_eq!(attributes(&[("over.toml", "[sources.goods.attributes]\n")], &[]), ["color"], "a header with nothing below");
+    assert_eq!(
+        attributes(&[("over.toml", "[sources.goods.attributes]\n")], &[]),
+        ["color"],
+        "a header with nothing below"
+    );
     assert_eq!(attributes(&[("over.toml", "[sources.goods.attributes]\nsize = \"number\"\n")], &[]), ["color", "size"]);
     assert_eq!(attributes(&[], &["sources.goods.attributes.size=number"]), ["color", "size"]);
     assert_eq!(attributes(&[], &["sources.goods.attributes={size=\"number\"}"]), ["size"]);
