@@ -3,7 +3,8 @@
 //! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs] [THREADS]`
 //!
 //! Prints one JSON line: `mine_seconds` starts from baskets of original ids in memory, unsorted and uncounted, and ends at the last count
-//! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds.
+//! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds. `cpu_seconds` is the
+//! processor time of one run where a single thread mines and the system tells (Linux): other work on the machine lengthens it less.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints and reads the clock")]
 
@@ -26,10 +27,10 @@ fn main() {
     let read_seconds = started.elapsed().as_secs_f64();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
     let min_count = min_count.parse().expect("a count");
-    let (mine_seconds, sets) = pool.install(|| median(|| mine(&offsets, &items, min_count, task)));
+    let (mine_seconds, cpu_seconds, sets) = pool.install(|| median(|| mine(&offsets, &items, min_count, task)));
     println!(
         "{{\"peer\":\"osusume\",\"file\":\"{path}\",\"minsup\":{min_count},\"task\":\"{task}\",\"threads\":{n_threads},\
-         \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5}}}"
+         \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5},\"cpu_seconds\":{cpu_seconds:.5}}}"
     );
 }
 
@@ -50,15 +51,24 @@ fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
     }
 }
 
-fn median(mut run: impl FnMut() -> u64) -> (f64, u64) {
+/// Median of the elapsed and mean of the processor time of a run, and its answer.
+fn median(mut run: impl FnMut() -> u64) -> (f64, f64, u64) {
     let (mut seconds, mut sets) = (Vec::new(), 0);
+    let cpu_before = cpu_seconds();
     while seconds.len() < 3 && seconds.iter().sum::<f64>() < 10.0 || seconds.iter().sum::<f64>() < 0.5 {
         let started = Instant::now();
         sets = run();
         seconds.push(started.elapsed().as_secs_f64());
     }
+    let cpu_seconds = (cpu_seconds() - cpu_before) / seconds.len() as f64;
     seconds.sort_by(f64::total_cmp);
-    (seconds[seconds.len() / 2], sets)
+    (seconds[seconds.len() / 2], cpu_seconds, sets)
+}
+
+/// What this thread has computed so far, as the scheduler keeps it.
+fn cpu_seconds() -> f64 {
+    let kept = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    kept.split(' ').next().and_then(|nanoseconds| nanoseconds.parse::<f64>().ok()).map_or(f64::NAN, |ns| ns * 1e-9)
 }
 
 fn read(path: &str) -> (Vec<usize>, Vec<u32>) {

@@ -4,8 +4,11 @@ mod bitmap;
 mod dense;
 mod lattice;
 mod ranked;
+mod root;
+mod rows;
 mod sink;
 mod tally;
+mod target;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -15,13 +18,15 @@ use rayon::prelude::*;
 use crate::error::check_stop;
 use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
-use dense::{Dense, Place};
-use ranked::{Occurrences, Paths, Ranked, StoredRank};
+use dense::Dense;
+use ranked::{Frequent, Occurrences, Paths, Ranked};
+use rows::StoredRank;
 use sink::{Collect, Count, Sink};
 use tally::Tally;
+use target::Place;
 
-/// So many ranks fit a u16.
-const SMALL_RANKS: usize = 1 << 16;
+/// So many ranks fit a u16 and leave one value that is no rank.
+const SMALL_RANKS: usize = u16::MAX as usize;
 
 /// The itemsets, or `None` when there are more than `max_sets`.
 pub(crate) fn collect(
@@ -70,11 +75,11 @@ fn is_free(params: &ItemsetParams<'_>) -> bool {
 
 fn list_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<Itemsets>, Error> {
     check_stop(control)?;
-    let ranked = Ranked::new(db, params);
-    let listed = if ranked.n_ranks() <= SMALL_RANKS {
-        list_paths(&Paths::<u16>::new(&ranked), params, control)
+    let frequent = Frequent::new(db, params);
+    let listed = if frequent.n_ranks() <= SMALL_RANKS {
+        list_paths(&Paths::<u16>::new(db, &frequent), params, control)
     } else {
-        list_paths(&Paths::<u32>::new(&ranked), params, control)
+        list_paths(&Paths::<u32>::new(db, &frequent), params, control)
     };
     check_stop(control)?;
     Ok(listed.map(|listed| Itemsets { n: db.n(), ..listed }))
@@ -86,13 +91,13 @@ fn list_paths<R: StoredRank>(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Option<Itemsets> {
-    let ranked = paths.ranked();
+    let frequent = paths.frequent();
     let unlimited = Budget { max_sets: u64::MAX, found: AtomicU64::new(0), control };
-    let n_ranks = ranked.n_ranks() as u32;
+    let n_ranks = frequent.n_ranks() as u32;
     let counts: Vec<u64> = (0..n_ranks)
         .into_par_iter()
         .map_init(
-            || Dense::<Tally>::new(ranked.min_count, params.max_length, &unlimited),
+            || Dense::<Tally>::new(frequent.min_count, params.max_length, &unlimited),
             |search, rank| {
                 search.mine_root(paths, rank);
                 std::mem::take(&mut search.target).into_counts(params.max_length).sets
@@ -107,7 +112,7 @@ fn list_paths<R: StoredRank>(
     let mut out = Itemsets { depths: vec![0; n_sets], items: vec![0; n_sets], counts: vec![0; n_sets], n: 0 };
     let places = places(&mut out, &counts);
     places.into_par_iter().zip(0..n_ranks).for_each_init(
-        || Dense::<Place<'_>>::new(ranked.min_count, params.max_length, &unlimited),
+        || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &unlimited),
         |search, (place, rank)| {
             search.target = place;
             search.mine_root(paths, rank);
@@ -131,25 +136,25 @@ fn places<'a>(sets: &'a mut Itemsets, counts: &[u64]) -> Vec<Place<'a>> {
 
 fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<SetCounts>, Error> {
     check_stop(control)?;
-    let ranked = Ranked::new(db, params);
+    let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
-    let tally = if ranked.n_ranks() <= SMALL_RANKS {
-        count_paths(&Paths::<u16>::new(&ranked), params, &budget)
+    let tally = if frequent.n_ranks() <= SMALL_RANKS {
+        count_paths(&Paths::<u16>::new(db, &frequent), params, &budget)
     } else {
-        count_paths(&Paths::<u32>::new(&ranked), params, &budget)
+        count_paths(&Paths::<u32>::new(db, &frequent), params, &budget)
     };
     check_stop(control)?;
     Ok((!budget.is_spent()).then(|| tally.into_counts(params.max_length)))
 }
 
 fn count_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Tally {
-    let ranked = paths.ranked();
+    let frequent = paths.frequent();
     // The rarest items have most below them: they go first.
-    (0..ranked.n_ranks() as u32)
+    (0..frequent.n_ranks() as u32)
         .into_par_iter()
         .rev()
         .fold(
-            || Dense::<Tally>::new(ranked.min_count, params.max_length, budget),
+            || Dense::<Tally>::new(frequent.min_count, params.max_length, budget),
             |mut search, rank| {
                 search.mine_root(paths, rank);
                 search
@@ -190,20 +195,33 @@ fn restricted<S: Sink, P: Send>(
     part_of: impl Fn(S) -> P + Sync,
 ) -> Result<Option<Vec<P>>, Error> {
     check_stop(control)?;
-    let ranked = Ranked::new(db, params);
-    let occurrences = Occurrences::new(&ranked);
+    let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
-    let parts: Vec<P> = (0..ranked.n_ranks() as u32)
+    let parts = if frequent.n_ranks() <= SMALL_RANKS {
+        restricted_parts(&Ranked::<u16>::new(db, &frequent), params, &budget, part_of)
+    } else {
+        restricted_parts(&Ranked::<u32>::new(db, &frequent), params, &budget, part_of)
+    };
+    check_stop(control)?;
+    Ok((!budget.is_spent()).then_some(parts))
+}
+
+fn restricted_parts<R: StoredRank, S: Sink, P: Send>(
+    ranked: &Ranked<'_, R>,
+    params: &ItemsetParams<'_>,
+    budget: &Budget<'_>,
+    part_of: impl Fn(S) -> P + Sync,
+) -> Vec<P> {
+    let occurrences = Occurrences::new(ranked);
+    (0..ranked.frequent.n_ranks() as u32)
         .into_par_iter()
         .map_init(
-            || Search::new(&ranked, &occurrences, params, &budget),
+            || Search::new(ranked, &occurrences, params, budget),
             |search, rank| {
                 let mut sink = S::default();
                 search.mine_root(rank, &mut sink);
                 part_of(sink)
             },
         )
-        .collect();
-    check_stop(control)?;
-    Ok((!budget.is_spent()).then_some(parts))
+        .collect()
 }

@@ -1,7 +1,8 @@
 //! Depth-first search below one item, on bitmaps over the transactions that hold it.
 
 use super::Budget;
-use super::ranked::{Occurrences, Ranked};
+use super::ranked::{Frequent, Occurrences, Ranked};
+use super::rows::StoredRank;
 use super::sink::Sink;
 use crate::{Hierarchy, ItemRole, ItemsetParams, Kind};
 
@@ -29,8 +30,8 @@ struct Node {
 
 /// The state of one worker. Columns and words are stacks: a child's lie above its parent's and are cut off when it is done, so the
 /// recursion allocates only while the deepest branch so far grows them.
-pub(crate) struct Search<'a> {
-    ranked: &'a Ranked,
+pub(crate) struct Search<'a, R> {
+    ranked: &'a Ranked<'a, R>,
     occurrences: &'a Occurrences,
     min_count: u32,
     max_length: usize,
@@ -49,9 +50,9 @@ pub(crate) struct Search<'a> {
     planes: Vec<Vec<u64>>,
 }
 
-impl<'a> Search<'a> {
+impl<'a, R: StoredRank> Search<'a, R> {
     pub(crate) fn new(
-        ranked: &'a Ranked,
+        ranked: &'a Ranked<'a, R>,
         occurrences: &'a Occurrences,
         params: &ItemsetParams<'a>,
         budget: &'a Budget<'a>,
@@ -59,14 +60,14 @@ impl<'a> Search<'a> {
         Self {
             ranked,
             occurrences,
-            min_count: ranked.min_count,
+            min_count: ranked.frequent.min_count,
             max_length: params.max_length,
             kind: params.kind,
             conflicts: Conflicts { roles: params.roles, hierarchy: params.hierarchy },
             budget,
             unspent: 0,
             has_ended: false,
-            pair_counts: vec![0; ranked.n_ranks()],
+            pair_counts: vec![0; ranked.frequent.n_ranks()],
             columns: Vec::new(),
             words: Vec::new(),
             n_words: 0,
@@ -88,7 +89,7 @@ impl<'a> Search<'a> {
             end: self.columns.len(),
             depth: 0,
         };
-        self.enter(rank, self.ranked.counts[rank as usize], node, sink);
+        self.enter(rank, self.ranked.frequent.counts[rank as usize], node, sink);
         self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
     }
 
@@ -100,14 +101,14 @@ impl<'a> Search<'a> {
         }
         for t in rows {
             let weight = self.ranked.weight(*t);
-            self.partners(*t, root).iter().for_each(|rank| self.pair_counts[*rank as usize] += weight);
+            self.partners(*t, root).iter().for_each(|rank| self.pair_counts[rank.index()] += weight);
         }
         self.n_words = rows.len().div_ceil(64);
         self.open_columns(rows, root);
         for (bit, t) in rows.iter().enumerate() {
             for rank in self.ranked.row(*t) {
                 // While bitmaps are filled the counter holds one more than the position of the item's column.
-                let column = self.pair_counts[*rank as usize];
+                let column = self.pair_counts[rank.index()];
                 if column > 0 {
                     self.words[self.columns[column as usize - 1].at + bit / 64] |= 1 << (bit % 64);
                 }
@@ -120,10 +121,10 @@ impl<'a> Search<'a> {
     }
 
     /// The part of a transaction that matters below `root`.
-    fn partners(&self, t: u32, root: u32) -> &'a [u32] {
+    fn partners(&self, t: u32, root: u32) -> &'a [R] {
         let row = self.ranked.row(t);
         match self.kind {
-            Kind::All => &row[..row.partition_point(|rank| *rank < root)],
+            Kind::All => &row[..row.partition_point(|rank| rank.index() < root as usize)],
             Kind::Closed => row,
         }
     }
@@ -132,9 +133,11 @@ impl<'a> Search<'a> {
     fn open_columns(&mut self, rows: &[u32], root: u32) {
         for t in rows {
             for rank in self.partners(*t, root) {
-                let count = std::mem::take(&mut self.pair_counts[*rank as usize]);
-                if count >= self.min_count && *rank != root && !self.conflicts.between(self.ranked, *rank, root) {
-                    self.columns.push(Column { rank: *rank, count, at: 0 });
+                let count = std::mem::take(&mut self.pair_counts[rank.index()]);
+                let rank = rank.index() as u32;
+                if count >= self.min_count && rank != root && !self.conflicts.between(self.ranked.frequent, rank, root)
+                {
+                    self.columns.push(Column { rank, count, at: 0 });
                 }
             }
         }
@@ -198,7 +201,7 @@ impl<'a> Search<'a> {
             return;
         }
         for (depth, rank) in &steps[..steps.len() - 1] {
-            sink.node(*depth, self.ranked.items[*rank as usize], 0);
+            sink.node(*depth, self.ranked.frequent.items[*rank as usize], 0);
         }
         self.report(last.0, last.1, count, sink);
         // The columns between `kept` and `middle` belong to the set now; the rest moves down over them.
@@ -208,7 +211,7 @@ impl<'a> Search<'a> {
     }
 
     fn report<S: Sink>(&mut self, depth: usize, rank: u32, count: u32, sink: &mut S) {
-        sink.node(depth, self.ranked.items[rank as usize], count);
+        sink.node(depth, self.ranked.frequent.items[rank as usize], count);
         self.unspent += 1;
         if self.unspent >= BUDGET_STEP {
             self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
@@ -244,7 +247,7 @@ impl<'a> Search<'a> {
     fn intersect(&mut self, range: std::ops::Range<usize>, chosen: Column) {
         for idx in range {
             let column = self.columns[idx];
-            if self.conflicts.between(self.ranked, column.rank, chosen.rank) {
+            if self.conflicts.between(self.ranked.frequent, column.rank, chosen.rank) {
                 continue;
             }
             let at = self.words.len();
@@ -269,11 +272,11 @@ struct Conflicts<'a> {
 }
 
 impl Conflicts<'_> {
-    fn between(&self, ranked: &Ranked, a: u32, b: u32) -> bool {
+    fn between(&self, frequent: &Frequent, a: u32, b: u32) -> bool {
         if self.roles.is_none() && self.hierarchy.is_none() {
             return false;
         }
-        let (a, b) = (ranked.items[a as usize], ranked.items[b as usize]);
+        let (a, b) = (frequent.items[a as usize], frequent.items[b as usize]);
         let is_last = |item: u32| self.roles.is_some_and(|roles| roles[item as usize] == ItemRole::Consequent);
         (is_last(a) && is_last(b)) || self.hierarchy.is_some_and(|hierarchy| hierarchy.is_related(a, b))
     }

@@ -4,115 +4,32 @@
 
 use super::Budget;
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
-use super::ranked::{Paths, Ranked, StoredRank};
-use super::tally::Tally;
+use super::ranked::Paths;
+use super::root::{Root, find_at_least, transpose};
+use super::rows::StoredRank;
+use super::target::{Table, Target};
 
 /// Tables below this many items cost more than searching.
 const MIN_TABLE_ITEMS: usize = 5;
 /// Bits of a table beyond the logarithm of the transactions: filling the table and scattering into it then cost about the same.
 const EXTRA_BITS: usize = 3;
-/// Counters read one after the other in the time of one that must be found.
-const SCAN_SPEED: usize = 16;
+/// Most columns of which all pairs are counted at once: their counters stay in the second cache.
+const MAX_TRIANGLE: usize = 1024;
+/// Counting a pair of columns in a row, in units of an AND of two words and counting its bits.
+const PAIR_COST: usize = 4;
+/// What a column costs an intersection beyond its words, in the same unit.
+const COLUMN_COST: usize = 16;
 /// Sets found between two looks at the budget.
 const BUDGET_STEP: u64 = 1 << 14;
 /// Bitmaps are rewritten to the transactions of a set when it holds less than one in so many of them.
 const COMPACT_BELOW: usize = 4;
-
-/// What becomes of the sets found.
-pub(crate) trait Target: Default + Send {
-    /// Whether sets are listed in preorder, which forbids reordering items and skipping those that change no count.
-    const LISTS: bool;
-    /// A set of size `depth` that ends in `item`, with `n_free` items that may be added freely. Returns how many sets that is.
-    fn set(&mut self, depth: usize, n_free: usize, item: u32, count: u32) -> u64;
-    /// All nonempty extensions by `n_items` items of a set of size `depth`.
-    fn cube(&mut self, depth: usize, n_free: usize, n_items: usize) -> u64;
-    /// The frequent masks of a table over a set of size `depth`.
-    fn table(&mut self, depth: usize, n_free: usize, table: &Table<'_>) -> u64;
-}
-
-/// A filled table of supports.
-pub(crate) struct Table<'a> {
-    pub words: &'a [u64],
-    pub is_narrow: bool,
-    pub min_count: u32,
-    /// Item of each bit.
-    pub items: &'a [u32],
-    /// Longest set wanted.
-    pub max_length: usize,
-}
-
-impl Target for Tally {
-    const LISTS: bool = false;
-
-    fn set(&mut self, depth: usize, n_free: usize, _item: u32, _count: u32) -> u64 {
-        Self::set(self, depth, n_free);
-        power_of_two(n_free)
-    }
-
-    fn cube(&mut self, depth: usize, n_free: usize, n_items: usize) -> u64 {
-        Self::cube(self, depth, n_free, n_items);
-        (power_of_two(n_items) - 1).saturating_mul(power_of_two(n_free))
-    }
-
-    fn table(&mut self, depth: usize, n_free: usize, table: &Table<'_>) -> u64 {
-        let n_masks = if table.is_narrow {
-            self.narrow(depth, n_free, table.words, table.min_count)
-        } else {
-            self.wide(depth, n_free, table.words, table.min_count)
-        };
-        n_masks.saturating_mul(power_of_two(n_free))
-    }
-}
-
-/// Where the sets below one root item belong in the columns of all.
-#[derive(Default)]
-pub(crate) struct Place<'a> {
-    pub depths: &'a mut [u16],
-    pub items: &'a mut [u32],
-    pub counts: &'a mut [u32],
-    /// How many are written.
-    pub len: usize,
-}
-
-impl Target for Place<'_> {
-    const LISTS: bool = true;
-
-    fn set(&mut self, depth: usize, _n_free: usize, item: u32, count: u32) -> u64 {
-        self.depths[self.len] = depth as u16;
-        self.items[self.len] = item;
-        self.counts[self.len] = count;
-        self.len += 1;
-        1
-    }
-
-    fn cube(&mut self, _depth: usize, _n_free: usize, _n_items: usize) -> u64 {
-        unreachable!("a list has an entry for every set");
-    }
-
-    /// Masks ascend as their sets do in preorder: items of a set come from the highest bit down.
-    fn table(&mut self, depth: usize, _n_free: usize, table: &Table<'_>) -> u64 {
-        let before = self.len;
-        let push = |mask: usize, count: u32| {
-            let depth = depth + mask.count_ones() as usize;
-            if depth <= table.max_length {
-                self.set(depth, 0, table.items[mask.trailing_zeros() as usize], count);
-            }
-        };
-        if table.is_narrow {
-            narrow::for_each(table.words, u64::from(table.min_count), push);
-        } else {
-            wide::for_each(table.words, u64::from(table.min_count), push);
-        }
-        (self.len - before) as u64
-    }
-}
 
 /// An item that may extend the current set, and the transactions that hold both.
 #[derive(Clone, Copy)]
 struct Column {
     item: u32,
     count: u32,
-    /// Where its bitmap starts in the stack of words.
+    /// Where its bitmap starts in the stack of words; its rank until it has one.
     at: usize,
 }
 
@@ -144,17 +61,13 @@ pub(crate) struct Dense<'a, T> {
     budget: &'a Budget<'a>,
     unspent: u64,
     has_ended: bool,
-    /// Weighted pair counts with the root item, by rank; zero between roots.
-    pair_counts: Vec<u32>,
-    /// The rows below the root, one after the other, and where each ends.
-    rows: Vec<u32>,
-    row_ends: Vec<u32>,
-    frequent: Vec<u32>,
+    root: Root,
     columns: Vec<Column>,
     words: Vec<u64>,
     weights: Vec<u32>,
     counts: Vec<u32>,
     table: Vec<u64>,
+    triangle: Vec<u32>,
     pub target: T,
 }
 
@@ -166,15 +79,13 @@ impl<'a, T: Target> Dense<'a, T> {
             budget,
             unspent: 0,
             has_ended: false,
-            pair_counts: Vec::new(),
-            rows: Vec::new(),
-            row_ends: Vec::new(),
-            frequent: Vec::new(),
+            root: Root::default(),
             columns: Vec::new(),
             words: Vec::new(),
             weights: Vec::new(),
             counts: Vec::new(),
             table: Vec::new(),
+            triangle: Vec::new(),
             target: T::default(),
         }
     }
@@ -187,80 +98,152 @@ impl<'a, T: Target> Dense<'a, T> {
         self.columns.clear();
         self.words.clear();
         self.weights.clear();
-        let ranked = paths.ranked();
-        self.pair_counts.resize(ranked.n_ranks(), 0);
-        let count = ranked.counts[root as usize];
-        let n_free = self.count_pairs(paths, root);
-        self.report(Prefix { depth: 1, n_free }, ranked.items[root as usize], count);
-        if self.max_length == 2 || self.columns.len() < 2 {
-            for idx in 0..self.columns.len() {
-                let column = self.columns[idx];
-                self.report(Prefix { depth: 2, n_free }, column.item, column.count);
-            }
+        if self.max_length == 1 {
+            self.root.close();
         } else {
-            let frame = self.open_root_frame(u64::from(count));
-            self.fill_columns(frame);
-            self.expand(0, frame, Prefix { depth: 1, n_free });
+            self.root.open(paths, root);
+        }
+        let frequent = paths.frequent();
+        let count = frequent.counts[root as usize];
+        for partner in &self.root.partners {
+            if T::LISTS || partner.count < count {
+                let item = frequent.items[partner.rank as usize];
+                self.columns.push(Column { item, count: partner.count, at: partner.rank as usize });
+            }
+        }
+        // Who is not a column is in all the root's transactions and free to add.
+        let prefix = Prefix { depth: 1, n_free: self.root.partners.len() - self.columns.len() };
+        self.report(prefix, frequent.items[root as usize], count);
+        self.order_columns(0);
+        match self.columns.len() {
+            0..2 => self.report_each(0, prefix),
+            _ if self.max_length == 2 => self.report_each(0, prefix),
+            2..=64 => self.expand_masks(prefix, count),
+            _ => self.expand_bitmaps(prefix, count),
         }
         self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
     }
 
-    /// Finds the columns: items frequent together with the root. `at` is their rank until they have bitmaps, and `pair_counts` is left at 0
-    /// for all items. Keeps the rows below the root close by, in `rows`, and their weights. Returns how many items are free to add.
-    fn count_pairs<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32) -> usize {
-        self.rows.clear();
-        self.row_ends.clear();
-        if self.max_length == 1 {
-            return 0;
+    /// A prefix with each of the columns from `start` on.
+    fn report_each(&mut self, start: usize, prefix: Prefix) {
+        for idx in start..self.columns.len() {
+            let column = self.columns[idx];
+            self.report(Prefix { depth: prefix.depth + 1, ..prefix }, column.item, column.count);
         }
-        let counts = &mut self.pair_counts[..];
-        paths.for_each_before(root, |row, weight| {
-            self.rows.extend(row.iter().map(|rank| {
-                let rank: u32 = (*rank).into();
-                counts[rank as usize] += weight;
-                rank
-            }));
-            self.row_ends.push(self.rows.len() as u32);
-            self.weights.push(weight);
-        });
-        let ranked = paths.ranked();
-        let mut n_free = 0;
-        if self.rows.len() * SCAN_SPEED < root as usize {
-            for at in 0..self.rows.len() {
-                n_free += self.open_column(ranked, self.rows[at], root);
+    }
+
+    /// Expands a root of at most 64 columns, which is in transactions of weight `count`: rows are masks, which a table takes as they are.
+    fn expand_masks(&mut self, prefix: Prefix, count: u32) {
+        self.root.gather_masks(self.columns.iter().map(|column| column.at as u32));
+        if self.root.masks.is_empty() {
+            self.report_each(0, prefix);
+            return;
+        }
+        let n_columns = self.columns.len();
+        if !T::LISTS && self.root.weight_of(u64::MAX >> (64 - n_columns)) >= self.min_count {
+            let found = self.target.cube(prefix.depth, prefix.n_free, n_columns);
+            self.spend(found);
+            return;
+        }
+        let n_items = table_items(n_columns, self.root.masks.len(), u64::from(count));
+        if n_items > 0 {
+            self.fill_table_with_masks(n_items, prefix, count);
+        }
+        if n_items < n_columns {
+            let frame = self.open_frame(count);
+            if frame.weights.is_none() {
+                self.root.repeat_masks();
             }
-            self.columns.sort_unstable_by_key(|column| column.at);
+            let base = self.words.len();
+            self.words.resize(base + n_columns * frame.n_words, 0);
+            transpose(&self.root.masks, frame.n_words, &mut self.words[base..]);
+            self.place_columns(base, frame.n_words);
+            self.search(0, n_items, frame, prefix);
+        }
+    }
+
+    /// Expands a root of more columns.
+    fn expand_bitmaps(&mut self, prefix: Prefix, count: u32) {
+        // In order of rank the columns of a row ascend.
+        self.columns.sort_unstable_by_key(|column| column.at);
+        let n_pairs = self.root.cut_rows(self.columns.iter().map(|column| column.at as u32));
+        let frame = self.open_frame(count);
+        let (base, n_words, n_columns) = (self.words.len(), frame.n_words, self.columns.len());
+        self.words.resize(base + n_columns * n_words, 0);
+        let words = &mut self.words;
+        let copies = |weight: u32| if frame.weights.is_some() { 1 } else { weight as usize };
+        self.root.scatter(copies, |bit, column| words[base + column * n_words + bit / 64] |= 1 << (bit % 64));
+        self.place_columns(base, n_words);
+        if n_columns > MAX_TRIANGLE || n_pairs * PAIR_COST > n_columns * (n_columns - 1) / 2 * (COLUMN_COST + n_words) {
+            self.order_columns(0);
+            self.expand(0, frame, prefix);
+            return;
+        }
+        let n_items = table_items(n_columns, n_words * 64, frame.total);
+        if n_items > 0 {
+            self.fill_table(0, n_items, frame, prefix);
+        }
+        let mut triangle = std::mem::take(&mut self.triangle);
+        self.root.count_pairs(n_columns, &mut triangle);
+        for idx in n_items..n_columns {
+            let pairs = &triangle[idx * idx.saturating_sub(1) / 2..][..idx];
+            self.extend(idx, pairs, frame, prefix);
+        }
+        self.triangle = triangle;
+    }
+
+    /// The sets with the root's column `idx` and any before it. `pairs` are the counts with each of those; few of them are frequent, and
+    /// only their bitmaps are looked at.
+    fn extend(&mut self, idx: usize, pairs: &[u32], frame: Frame, prefix: Prefix) {
+        self.counts.clear();
+        find_at_least(pairs, self.min_count, &mut self.counts);
+        let (chosen, first) = (self.columns[idx], self.columns.len());
+        for at in &self.counts {
+            let count = pairs[*at as usize];
+            if T::LISTS || count < chosen.count {
+                self.columns.push(Column { count, ..self.columns[*at as usize] });
+            }
+        }
+        let n_columns = self.columns.len() - first;
+        let child = Prefix { depth: prefix.depth + 1, n_free: prefix.n_free + self.counts.len() - n_columns };
+        self.report(child, chosen.item, chosen.count);
+        if n_columns < 2 || child.depth + 1 >= self.max_length {
+            if child.depth < self.max_length {
+                self.report_each(first, child);
+            }
         } else {
-            self.frequent.clear();
-            find_at_least(&self.pair_counts[..root as usize], self.min_count, &mut self.frequent);
-            for at in 0..self.frequent.len() {
-                n_free += self.open_column(ranked, self.frequent[at], root);
-            }
-            self.pair_counts[..root as usize].fill(0);
+            let (n_words, n_weights) = (self.words.len(), self.weights.len());
+            self.intersect(first..first + n_columns, chosen, frame);
+            self.columns.drain(first..first + n_columns);
+            self.order_columns(first);
+            let frame = self.compact(first, chosen, frame);
+            self.expand(first, frame, child);
+            self.words.truncate(n_words);
+            self.weights.truncate(n_weights);
         }
-        n_free
+        self.columns.truncate(first);
     }
 
-    /// Empties the pair counter of a rank and makes a column of it when it is frequent. Returns 1 when it is free to add.
-    fn open_column(&mut self, ranked: &Ranked, rank: u32, root: u32) -> usize {
-        let count = std::mem::take(&mut self.pair_counts[rank as usize]);
-        let is_free = !T::LISTS && count == ranked.counts[root as usize];
-        if count >= self.min_count && !is_free {
-            self.columns.push(Column { item: ranked.items[rank as usize], count, at: rank as usize });
+    fn place_columns(&mut self, base: usize, n_words: usize) {
+        for (idx, column) in self.columns.iter_mut().enumerate() {
+            column.at = base + idx * n_words;
         }
-        usize::from(is_free)
     }
 
-    /// The frame of the rows below the root, which weigh `total`. Weights cost a plane for each of their bits; where that is more than
-    /// a bit for each copy of a row, the copies stay.
-    fn open_root_frame(&mut self, total: u64) -> Frame {
-        let all = self.weights.iter().fold(0, |all, weight| all | weight);
+    /// The frame of the rows below the root, which is in transactions of weight `count`. Weights cost a plane for each of their bits;
+    /// where that is more than a bit for each copy of a row, the rows are to be copied.
+    fn open_frame(&mut self, count: u32) -> Frame {
+        let weights = &self.root.weights;
+        let all = weights.iter().fold(0, |all, weight| all | weight);
+        let total: usize = weights.iter().map(|weight| *weight as usize).sum();
         let n_planes = (u32::BITS - all.leading_zeros()) as usize;
-        let (merged, single) = (self.weights.len().div_ceil(64), (total as usize).div_ceil(64));
+        let (merged, single) = (weights.len().div_ceil(64), total.div_ceil(64));
+        let frame = Frame { n_words: single, weights: None, planes: 0, n_planes: 0, total: u64::from(count) };
         if all > 1 && merged * (1 + n_planes) < 2 * single {
-            return self.open_planes(0, merged, all);
+            self.weights.extend_from_slice(weights);
+            return Frame { total: u64::from(count), ..self.open_planes(0, merged, all) };
         }
-        Frame { n_words: single, weights: None, planes: 0, n_planes: 0, total }
+        frame
     }
 
     /// Planes for the weights from `start` on, whose bits are among those of `all`.
@@ -275,35 +258,6 @@ impl<'a, T: Target> Dense<'a, T> {
         }
         let total = self.weights[start..].iter().map(|weight| u64::from(*weight)).sum();
         Frame { n_words, weights: Some(start), planes, n_planes, total }
-    }
-
-    /// Gives every column its bitmap: a bit for each row of `rows` below the root, or for each copy when the frame has no weights.
-    fn fill_columns(&mut self, frame: Frame) {
-        let (base, n_words) = (self.words.len(), frame.n_words);
-        self.words.resize(base + self.columns.len() * n_words, 0);
-        // While bitmaps are filled the pair counter holds one more than the position of the item's column.
-        for (idx, column) in self.columns.iter().enumerate() {
-            self.pair_counts[column.at] = idx as u32 + 1;
-        }
-        let (mut start, mut first) = (0, 0);
-        for (end, weight) in self.row_ends.iter().zip(&self.weights) {
-            let copies = if frame.weights.is_some() { 1 } else { *weight as usize };
-            for rank in &self.rows[start..*end as usize] {
-                let idx = self.pair_counts[*rank as usize] as usize;
-                if idx > 0 {
-                    for bit in first..first + copies {
-                        self.words[base + (idx - 1) * n_words + bit / 64] |= 1 << (bit % 64);
-                    }
-                }
-            }
-            start = *end as usize;
-            first += copies;
-        }
-        for (idx, column) in self.columns.iter_mut().enumerate() {
-            self.pair_counts[column.at] = 0;
-            column.at = base + idx * n_words;
-        }
-        self.order_columns(0);
     }
 
     /// Most frequent first: the first columns meet most often, so more of their tables is frequent. Lists must keep ranks in order.
@@ -336,23 +290,27 @@ impl<'a, T: Target> Dense<'a, T> {
             self.spend(found);
             return;
         }
-        let n_items = table_items(n_columns, frame);
+        let n_items = table_items(n_columns, frame.n_words * 64, frame.total);
         if n_items > 0 {
             self.fill_table(start, n_items, frame, prefix);
         }
-        let (n_words, n_weights) = (self.words.len(), self.weights.len());
-        for idx in start + n_items..start + n_columns {
+        self.search(start, n_items, frame, prefix);
+    }
+
+    /// The sets that extend a prefix by the columns from `start` on and at least one beyond the first `n_done` of them.
+    fn search(&mut self, start: usize, n_done: usize, frame: Frame, prefix: Prefix) {
+        let (n_columns, n_words, n_weights) = (self.columns.len(), self.words.len(), self.weights.len());
+        for idx in start + n_done..n_columns {
             let chosen = self.columns[idx];
-            let first = self.columns.len();
             let n_free = prefix.n_free + self.intersect(start..idx, chosen, frame);
             let child = Prefix { depth: prefix.depth + 1, n_free };
             self.report(child, chosen.item, chosen.count);
             if child.depth < self.max_length {
-                self.order_columns(first);
-                let frame = self.compact(first, chosen, frame);
-                self.expand(first, frame, child);
+                self.order_columns(n_columns);
+                let frame = self.compact(n_columns, chosen, frame);
+                self.expand(n_columns, frame, child);
             }
-            self.columns.truncate(first);
+            self.columns.truncate(n_columns);
             self.words.truncate(n_words);
             self.weights.truncate(n_weights);
         }
@@ -367,19 +325,49 @@ impl<'a, T: Target> Dense<'a, T> {
     }
 
     fn fill_table(&mut self, start: usize, n_items: usize, frame: Frame, prefix: Prefix) {
-        let (mut starts, mut items) = ([0; MAX_ITEMS], [0; MAX_ITEMS]);
-        for (idx, column) in self.columns[start..start + n_items].iter().enumerate() {
-            (starts[idx], items[idx]) = (column.at, column.item);
+        let mut starts = [0; MAX_ITEMS];
+        for (start, column) in starts.iter_mut().zip(&self.columns[start..start + n_items]) {
+            *start = column.at;
         }
         let weights = frame.weights.map_or(&[][..], |start| &self.weights[start..]);
         let source = Source { words: &self.words, starts: &starts[..n_items], n_words: frame.n_words, weights };
-        let is_narrow = frame.total < narrow::CAPACITY;
-        if is_narrow {
+        if frame.total < narrow::CAPACITY {
             self.table.resize(narrow::n_words(n_items.max(narrow::LOW_BITS)), 0);
             narrow::fill(source, &mut self.table);
         } else {
             self.table.resize(wide::n_words(n_items.max(wide::LOW_BITS)), 0);
             wide::fill(source, &mut self.table);
+        }
+        self.report_table(start, n_items, frame.total, prefix);
+    }
+
+    /// As `fill_table`, for the first columns of a root in transactions of weight `total`.
+    fn fill_table_with_masks(&mut self, n_items: usize, prefix: Prefix, total: u32) {
+        let Root { masks, weights, .. } = &self.root;
+        let total = u64::from(total);
+        if total < narrow::CAPACITY {
+            self.table.resize(narrow::n_words(n_items.max(narrow::LOW_BITS)), 0);
+            narrow::fill_with_masks(masks, weights, &mut self.table);
+        } else {
+            self.table.resize(wide::n_words(n_items.max(wide::LOW_BITS)), 0);
+            wide::fill_with_masks(masks, weights, &mut self.table);
+        }
+        self.report_table(0, n_items, total, prefix);
+    }
+
+    fn report_table(&mut self, start: usize, n_items: usize, total: u64, prefix: Prefix) {
+        let columns = &self.columns[start..start + n_items];
+        let mut items = [0; MAX_ITEMS];
+        for (item, column) in items.iter_mut().zip(columns) {
+            *item = column.item;
+        }
+        // Rows with only one of a root's columns were dropped.
+        let singles = columns.iter().map(|column| column.count);
+        let is_narrow = total < narrow::CAPACITY;
+        if is_narrow {
+            narrow::set_singles(singles, &mut self.table);
+        } else {
+            wide::set_singles(singles, &mut self.table);
         }
         let table = Table {
             words: &self.table,
@@ -459,18 +447,13 @@ impl<'a, T: Target> Dense<'a, T> {
     }
 }
 
-/// How many of a node's first columns a table takes.
-fn table_items(n_columns: usize, frame: Frame) -> usize {
-    if n_columns < MIN_TABLE_ITEMS || frame.total >= wide::CAPACITY {
+/// How many of a node's first columns a table takes; its rows weigh `total`.
+fn table_items(n_columns: usize, n_rows: usize, total: u64) -> usize {
+    if n_columns < MIN_TABLE_ITEMS || total >= wide::CAPACITY {
         return 0;
     }
-    let n_bits = (frame.n_words * 64).ilog2() as usize + EXTRA_BITS;
+    let n_bits = n_rows.max(64).ilog2() as usize + EXTRA_BITS;
     n_columns.min(n_bits).min(MAX_ITEMS)
-}
-
-/// 2^n, or the largest u64.
-fn power_of_two(n: usize) -> u64 {
-    1_u64.checked_shl(n as u32).unwrap_or(u64::MAX)
 }
 
 /// Which supports matter.
@@ -509,18 +492,6 @@ osusume_numeric::dispatch! {
         kept
     }
 
-    /// Pushes the positions of all counts of at least `min_count`.
-    fn find_at_least(counts: &[u32], min_count: u32, out: &mut Vec<u32>) {
-        let (blocks, rest) = counts.as_chunks::<32>();
-        for (block, counts) in blocks.iter().enumerate() {
-            // Most blocks have none: whether one has is a vector comparison.
-            if counts.iter().fold(0, |most, count| most.max(*count)) >= min_count {
-                push_at_least(counts, min_count, block as u32 * 32, out);
-            }
-        }
-        push_at_least(rest, min_count, blocks.len() as u32 * 32, out);
-    }
-
     /// Support of all bitmaps at `starts` together.
     fn count_common(words: &[u64], starts: &[u32], n_words: usize, planes: &[u64]) -> u32 {
         let mut count = 0;
@@ -535,15 +506,6 @@ osusume_numeric::dispatch! {
             }
         }
         count
-    }
-}
-
-#[inline(always)]
-fn push_at_least(counts: &[u32], min_count: u32, first: u32, out: &mut Vec<u32>) {
-    for (at, count) in (first..).zip(counts) {
-        if *count >= min_count {
-            out.push(at);
-        }
     }
 }
 

@@ -86,14 +86,19 @@ macro_rules! table {
                 pub(crate) fn fill(source: Source<'_>, table: &mut [u64]) {
                     table.fill(0);
                     scatter(source, table);
-                    // Transactions without any of the items: nobody asks for them, and their number may be above the capacity.
-                    table[0] &= !FIELD;
-                    let (blocks, _) = table.as_chunks_mut::<BLOCK>();
-                    for block in blocks.iter_mut() {
-                        sum_within(block);
+                    sum(table);
+                }
+
+                /// As `fill`, for transactions that are masks already; bits beyond the table's are not looked at.
+                pub(crate) fn fill_with_masks(masks: &[u64], weights: &[u32], table: &mut [u64]) {
+                    table.fill(0);
+                    let n_masks = table.len() * PER_WORD;
+                    for (mask, weight) in masks.iter().zip(weights) {
+                        let mask = *mask as usize & (n_masks - 1);
+                        let word = &mut table[mask / PER_WORD];
+                        *word = word.wrapping_add(u64::from(*weight) << (mask % PER_WORD * BITS));
                     }
-                    sum_across(blocks);
-                    table[0] &= !FIELD;
+                    sum(table);
                 }
 
                 /// Adds 1 to the counter of each lane of `out[h]` for every mask of support at least `min_count` with h ones above its low
@@ -107,6 +112,28 @@ macro_rules! table {
                         }
                     }
                 }
+            }
+
+            /// Sets the supports of the masks of one bit.
+            pub(crate) fn set_singles(supports: impl Iterator<Item = u32>, table: &mut [u64]) {
+                for (bit, support) in supports.enumerate() {
+                    let (mask, support) = (1 << bit, u64::from(support));
+                    let (word, shift) = (&mut table[mask / PER_WORD], mask % PER_WORD * BITS);
+                    *word = *word & !(FIELD << shift) | support << shift;
+                }
+            }
+
+            /// Makes supports of the weights at each mask.
+            #[inline(always)]
+            fn sum(table: &mut [u64]) {
+                // Transactions without any of the items: nobody asks for them, and their number may be above the capacity.
+                table[0] &= !FIELD;
+                let (blocks, _) = table.as_chunks_mut::<BLOCK>();
+                for block in blocks.iter_mut() {
+                    sum_within(block);
+                }
+                sum_across(blocks);
+                table[0] &= !FIELD;
             }
 
             /// Calls `f` with every mask of support at least `min_count` and its support, in ascending order.

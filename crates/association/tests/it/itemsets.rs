@@ -74,6 +74,36 @@ fn wider_databases_by_enumeration() {
     }
 }
 
+/// Items that meet more than 64 others, some of them in most of their baskets: rows of few and of many columns, copied and weighted.
+#[test]
+fn databases_of_many_items() {
+    for (seed, n_items, density, min_count) in
+        [(1, 150, 0.06, 2), (2, 150, 0.06, 4), (3, 90, 0.1, 3), (4, 300, 0.02, 2), (5, 80, 0.3, 40), (6, 70, 0.85, 400)]
+    {
+        let mut shop = Shop::random(seed, 700, n_items, density);
+        let mut stream = Stream::new(seed);
+        for basket in &mut shop.baskets {
+            // A few bundles, so that long sets are frequent.
+            if stream.below(25) == 0 {
+                let bundle = stream.below(4);
+                basket.extend((0..n_items).filter(|item| item % 9 == bundle && *item < 63));
+                basket.sort_unstable();
+                basket.dedup();
+            }
+        }
+        for weighted in [false, true] {
+            shop.weights = weighted.then(|| (0..700).map(|_| [1, 1, 3, 0, 2, 40][stream.below(6) as usize]).collect());
+            let min_count = if weighted { 8 * min_count } else { min_count };
+            let expected = shop.frequent_by_lists(min_count);
+            assert!(expected.len() > 100, "{} sets", expected.len());
+            check(&shop, &ItemsetParams::all(min_count), expected.clone());
+            for max_length in 2..=4 {
+                check(&shop, &ItemsetParams { max_length, ..ItemsetParams::all(min_count) }, expected.clone());
+            }
+        }
+    }
+}
+
 #[test]
 fn roles_and_hierarchy_restrict_the_search() {
     use ItemRole::{Antecedent, Both, Consequent, Ignore};

@@ -87,6 +87,25 @@ impl Shop {
         found
     }
 
+    /// As [`Shop::frequent`] without rules, for any number of items: sets grow by their highest item as lists of baskets.
+    pub(crate) fn frequent_by_lists(&self, min_count: u64) -> Vec<(Vec<u32>, u64)> {
+        let (mut found, mut open) = (Vec::new(), vec![(Vec::new(), (0..self.baskets.len()).collect::<Vec<usize>>())]);
+        while let Some((set, baskets)) = open.pop() {
+            for item in set.last().map_or(0, |last| last + 1)..self.n_items {
+                let rest: Vec<usize> = baskets.iter().copied().filter(|t| self.baskets[*t].contains(&item)).collect();
+                let count =
+                    rest.iter().map(|t| u64::from(self.weights.as_ref().map_or(1, |weights| weights[*t]))).sum();
+                if count >= min_count {
+                    let longer = [&set[..], &[item]].concat();
+                    found.push((longer.clone(), count));
+                    open.push((longer, rest));
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
     /// Those of [`Shop::frequent`] without a superset of the same count among them.
     pub(crate) fn closed(&self, min_count: u64) -> Vec<(Vec<u32>, u64)> {
         let all = self.frequent(min_count, None, None);

@@ -1,0 +1,310 @@
+//! What stands below one root item: its partners and the rows they share with it.
+
+#![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
+
+use super::ranked::{FETCH, Paths};
+use super::rows::StoredRank;
+
+/// Ranks copied at once.
+const BLOCK: usize = 16;
+/// Rows are filled up to a multiple of this, so that the ends of loops are foreseen more often than not.
+const STEP: usize = 8;
+/// Counters read one after the other in the time of one that must be found.
+const SCAN_SPEED: usize = 16;
+
+/// An item frequent together with the root.
+#[derive(Clone, Copy)]
+pub(crate) struct Partner {
+    pub rank: u32,
+    pub count: u32,
+}
+
+/// The rows below a root, read once and kept close by; the buffers serve one root after the other.
+#[derive(Default)]
+pub(crate) struct Root {
+    /// Ascending by rank.
+    pub partners: Vec<Partner>,
+    /// Weight of each row.
+    pub weights: Vec<u32>,
+    /// Columns of each row as bits; see [`Root::gather_masks`].
+    pub masks: Vec<u64>,
+    /// Weighted pair counts with the root, by rank; zero between roots.
+    pair_counts: Vec<u32>,
+    /// Ranks of the rows one after the other, where each row ends, and padding. Every row is filled up to a multiple of [`STEP`] with
+    /// numbers above all ranks: different ones, so that counting one does not wait for another.
+    ranks: Vec<u32>,
+    ends: Vec<u32>,
+    frequent: Vec<u32>,
+    /// Bit of each rank that is a column; zero between roots.
+    bits: Vec<u64>,
+}
+
+impl Root {
+    /// Reads the rows below `root` and finds its partners.
+    pub(crate) fn open<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32) {
+        self.close();
+        let n_ranks = paths.frequent().n_ranks();
+        self.pair_counts.resize(n_ranks + STEP, 0);
+        let n_values = paths.before(root).iter().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
+        if self.ranks.len() < n_values + BLOCK {
+            self.ranks.resize(n_values + BLOCK, 0);
+        }
+        self.read(paths, root, n_values);
+        self.find_partners(root, n_values, paths.frequent().min_count);
+        self.pair_counts[n_ranks..].fill(0);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn close(&mut self) {
+        self.partners.clear();
+        self.weights.clear();
+        self.masks.clear();
+        self.ends.clear();
+    }
+
+    fn read<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32, n_values: usize) {
+        let (all, copied) = (paths.ranks(), &mut self.ranks[..n_values + BLOCK]);
+        let counts = &mut self.pair_counts[..];
+        let filler: [u32; STEP] = std::array::from_fn(|at| (counts.len() - STEP + at) as u32);
+        let mut end = 0;
+        for batch in paths.before(root).chunks(FETCH) {
+            // A row lies anywhere in memory. Asking for a batch of them first lets the processor fetch them all at once, where the
+            // work on a row would keep it from seeing more than a few rows ahead.
+            std::hint::black_box(batch.iter().fold(0, |sum, path| sum ^ all[path.at as usize].index()));
+            for path in batch {
+                let (at, len) = (path.at as usize, path.len as usize);
+                // Whole blocks: what is too much is overwritten by the next row.
+                for block in (0..len).step_by(BLOCK) {
+                    let from = &all[at + block..at + block + BLOCK];
+                    for (to, rank) in copied[end + block..end + block + BLOCK].iter_mut().zip(from) {
+                        *to = rank.index() as u32;
+                    }
+                }
+                copied[end + len..end + len + STEP].copy_from_slice(&filler);
+                let start = end;
+                end += len.next_multiple_of(STEP);
+                for ranks in copied[start..end].as_chunks::<STEP>().0 {
+                    for rank in ranks {
+                        counts[*rank as usize] += path.weight;
+                    }
+                }
+                self.ends.push(end as u32);
+                self.weights.push(path.weight);
+            }
+        }
+    }
+
+    /// Leaves the pair counts at zero.
+    fn find_partners(&mut self, root: u32, n_values: usize, min_count: u32) {
+        if n_values * SCAN_SPEED < root as usize {
+            for rank in &self.ranks[..n_values] {
+                let count = std::mem::take(&mut self.pair_counts[*rank as usize]);
+                if count >= min_count && *rank < root {
+                    self.partners.push(Partner { rank: *rank, count });
+                }
+            }
+            self.partners.sort_unstable_by_key(|partner| partner.rank);
+            return;
+        }
+        let counts = &mut self.pair_counts[..root as usize];
+        self.frequent.clear();
+        find_at_least(counts, min_count, &mut self.frequent);
+        let partner = |rank: &u32| Partner { rank: *rank, count: counts[*rank as usize] };
+        self.partners.extend(self.frequent.iter().map(partner));
+        counts.fill(0);
+    }
+
+    /// Makes a mask of every row with at least two of the columns, bit b for `columns[b]`, of which there are at most 64; other rows are
+    /// dropped, for only sets of one column are in them, and those have their counts.
+    pub(crate) fn gather_masks(&mut self, columns: impl Iterator<Item = u32> + Clone) {
+        self.bits.resize(self.pair_counts.len(), 0);
+        for (bit, rank) in columns.clone().enumerate() {
+            self.bits[rank as usize] = 1 << bit;
+        }
+        self.masks.resize(self.ends.len(), 0);
+        let kept = gather(&self.ranks, &self.ends, &self.bits, &mut self.masks, &mut self.weights);
+        self.masks.truncate(kept);
+        self.weights.truncate(kept);
+        columns.for_each(|rank| self.bits[rank as usize] = 0);
+    }
+
+    /// Weight of the rows with all columns of a mask.
+    pub(crate) fn weight_of(&self, mask: u64) -> u32 {
+        let rows = self.masks.iter().zip(&self.weights);
+        rows.map(|(row, weight)| if *row & mask == mask { *weight } else { 0 }).sum()
+    }
+
+    /// Puts as many copies of each mask as it weighs.
+    pub(crate) fn repeat_masks(&mut self) {
+        let n_rows = self.masks.len();
+        for row in 0..n_rows {
+            for _ in 1..self.weights[row] {
+                self.masks.push(self.masks[row]);
+            }
+        }
+    }
+
+    /// Cuts rows down to columns, whose positions take the place of their ranks, and drops rows with less than two: only sets of one column
+    /// are in them, and those have their counts. Returns how many pairs of columns the rows hold.
+    pub(crate) fn cut_rows(&mut self, columns: impl Iterator<Item = u32> + Clone) -> usize {
+        // While this lasts the pair counter holds one more than the column.
+        for (column, rank) in (1..).zip(columns.clone()) {
+            self.pair_counts[rank as usize] = column;
+        }
+        let (mut start, mut len, mut kept, mut n_pairs) = (0, 0, 0, 0);
+        for row in 0..self.ends.len() {
+            let (end, first) = (self.ends[row] as usize, len);
+            for at in start..end {
+                // Written in any case: whether a rank is a column is not foreseen by a processor.
+                let column = self.pair_counts[self.ranks[at] as usize];
+                self.ranks[len] = column.wrapping_sub(1);
+                len += usize::from(column > 0);
+            }
+            let n_columns = len - first;
+            if n_columns > 1 {
+                n_pairs += n_columns * (n_columns - 1) / 2;
+                self.ends[kept] = len as u32;
+                self.weights[kept] = self.weights[row];
+                kept += 1;
+            } else {
+                len = first;
+            }
+            start = end;
+        }
+        self.ends.truncate(kept);
+        self.weights.truncate(kept);
+        columns.for_each(|rank| self.pair_counts[rank as usize] = 0);
+        n_pairs
+    }
+
+    /// Calls `f` with the bit and the column of everything in bitmaps of the rows [`Root::cut_rows`] left. When `copies` says so, a row has
+    /// several bits.
+    pub(crate) fn scatter(&self, copies: impl Fn(u32) -> usize, mut f: impl FnMut(usize, usize)) {
+        let mut first = 0;
+        for (row, weight) in self.cut() {
+            let next = first + copies(weight);
+            (first..next).for_each(|bit| row.iter().for_each(|column| f(bit, *column as usize)));
+            first = next;
+        }
+    }
+
+    /// Sets `triangle` to the weighted counts of all pairs of columns, after [`Root::cut_rows`]: that of a and b < a at a (a − 1) / 2 + b.
+    pub(crate) fn count_pairs(&self, n_columns: usize, triangle: &mut Vec<u32>) {
+        triangle.clear();
+        triangle.resize(n_columns * (n_columns - 1) / 2, 0);
+        for (row, weight) in self.cut() {
+            for (at, column) in row.iter().enumerate().skip(1) {
+                let column = *column as usize;
+                let counts = &mut triangle[column * (column - 1) / 2..][..column];
+                for other in &row[..at] {
+                    counts[*other as usize] += weight;
+                }
+            }
+        }
+    }
+
+    /// The rows [`Root::cut_rows`] left, with their weights.
+    fn cut(&self) -> impl Iterator<Item = (&[u32], u32)> {
+        let starts = std::iter::once(&0).chain(&self.ends);
+        let rows = starts.zip(&self.ends).map(|(start, end)| &self.ranks[*start as usize..*end as usize]);
+        rows.zip(self.weights.iter().copied())
+    }
+}
+
+osusume_numeric::dispatch! {
+    /// Pushes the positions of all counts of at least `min_count`.
+    pub(crate) fn find_at_least(counts: &[u32], min_count: u32, out: &mut Vec<u32>) {
+        let (blocks, rest) = counts.as_chunks::<32>();
+        for (block, counts) in blocks.iter().enumerate() {
+            // Most blocks have none: whether one has is a vector comparison.
+            if counts.iter().fold(0, |most, count| most.max(*count)) >= min_count {
+                push_at_least(counts, min_count, block as u32 * 32, out);
+            }
+        }
+        push_at_least(rest, min_count, blocks.len() as u32 * 32, out);
+    }
+
+    /// Writes the masks of rows with at least two bits, and their weights, one after the other; returns how many there are.
+    fn gather(ranks: &[u32], ends: &[u32], bits: &[u64], masks: &mut [u64], weights: &mut [u32]) -> usize {
+        let (mut start, mut kept) = (0, 0);
+        for (row, end) in ends.iter().enumerate() {
+            let mut mask = 0;
+            for ranks in ranks[start..*end as usize].as_chunks::<STEP>().0 {
+                mask |= ranks.iter().fold(0, |mask, rank| mask | bits[*rank as usize]);
+            }
+            masks[kept] = mask;
+            weights[kept] = weights[row];
+            kept += usize::from(mask & mask.wrapping_sub(1) != 0);
+            start = *end as usize;
+        }
+        kept
+    }
+
+    /// Turns masks into bitmaps: bit r of word w of bitmap b is bit b of mask 64 w + r. Bitmaps have `n_words` words each.
+    pub(crate) fn transpose(masks: &[u64], n_words: usize, bitmaps: &mut [u64]) {
+        for word in 0..n_words {
+            let mut block = [0; 64];
+            let rows = &masks[64 * word..masks.len().min(64 * word + 64)];
+            block[..rows.len()].copy_from_slice(rows);
+            transpose_block(&mut block);
+            for (bitmap, bits) in bitmaps.chunks_exact_mut(n_words).zip(block) {
+                bitmap[word] = bits;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn push_at_least(counts: &[u32], min_count: u32, first: u32, out: &mut Vec<u32>) {
+    for (at, count) in (first..).zip(counts) {
+        if *count >= min_count {
+            out.push(at);
+        }
+    }
+}
+
+/// Transposes a 64 × 64 matrix of bits: blocks of half the size change places, then halves of those
+/// (Warren, "Hacker's Delight", 2nd edition, section 7-3).
+#[inline(always)]
+fn transpose_block(rows: &mut [u64; 64]) {
+    swap_blocks::<32>(rows, 0x0000_0000_FFFF_FFFF);
+    swap_blocks::<16>(rows, 0x0000_FFFF_0000_FFFF);
+    swap_blocks::<8>(rows, 0x00FF_00FF_00FF_00FF);
+    swap_blocks::<4>(rows, 0x0F0F_0F0F_0F0F_0F0F);
+    swap_blocks::<2>(rows, 0x3333_3333_3333_3333);
+    swap_blocks::<1>(rows, 0x5555_5555_5555_5555);
+}
+
+#[inline(always)]
+fn swap_blocks<const STEP: usize>(rows: &mut [u64; 64], low: u64) {
+    for pair in rows.chunks_exact_mut(2 * STEP) {
+        let (upper, lower) = pair.split_at_mut(STEP);
+        for (a, b) in upper.iter_mut().zip(lower) {
+            let moved = (*a >> STEP ^ *b) & low;
+            *a ^= moved << STEP;
+            *b ^= moved;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::transpose;
+
+    #[test]
+    fn masks_become_bitmaps() {
+        let masks: Vec<u64> =
+            (1..=150_u64).map(|t| t.wrapping_mul(0x9E37_79B9_7F4A_7C15).rotate_left(t as u32)).collect();
+        let mut bitmaps = vec![0; 64 * 3];
+        transpose(&masks, 3, &mut bitmaps);
+        for (row, mask) in masks.iter().enumerate() {
+            for bit in 0..64 {
+                assert_eq!(bitmaps[3 * bit + row / 64] >> (row % 64) & 1, mask >> bit & 1);
+            }
+        }
+        assert_eq!(
+            bitmaps.iter().map(|word| word.count_ones()).sum::<u32>(),
+            masks.iter().map(|m| m.count_ones()).sum()
+        );
+    }
+}
