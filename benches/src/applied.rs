@@ -139,7 +139,7 @@ impl Term {
 
     /// Adds the term to the logit of every row; a value that is not there adds nothing, save where absence is what is asked.
     fn add(&self, batch: &RecordBatch, logits: &mut [f64]) {
-        let column = batch.column_by_name(&self.feature).map(|column| column.as_primitive::<Float32Type>());
+        let column = batch.column_by_name(&self.feature).map(AsArray::as_primitive::<Float32Type>);
         for (row, logit) in logits.iter_mut().enumerate() {
             let value = column.filter(|column| column.is_valid(row)).map(|column| column.value(row));
             let flag = |is: bool| if is { 1.0 } else { 0.0 };

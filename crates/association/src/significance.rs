@@ -76,8 +76,9 @@ pub fn test_rules(
         return Err(Error::Item { basket: 0, item: *item, n_items });
     }
     check_stop(control)?;
-    let problem =
-        Problem { db, covers: Covers::new(db, rules), strata: Strata::new(db), z: normal_quantile(params.level) };
+    let covers = Covers::new(db, rules);
+    let strata = Strata::new(db, &covers);
+    let problem = Problem { db, covers, strata, z: normal_quantile(params.level) };
     let blocks: Vec<usize> = (0..rules.len()).step_by(RULES_PER_TASK).collect();
     let tested: Vec<Vec<Evidence>> = blocks
         .into_par_iter()
@@ -141,6 +142,8 @@ struct Sides<'a> {
     left: &'a [u32],
     /// Items on the left whose places in the basket the right side cannot take.
     left_items: &'a [u32],
+    /// The item on the right.
+    consequent: u32,
     right: &'a [u32],
     both: &'a [u32],
 }
@@ -152,7 +155,8 @@ impl Problem<'_> {
         self.covers.of(antecedent.iter().copied(), &mut left);
         both.clone_from(&left);
         keep_common(&mut both, right);
-        let whole = Sides { base: None, n_fixed: 0, left: &left, left_items: antecedent, right, both: &both };
+        let whole =
+            Sides { base: None, n_fixed: 0, left: &left, left_items: antecedent, consequent, right, both: &both };
         let (layers, moments) = self.weigh(&whole);
         let p_value = self.p_value(&layers, &moments).max(self.least_productive(antecedent, consequent, &left, &both));
         let lift = moments.observed / moments.expected;
@@ -177,8 +181,8 @@ impl Problem<'_> {
             right.clone_from(&base);
             keep_common(&mut right, self.covers.of_item(consequent));
             let left_items = std::slice::from_ref(item);
-            let sides =
-                Sides { base: Some(&base), n_fixed: antecedent.len() - 1, left, left_items, right: &right, both };
+            let n_fixed = antecedent.len() - 1;
+            let sides = Sides { base: Some(&base), n_fixed, left, left_items, consequent, right: &right, both };
             let (layers, moments) = self.weigh(&sides);
             largest = largest.max(self.p_value(&layers, &moments));
         }
@@ -186,14 +190,14 @@ impl Problem<'_> {
     }
 
     fn weigh(&self, sides: &Sides<'_>) -> (Vec<Layer>, Moments) {
-        let layers = self.strata.layers(self.db, &self.covers, sides);
+        let layers = self.strata.layers(self.db, sides);
         let moments = score::moments(self.db, &self.strata, sides, &layers);
         (layers, moments)
     }
 
     fn p_value(&self, layers: &[Layer], moments: &Moments) -> f64 {
-        let exact = exact::upper_tail(layers);
-        if self.db.group_offsets().is_some() { exact.max(moments.upper_tail()) } else { exact }
+        let score = if self.db.group_offsets().is_some() { moments.upper_tail() } else { 0.0 };
+        exact::upper_tail(layers, score)
     }
 }
 

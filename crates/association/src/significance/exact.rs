@@ -15,8 +15,8 @@ const MAX_WORK: f64 = 2e6;
 ///
 /// Each Hₛ is a sum of independent Bernoulli variables (Vatutin and Mikhailov 1982), so Hoeffding's bound of 1956 holds for the total: its
 /// tail from E + 1 on is at most the binomial one with the same mean. The bound is used for screening and where exact terms would cost
-/// too much; it is never too small.
-pub(crate) fn upper_tail(layers: &[Layer]) -> f64 {
+/// too much; it is never too small. A tail whose bound is below `floor` is not looked at more closely: the result is then `floor`.
+pub(crate) fn upper_tail(layers: &[Layer], floor: f64) -> f64 {
     let observed: u64 = layers.iter().map(|layer| layer.both).sum();
     let expected: f64 = layers.iter().map(Layer::expected).sum();
     let trials: u64 = layers.iter().map(|layer| layer.left.min(layer.right)).sum();
@@ -28,8 +28,14 @@ pub(crate) fn upper_tail(layers: &[Layer]) -> f64 {
     } else {
         1.0
     };
+    if bound <= floor {
+        return floor;
+    }
+    if bound < RELIABLE {
+        return bound;
+    }
     match convolved_tail(layers, observed) {
-        Some(tail) if tail >= RELIABLE => tail.min(1.0),
+        Some(tail) if tail >= RELIABLE => tail.clamp(floor, 1.0),
         _ => bound,
     }
 }

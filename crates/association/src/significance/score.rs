@@ -40,12 +40,11 @@ impl Moments {
 
 pub(crate) fn moments(db: &Transactions, strata: &Strata, sides: &Sides<'_>, layers: &[Layer]) -> Moments {
     let parts: Vec<Slope> = layers.iter().map(Slope::of).collect();
-    let mut walk = Walk { db, strata, parts: &parts, group: None, sums: Sums::default(), out: zero(layers) };
+    let mut walk = Walk { db, strata, parts: &parts, rest: Rest::of(sides), out: zero(layers) };
     if let Some(base) = sides.base {
-        walk.rows(base, sides);
-        walk.close();
+        walk.base(base);
     } else {
-        walk.touched(sides);
+        walk.touched();
         // The groups with neither side are what is left when those touched are taken out of all, each as if it had neither.
         walk.out.expected_squares += quadratic(&strata.products, &parts);
     }
@@ -84,110 +83,102 @@ fn quadratic(products: &[f64], parts: &[Slope]) -> f64 {
     parts.iter().enumerate().map(|(s, part)| if part.neither > 0.0 { part.neither * row(s) } else { 0.0 }).sum()
 }
 
-/// One group so far: its O, its L, and the L it would have with neither side anywhere.
-#[derive(Clone, Copy, Default)]
-struct Sums {
-    observed: f64,
-    expected: f64,
-    idle: f64,
+/// What is left of the sorted lists of a test.
+struct Rest<'a> {
+    left: &'a [u32],
+    right: &'a [u32],
+    both: &'a [u32],
+}
+
+impl<'a> Rest<'a> {
+    fn of(sides: &Sides<'a>) -> Self {
+        Self { left: sides.left, right: sides.right, both: sides.both }
+    }
+
+    /// The next transaction with a side.
+    fn next(&self) -> Option<u32> {
+        match (self.left.first(), self.right.first()) {
+            (Some(a), Some(b)) => Some(*a.min(b)),
+            (a, b) => a.or(b).copied(),
+        }
+    }
+}
+
+/// Takes what is below `end` off the front of a sorted list.
+fn take_below<'a>(list: &mut &'a [u32], end: u32) -> &'a [u32] {
+    let n = list.iter().take_while(|t| **t < end).count();
+    let (taken, rest) = list.split_at(n);
+    *list = rest;
+    taken
 }
 
 struct Walk<'a> {
     db: &'a Transactions,
     strata: &'a Strata,
     parts: &'a [Slope],
-    group: Option<u32>,
-    sums: Sums,
+    rest: Rest<'a>,
     out: Moments,
 }
 
 impl Walk<'_> {
-    /// Every transaction of the base, group after group.
-    fn rows(&mut self, base: &[u32], sides: &Sides<'_>) {
-        let mut cursor = Cursor::new(sides);
-        for t in base {
-            self.step(*t, &mut cursor, true);
+    /// Every group with a transaction in the base.
+    fn base(&mut self, base: &[u32]) {
+        let mut base = base;
+        while let Some(t) = base.first() {
+            let (_, end) = self.group_of(*t);
+            let mine = take_below(&mut base, end);
+            let idle = mine.iter().map(|t| self.scale(*t) * self.part(*t).neither).sum();
+            self.close(end, idle);
         }
     }
 
-    /// Every transaction of the groups that have a left or a right side somewhere.
-    fn touched(&mut self, sides: &Sides<'_>) {
-        let mut cursor = Cursor::new(sides);
-        let Some(groups) = &self.strata.groups else {
-            while let Some(t) = cursor.next_touched() {
-                self.step(t, &mut cursor, false);
-            }
-            self.close_touched();
-            return;
+    /// Every group that has a left or a right side somewhere.
+    fn touched(&mut self) {
+        while let Some(t) = self.rest.next() {
+            let (group, end) = self.group_of(t);
+            let idle: f64 = match &self.strata.groups {
+                None => self.scale(t) * self.part(t).neither,
+                Some(groups) => {
+                    let strata = groups.strata(group).iter();
+                    strata.map(|(stratum, weight)| weight * self.parts[usize::from(*stratum)].neither).sum()
+                }
+            };
+            self.out.expected_squares -= idle * idle;
+            self.close(end, idle);
+        }
+    }
+
+    /// The group of a transaction and the first transaction behind it.
+    fn group_of(&self, t: u32) -> (usize, u32) {
+        let (Some(groups), Some(offsets)) = (&self.strata.groups, self.db.group_offsets()) else {
+            return (t as usize, t + 1);
         };
-        let offsets = self.db.group_offsets().expect("transactions with groups have offsets");
-        while let Some(t) = cursor.next_touched() {
-            let group = groups[t as usize] as usize;
-            for t in offsets[group]..offsets[group + 1] {
-                self.step(t as u32, &mut cursor, false);
-            }
-        }
-        self.close_touched();
+        let group = groups.of[t as usize] as usize;
+        (group, offsets[group + 1] as u32)
     }
 
-    fn step(&mut self, t: u32, cursor: &mut Cursor<'_>, is_whole: bool) {
-        let group = self.strata.groups.as_ref().map_or(t, |groups| groups[t as usize]);
-        if self.group.replace(group) != Some(group) {
-            if is_whole { self.close() } else { self.close_touched() }
-        }
-        let part = self.parts[usize::from(self.strata.of[t as usize])];
+    fn part(&self, t: u32) -> Slope {
+        self.parts[usize::from(self.strata.of[t as usize])]
+    }
+
+    /// What a transaction counts in its group's sums. Without groups the copies of a basket are customers of their own.
+    fn scale(&self, t: u32) -> f64 {
         let weight = f64::from(self.db.weight(t as usize));
-        let (left, right) = cursor.sides_of(t);
-        let expected = f64::from(left) * part.left + f64::from(right) * part.right - part.neither;
-        // Without groups the copies of a basket are customers of their own.
-        let scale = if self.strata.groups.is_some() { weight } else { weight.sqrt() };
-        self.sums.observed += scale * f64::from(left * right);
-        self.sums.expected += scale * expected;
-        self.sums.idle -= scale * part.neither;
+        if self.strata.groups.is_some() { weight } else { weight.sqrt() }
     }
 
-    fn close(&mut self) {
-        let Sums { observed, expected, .. } = std::mem::take(&mut self.sums);
+    /// Adds the group that ends before `end`, of which `idle` is −L with neither side anywhere.
+    fn close(&mut self, end: u32, idle: f64) {
+        let mut expected = -idle;
+        for t in take_below(&mut self.rest.left, end) {
+            expected += self.scale(*t) * self.part(*t).left;
+        }
+        for t in take_below(&mut self.rest.right, end) {
+            expected += self.scale(*t) * self.part(*t).right;
+        }
+        let observed: f64 = take_below(&mut self.rest.both, end).iter().map(|t| self.scale(*t)).sum();
         self.out.squares += observed * observed;
         self.out.cross += observed * expected;
         self.out.expected_squares += expected * expected;
     }
-
-    fn close_touched(&mut self) {
-        let idle = self.sums.idle;
-        self.out.expected_squares -= idle * idle;
-        self.close();
-    }
-}
-
-/// Steps through the sorted lists of both sides.
-struct Cursor<'a> {
-    left: &'a [u32],
-    right: &'a [u32],
-}
-
-impl<'a> Cursor<'a> {
-    fn new(sides: &Sides<'a>) -> Self {
-        Self { left: sides.left, right: sides.right }
-    }
-
-    fn next_touched(&self) -> Option<u32> {
-        match (self.left.first(), self.right.first()) {
-            (Some(a), Some(b)) => Some(*a.min(b)),
-            (a, b) => a.or(b).copied(),
-        }
-    }
-
-    /// Whether `t` has the left and the right side, as 0 or 1; `t` ascends from call to call.
-    fn sides_of(&mut self, t: u32) -> (u8, u8) {
-        (take(&mut self.left, t), take(&mut self.right, t))
-    }
-}
-
-fn take(list: &mut &[u32], t: u32) -> u8 {
-    let is_here = list.first() == Some(&t);
-    if is_here {
-        *list = &list[1..];
-    }
-    u8::from(is_here)
 }

@@ -21,8 +21,52 @@ pub(crate) struct Strata {
     rooms: Vec<f64>,
     /// Σ over groups of (transactions in stratum s) · (transactions in stratum s′); row by row.
     pub products: Vec<f64>,
-    /// Group of each transaction; absent when each is its own.
-    pub groups: Option<Vec<u32>>,
+    /// Groups, where transactions come in some.
+    pub groups: Option<Groups>,
+    /// Weighted transactions of each item by stratum; empty for an item no rule names.
+    of_item: Vec<Box<[u64]>>,
+}
+
+/// Transactions by group and stratum.
+pub(crate) struct Groups {
+    /// Group of each transaction.
+    pub of: Vec<u32>,
+    /// Group g has `strata[offsets[g]..offsets[g + 1]]`.
+    offsets: Vec<usize>,
+    /// A stratum and the weight of the group's transactions in it, ascending by stratum.
+    strata: Vec<(u16, f64)>,
+}
+
+impl Groups {
+    fn new(db: &Transactions, of_stratum: &[u16]) -> Option<Self> {
+        let bounds = db.group_offsets()?;
+        let sizes = bounds.windows(2).map(|w| w[1] - w[0]);
+        let of = sizes.enumerate().flat_map(|(group, size)| std::iter::repeat_n(group as u32, size)).collect();
+        let (mut offsets, mut strata) = (vec![0], Vec::new());
+        let mut mine: Vec<(u16, f64)> = Vec::new();
+        for group in bounds.windows(2) {
+            mine.clear();
+            mine.extend((group[0]..group[1]).map(|t| (of_stratum[t], f64::from(db.weight(t)))));
+            mine.sort_unstable_by_key(|(stratum, _)| *stratum);
+            mine.dedup_by(|next, kept| {
+                let is_same = next.0 == kept.0;
+                kept.1 += if is_same { next.1 } else { 0.0 };
+                is_same
+            });
+            strata.extend_from_slice(&mine);
+            offsets.push(strata.len());
+        }
+        Some(Self { of, offsets, strata })
+    }
+
+    /// Strata of a group and the weight of its transactions there.
+    pub(crate) fn strata(&self, group: usize) -> &[(u16, f64)] {
+        &self.strata[self.offsets[group]..self.offsets[group + 1]]
+    }
+
+    fn len(&self) -> usize {
+        self.offsets.len() - 1
+    }
 }
 
 /// One stratum of one test: its 2×2 table and what chance would make of it.
@@ -43,7 +87,7 @@ impl Layer {
 }
 
 impl Strata {
-    pub(crate) fn new(db: &Transactions) -> Self {
+    pub(crate) fn new(db: &Transactions, covers: &Covers<'_>) -> Self {
         let sizes = db.sizes();
         let of_size = strata_of_sizes(sizes.iter().copied().max().unwrap_or(0));
         let of: Vec<u16> = sizes.iter().map(|size| of_size[*size as usize]).collect();
@@ -55,9 +99,14 @@ impl Strata {
         }
         let sizes = totals.iter().zip(&weights).map(|(sum, n)| *sum as f64 / (*n).max(1) as f64).collect();
         let rooms = rooms(db, &of, &weights);
-        let groups = db.group_offsets().map(groups_of);
-        let mut out = Self { of, weights, sizes, rooms, products: Vec::new(), groups };
-        out.products = out.products_between(db);
+        let groups = Groups::new(db, &of);
+        let mut out = Self { of, weights, sizes, rooms, products: Vec::new(), groups, of_item: Vec::new() };
+        out.products = out.products_between();
+        let of_item = (0..db.n_items()).map(|item| match covers.of_item(item) {
+            [] => Box::default(),
+            rows => out.tally(db, rows),
+        });
+        out.of_item = of_item.collect();
         out
     }
 
@@ -66,28 +115,37 @@ impl Strata {
     }
 
     /// The tables of a test, one a stratum.
-    pub(crate) fn layers(&self, db: &Transactions, covers: &Covers<'_>, sides: &Sides<'_>) -> Vec<Layer> {
-        let mut layers = vec![Layer::default(); self.len()];
-        match sides.base {
-            None => layers.iter_mut().zip(&self.weights).for_each(|(layer, n)| layer.n = *n),
-            Some(base) => self.tally(db, base, |stratum, weight| layers[stratum].n += weight),
+    pub(crate) fn layers(&self, db: &Transactions, sides: &Sides<'_>) -> Vec<Layer> {
+        let n = sides.base.map(|base| self.tally(db, base));
+        let n = n.as_deref().unwrap_or(&self.weights);
+        let left = (sides.left_items.len() > 1 || sides.base.is_some()).then(|| self.tally(db, sides.left));
+        let left = left.as_deref().unwrap_or_else(|| self.of_item(sides.left_items[0]));
+        let right = sides.base.map(|_| self.tally(db, sides.right));
+        let right = right.as_deref().unwrap_or_else(|| self.of_item(sides.consequent));
+        let both = self.tally(db, sides.both);
+        let layer = |stratum: usize| {
+            let [n, left, right, both] = [n, left, right, &both].map(|counts| counts[stratum]);
+            Layer { n, left, right, both, factor: self.factor_of(stratum, sides, [n, left, right]) }
+        };
+        (0..self.len()).map(layer).collect()
+    }
+
+    /// Weighted transactions with an item that a rule names, by stratum.
+    fn of_item(&self, item: u32) -> &[u64] {
+        &self.of_item[item as usize]
+    }
+
+    fn factor_of(&self, stratum: usize, sides: &Sides<'_>, [n, left, right]: [u64; 3]) -> f64 {
+        if n == 0 {
+            return 0.0;
         }
-        self.tally(db, sides.left, |stratum, weight| layers[stratum].left += weight);
-        self.tally(db, sides.right, |stratum, weight| layers[stratum].right += weight);
-        self.tally(db, sides.both, |stratum, weight| layers[stratum].both += weight);
-        let mut taken = vec![0.0; self.len()];
-        if sides.left_items.len() > 1 {
-            for item in sides.left_items {
-                self.tally(db, covers.of_item(*item), |stratum, weight| taken[stratum] += weight as f64);
-            }
-        }
-        for (stratum, layer) in layers.iter_mut().enumerate().filter(|(_, layer)| layer.n > 0) {
-            let n = layer.n as f64;
-            let left = if sides.left_items.len() > 1 { taken[stratum] / n } else { layer.left as f64 / n };
-            let places = sides.left_items.len() as f64 - left;
-            layer.factor = self.factor(stratum, sides.n_fixed, places, layer.right as f64 / n);
-        }
-        layers
+        let items = sides.left_items;
+        let taken = match items {
+            [_] => left,
+            _ => items.iter().map(|item| self.of_item(*item)[stratum]).sum(),
+        };
+        let places = items.len() as f64 - taken as f64 / n as f64;
+        self.factor(stratum, sides.n_fixed, places, right as f64 / n as f64)
     }
 
     /// By how much less than independently two things meet that compete for the places of a basket of fixed size.
@@ -95,40 +153,34 @@ impl Strata {
     /// Items drawn independently given their shares, conditional on the size, meet with probability
     /// π₁ π₂ (1 − (1 − π₁)(1 − π₂) / d), d = Σᵢ πᵢ (1 − πᵢ)
     /// (Hájek, "Asymptotic theory of rejective sampling with varying probabilities from a finite population", 1964, theorem 5.2).
-    /// For a size of one d is at most 1, and nothing meets.
+    /// For a size of one d is at most 1, and nothing meets. Without room every item is in all baskets or in none: those that are there meet.
     fn factor(&self, stratum: usize, n_fixed: usize, places: f64, right: f64) -> f64 {
         let size = self.sizes[stratum];
         let room = self.rooms[stratum] * (size - n_fixed as f64) / size;
-        if room > 0.0 { (1.0 - places * (1.0 - right) / room).clamp(0.0, 1.0) } else { 0.0 }
+        if room > 0.0 { (1.0 - places * (1.0 - right) / room).clamp(0.0, 1.0) } else { 1.0 }
     }
 
-    fn tally(&self, db: &Transactions, rows: &[u32], mut add: impl FnMut(usize, u64)) {
+    /// Weighted transactions of `rows` by stratum.
+    fn tally(&self, db: &Transactions, rows: &[u32]) -> Box<[u64]> {
+        let mut counts = vec![0; self.len()];
         for t in rows {
-            add(usize::from(self.of[*t as usize]), u64::from(db.weight(*t as usize)));
+            counts[usize::from(self.of[*t as usize])] += u64::from(db.weight(*t as usize));
         }
+        counts.into_boxed_slice()
     }
 
-    fn products_between(&self, db: &Transactions) -> Vec<f64> {
+    fn products_between(&self) -> Vec<f64> {
         let n_strata = self.len();
         let mut products = vec![0.0; n_strata * n_strata];
-        let Some(offsets) = db.group_offsets() else {
+        let Some(groups) = &self.groups else {
             for (stratum, weight) in self.weights.iter().enumerate() {
                 products[stratum * n_strata + stratum] = *weight as f64;
             }
             return products;
         };
-        let mut mine: Vec<(u16, f64)> = Vec::new();
-        for group in offsets.windows(2) {
-            mine.clear();
-            mine.extend((group[0]..group[1]).map(|t| (self.of[t], f64::from(db.weight(t)))));
-            mine.sort_unstable_by_key(|(stratum, _)| *stratum);
-            mine.dedup_by(|next, kept| {
-                let is_same = next.0 == kept.0;
-                kept.1 += if is_same { next.1 } else { 0.0 };
-                is_same
-            });
-            for (s, a) in &mine {
-                for (other, b) in &mine {
+        for mine in (0..groups.len()).map(|group| groups.strata(group)) {
+            for (s, a) in mine {
+                for (other, b) in mine {
                     products[usize::from(*s) * n_strata + usize::from(*other)] += a * b;
                 }
             }
@@ -149,11 +201,6 @@ fn strata_of_sizes(largest: u32) -> Vec<u16> {
         of_size.push(of_size[of_size.len() - 1] + u16::from(is_new));
     }
     of_size
-}
-
-fn groups_of(offsets: &[usize]) -> Vec<u32> {
-    let sizes = offsets.windows(2).map(|w| w[1] - w[0]);
-    sizes.enumerate().flat_map(|(group, size)| std::iter::repeat_n(group as u32, size)).collect()
 }
 
 fn rooms(db: &Transactions, of: &[u16], weights: &[u64]) -> Vec<f64> {

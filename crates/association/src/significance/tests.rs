@@ -23,7 +23,7 @@ fn one_stratum_is_fishers_test() {
     for (n, left, right) in [(20_u64, 5_u64, 8_u64), (50, 30, 40), (12, 12, 3), (100, 2, 60)] {
         for both in (left + right).saturating_sub(n)..=left.min(right) {
             let layer = plain(n, left, right, both);
-            let (got, expected) = (upper_tail(&[layer]), hypergeometric_tail(&layer));
+            let (got, expected) = (upper_tail(&[layer], 0.0), hypergeometric_tail(&layer));
             assert!((got - expected).abs() < 1e-12, "{layer:?}: {got}, expected {expected}");
         }
     }
@@ -42,12 +42,12 @@ fn strata_add_up() {
             expected += if x + y >= 5 { mass(&a, x) * mass(&b, y) } else { 0.0 };
         }
     }
-    assert!((upper_tail(&[a, b]) - expected).abs() < 1e-12);
+    assert!((upper_tail(&[a, b], 0.0) - expected).abs() < 1e-12);
 }
 
 #[test]
 fn tiny_tails_stay_positive() {
-    let tail = upper_tail(&[plain(1_000_000, 1_000, 1_000, 60)]);
+    let tail = upper_tail(&[plain(1_000_000, 1_000, 1_000, 60)], 0.0);
     assert!(tail > 0.0 && tail < 1e-60, "{tail}");
 }
 
@@ -105,4 +105,36 @@ fn few_customers_prove_little() {
     let everyone: Vec<u32> = (0..40).collect();
     let each_their_own = evidence_of(Some(&everyone), 40);
     assert!((each_their_own.conditional_lift_lower - alone.conditional_lift_lower).abs() < 1e-12);
+}
+
+#[test]
+fn a_floor_is_the_least_a_tail_can_be() {
+    for both in 0..12 {
+        let layers = [plain(60, 20, 15, both), plain(90, 12, 30, 2)];
+        let tail = upper_tail(&layers, 0.0);
+        for floor in [1e-6, 0.01, 0.3, 1.0] {
+            assert!((upper_tail(&layers, floor) - tail.max(floor)).abs() < 1e-12, "{both} {floor}");
+        }
+    }
+}
+
+#[test]
+fn a_weight_is_so_many_customers_with_the_same_basket() {
+    let kinds: [&[u32]; 6] = [&[0, 1], &[0, 1, 2], &[2], &[1, 3], &[0, 3], &[0, 1, 2, 3]];
+    let weights = [9, 4, 7, 3, 1, 2];
+    let db = |baskets: &[&[u32]], weights: Option<&[u32]>| {
+        let offsets: Vec<usize> = (0..=baskets.len()).map(|t| baskets[..t].iter().map(|b| b.len()).sum()).collect();
+        let raw = Baskets { offsets: &offsets, items: &baskets.concat(), n_items: 4, weights, groups: None };
+        Transactions::new(&raw, 10).unwrap().0
+    };
+    let copies: Vec<&[u32]> = kinds.iter().zip(weights).flat_map(|(kind, n)| vec![*kind; n as usize]).collect();
+    let (few, many) = (db(&kinds, Some(&weights)), db(&copies, None));
+    let rules = mine_rules(&many, &RULES, &NoControl).unwrap();
+    assert!(rules.len() > 10);
+    let [few, many] = [few, many].map(|db| test_rules(&db, &rules, &TEST, &NoControl).unwrap());
+    for (few, many) in few.iter().zip(&many) {
+        assert!((few.p_value - many.p_value).abs() < 1e-12 && (few.expected - many.expected).abs() < 1e-12);
+        let bounds = [few.conditional_lift_lower, many.conditional_lift_lower];
+        assert!((bounds[0] - bounds[1]).abs() < 1e-9 || bounds.iter().all(|b| b.is_nan()), "{few:?} {many:?}");
+    }
 }

@@ -1,9 +1,10 @@
 //! Baskets out of the checked tables: lines of one receipt, or what a customer holds on a day.
 
 use osusume_association::{Baskets as Raw, Contingency, DEFAULT_MAX_BASKET, Rules, Transactions, recount};
-use osusume_model::{AsOf, Code, Control, Fault, Result};
+use osusume_model::{AsOf, Code, Fault, Result};
 use osusume_tables::TableFile;
 
+use super::held::Held;
 use super::{Items, roles};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -12,8 +13,7 @@ use crate::job::Job;
 use crate::kernel::association_fault;
 use crate::plan::Join;
 use crate::seam::Block;
-use crate::stages::decide::{Known, held_rows, is_purchase};
-use crate::stages::features::{known_products, product_positions};
+use crate::stages::decide::is_purchase;
 
 /// Customers read at once.
 const BLOCK: u32 = 1 << 16;
@@ -24,12 +24,8 @@ const LINE_BYTES: u64 = 24;
 pub(super) enum Baskets {
     /// Receipts, read once; a date chooses among them.
     Receipts(Box<Receipts>),
-    /// What customers hold; read anew for every date.
-    Held {
-        /// The item of each product; `n_items` for a product without a level.
-        of_product: Vec<u32>,
-        n_items: u32,
-    },
+    /// What customers hold on every date.
+    Held(Held),
 }
 
 /// Every receipt with something on it.
@@ -47,15 +43,22 @@ pub(super) struct Receipts {
 }
 
 impl Baskets {
-    /// Finds out what can stand in a basket, and reads the receipts where those are mined.
+    /// Finds out what can stand in a basket, and reads the receipts, or what is held on `dates`, the last of which is the run's own.
     ///
     /// # Errors
     /// `MemoryBudget`, `ConfigUnknownName`, faults of reading, and a stop asked for.
-    pub(super) fn read(job: &Job<'_>, tables: &Checked, goods: &Goods, config: &Mine) -> Result<(Self, Items)> {
+    pub(super) fn read(
+        job: &Job<'_>,
+        tables: &Checked,
+        goods: &Goods,
+        dates: &[AsOf],
+        config: &Mine,
+    ) -> Result<(Self, Items)> {
         let items = |names: Vec<String>| Ok(Items { roles: roles(goods, config, &names)?, names });
         if !config.is_of_purchases() {
             let (names, of_product) = held_items(goods, &config.level)?;
-            return Ok((Self::Held { of_product, n_items: names.len() as u32 }, items(names)?));
+            let held = Held::read(job, tables, goods, (&of_product, names.len() as u32), dates)?;
+            return Ok((Self::Held(held), items(names)?));
         }
         let source = job.config.source_of(crate::config::Role::Purchases).expect("the configuration was checked");
         let table = tables.table(&source.name).expect("every source is a table");
@@ -67,38 +70,25 @@ impl Baskets {
     }
 
     /// What had happened and was known before `date`.
-    pub(super) fn before(&self, job: &Job<'_>, tables: &Checked, goods: &Goods, date: AsOf) -> Result<Transactions> {
+    pub(super) fn before(&self, job: &Job<'_>, date: AsOf) -> Result<Transactions> {
         match self {
             Self::Receipts(receipts) => {
                 let from = job.calendar.midnight(date.date - receipts.days as i32).0;
                 receipts.between(from, date.instant.0, date.instant.0)
             }
-            Self::Held { of_product, n_items } => {
-                held(job, tables, goods, (of_product, *n_items), date)?.transactions()
-            }
+            Self::Held(held) => held.transactions(date.date),
         }
     }
 
     /// The rules counted in what followed `date`, as known at `end`: in the receipts of that time; of holdings, among those who did not hold
     /// the consequent at `date`, by whether they held it at `end`.
-    pub(super) fn follow(
-        &self,
-        job: &Job<'_>,
-        tables: &Checked,
-        goods: &Goods,
-        (date, end): (AsOf, AsOf),
-        rules: &Rules,
-    ) -> Result<Vec<Contingency>> {
+    pub(super) fn follow(&self, job: &Job<'_>, (date, end): (AsOf, AsOf), rules: &Rules) -> Result<Vec<Contingency>> {
         match self {
             Self::Receipts(receipts) => {
                 let later = receipts.between(date.instant.0, end.instant.0, end.instant.0)?;
                 recount(&later, rules, &job.quiet()).map_err(|error| association_fault(&error))
             }
-            Self::Held { of_product, n_items } => {
-                let before = held(job, tables, goods, (of_product, *n_items), date)?;
-                let after = held(job, tables, goods, (of_product, *n_items), end)?;
-                taken((&before, &after), rules, &job.quiet())
-            }
+            Self::Held(held) => held.taken(date.date, rules, &job.quiet()),
         }
     }
 }
@@ -188,135 +178,18 @@ impl Receipts {
                 groups.push(self.customer[receipt]);
             }
         }
-        transactions(&offsets, &items, self.n_items, Some(&groups))
+        transactions(&offsets, &items, self.n_items, &groups)
     }
 }
 
-fn transactions(offsets: &[usize], items: &[u32], n_items: u32, groups: Option<&[u32]>) -> Result<Transactions> {
-    let raw = Raw { offsets, items, n_items, weights: None, groups };
+fn transactions(offsets: &[usize], items: &[u32], n_items: u32, groups: &[u32]) -> Result<Transactions> {
+    let raw = Raw { offsets, items, n_items, weights: None, groups: Some(groups) };
     Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db).map_err(|error| association_fault(&error))
-}
-
-/// Items that customers hold on a day, by customer; empty for who is none then.
-struct Holders {
-    offsets: Vec<usize>,
-    items: Vec<u32>,
-    n_items: u32,
-}
-
-impl Holders {
-    /// What a customer holds, ascending.
-    fn of(&self, customer: usize) -> &[u32] {
-        &self.items[self.offsets[customer]..self.offsets[customer + 1]]
-    }
-
-    /// One transaction for each who holds something.
-    fn transactions(&self) -> Result<Transactions> {
-        let mut offsets = self.offsets.clone();
-        offsets.dedup();
-        transactions(&offsets, &self.items, self.n_items, None)
-    }
-}
-
-/// What every customer holds as known at `date`.
-fn held(
-    job: &Job<'_>,
-    tables: &Checked,
-    goods: &Goods,
-    (of_product, n_items): (&[u32], u32),
-    date: AsOf,
-) -> Result<Holders> {
-    let mut holders = Holders { offsets: vec![0], items: Vec::new(), n_items };
-    let source = job.config.holdings().expect("the configuration was checked");
-    let n_customers = tables.n_customers();
-    for start in (0..n_customers).step_by(BLOCK as usize) {
-        job.check_stop()?;
-        let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
-        let Some(block) = held_rows(job, tables, source, &customers)? else { continue };
-        let block = known_products(goods, block).0;
-        let known = Known::new(&block, &product_positions(goods, &block), date.instant.0);
-        let (bounds, products) = known.held();
-        for bounds in bounds.windows(2) {
-            let held = &products[bounds[0] as usize..bounds[1] as usize];
-            let first = holders.items.len();
-            let levels = held.iter().map(|product| of_product[product.0 as usize]);
-            holders.items.extend(levels.filter(|&item| item < n_items));
-            holders.items[first..].sort_unstable();
-            holders.offsets.push(holders.items.len());
-        }
-    }
-    Ok(holders)
-}
-
-/// Whether who held the antecedent took the consequent, among those who held something but not the consequent.
-///
-/// Beside what was held stand two marks for every consequent: it was open to the customer, and it was taken. A rule with the first mark on
-/// the left and the second on the right then counts just these.
-fn taken((before, after): (&Holders, &Holders), rules: &Rules, control: &dyn Control) -> Result<Vec<Contingency>> {
-    let n_items = before.n_items;
-    let mut wanted: Vec<u32> = rules.consequents.clone();
-    wanted.sort_unstable();
-    wanted.dedup();
-    let (open, took) = (|item: u32| n_items + item, |item: u32| 2 * n_items + item);
-    let (mut offsets, mut items) = (vec![0], Vec::new());
-    for customer in (0..before.offsets.len() - 1).filter(|&customer| !before.of(customer).is_empty()) {
-        items.extend_from_slice(before.of(customer));
-        for &item in wanted.iter().filter(|item| before.of(customer).binary_search(item).is_err()) {
-            items.push(open(item));
-            items.extend(after.of(customer).binary_search(&item).is_ok().then(|| took(item)));
-        }
-        offsets.push(items.len());
-    }
-    let db = transactions(&offsets, &items, 3 * n_items, None)?;
-    let mut marked = Rules { antecedent_offsets: vec![0], ..Rules::default() };
-    for (r, &consequent) in rules.consequents.iter().enumerate() {
-        marked.antecedent_items.extend_from_slice(rules.antecedent(r));
-        marked.antecedent_items.push(open(consequent));
-        marked.antecedent_offsets.push(marked.antecedent_items.len());
-        marked.consequents.push(took(consequent));
-    }
-    let counts = recount(&db, &marked, control).map_err(|error| association_fault(&error))?;
-    let among =
-        |(counts, &item): (Contingency, &u32)| Contingency { n: db.item_counts()[open(item) as usize], ..counts };
-    Ok(counts.into_iter().zip(&rules.consequents).map(among).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use osusume_model::NoControl;
-
     use super::*;
-
-    fn holders(held: &[&[u32]]) -> Holders {
-        let mut offsets = vec![0];
-        offsets.extend(held.iter().scan(0, |end, items| {
-            *end += items.len();
-            Some(*end)
-        }));
-        Holders { offsets, items: held.concat(), n_items: 3 }
-    }
-
-    #[test]
-    fn who_held_the_consequent_before_did_not_take_it() {
-        // Item 0 goes with item 2. Who held nothing is no customer, whatever comes later.
-        let before = holders(&[&[0], &[0], &[1], &[0, 2], &[]]);
-        let after = holders(&[&[0, 2], &[0], &[1, 2], &[2], &[0, 2]]);
-        let rules = Rules {
-            antecedent_offsets: vec![0, 1, 3],
-            antecedent_items: vec![0, 0, 1],
-            consequents: vec![2, 2],
-            ..Rules::default()
-        };
-        let counts = taken((&before, &after), &rules, &NoControl).unwrap();
-        let of = |n_antecedent, n_both| Contingency { n: 3, n_antecedent, n_consequent: 2, n_both };
-        assert_eq!(counts, [of(2, 1), of(0, 0)]);
-    }
-
-    #[test]
-    fn who_holds_nothing_makes_no_transaction() {
-        let db = holders(&[&[], &[0, 1], &[], &[2], &[]]).transactions().unwrap();
-        assert_eq!((db.n(), db.item_counts()), (2, &[1, 1, 1][..]));
-    }
 
     #[test]
     fn a_receipt_counts_once_all_of_it_is_known() {

@@ -4,6 +4,7 @@
 //! that was there before and holds afterwards is more than a find.
 
 mod baskets;
+mod held;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -108,20 +109,21 @@ pub(crate) fn mine(
     schedule: &Schedule,
     config: &Mine,
 ) -> Result<MineSummary> {
-    let (baskets, items) = Baskets::read(job, tables, goods, config)?;
-    let miner = Miner { job, config, items: &items, baskets: &baskets };
     let past: Vec<AsOf> = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date).collect();
+    let dates: Vec<AsOf> = past.iter().copied().chain([schedule.score]).collect();
+    let (baskets, items) = Baskets::read(job, tables, goods, &dates, config)?;
+    let miner = Miner { job, config, items: &items, baskets: &baskets };
     let mut writer = Writer::create(job)?;
     let mut newest = None;
     for (done, date) in past.iter().enumerate() {
         job.host.progress(done as u64, past.len() as u64 + 1);
-        let (mut found, _) = miner.find(tables, goods, *date)?;
-        let counts = baskets.follow(job, tables, goods, (*date, schedule.score), &found.rules)?;
+        let (mut found, _) = miner.find(*date)?;
+        let counts = baskets.follow(job, (*date, schedule.score), &found.rules)?;
         found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
         writer.rules(&items, &found, config.false_discovery_rate)?;
         newest = Some(found);
     }
-    let (mut found, itemsets) = miner.find(tables, goods, schedule.score)?;
+    let (mut found, itemsets) = miner.find(schedule.score)?;
     found.later = remembered(&found.rules, newest.as_ref());
     writer.rules(&items, &found, config.false_discovery_rate)?;
     let n_itemsets = writer.itemsets(&items, schedule.score.date, &itemsets)?;
@@ -140,9 +142,9 @@ struct Miner<'a> {
 
 impl Miner<'_> {
     /// Itemsets and rules in what had happened and was known before `date`.
-    fn find(&self, tables: &Checked, goods: &Goods, date: AsOf) -> Result<(Found, Itemsets)> {
+    fn find(&self, date: AsOf) -> Result<(Found, Itemsets)> {
         self.job.check_stop()?;
-        let db = self.baskets.before(self.job, tables, goods, date)?;
+        let db = self.baskets.before(self.job, date)?;
         let control = self.job.quiet();
         let params = ItemsetParams {
             kind: Kind::All,
