@@ -37,14 +37,15 @@ impl Company {
         serde_json::from_str(&self.succeed(&[&arguments[..], more].concat())).unwrap()
     }
 
-    /// Lets every second customer the run assigned the planted offer take it in July.
+    /// Lets three of four customers the run assigned the planted offer take it in July.
     fn plant(&self) -> u64 {
         let offers = fs::read_to_string(self.path("out/isp-offers.csv")).unwrap();
         let header: Vec<&str> = offers.lines().next().unwrap().split(',').collect();
         let at = |name: &str| header.iter().position(|column| *column == name).unwrap();
         let (customer, offer) = (at("CustomerId__c"), at("Offer__c"));
         let rows = offers.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
-        let takers: Vec<&str> = rows.filter(|row| row[offer] == PLANTED).map(|row| row[customer]).step_by(2).collect();
+        let assigned = rows.filter(|row| row[offer] == PLANTED).map(|row| row[customer]);
+        let takers: Vec<&str> = assigned.enumerate().filter(|(i, _)| i % 4 != 3).map(|(_, taker)| taker).collect();
         let row = |id: &&str| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n");
         let rows = takers.iter().map(row).collect::<Vec<String>>().concat();
         self.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
@@ -86,7 +87,8 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
     let (lower, upper) = ends(&security["effect"]);
     let truth = planted as f64 / reach as f64;
     assert!(planted > 20 && lower > 0.1 && (lower..=upper).contains(&truth), "{truth} in {lower} to {upper}");
-    assert!(ends(&found["evaluation"]["total"]["takes"]).0 > 0.0);
+    let total = ends(&found["evaluation"]["total"]["takes"]);
+    assert!(total.0 > 0.0, "{planted} of {reach}: {total:?}");
     assert!(security["assigned"]["takes"].as_u64().unwrap() >= planted);
     assert_eq!(security["shadow"], offer(&idle, PLANTED)["shadow"], "nothing was planted in the holdout");
     assert_eq!(files_below(&company.path("runs")), before, "a published run is only read");

@@ -40,14 +40,25 @@ pub struct EncoderParams {
     /// Numbers are clipped to these quantiles of the training rows: the given share is cut at either end. In [0, 0.5).
     pub clip_share: f64,
     /// A non-negative column whose upper clip exceeds this multiple of its mean (and exceeds 2, below which the logarithm hardly
-    /// bends) also gets log(1 + x). An exponential distribution has about 5.
+    /// bends) gets log(1 + x). An exponential distribution has about 5.
     pub heavy_tail_ratio: f64,
+    /// Whether such a column also stays as it is. Two columns bend where one cannot; in a few windows of the same purchases, where
+    /// each says nearly what the next one says, they double the work and add noise.
+    pub keeps_linear: bool,
 }
 
 impl EncoderParams {
-    /// What the pipelines use: 50 rows a level, an indicator above 0.5 % absent, clipping at 0.5 % and 99.5 %, heavy tails above 4.
-    pub const STANDARD: Self =
-        Self { min_level_count: 50, max_absent_share: 0.005, clip_share: 0.005, heavy_tail_ratio: 4.0 };
+    /// What suits a table of its own: 50 rows a level, an indicator above 0.5 % absent, clipping at 0.5 % and 99.5 %, heavy tails above
+    /// 4, kept beside their logarithm.
+    pub const STANDARD: Self = Self {
+        min_level_count: 50,
+        max_absent_share: 0.005,
+        clip_share: 0.005,
+        heavy_tail_ratio: 4.0,
+        keeps_linear: true,
+    };
+    /// What suits features of windows, of which there are many and much alike: the logarithm alone.
+    pub const WINDOWS: Self = Self { keeps_linear: false, ..Self::STANDARD };
 
     fn check(&self) -> Result<(), Error> {
         let checks = [

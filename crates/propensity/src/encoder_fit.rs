@@ -91,9 +91,12 @@ fn fit_numeric(raw: u32, mut values: Vec<f32>, params: &EncoderParams, fitted: &
         return;
     };
     let (mean, scale) = moments(&values, |v| v.clamp(low, high));
-    fitted.columns.push(Column { raw, transform: Transform::Linear { low, high }, mean, scale });
     let is_non_negative = values.iter().all(|value| *value >= 0.0);
-    if is_non_negative && high > LOG_BENDS_ABOVE && high > params.heavy_tail_ratio * mean {
+    let is_heavy = is_non_negative && high > LOG_BENDS_ABOVE && high > params.heavy_tail_ratio * mean;
+    if !is_heavy || params.keeps_linear {
+        fitted.columns.push(Column { raw, transform: Transform::Linear { low, high }, mean, scale });
+    }
+    if is_heavy {
         let (mean, scale) = moments(&values, |v| ln_1p(v.clamp(low, high)));
         fitted.columns.push(Column { raw, transform: Transform::Log1p { low, high }, mean, scale });
     }

@@ -51,6 +51,9 @@ fn heavy_tails_also_get_a_logarithm() {
     let sources: Vec<u32> = encoder.columns.iter().map(|column| column.raw).collect();
     assert_eq!(sources, [0, 0, 1, 2]);
     assert!(matches!(encoder.columns[1].transform, Transform::Log1p { .. }));
+    let alone = EncoderParams { min_level_count: 1, ..EncoderParams::WINDOWS };
+    let alone = fit(&[&heavy, &light, &signed], &[NUMERIC; 3], &alone);
+    assert_eq!(alone.columns, encoder.columns[1..]);
 }
 
 #[test]

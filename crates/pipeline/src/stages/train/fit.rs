@@ -25,7 +25,7 @@ impl Encoded {
         let slices = data.slices();
         let raw = data.raw(&slices);
         let bug = |error: osusume_propensity::Error| propensity_fault(&error, "encoder");
-        let encoder = Encoder::fit(&raw, &data.rows_of(dates), &EncoderParams::STANDARD).map_err(bug)?;
+        let encoder = Encoder::fit(&raw, &data.rows_of(dates), &EncoderParams::WINDOWS).map_err(bug)?;
         let design = Design::encode(&encoder, &raw).map_err(bug)?;
         Ok(Self { encoder, design })
     }
