@@ -59,6 +59,9 @@ pub struct About {
     /// Whether the tables are of one date, so that propensities say who resembles holders and nothing of what comes.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_cross_section: bool,
+    /// Whether rules are about what is in one basket; otherwise about what a customer holds.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub mines_baskets: bool,
 }
 
 /// All customers, each counted once.

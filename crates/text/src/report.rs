@@ -128,6 +128,9 @@ lines! {
     // Rules.
     Rules("What goes together", "同時に利用される商品");
     RulesNote("Customers with the products on the left also have the one on the right. Lift: how many times more often than customers at large; 1 is no connection. In brackets: at least this many times more often than customers with as many products; the rules are sorted by it. Later: the lift on data the rule was not found in.", "左の商品を持つ顧客は、右の商品も持っています。リフトは全体と比べた倍率で、1なら無関係です。括弧内は、商品の数が同じ顧客と比べた倍率の下限で、この順に並べています。「後の期間」は、ルールの抽出に使っていないデータでの値です。");
+    RulesOfBasketsNote("Purchases with the products on the left also hold the one on the right. Lift: how many times more often than purchases at large; 1 is no connection. In brackets: at least this many times more often than purchases of as many products; the rules are sorted by it. Later: the lift on purchases the rule was not found in.", "左の商品を含む買い物は、右の商品も含んでいます。リフトは買い物全体と比べた倍率で、1なら無関係です。括弧内は、商品の数が同じ買い物と比べた倍率の下限で、この順に並べています。「後の期間」は、ルールの抽出に使っていない買い物での値です。");
+    RuleOfBasket("purchase with", "左の商品");
+    RuleAlsoInBasket("also with", "右の商品");
     RuleOf("who has", "左の商品");
     RuleAlso("also has", "右の商品");
     RuleJoint("together", "件数");

@@ -16,16 +16,21 @@ pub(super) fn rules(words: &Words<'_>) -> Markup {
     if rules.is_empty() {
         return Markup::default();
     }
+    let [note, of, also] = if words.numbers.about.mines_baskets {
+        [Line::RulesOfBasketsNote, Line::RuleOfBasket, Line::RuleAlsoInBasket]
+    } else {
+        [Line::RulesNote, Line::RuleOf, Line::RuleAlso]
+    };
     let heads = [
-        ("name", words.word(Line::RuleOf)),
-        ("name", words.word(Line::RuleAlso)),
+        ("name", words.word(of)),
+        ("name", words.word(also)),
         ("num", words.word(Line::RuleConfidence)),
         ("num", words.word(Line::RuleLift)),
         ("num", words.word(Line::RuleLater)),
         ("num wide", words.word(Line::RuleJoint)),
     ];
     let table = Words::table("rules", &heads, rules.iter().take(SHOWN).map(|rule| row(words, rule)));
-    section(words, Line::Rules, [words.line("p", "fine", Line::RulesNote), table])
+    section(words, Line::Rules, [words.line("p", "fine", note), table])
 }
 
 fn row(words: &Words<'_>, rule: &Rule) -> Vec<Markup> {

@@ -255,3 +255,15 @@ fn an_evaluation_can_be_added_later() {
     assert_eq!(after, Report::new(numbers()));
     assert!(HOSTILE.contains("script"));
 }
+
+#[test]
+fn rules_say_whether_they_are_about_customers_or_purchases() {
+    let page = |mines_baskets| {
+        let mut numbers = numbers();
+        numbers.about.mines_baskets = mines_baskets;
+        Report::new(numbers).html(Language::En)
+    };
+    let [held, bought] = [page(false), page(true)];
+    assert!(held.contains("who has") && held.contains("Customers with the products on the left"));
+    assert!(!bought.contains("who has") && bought.contains("Purchases with the products on the left"));
+}

@@ -43,6 +43,7 @@ fn about() -> About {
         currency: "JPY".to_owned(),
         minor_digits: 0,
         is_cross_section: false,
+        mines_baskets: false,
     }
 }
 

@@ -14,6 +14,7 @@ use super::mine::ToldRule;
 use super::train::{CONFIDENCE, DecileCounts, Measures, Models, OfferModel, Tested, deciles};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
+use crate::config::Mine;
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
 use crate::units::Units;
@@ -128,6 +129,7 @@ fn about(job: &Job<'_>, summary: &Summary, as_of: Date) -> About {
         currency: summary.currency.clone(),
         minor_digits: summary.minor_digits,
         is_cross_section: summary.is_cross_section,
+        mines_baskets: job.config.mine.as_ref().is_some_and(Mine::is_of_purchases),
     }
 }
 
