@@ -118,8 +118,11 @@ impl<'a, T: Target> Dense<'a, T> {
         match self.columns.len() {
             0..2 => self.report_each(0, prefix),
             _ if self.max_length == 2 => self.report_each(0, prefix),
-            2..=64 => self.expand_masks(prefix, count),
-            _ => self.expand_bitmaps(prefix, count),
+            2..=64 => {
+                self.root.gather_masks(self.columns.iter().map(|column| column.at as u32));
+                self.expand_masks(0, prefix, count);
+            }
+            _ => self.expand_wide(prefix, count),
         }
         self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
     }
@@ -132,14 +135,14 @@ impl<'a, T: Target> Dense<'a, T> {
         }
     }
 
-    /// Expands a root of at most 64 columns, which is in transactions of weight `count`: rows are masks, which a table takes as they are.
-    fn expand_masks(&mut self, prefix: Prefix, count: u32) {
-        self.root.gather_masks(self.columns.iter().map(|column| column.at as u32));
+    /// Expands a prefix, which is in transactions of weight `count`, by the columns from `start` on, at most 64. Masks of the rows with
+    /// two of them and more were gathered; a table takes them as they are.
+    fn expand_masks(&mut self, start: usize, prefix: Prefix, count: u32) {
         if self.root.masks.is_empty() {
-            self.report_each(0, prefix);
+            self.report_each(start, prefix);
             return;
         }
-        let n_columns = self.columns.len();
+        let n_columns = self.columns.len() - start;
         if !T::LISTS && self.root.weight_of(u64::MAX >> (64 - n_columns)) >= self.min_count {
             let found = self.target.cube(prefix.depth, prefix.n_free, n_columns);
             self.spend(found);
@@ -147,54 +150,72 @@ impl<'a, T: Target> Dense<'a, T> {
         }
         let n_items = table_items(n_columns, self.root.masks.len(), u64::from(count));
         if n_items > 0 {
-            self.fill_table_with_masks(n_items, prefix, count);
+            self.fill_table_with_masks(start, n_items, prefix, count);
         }
         if n_items < n_columns {
             let frame = self.open_frame(count);
-            if frame.weights.is_none() {
-                self.root.repeat_masks();
-            }
-            let base = self.words.len();
-            self.words.resize(base + n_columns * frame.n_words, 0);
-            transpose(&self.root.masks, frame.n_words, &mut self.words[base..]);
-            self.place_columns(base, frame.n_words);
-            self.search(0, n_items, frame, prefix);
+            self.open_bitmaps(start, start + n_columns, frame);
+            self.search(start, n_items, frame, prefix);
         }
     }
 
-    /// Expands a root of more columns.
-    fn expand_bitmaps(&mut self, prefix: Prefix, count: u32) {
-        // In order of rank the columns of a row ascend.
+    /// Gives the columns `start..end` the bitmaps of the gathered masks.
+    fn open_bitmaps(&mut self, start: usize, end: usize, frame: Frame) {
+        if frame.weights.is_none() {
+            self.root.repeat_masks();
+        }
+        let (base, n_words) = (self.words.len(), frame.n_words);
+        self.words.resize(base + (end - start) * n_words, 0);
+        transpose(&self.root.masks, n_words, &mut self.words[base..]);
+        for (idx, column) in self.columns[start..end].iter_mut().enumerate() {
+            column.at = base + idx * n_words;
+        }
+    }
+
+    /// Expands a root of more than 64 columns.
+    fn expand_wide(&mut self, prefix: Prefix, count: u32) {
+        // In order of rank the columns of a row ascend. From here on a column's position stands for it.
         self.columns.sort_unstable_by_key(|column| column.at);
         let n_pairs = self.root.cut_rows(self.columns.iter().map(|column| column.at as u32));
-        let frame = self.open_frame(count);
-        let (base, n_words, n_columns) = (self.words.len(), frame.n_words, self.columns.len());
-        self.words.resize(base + n_columns * n_words, 0);
-        let words = &mut self.words;
-        let copies = |weight: u32| if frame.weights.is_some() { 1 } else { weight as usize };
-        self.root.scatter(copies, |bit, column| words[base + column * n_words + bit / 64] |= 1 << (bit % 64));
-        self.place_columns(base, n_words);
+        self.columns.iter_mut().enumerate().for_each(|(idx, column)| column.at = idx);
+        let (n_columns, n_words) = (self.columns.len(), self.root.n_cut_rows().div_ceil(64));
         if n_columns > MAX_TRIANGLE || n_pairs * PAIR_COST > n_columns * (n_columns - 1) / 2 * (COLUMN_COST + n_words) {
-            self.order_columns(0);
-            self.expand(0, frame, prefix);
+            self.expand_sweeps(0, None, prefix, count);
             return;
         }
-        let n_items = table_items(n_columns, n_words * 64, frame.total);
+        let n_items = table_items(n_columns, self.root.n_cut_rows(), u64::from(count));
         if n_items > 0 {
-            self.fill_table(0, n_items, frame, prefix);
+            self.root.gather_cut_masks(None, 0..n_items as u32, 2);
+            self.fill_table_with_masks(0, n_items, prefix, count);
         }
         let mut triangle = std::mem::take(&mut self.triangle);
         self.root.count_pairs(n_columns, &mut triangle);
+        self.root.index_cut_rows(n_columns);
         for idx in n_items..n_columns {
             let pairs = &triangle[idx * idx.saturating_sub(1) / 2..][..idx];
-            self.extend(idx, pairs, frame, prefix);
+            self.extend(idx, pairs, prefix);
         }
         self.triangle = triangle;
     }
 
-    /// The sets with the root's column `idx` and any before it. `pairs` are the counts with each of those; few of them are frequent, and
-    /// only their bitmaps are looked at.
-    fn extend(&mut self, idx: usize, pairs: &[u32], frame: Frame, prefix: Prefix) {
+    /// Expands by the columns from `start` on of cut rows, with bitmaps made from masks of 64 columns at a time.
+    fn expand_sweeps(&mut self, start: usize, with: Option<usize>, prefix: Prefix, count: u32) {
+        let end = self.columns.len();
+        self.root.gather_cut_masks(with, 0..0, 0);
+        let frame = self.open_frame(count);
+        for first in (start..end).step_by(64) {
+            let last = end.min(first + 64);
+            let columns = self.columns[first..last].iter().map(|column| column.at as u32);
+            self.root.gather_cut_masks(with, columns, 0);
+            self.open_bitmaps(first, last, frame);
+        }
+        self.order_columns(start);
+        self.expand(start, frame, prefix);
+    }
+
+    /// The sets with a wide root's column `idx` and any before it. `pairs` are the counts with each of those; few of them are frequent,
+    /// and only the rows of the column are looked at.
+    fn extend(&mut self, idx: usize, pairs: &[u32], prefix: Prefix) {
         self.counts.clear();
         find_at_least(pairs, self.min_count, &mut self.counts);
         let (chosen, first) = (self.columns[idx], self.columns.len());
@@ -207,30 +228,25 @@ impl<'a, T: Target> Dense<'a, T> {
         let n_columns = self.columns.len() - first;
         let child = Prefix { depth: prefix.depth + 1, n_free: prefix.n_free + self.counts.len() - n_columns };
         self.report(child, chosen.item, chosen.count);
-        if n_columns < 2 || child.depth + 1 >= self.max_length {
-            if child.depth < self.max_length {
-                self.report_each(first, child);
-            }
-        } else {
-            let (n_words, n_weights) = (self.words.len(), self.weights.len());
-            self.intersect(first..first + n_columns, chosen, frame);
-            self.columns.drain(first..first + n_columns);
+        let (n_words, n_weights) = (self.words.len(), self.weights.len());
+        if child.depth >= self.max_length {
+            // The columns were only counted.
+        } else if n_columns < 2 || child.depth + 1 == self.max_length {
+            self.report_each(first, child);
+        } else if n_columns <= 64 {
             self.order_columns(first);
-            let frame = self.compact(first, chosen, frame);
-            self.expand(first, frame, child);
-            self.words.truncate(n_words);
-            self.weights.truncate(n_weights);
+            let columns = self.columns[first..].iter().map(|column| column.at as u32);
+            self.root.gather_cut_masks(Some(idx), columns, 2);
+            self.expand_masks(first, child, chosen.count);
+        } else {
+            self.expand_sweeps(first, Some(idx), child, chosen.count);
         }
+        self.words.truncate(n_words);
+        self.weights.truncate(n_weights);
         self.columns.truncate(first);
     }
 
-    fn place_columns(&mut self, base: usize, n_words: usize) {
-        for (idx, column) in self.columns.iter_mut().enumerate() {
-            column.at = base + idx * n_words;
-        }
-    }
-
-    /// The frame of the rows below the root, which is in transactions of weight `count`. Weights cost a plane for each of their bits;
+    /// The frame of the gathered rows of a prefix, which is in transactions of weight `count`. Weights cost a plane for each of their bits;
     /// where that is more than a bit for each copy of a row, the rows are to be copied.
     fn open_frame(&mut self, count: u32) -> Frame {
         let weights = &self.root.weights;
@@ -240,8 +256,9 @@ impl<'a, T: Target> Dense<'a, T> {
         let (merged, single) = (weights.len().div_ceil(64), total.div_ceil(64));
         let frame = Frame { n_words: single, weights: None, planes: 0, n_planes: 0, total: u64::from(count) };
         if all > 1 && merged * (1 + n_planes) < 2 * single {
+            let start = self.weights.len();
             self.weights.extend_from_slice(weights);
-            return Frame { total: u64::from(count), ..self.open_planes(0, merged, all) };
+            return Frame { total: u64::from(count), ..self.open_planes(start, merged, all) };
         }
         frame
     }
@@ -341,8 +358,8 @@ impl<'a, T: Target> Dense<'a, T> {
         self.report_table(start, n_items, frame.total, prefix);
     }
 
-    /// As `fill_table`, for the first columns of a root in transactions of weight `total`.
-    fn fill_table_with_masks(&mut self, n_items: usize, prefix: Prefix, total: u32) {
+    /// As `fill_table`, for masks that were gathered, of a prefix in transactions of weight `total`.
+    fn fill_table_with_masks(&mut self, start: usize, n_items: usize, prefix: Prefix, total: u32) {
         let Root { masks, weights, .. } = &self.root;
         let total = u64::from(total);
         if total < narrow::CAPACITY {
@@ -352,7 +369,7 @@ impl<'a, T: Target> Dense<'a, T> {
             self.table.resize(wide::n_words(n_items.max(wide::LOW_BITS)), 0);
             wide::fill_with_masks(masks, weights, &mut self.table);
         }
-        self.report_table(0, n_items, total, prefix);
+        self.report_table(start, n_items, total, prefix);
     }
 
     fn report_table(&mut self, start: usize, n_items: usize, total: u64, prefix: Prefix) {

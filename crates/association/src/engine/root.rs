@@ -35,8 +35,20 @@ pub(crate) struct Root {
     ranks: Vec<u32>,
     ends: Vec<u32>,
     frequent: Vec<u32>,
-    /// Bit of each rank that is a column; zero between roots.
+    /// Bit of each rank (or column, for cut rows) that is wanted in masks; zero between gatherings.
     bits: Vec<u64>,
+    /// Rows cut down to columns, see [`Root::cut_rows`], and those with each column.
+    cut: Vec<CutRow>,
+    with: Vec<u32>,
+    with_starts: Vec<u32>,
+}
+
+/// A row of columns instead of ranks: `ranks[start..start + len]`, filled up to a multiple of [`STEP`] with a number above all columns.
+#[derive(Clone, Copy)]
+struct CutRow {
+    start: u32,
+    len: u32,
+    weight: u32,
 }
 
 impl Root {
@@ -45,6 +57,7 @@ impl Root {
         self.close();
         let n_ranks = paths.frequent().n_ranks();
         self.pair_counts.resize(n_ranks + STEP, 0);
+        self.bits.resize(n_ranks + STEP, 0);
         let n_values = paths.before(root).iter().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
         if self.ranks.len() < n_values + BLOCK {
             self.ranks.resize(n_values + BLOCK, 0);
@@ -117,7 +130,6 @@ impl Root {
     /// Makes a mask of every row with at least two of the columns, bit b for `columns[b]`, of which there are at most 64; other rows are
     /// dropped, for only sets of one column are in them, and those have their counts.
     pub(crate) fn gather_masks(&mut self, columns: impl Iterator<Item = u32> + Clone) {
-        self.bits.resize(self.pair_counts.len(), 0);
         for (bit, rank) in columns.clone().enumerate() {
             self.bits[rank as usize] = 1 << bit;
         }
@@ -146,53 +158,45 @@ impl Root {
 
     /// Cuts rows down to columns, whose positions take the place of their ranks, and drops rows with less than two: only sets of one column
     /// are in them, and those have their counts. Returns how many pairs of columns the rows hold.
-    pub(crate) fn cut_rows(&mut self, columns: impl Iterator<Item = u32> + Clone) -> usize {
+    pub(crate) fn cut_rows(&mut self, columns: impl ExactSizeIterator<Item = u32> + Clone) -> usize {
         // While this lasts the pair counter holds one more than the column.
         for (column, rank) in (1..).zip(columns.clone()) {
             self.pair_counts[rank as usize] = column;
         }
-        let (mut start, mut len, mut kept, mut n_pairs) = (0, 0, 0, 0);
-        for row in 0..self.ends.len() {
-            let (end, first) = (self.ends[row] as usize, len);
+        self.cut.clear();
+        let filler = [columns.len() as u32; STEP];
+        let (mut start, mut next, mut n_pairs) = (0, 0, 0);
+        for (end, weight) in self.ends.iter().zip(&self.weights) {
+            let (end, mut len) = (*end as usize, 0);
             for at in start..end {
                 // Written in any case: whether a rank is a column is not foreseen by a processor.
                 let column = self.pair_counts[self.ranks[at] as usize];
-                self.ranks[len] = column.wrapping_sub(1);
+                self.ranks[next + len] = column.wrapping_sub(1);
                 len += usize::from(column > 0);
             }
-            let n_columns = len - first;
-            if n_columns > 1 {
-                n_pairs += n_columns * (n_columns - 1) / 2;
-                self.ends[kept] = len as u32;
-                self.weights[kept] = self.weights[row];
-                kept += 1;
-            } else {
-                len = first;
+            if len > 1 {
+                n_pairs += len * (len - 1) / 2;
+                let filled = len.next_multiple_of(STEP);
+                self.ranks[next + len..next + filled].copy_from_slice(&filler[..filled - len]);
+                self.cut.push(CutRow { start: next as u32, len: len as u32, weight: *weight });
+                next += filled;
             }
             start = end;
         }
-        self.ends.truncate(kept);
-        self.weights.truncate(kept);
         columns.for_each(|rank| self.pair_counts[rank as usize] = 0);
         n_pairs
     }
 
-    /// Calls `f` with the bit and the column of everything in bitmaps of the rows [`Root::cut_rows`] left. When `copies` says so, a row has
-    /// several bits.
-    pub(crate) fn scatter(&self, copies: impl Fn(u32) -> usize, mut f: impl FnMut(usize, usize)) {
-        let mut first = 0;
-        for (row, weight) in self.cut() {
-            let next = first + copies(weight);
-            (first..next).for_each(|bit| row.iter().for_each(|column| f(bit, *column as usize)));
-            first = next;
-        }
+    pub(crate) fn n_cut_rows(&self) -> usize {
+        self.cut.len()
     }
 
-    /// Sets `triangle` to the weighted counts of all pairs of columns, after [`Root::cut_rows`]: that of a and b < a at a (a − 1) / 2 + b.
+    /// Sets `triangle` to the weighted counts of all pairs of columns in cut rows: that of a and b < a at a (a − 1) / 2 + b.
     pub(crate) fn count_pairs(&self, n_columns: usize, triangle: &mut Vec<u32>) {
         triangle.clear();
         triangle.resize(n_columns * (n_columns - 1) / 2, 0);
-        for (row, weight) in self.cut() {
+        for CutRow { start, len, weight } in &self.cut {
+            let row = &self.ranks[*start as usize..][..*len as usize];
             for (at, column) in row.iter().enumerate().skip(1) {
                 let column = *column as usize;
                 let counts = &mut triangle[column * (column - 1) / 2..][..column];
@@ -203,12 +207,64 @@ impl Root {
         }
     }
 
-    /// The rows [`Root::cut_rows`] left, with their weights.
-    fn cut(&self) -> impl Iterator<Item = (&[u32], u32)> {
-        let starts = std::iter::once(&0).chain(&self.ends);
-        let rows = starts.zip(&self.ends).map(|(start, end)| &self.ranks[*start as usize..*end as usize]);
-        rows.zip(self.weights.iter().copied())
+    /// Finds the cut rows with each of `n_columns` columns.
+    pub(crate) fn index_cut_rows(&mut self, n_columns: usize) {
+        let starts = &mut self.with_starts;
+        starts.clear();
+        starts.resize(n_columns + 2, 0);
+        let columns = |row: &CutRow| &self.ranks[row.start as usize..][..row.len as usize];
+        for row in &self.cut {
+            for column in columns(row) {
+                starts[*column as usize + 2] += 1;
+            }
+        }
+        for column in 2..starts.len() {
+            starts[column] += starts[column - 1];
+        }
+        // Where a column's rows go is kept a place later than where they start, so that in the end it is where they start.
+        self.with.resize(starts[n_columns + 1] as usize, 0);
+        for (at, row) in (0..).zip(&self.cut) {
+            for column in columns(row) {
+                let next = &mut starts[*column as usize + 1];
+                self.with[*next as usize] = at;
+                *next += 1;
+            }
+        }
     }
+
+    /// As [`Root::gather_masks`], for cut rows: all of them, or those with column `with`. Rows with less than `min_bits` are dropped.
+    pub(crate) fn gather_cut_masks(
+        &mut self,
+        with: Option<usize>,
+        columns: impl Iterator<Item = u32> + Clone,
+        min_bits: u32,
+    ) {
+        for (bit, column) in columns.clone().enumerate() {
+            self.bits[column as usize] = 1 << bit;
+        }
+        let picked = match with {
+            None => {
+                self.frequent.clear();
+                self.frequent.extend(0..self.cut.len() as u32);
+                &self.frequent[..]
+            }
+            Some(column) => &self.with[self.with_starts[column] as usize..self.with_starts[column + 1] as usize],
+        };
+        self.masks.resize(picked.len(), 0);
+        self.weights.resize(picked.len(), 0);
+        let rows = CutRows { rows: &self.cut, columns: &self.ranks };
+        let kept = gather_cut(rows, picked, &self.bits, min_bits, &mut self.masks, &mut self.weights);
+        self.masks.truncate(kept);
+        self.weights.truncate(kept);
+        columns.for_each(|column| self.bits[column as usize] = 0);
+    }
+}
+
+/// Rows and the columns they are made of.
+#[derive(Clone, Copy)]
+struct CutRows<'a> {
+    rows: &'a [CutRow],
+    columns: &'a [u32],
 }
 
 osusume_numeric::dispatch! {
@@ -236,6 +292,29 @@ osusume_numeric::dispatch! {
             weights[kept] = weights[row];
             kept += usize::from(mask & mask.wrapping_sub(1) != 0);
             start = *end as usize;
+        }
+        kept
+    }
+
+    /// As `gather`, for the rows `picked`; those with at least `min_bits`.
+    fn gather_cut(
+        all: CutRows<'_>,
+        picked: &[u32],
+        bits: &[u64],
+        min_bits: u32,
+        masks: &mut [u64],
+        weights: &mut [u32],
+    ) -> usize {
+        let mut kept = 0;
+        for row in picked {
+            let CutRow { start, len, weight } = all.rows[*row as usize];
+            let mut mask = 0;
+            for columns in all.columns[start as usize..][..(len as usize).next_multiple_of(STEP)].as_chunks::<STEP>().0 {
+                mask |= columns.iter().fold(0, |mask, column| mask | bits[*column as usize]);
+            }
+            masks[kept] = mask;
+            weights[kept] = weight;
+            kept += usize::from(mask.count_ones() >= min_bits);
         }
         kept
     }
