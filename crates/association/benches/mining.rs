@@ -1,6 +1,6 @@
 //! Times the itemset engines on a file of transactions, one a line.
 //!
-//! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs] [THREADS]`
+//! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules] [THREADS]`
 //!
 //! Prints one JSON line: `mine_seconds` starts from baskets of original ids in memory, unsorted and uncounted, and ends at the last count
 //! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds. `cpu_seconds` is the
@@ -11,13 +11,13 @@
 use std::io::Read;
 use std::time::Instant;
 
-use osusume_association::{Baskets, ItemsetParams, Transactions, count_itemsets, mine_itemsets};
+use osusume_association::{Baskets, ItemsetParams, RuleParams, Transactions, count_itemsets, mine_itemsets, rules_of};
 use osusume_model::NoControl;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [path, min_count, rest @ ..] = &arguments[..] else {
-        println!("usage: mining FILE MIN_COUNT [all|closed|list|list-closed|pairs] [THREADS]");
+        println!("usage: mining FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules] [THREADS]");
         return;
     };
     let task = rest.first().map_or("all", String::as_str);
@@ -27,7 +27,10 @@ fn main() {
     let read_seconds = started.elapsed().as_secs_f64();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
     let min_count = min_count.parse().expect("a count");
-    let (mine_seconds, cpu_seconds, sets) = pool.install(|| median(|| mine(&offsets, &items, min_count, task)));
+    let (mine_seconds, cpu_seconds, sets) = pool.install(|| match task {
+        "rules" => rules(&offsets, &items, min_count),
+        _ => median(|| mine(&offsets, &items, min_count, task)),
+    });
     println!(
         "{{\"peer\":\"osusume\",\"file\":\"{path}\",\"minsup\":{min_count},\"task\":\"{task}\",\"threads\":{n_threads},\
          \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5},\"cpu_seconds\":{cpu_seconds:.5}}}"
@@ -49,6 +52,26 @@ fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
         "pairs" => counted(ItemsetParams { max_length: 2, ..all }),
         other => panic!("no task {other}"),
     }
+}
+
+/// Draws all rules from itemsets that are there, and leaves out redundant ones; `sets` are the rules there were.
+fn rules(offsets: &[usize], items: &[u32], min_count: u64) -> (f64, f64, u64) {
+    let n_items = items.iter().max().map_or(0, |item| item + 1);
+    let baskets = Baskets { offsets, items, n_items, weights: None, groups: None };
+    let (db, _) = Transactions::new(&baskets, 1_000).expect("well-formed baskets");
+    let itemsets = mine_itemsets(&db, &ItemsetParams::all(min_count), &NoControl).expect("no limit");
+    let params = RuleParams {
+        min_count,
+        max_length: usize::MAX,
+        min_confidence: 0.0,
+        min_lift: 0.0,
+        min_improvement: 0.0,
+        roles: None,
+        hierarchy: None,
+        max_sets: u64::MAX,
+        max_rules: 100_000,
+    };
+    median(|| rules_of(&db, &itemsets, &params, &NoControl).expect("no limit").n_found)
 }
 
 /// Median of the elapsed and mean of the processor time of a run, and its answer.

@@ -112,7 +112,8 @@ pub fn mine_rules(db: &Transactions, params: &RuleParams<'_>, control: &dyn Cont
 /// The rules within all frequent itemsets of `db`, mined with the same count, length, roles and hierarchy.
 ///
 /// Counts of the antecedents are read off the trie while walking it: the children of a node Z are among the children of Z less one item,
-/// in the same order, so one cursor for each item of Z only moves forward.
+/// in the same order, so one cursor for each item of Z only moves forward. What a shorter antecedent reaches is kept for every set and
+/// item: eight bytes a rule.
 ///
 /// # Errors
 /// [`Error::Parameter`], [`Error::Stopped`].
@@ -173,6 +174,11 @@ struct Walk<'a> {
     without: Vec<u32>,
     /// For each entry of `without`: the next of its children to look at.
     cursors: Vec<u32>,
+    /// For each node and each of its items: the highest confidence with that item on the right and some of the others, or none, on the
+    /// left. Only of one-smaller sets is the highest needed: theirs holds all smaller ones.
+    best: Vec<f64>,
+    /// Where a node's entries of `best` start.
+    best_starts: Vec<usize>,
     /// How many frequent items may stand on the right, and for a hierarchy, which.
     targets: Vec<u32>,
     scratch: Vec<u32>,
@@ -194,6 +200,8 @@ impl<'a> Walk<'a> {
             path_nodes: Vec::new(),
             without: Vec::new(),
             cursors: Vec::new(),
+            best: Vec::new(),
+            best_starts: Vec::new(),
             targets,
             scratch: Vec::new(),
             found: Vec::new(),
@@ -206,21 +214,32 @@ impl<'a> Walk<'a> {
     fn visit(&mut self, node: u32) {
         let item = self.trie.item(node);
         self.step_to(node, item);
-        let mut lasts = self.path.iter().filter(|item| !role(self.params, **item).may_precede());
-        let (last, is_antecedent) = (lasts.next().copied(), lasts.next().is_none());
+        let (last, is_antecedent) = self.last();
         if last.is_none() && self.path.len() < self.params.max_length {
             self.n_hypotheses += self.hypotheses();
         }
         let depth = self.path.len();
-        if depth < 2 || !is_antecedent {
+        self.best_starts.push(self.best.len());
+        if depth == 1 {
+            self.best.push(self.db.item_counts()[item as usize] as f64 / self.db.n() as f64);
             return;
         }
+        let start = self.best.len();
+        self.find_best_below();
         for idx in 0..depth {
             let consequent = self.path[idx];
-            if role(self.params, consequent).may_follow() && last.is_none_or(|last| last == consequent) {
-                self.try_rule(node, idx);
+            let is_rule = is_antecedent && role(self.params, consequent).may_follow();
+            if is_rule && last.is_none_or(|last| last == consequent) {
+                self.try_rule(node, idx, start + idx);
             }
         }
+    }
+
+    /// The path's first item that stands only on the right, and whether it is the only one, if any.
+    fn last(&self) -> (Option<u32>, bool) {
+        let Some(roles) = self.params.roles else { return (None, true) };
+        let mut lasts = self.path.iter().copied().filter(|item| !roles[*item as usize].may_precede());
+        (lasts.next(), lasts.next().is_none())
     }
 
     /// Makes `node` the end of the path and finds the nodes of its one-smaller subsets.
@@ -264,8 +283,8 @@ impl<'a> Walk<'a> {
         (self.targets.len() - self.scratch.len()) as u64
     }
 
-    /// The rule with the path's item at `idx` on the right.
-    fn try_rule(&mut self, node: u32, idx: usize) {
+    /// The rule with the path's item at `idx` on the right; its entry of `best` is at `at` and so far leaves it out.
+    fn try_rule(&mut self, node: u32, idx: usize, at: usize) {
         let depth = self.path.len();
         let consequent = self.path[idx];
         let n_antecedent = self.trie.count(self.without[depth * (depth - 1) / 2 + idx]);
@@ -276,11 +295,13 @@ impl<'a> Walk<'a> {
             n_consequent: self.db.item_counts()[consequent as usize],
             n_both: u64::from(n_both),
         };
-        if table.confidence() < self.params.min_confidence || table.lift() < self.params.min_lift {
+        let (confidence, below) = (table.confidence(), self.best[at]);
+        self.best[at] = confidence.max(below);
+        if confidence < self.params.min_confidence || table.lift() < self.params.min_lift {
             return;
         }
         self.n_found += 1;
-        let improvement = table.confidence() - self.best_below(idx);
+        let improvement = confidence - below;
         if improvement <= self.params.min_improvement {
             self.n_redundant += 1;
             return;
@@ -288,23 +309,18 @@ impl<'a> Walk<'a> {
         self.found.push(Found { node, consequent, n_antecedent, n_both, improvement });
     }
 
-    /// The highest confidence of a rule with the same consequent and fewer antecedents.
-    fn best_below(&self, idx: usize) -> f64 {
-        let depth = self.path.len();
-        let consequent = self.path[idx];
-        let mut best = self.db.item_counts()[consequent as usize] as f64 / self.db.n() as f64;
-        let mut subset = Vec::with_capacity(depth);
-        // Bit i stands for the i-th item of the path that is not the consequent; the empty and the full antecedent are left out.
-        for mask in 1..(1_u64 << (depth - 1)) - 1 {
-            subset.clear();
-            let antecedents = self.path.iter().enumerate().filter(|(at, _)| *at != idx).map(|(_, item)| *item);
-            subset.extend(antecedents.enumerate().filter(|(bit, _)| mask >> bit & 1 == 1).map(|(_, item)| item));
-            let n_antecedent = self.trie.find(&subset);
-            let place = self.path[..idx].iter().filter(|item| subset.contains(item)).count();
-            subset.insert(place, consequent);
-            best = best.max(f64::from(self.trie.find(&subset)) / f64::from(n_antecedent));
+    /// Pushes, for every item of the path, the highest confidence of a rule with it on the right and fewer antecedents than the path has,
+    /// or none: the highest entry of the sets without one of the other items.
+    fn find_best_below(&mut self) {
+        let (depth, start) = (self.path.len(), self.best.len());
+        self.best.resize(start + depth, 0.0);
+        let (known, new) = self.best.split_at_mut(start);
+        for (at, node) in self.without[depth * (depth - 1) / 2..].iter().enumerate() {
+            let entries = &known[self.best_starts[*node as usize]..][..depth - 1];
+            // The entries of the set without item `at` skip it.
+            raise(&mut new[..at], &entries[..at]);
+            raise(&mut new[at + 1..], &entries[at..]);
         }
-        best
     }
 
     fn finish(mut self) -> Rules {
@@ -316,9 +332,10 @@ impl<'a> Walk<'a> {
                 let expected = u128::from(rule.n_antecedent) * u128::from(counts[rule.consequent as usize]);
                 n * n + u128::from(rule.n_both) * n - expected
             };
-            self.found.sort_by_key(|rule| (Reverse(excess(rule)), rule.node, rule.consequent));
+            let order = |rule: &Found| (Reverse(excess(rule)), rule.node, rule.consequent);
+            self.found.select_nth_unstable_by_key(self.params.max_rules, order);
             self.found.truncate(self.params.max_rules);
-            self.found.sort_by_key(|rule| (rule.node, rule.consequent));
+            self.found.sort_unstable_by_key(|rule| (rule.node, rule.consequent));
         }
         let mut rules = Rules {
             antecedent_offsets: vec![0],
@@ -339,6 +356,13 @@ impl<'a> Walk<'a> {
             push(&mut rules, rule, &path, self.db);
         }
         rules
+    }
+}
+
+/// Sets each value to the higher one of both.
+fn raise(values: &mut [f64], others: &[f64]) {
+    for (value, other) in values.iter_mut().zip(others) {
+        *value = if *other > *value { *other } else { *value };
     }
 }
 

@@ -64,11 +64,4 @@ impl<'a> Trie<'a> {
         }
         node
     }
-
-    /// Count of the frequent itemset with this path: items in the order in which the trie holds them.
-    pub(crate) fn find(&self, path: &[u32]) -> u32 {
-        let first = self.singles[path[0] as usize];
-        let node = path[1..].iter().fold(first, |node, item| self.find_from(Self::first_child(node), *item));
-        self.count(node)
-    }
 }
