@@ -43,7 +43,7 @@ def predicted(options, directory, truth, offered):
     print(f"rows of households and offers: {len(tests)}; predicted by both programs: {len(table)}")
     later = programs.run_as_of(options.binary, options.tables, directory / "runs", date(2018, 1, 1), rows_of.FIRST_OF)
     differing = rows_of.differing_labels(truth, later, offered)
-    print(f"labels that are not what osusume made of the same tables: {differing}")
+    print(f"labels: {len(truth)}, of which osusume makes something else of the same tables: {differing}")
     features = pl.read_parquet(features).rename(PEER_KEY, strict=False).with_columns(pl.col("as_of").cast(pl.Date))
     both = features.join(rows_of.features(later), on=["as_of", "household"])
     return single_columns(table.sort(rows_of.KEY), truth, both)
