@@ -1,6 +1,8 @@
 //! The search: one task for each frequent item.
 
 mod bitmap;
+mod bits;
+mod closed;
 mod dense;
 mod lattice;
 mod ranked;
@@ -18,6 +20,7 @@ use rayon::prelude::*;
 use crate::error::check_stop;
 use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
+use closed::Closed;
 use dense::Dense;
 use ranked::{Frequent, Occurrences, Paths, Ranked};
 use rows::StoredRank;
@@ -213,8 +216,18 @@ fn restricted_parts<R: StoredRank, S: Sink, P: Send>(
     part_of: impl Fn(S) -> P + Sync,
 ) -> Vec<P> {
     let occurrences = Occurrences::new(ranked);
-    (0..ranked.frequent.n_ranks() as u32)
-        .into_par_iter()
+    let ranks = (0..ranked.frequent.n_ranks() as u32).into_par_iter();
+    if params.kind == Kind::Closed && params.roles.is_none() && params.hierarchy.is_none() {
+        let search = || Closed::new(ranked, &occurrences, params.max_length, budget);
+        return ranks
+            .map_init(search, |search, rank| {
+                let mut sink = S::default();
+                search.mine_root(rank, &mut sink);
+                part_of(sink)
+            })
+            .collect();
+    }
+    ranks
         .map_init(
             || Search::new(ranked, &occurrences, params, budget),
             |search, rank| {

@@ -1,8 +1,7 @@
 //! All frequent itemsets below one item: bitmaps over its transactions, tables of supports at the bottom.
 
-#![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
-
 use super::Budget;
+use super::bits::{Limits, count_common, intersect};
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
 use super::ranked::Paths;
 use super::root::{Root, find_at_least, transpose};
@@ -119,7 +118,7 @@ impl<'a, T: Target> Dense<'a, T> {
             0..2 => self.report_each(0, prefix),
             _ if self.max_length == 2 => self.report_each(0, prefix),
             2..=64 => {
-                self.root.gather_masks(self.columns.iter().map(|column| column.at as u32));
+                self.root.gather_masks(self.columns.iter().map(|column| column.at as u32), 2);
                 self.expand_masks(0, prefix, count);
             }
             _ => self.expand_wide(prefix, count),
@@ -471,64 +470,4 @@ fn table_items(n_columns: usize, n_rows: usize, total: u64) -> usize {
     }
     let n_bits = n_rows.max(64).ilog2() as usize + EXTRA_BITS;
     n_columns.min(n_bits).min(MAX_ITEMS)
-}
-
-/// Which supports matter.
-#[derive(Clone, Copy)]
-struct Limits {
-    min_count: u32,
-    /// Columns of this support are free and need no bitmap.
-    free_count: u32,
-}
-
-osusume_numeric::dispatch! {
-    /// Writes the bitmaps at `counts` in `old`, cut down to the one at `chosen`, one after the other into `new` as far as they are frequent and
-    /// not free, and replaces `counts` by their supports. Returns how many were written.
-    fn intersect(
-        old: &[u64],
-        new: &mut [u64],
-        counts: &mut [u32],
-        chosen: usize,
-        n_words: usize,
-        planes: &[u64],
-        limits: Limits,
-    ) -> usize {
-        let chosen = &old[chosen..chosen + n_words];
-        let mut kept = 0;
-        for count in counts.iter_mut() {
-            let column = &old[*count as usize..*count as usize + n_words];
-            let out = &mut new[kept * n_words..(kept + 1) * n_words];
-            let mut ones = 0;
-            for ((o, a), b) in out.iter_mut().zip(column).zip(chosen) {
-                *o = a & b;
-                ones += o.count_ones();
-            }
-            *count = if planes.is_empty() { ones } else { weigh(out, planes) };
-            kept += usize::from(*count >= limits.min_count && *count != limits.free_count);
-        }
-        kept
-    }
-
-    /// Support of all bitmaps at `starts` together.
-    fn count_common(words: &[u64], starts: &[u32], n_words: usize, planes: &[u64]) -> u32 {
-        let mut count = 0;
-        for word in 0..n_words {
-            let common = starts.iter().fold(u64::MAX, |common, start| common & words[*start as usize + word]);
-            if planes.is_empty() {
-                count += common.count_ones();
-            } else {
-                for (bit, plane) in planes.chunks_exact(n_words).enumerate() {
-                    count += (common & plane[word]).count_ones() << bit;
-                }
-            }
-        }
-        count
-    }
-}
-
-/// Σ 2^b · bits set in both the words and plane b.
-#[inline(always)]
-fn weigh(words: &[u64], planes: &[u64]) -> u32 {
-    let in_plane = |plane: &[u64]| words.iter().zip(plane).map(|(w, p)| (w & p).count_ones()).sum::<u32>();
-    planes.chunks_exact(words.len()).enumerate().map(|(bit, plane)| in_plane(plane) << bit).sum()
 }

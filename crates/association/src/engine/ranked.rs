@@ -69,6 +69,17 @@ impl<'a, R: StoredRank> Ranked<'a, R> {
     pub(crate) fn weight(&self, t: u32) -> u32 {
         self.kept[t as usize].1
     }
+
+    /// All of a row, as a place in [`Ranked::ranks`].
+    pub(crate) fn path(&self, t: u32) -> Path {
+        let (row, weight) = self.kept[t as usize];
+        Path { at: self.rows.start(row as usize), len: self.rows.row(row as usize).len() as u32, weight }
+    }
+
+    /// The ranks of all rows, and padding after the last.
+    pub(crate) fn ranks(&self) -> &[R] {
+        self.rows.padded_ranks()
+    }
 }
 
 /// Rows with each rank.

@@ -2,7 +2,7 @@
 
 #![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
 
-use super::ranked::{FETCH, Paths};
+use super::ranked::{FETCH, Frequent, Path, Paths};
 use super::rows::StoredRank;
 
 /// Ranks copied at once.
@@ -54,16 +54,21 @@ struct CutRow {
 impl Root {
     /// Reads the rows below `root` and finds its partners.
     pub(crate) fn open<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32) {
+        self.open_rows(paths.ranks(), paths.before(root), paths.frequent(), root);
+    }
+
+    /// Reads the rows `paths`, places in `ranks`, and finds who of the first `limit` ranks is frequent in them.
+    pub(crate) fn open_rows<R: StoredRank>(&mut self, ranks: &[R], paths: &[Path], frequent: &Frequent, limit: u32) {
         self.close();
-        let n_ranks = paths.frequent().n_ranks();
+        let n_ranks = frequent.n_ranks();
         self.pair_counts.resize(n_ranks + STEP, 0);
         self.bits.resize(n_ranks + STEP, 0);
-        let n_values = paths.before(root).iter().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
+        let n_values = paths.iter().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
         if self.ranks.len() < n_values + BLOCK {
             self.ranks.resize(n_values + BLOCK, 0);
         }
-        self.read(paths, root, n_values);
-        self.find_partners(root, n_values, paths.frequent().min_count);
+        self.read(ranks, paths, n_values);
+        self.find_partners(limit, n_values, frequent.min_count);
         self.pair_counts[n_ranks..].fill(0);
     }
 
@@ -75,12 +80,12 @@ impl Root {
         self.ends.clear();
     }
 
-    fn read<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32, n_values: usize) {
-        let (all, copied) = (paths.ranks(), &mut self.ranks[..n_values + BLOCK]);
+    fn read<R: StoredRank>(&mut self, all: &[R], paths: &[Path], n_values: usize) {
+        let copied = &mut self.ranks[..n_values + BLOCK];
         let counts = &mut self.pair_counts[..];
         let filler: [u32; STEP] = std::array::from_fn(|at| (counts.len() - STEP + at) as u32);
         let mut end = 0;
-        for batch in paths.before(root).chunks(FETCH) {
+        for batch in paths.chunks(FETCH) {
             // A row lies anywhere in memory. Asking for a batch of them first lets the processor fetch them all at once, where the
             // work on a row would keep it from seeing more than a few rows ahead.
             std::hint::black_box(batch.iter().fold(0, |sum, path| sum ^ all[path.at as usize].index()));
@@ -108,18 +113,18 @@ impl Root {
     }
 
     /// Leaves the pair counts at zero.
-    fn find_partners(&mut self, root: u32, n_values: usize, min_count: u32) {
-        if n_values * SCAN_SPEED < root as usize {
+    fn find_partners(&mut self, limit: u32, n_values: usize, min_count: u32) {
+        if n_values * SCAN_SPEED < limit as usize {
             for rank in &self.ranks[..n_values] {
                 let count = std::mem::take(&mut self.pair_counts[*rank as usize]);
-                if count >= min_count && *rank < root {
+                if count >= min_count && *rank < limit {
                     self.partners.push(Partner { rank: *rank, count });
                 }
             }
             self.partners.sort_unstable_by_key(|partner| partner.rank);
             return;
         }
-        let counts = &mut self.pair_counts[..root as usize];
+        let counts = &mut self.pair_counts[..limit as usize];
         self.frequent.clear();
         find_at_least(counts, min_count, &mut self.frequent);
         let partner = |rank: &u32| Partner { rank: *rank, count: counts[*rank as usize] };
@@ -127,14 +132,14 @@ impl Root {
         counts.fill(0);
     }
 
-    /// Makes a mask of every row with at least two of the columns, bit b for `columns[b]`, of which there are at most 64; other rows are
-    /// dropped, for only sets of one column are in them, and those have their counts.
-    pub(crate) fn gather_masks(&mut self, columns: impl Iterator<Item = u32> + Clone) {
+    /// Makes a mask of every row with at least `min_bits` of the columns, bit b for `columns[b]`, of which there are at most 64. Other rows
+    /// are dropped: where there is one column in a row only sets of one column are, and those have their counts.
+    pub(crate) fn gather_masks(&mut self, columns: impl Iterator<Item = u32> + Clone, min_bits: u32) {
         for (bit, rank) in columns.clone().enumerate() {
             self.bits[rank as usize] = 1 << bit;
         }
         self.masks.resize(self.ends.len(), 0);
-        let kept = gather(&self.ranks, &self.ends, &self.bits, &mut self.masks, &mut self.weights);
+        let kept = gather(&self.ranks, &self.ends, &self.bits, min_bits, &mut self.masks, &mut self.weights);
         self.masks.truncate(kept);
         self.weights.truncate(kept);
         columns.for_each(|rank| self.bits[rank as usize] = 0);
@@ -280,8 +285,15 @@ osusume_numeric::dispatch! {
         push_at_least(rest, min_count, blocks.len() as u32 * 32, out);
     }
 
-    /// Writes the masks of rows with at least two bits, and their weights, one after the other; returns how many there are.
-    fn gather(ranks: &[u32], ends: &[u32], bits: &[u64], masks: &mut [u64], weights: &mut [u32]) -> usize {
+    /// Writes the masks of rows with at least `min_bits` bits, and their weights, one after the other; returns how many there are.
+    fn gather(
+        ranks: &[u32],
+        ends: &[u32],
+        bits: &[u64],
+        min_bits: u32,
+        masks: &mut [u64],
+        weights: &mut [u32],
+    ) -> usize {
         let (mut start, mut kept) = (0, 0);
         for (row, end) in ends.iter().enumerate() {
             let mut mask = 0;
@@ -290,7 +302,7 @@ osusume_numeric::dispatch! {
             }
             masks[kept] = mask;
             weights[kept] = weights[row];
-            kept += usize::from(mask & mask.wrapping_sub(1) != 0);
+            kept += usize::from(mask.count_ones() >= min_bits);
             start = *end as usize;
         }
         kept

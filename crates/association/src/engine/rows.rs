@@ -92,6 +92,11 @@ impl<R: StoredRank> Rows<R> {
     }
 
     /// As [`Rows::ranks`], with padding after the last.
+    pub(crate) fn padded_ranks(&self) -> &[R] {
+        &self.ranks
+    }
+
+    /// As [`Rows::padded_ranks`].
     pub(crate) fn into_ranks(self) -> Vec<R> {
         self.ranks
     }

@@ -89,6 +89,12 @@ impl Shop {
 
     /// As [`Shop::frequent`] without rules, for any number of items: sets grow by their highest item as lists of baskets.
     pub(crate) fn frequent_by_lists(&self, min_count: u64) -> Vec<(Vec<u32>, u64)> {
+        let mut holds = vec![vec![false; self.n_items as usize]; self.baskets.len()];
+        for (holds, basket) in holds.iter_mut().zip(&self.baskets) {
+            for item in basket {
+                holds[*item as usize] = true;
+            }
+        }
         let (mut found, mut open) = (Vec::new(), vec![(Vec::new(), (0..self.baskets.len()).collect::<Vec<usize>>())]);
         while let Some((set, baskets)) = open.pop() {
             for item in set.last().map_or(0, |last| last + 1)..self.n_items {
@@ -104,6 +110,19 @@ impl Shop {
         }
         found.sort();
         found
+    }
+
+    /// Those of all frequent sets to which no item can be added without lowering the count.
+    pub(crate) fn closed_among(frequent: &[(Vec<u32>, u64)]) -> Vec<(Vec<u32>, u64)> {
+        let mut is_closed = vec![true; frequent.len()];
+        for (set, count) in frequent.iter().filter(|(set, _)| set.len() > 1) {
+            for left_out in set {
+                let smaller: Vec<u32> = set.iter().copied().filter(|item| item != left_out).collect();
+                let at = frequent.binary_search_by(|(other, _)| other.cmp(&smaller)).expect("it is frequent too");
+                is_closed[at] &= frequent[at].1 > *count;
+            }
+        }
+        frequent.iter().zip(is_closed).filter(|(_, is_closed)| *is_closed).map(|(set, _)| set.clone()).collect()
     }
 
     /// Those of [`Shop::frequent`] without a superset of the same count among them.
