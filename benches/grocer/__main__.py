@@ -66,12 +66,13 @@ def print_times(options, tables, runs, title):
         theirs.append(found)
         peer_stages.append(json.loads(printed.splitlines()[-1])["stages"])
     (seconds, memory), (peer_seconds, peer_memory) = medians(ours), medians(theirs)
+    # Starting Python, and what it measures of itself afterwards, are in no stage.
     peer_work = statistics.median(sum(found.values()) for found in peer_stages)
     print(f"{title}: median of {options.repeats}, the programs in turn")
     print(f"  osusume {seconds:8.2f} s {memory:8.0f} MB   {listed(stages)}")
     print(f"  peer    {peer_seconds:8.2f} s {peer_memory:8.0f} MB   {listed(peer_stages)}")
     print(
-        f"  the peer takes {peer_seconds / seconds:.2f} times our seconds, without its start {peer_work / seconds:.2f}; "
+        f"  the peer takes {peer_seconds / seconds:.2f} times our seconds, its stages alone {peer_work / seconds:.2f}; "
         f"we take {memory / peer_memory:.2f} of its memory",
         flush=True,
     )
