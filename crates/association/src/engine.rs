@@ -12,7 +12,7 @@ mod sink;
 mod tally;
 mod target;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use osusume_model::Control;
 use rayon::prelude::*;
@@ -28,6 +28,8 @@ use sink::{Collect, Count, Sink};
 use tally::Tally;
 use target::Place;
 
+/// Tasks are as small as this many for each thread, so that none is left with most of the work.
+const TASKS_A_THREAD: usize = 32;
 /// So many ranks fit a u16 and leave one value that is no rank.
 const SMALL_RANKS: usize = u16::MAX as usize;
 
@@ -71,6 +73,11 @@ pub(crate) fn count(
     Ok(Some(out))
 }
 
+/// Root items of a task where tasks are handed out beforehand.
+fn task_len(n_ranks: usize) -> usize {
+    n_ranks.div_ceil(TASKS_A_THREAD * rayon::current_num_threads()).max(1)
+}
+
 /// Whether every frequent set is wanted.
 fn is_free(params: &ItemsetParams<'_>) -> bool {
     params.kind == Kind::All && params.roles.is_none() && params.hierarchy.is_none()
@@ -99,6 +106,7 @@ fn list_paths<R: StoredRank>(
     let n_ranks = frequent.n_ranks() as u32;
     let counts: Vec<u64> = (0..n_ranks)
         .into_par_iter()
+        .with_max_len(task_len(n_ranks as usize))
         .map_init(
             || Dense::<Tally>::new(frequent.min_count, params.max_length, &unlimited),
             |search, rank| {
@@ -114,7 +122,8 @@ fn list_paths<R: StoredRank>(
     let n_sets = n_sets as usize;
     let mut out = Itemsets { depths: vec![0; n_sets], items: vec![0; n_sets], counts: vec![0; n_sets], n: 0 };
     let places = places(&mut out, &counts);
-    places.into_par_iter().zip(0..n_ranks).for_each_init(
+    let places = places.into_par_iter().zip(0..n_ranks).with_max_len(task_len(n_ranks as usize));
+    places.for_each_init(
         || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &unlimited),
         |search, (place, rank)| {
             search.target = place;
@@ -152,18 +161,18 @@ fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Contro
 
 fn count_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Tally {
     let frequent = paths.frequent();
-    // The rarest items have most below them: they go first.
-    (0..frequent.n_ranks() as u32)
+    // The rarest items have most below them: they go first, each to the next worker that has nothing to do.
+    let left = AtomicUsize::new(frequent.n_ranks());
+    (0..rayon::current_num_threads())
         .into_par_iter()
-        .rev()
-        .fold(
-            || Dense::<Tally>::new(frequent.min_count, params.max_length, budget),
-            |mut search, rank| {
-                search.mine_root(paths, rank);
-                search
-            },
-        )
-        .map(|search| search.target)
+        .with_max_len(1)
+        .map(|_| {
+            let mut search = Dense::<Tally>::new(frequent.min_count, params.max_length, budget);
+            while let Ok(rank) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                search.mine_root(paths, rank as u32 - 1);
+            }
+            search.target
+        })
         .reduce(Tally::default, Tally::merge)
 }
 
@@ -216,7 +225,8 @@ fn restricted_parts<R: StoredRank, S: Sink, P: Send>(
     part_of: impl Fn(S) -> P + Sync,
 ) -> Vec<P> {
     let occurrences = Occurrences::new(ranked);
-    let ranks = (0..ranked.frequent.n_ranks() as u32).into_par_iter();
+    let n_ranks = ranked.frequent.n_ranks();
+    let ranks = (0..n_ranks as u32).into_par_iter().with_max_len(task_len(n_ranks));
     if params.kind == Kind::Closed && params.roles.is_none() && params.hierarchy.is_none() {
         let search = || Closed::new(ranked, &occurrences, params.max_length, budget);
         return ranks

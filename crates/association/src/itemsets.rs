@@ -7,7 +7,7 @@ use crate::Transactions;
 /// A node's itemset is its own item and those of the nearest nodes before it with depths one less, two less, and so on.
 /// Ten bytes a set, however long it is, against four bytes an item for lists.
 ///
-/// Of all frequent itemsets every node is one. Of closed ones a node may be only a step on the way to deeper ones; its count is 0 then.
+/// Of all frequent itemsets every node is one. Of closed ones, and of the most frequent ones of some length, a node may be only a step on the way to deeper ones; its count is 0 then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Itemsets {
     /// Length of the node's itemset, from 1.
@@ -69,6 +69,27 @@ impl Itemsets {
             counts.push(count);
         });
         (offsets, items, counts)
+    }
+
+    /// Turns shorter sets into steps on the way to longer ones, and leaves out those on the way to none.
+    pub(crate) fn forget_shorter_than(&mut self, length: usize) {
+        let old = std::mem::replace(self, Self { n: self.n, ..Self::default() });
+        let mut path: Vec<(u16, u32)> = Vec::new();
+        let mut n_written = 0;
+        for ((depth, item), count) in old.depths.into_iter().zip(old.items).zip(old.counts) {
+            path.truncate(usize::from(depth) - 1);
+            n_written = n_written.min(path.len());
+            path.push((depth, item));
+            if usize::from(depth) < length || count == 0 {
+                continue;
+            }
+            for (at, (depth, item)) in path.iter().enumerate().skip(n_written) {
+                self.depths.push(*depth);
+                self.items.push(*item);
+                self.counts.push(if at + 1 == path.len() { count } else { 0 });
+            }
+            n_written = path.len();
+        }
     }
 
     pub(crate) fn append(&mut self, other: &Self) {

@@ -1,6 +1,6 @@
 //! Frequent itemsets, rules with one consequent, and the evidence that a rule is more than chance.
 //!
-//! Baskets become [`Transactions`] once; [`mine_itemsets`] and [`count_itemsets`] find what occurs together, [`mine_rules`] draws rules
+//! Baskets become [`Transactions`] once; [`mine_itemsets`] and [`count_itemsets`] find what occurs together, [`mine_top_k`] the most frequent of it, [`mine_rules`] draws rules
 //! with sellable consequents from it, [`test_rules`] tests them given basket size with the customer as the unit, and [`recount`] counts
 //! them again in a later period. [`follow()`] asks what is added in the days after a purchase. Every measure of [`MEASURES`] follows from a rule's [`Contingency`].
 //!
@@ -46,7 +46,7 @@ pub use follow::{Follow, FollowParams, History, follow};
 pub use hierarchy::{Hierarchy, NO_PARENT};
 pub use itemsets::{Itemsets, SetCounts, count_itemset};
 pub use measure::{MEASURES, Measure, measure};
-pub use mine::{ItemRole, ItemsetParams, Kind, count_itemsets, mine_itemsets, propose_min_count};
+pub use mine::{ItemRole, ItemsetParams, Kind, count_itemsets, mine_itemsets, mine_top_k, propose_min_count};
 pub use rules::{RuleParams, Rules, mine_rules, rules_of};
 pub use significance::{Evidence, FalseDiscovery, TestParams, q_values, test_rules};
 pub use support::MinSupport;

@@ -129,6 +129,67 @@ pub fn propose_min_count(db: &Transactions, params: &ItemsetParams<'_>, control:
     Ok(high)
 }
 
+/// Finds the `k` most frequent itemsets of at least `min_length` items, and those as frequent as the last of them.
+///
+/// `params.min_count` is the least count considered; where fewer than `k` sets reach it, all of those are found. The count of the last set
+/// is looked for by counting sets at falling supports, so that nothing is listed twice. Shorter sets are in the trie as steps of count 0.
+///
+/// # Errors
+/// As [`mine_itemsets`]; [`Error::Parameter`] when `k` is 0. `params.max_sets` limits all frequent itemsets down to the count of the last one.
+pub fn mine_top_k(
+    db: &Transactions,
+    k: u64,
+    min_length: usize,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+) -> Result<Itemsets, Error> {
+    check(db, params)?;
+    if k == 0 {
+        return Err(Error::Parameter { name: "k", allowed: "at least 1", got: 0.0 });
+    }
+    let min_count = top_k_count(db, k, min_length, params, control)?;
+    let mut found = mine_itemsets(db, &ItemsetParams { min_count, ..*params }, control)?;
+    found.forget_shorter_than(min_length);
+    Ok(found)
+}
+
+/// The highest count, at least that of `params`, that `k` sets of at least `min_length` items reach; without so many, that of `params`.
+fn top_k_count(
+    db: &Transactions,
+    k: u64,
+    min_length: usize,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+) -> Result<u64, Error> {
+    // Too many sets of all lengths are enough for the caller's limit, whatever their lengths: listing refuses them.
+    let has_k = |min_count: u64| -> Result<bool, Error> {
+        check_stop(control)?;
+        let counted = engine::count(db, &ItemsetParams { min_count, ..*params }, control)?;
+        Ok(counted.is_none_or(|sets| {
+            sets.by_size.iter().skip(min_length).fold(0_u64, |sum, sets| sum.saturating_add(*sets)) >= k
+        }))
+    };
+    // Invariant: `high` has fewer than k sets. Above n nothing is frequent.
+    let mut high = (db.n() + 1).max(params.min_count);
+    let mut low = (high / 2).max(params.min_count);
+    while !has_k(low)? {
+        if low == params.min_count {
+            return Ok(low);
+        }
+        high = low;
+        low = (high / 2).max(params.min_count);
+    }
+    while low + 1 < high {
+        let middle = low + (high - low) / 2;
+        if has_k(middle)? {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    Ok(low)
+}
+
 fn too_many(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Error, Error> {
     let proposed_min_count = propose_min_count(db, params, control)?;
     Ok(Error::TooManySets { max_sets: params.max_sets, min_count: params.min_count, proposed_min_count })

@@ -8,7 +8,7 @@ use osusume_model::NoControl;
 use osusume_testkit::data_dir;
 
 /// More closed sets than this take longer to visit than a test may.
-const MAX_CLOSED: u64 = 100_000;
+const MAX_CLOSED: u64 = 2_000_000;
 
 /// Transactions a line, items separated by blanks.
 fn read(path: &Path) -> Transactions {

@@ -1,5 +1,6 @@
 use osusume_association::{
-    Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, count_itemsets, mine_itemsets, propose_min_count,
+    Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, count_itemsets, mine_itemsets, mine_top_k,
+    propose_min_count,
 };
 use osusume_model::NoControl;
 
@@ -152,6 +153,34 @@ fn threads_change_nothing() {
         };
         assert!(with(1) == with(8));
     }
+}
+
+/// All sets sorted by count say which are the first k, ties with the last included.
+#[test]
+fn the_most_frequent_by_enumeration() {
+    for seed in 0..60 {
+        let shop = Shop::random(seed, 40, 8, 0.5);
+        for (k, min_length, min_count) in [(1, 1, 1), (5, 2, 1), (20, 2, 4), (20, 3, 1), (1_000_000, 1, 3), (3, 9, 1)] {
+            for kind in [Kind::All, Kind::Closed] {
+                let params = ItemsetParams { kind, ..ItemsetParams::all(min_count) };
+                let mut expected = match kind {
+                    Kind::All => shop.frequent(min_count, None, None),
+                    Kind::Closed => shop.closed(min_count),
+                };
+                expected.retain(|(set, _)| set.len() >= min_length);
+                let mut counts: Vec<u64> = expected.iter().map(|(_, count)| *count).collect();
+                counts.sort_unstable_by(|a, b| b.cmp(a));
+                let last = counts.get(k - 1).copied().unwrap_or(0);
+                expected.retain(|(_, count)| *count >= last);
+                let found = mine_top_k(&shop.db(), k as u64, min_length, &params, &NoControl).unwrap();
+                assert_eq!(listed(&found), expected, "{k} of {min_length} items, {kind:?} of {shop:?}");
+                assert_eq!(found.n, shop.n());
+            }
+        }
+    }
+    let db = Shop::random(1, 40, 8, 0.5).db();
+    let refused = mine_top_k(&db, 0, 1, &ItemsetParams::all(1), &NoControl);
+    assert_eq!(refused.unwrap_err(), Error::Parameter { name: "k", allowed: "at least 1", got: 0.0 });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod discoveries;
 mod fimi;
 mod follow;
+mod groceries;
 mod itemsets;
 mod measures;
 mod oracle;
