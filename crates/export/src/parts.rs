@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, Fault, Result};
-use osusume_storage::{Digest, Fs, HashingFile, WriteFile, create_dirs, write_fault};
+use osusume_storage::{Digest, Fs, HashingFile, WriteFile, check_destination, create_dirs, write_fault};
 
 /// Bytes handed to the file system at once.
 const BUFFER_BYTES: usize = 1 << 18;
@@ -189,6 +189,10 @@ pub(crate) fn put_in_place(
     manifest: &[u8],
     before: &[String],
 ) -> Result<()> {
+    let names = parts.iter().map(|(_, part)| part.name.clone()).chain([place.manifest_name()]);
+    for name in names {
+        check_destination(fs, &place.dir.join(name))?;
+    }
     let temporary = place.temporary("manifest");
     if fs.metadata(&temporary)?.is_some() {
         fs.remove_file(&temporary)?;

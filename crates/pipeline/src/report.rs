@@ -1,6 +1,5 @@
 //! A published report drawn again: in another language, or with what was measured since.
 
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -27,7 +26,8 @@ pub fn redraw(run: &Path, language: Option<Language>) -> Result<String> {
     let file = file_of(run)?;
     let bytes = RealFs.open_input(&file)?.read_all(LIMIT_BYTES)?;
     let mut report = Report::from_json(&bytes, &file.display().to_string())?;
-    if let Some(evaluation) = file.parent().map(|dir| newest_evaluation(dir, &report)).transpose()?.flatten() {
+    let dir = file.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    if let Some(evaluation) = dir.map(|dir| newest_evaluation(dir, &report)).transpose()?.flatten() {
         report = report.with_evaluation(told(&evaluation));
     }
     Ok(report.html(language.unwrap_or_else(|| report.language())))
@@ -105,18 +105,5 @@ fn interval(effect: &Measured) -> Option<[f64; 3]> {
 /// # Errors
 /// `CannotWrite`, `DiskFull`, `SyncFailed`.
 pub fn write_page(path: &Path, html: &str) -> Result<()> {
-    let cannot =
-        |error: std::io::Error| Fault::new(Code::CannotWrite).in_file(path.display().to_string()).because(error);
-    let Some(name) = path.file_name() else {
-        return Err(Fault::new(Code::CannotWrite).in_file(path.display().to_string()));
-    };
-    let unfinished = path.with_file_name(format!(".{}.unfinished", name.to_string_lossy()));
-    if RealFs.metadata(&unfinished)?.is_some() {
-        RealFs.remove_file(&unfinished)?;
-    }
-    let mut file = RealFs.create(&unfinished)?;
-    file.write_all(html.as_bytes()).map_err(cannot)?;
-    file.sync()?;
-    drop(file);
-    RealFs.rename(&unfinished, path)
+    crate::flat::write(path, html.as_bytes())
 }

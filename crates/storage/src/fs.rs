@@ -7,6 +7,8 @@ use std::path::Path;
 
 use osusume_model::{Code, Fault, Result};
 
+use crate::manifest::{CURRENT_NAME, MANIFEST_NAME};
+
 /// What is known of a path or an open file without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Metadata {
@@ -165,6 +167,30 @@ pub fn fault_in(error: &(dyn Error + 'static)) -> Option<Fault> {
 /// The fault an `io::Error` carries, or `CannotWrite` on `path` when it came from elsewhere.
 pub fn write_fault(path: &Path, error: &io::Error) -> Fault {
     fault_in(error).unwrap_or_else(|| Fault::new(Code::CannotWrite).in_file(shown(path)).because(error))
+}
+
+/// How deep files lie inside a run.
+const RUN_DEPTH: usize = 3;
+
+/// Refuses a destination at which a rename would take something away: what stands there is a device, a pipe, a link or a directory, or
+/// the path lies in a published run or beside the pointer to one.
+///
+/// # Errors
+/// `CannotWrite` with what stands in the way, and faults of looking.
+pub fn check_destination(fs: &dyn Fs, path: &Path) -> Result<()> {
+    let refuse = |detail: &str| Err(Fault::new(Code::CannotWrite).in_file(shown(path)).because(detail));
+    if fs.metadata(path)?.is_some_and(|found| !found.is_file) {
+        return refuse("something that is no regular file has this name");
+    }
+    let Ok(absolute) = std::path::absolute(path) else { return Ok(()) };
+    let holds = |dir: &Path, name: &str| matches!(fs.metadata(&dir.join(name)), Ok(Some(found)) if found.is_file);
+    let above = || absolute.ancestors().skip(1);
+    if above().take(RUN_DEPTH).any(|dir| holds(dir, MANIFEST_NAME))
+        || above().take(1).any(|dir| holds(dir, CURRENT_NAME))
+    {
+        return refuse("published runs are never changed");
+    }
+    Ok(())
 }
 
 /// Creates `path` and the directories above it that are absent, each made durable in its parent before the next.

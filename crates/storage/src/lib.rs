@@ -42,7 +42,9 @@ mod spill;
 mod staging;
 
 pub use digest::{Content, Digest, HashingFile, ParseDigestError, hash_file, hash_input, hash_open};
-pub use fs::{Entry, Fs, LockAttempt, Metadata, ReadFile, WriteFile, carry, create_dirs, fault_in, write_fault};
+pub use fs::{
+    Entry, Fs, LockAttempt, Metadata, ReadFile, WriteFile, carry, check_destination, create_dirs, fault_in, write_fault,
+};
 pub use lock::{LOCK_NAME, Lock, LockInfo, RootWarnings};
 pub use manifest::{
     CURRENT_NAME, Counts, Current, FORMAT_VERSION, InputEntry, MANIFEST_NAME, Manifest, OutputEntry, SIDE_FILES,

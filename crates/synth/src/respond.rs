@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, Result, check_stop};
-use osusume_storage::{Fs, create_dirs};
+use osusume_storage::{Fs, check_destination, create_dirs};
 use osusume_tables::arrow::array::{
     Array, ArrayRef, BooleanArray, Date32Array, Float64Array, Int16Array, RecordBatch, StringArray,
 };
@@ -275,6 +275,7 @@ fn write_replacing(fs: &Arc<dyn Fs>, out: &Path, schema: &Schema, batch: &Record
     let dir = out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = out.file_name().map(|name| name.to_string_lossy().into_owned());
     let name = name.ok_or_else(|| Fault::new(Code::CannotWrite).in_file(out.display().to_string()))?;
+    check_destination(&**fs, out)?;
     create_dirs(&**fs, dir)?;
     let mut sink = create_parquet(fs, dir, &name, schema)?;
     sink.write(batch)?;

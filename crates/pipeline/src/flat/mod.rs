@@ -26,6 +26,8 @@ pub use learn::{Finding, Measured};
 pub use score::{ScoreRequest, Scored, score};
 pub use show::{Shown, ShownColumn, ShownFeature, html, show};
 
+pub(crate) use place::write;
+
 use crate::host::Host;
 
 /// The kinds of models a file can hold.
@@ -139,7 +141,7 @@ pub fn train(request: &TrainRequest<'_>, host: &dyn Host) -> Result<Trained> {
     let learned = learn::learn(&table, request.memory, &control)?;
     host.progress(3, 4);
     let model = file::ModelFile::new(request.kind, &plan, &table, &learned);
-    place::write(request.out, &model.bytes())?;
+    write(request.out, &model.bytes())?;
     host.progress(4, 4);
     Ok(Trained {
         out: request.out.to_owned(),

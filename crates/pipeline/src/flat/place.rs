@@ -4,7 +4,7 @@ use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use osusume_model::{Arg, Result};
-use osusume_storage::{Fs, RealFs, WriteFile, create_dirs, write_fault};
+use osusume_storage::{Fs, RealFs, WriteFile, check_destination, create_dirs, write_fault};
 
 /// A file that takes its name when it is complete; a file of that name is replaced then, in one step.
 pub(super) struct Whole {
@@ -16,6 +16,7 @@ pub(super) struct Whole {
 impl Whole {
     /// Starts `path`, under another name.
     pub(super) fn create(path: &Path) -> Result<Self> {
+        check_destination(&RealFs, path)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let part = path.with_file_name(format!(".{name}.part"));
         create_dirs(&RealFs, directory(path))?;
@@ -54,14 +55,15 @@ impl Drop for Whole {
 }
 
 /// Writes a whole file.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = Whole::create(path)?;
     file.write(bytes)?;
     file.finish()
 }
 
-/// Refuses to write over what is read.
+/// Refuses to write over what is read, and what [`check_destination`] refuses.
 pub(super) fn check_other(out: &Path, input: &Path) -> Result<()> {
+    check_destination(&RealFs, out)?;
     let same = |a: &Path, b: &Path| Some((RealFs.metadata(a).ok()??, RealFs.metadata(b).ok()??));
     let is_same = out == input || same(out, input).is_some_and(|(a, b)| a.inode == b.inode && a.len == b.len);
     if is_same {

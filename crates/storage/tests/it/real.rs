@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Barrier};
 
 use osusume_model::{Arg, Code, Control, NoControl, Stop};
-use osusume_storage::{Digest, Fs, RealFs, Runs, fault_in, hash_file, hash_input};
+use osusume_storage::{Digest, Fs, RealFs, Runs, check_destination, fault_in, hash_file, hash_input};
 
 use crate::runs_of_a_shop::{content, date, info, lock, noise, publish, seen, stage};
 
@@ -112,6 +112,26 @@ fn nothing_of_ours_is_opened_through_a_link_or_is_a_pipe() {
     assert!(!fs.metadata(&link).unwrap().unwrap().is_file);
     assert_eq!(fs.metadata(&dir.path().join("absent")).unwrap(), None);
     assert_eq!(fs::read(&target).unwrap(), b"safe");
+}
+
+#[test]
+fn a_destination_is_a_file_or_free_and_no_part_of_a_run() {
+    let (dir, fs, _) = real();
+    let path = |name: &str| dir.path().join(name);
+    fs::write(path("file"), b"old").unwrap();
+    symlink(path("file"), path("link")).unwrap();
+    rustix::fs::mknodat(rustix::fs::CWD, path("pipe"), rustix::fs::FileType::Fifo, 0o600.into(), 0).unwrap();
+    fs::create_dir_all(path("runs/isp/one/models")).unwrap();
+    fs::write(path("runs/isp/one/MANIFEST.json"), b"{}").unwrap();
+    fs::write(path("runs/isp/CURRENT"), b"one").unwrap();
+    let code = |name: &str| check_destination(&*fs, &path(name)).map_err(|fault| fault.code());
+    for free in ["file", "absent", "absent/below", "runs/report.html", "runs/other/report.html"] {
+        assert_eq!(code(free), Ok(()), "{free}");
+    }
+    let taken = ["link", "pipe", "runs", "runs/isp/one/report.json", "runs/isp/one/models/m.json", "runs/isp/CURRENT"];
+    for taken in taken.into_iter().chain(["runs/isp/one/models/../new"]) {
+        assert_eq!(code(taken), Err(Code::CannotWrite), "{taken}");
+    }
 }
 
 #[test]
