@@ -18,6 +18,15 @@ fn mined(dir: &std::path::Path, arguments: &[&str]) -> Value {
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
+/// Names come from files, and a terminal obeys what it is shown.
+#[test]
+fn names_do_not_drive_the_terminal() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("rows.csv"), "tea\u{1b}[31m,milk\ntea\u{1b}[31m,milk\n").unwrap();
+    let page = text(&mine(dir.path(), &["rows.csv", "--min-count", "2"]).stdout);
+    assert!(page.contains("tea\\u{1b}[31m") && !page.contains('\u{1b}'), "{page}");
+}
+
 /// Five baskets of bread, milk and tea in every form a file may have.
 fn shelves() -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();

@@ -61,6 +61,27 @@ fn pages_in_both_languages() {
     }
 }
 
+/// The most frequent value has no coefficient of its own; it is no rare value for that.
+#[test]
+fn the_usual_value_is_named() {
+    let company = Company::new();
+    let mut csv = "plan,taken\n".to_owned();
+    for row in 0..1000_u32 {
+        let plan = if row % 10 < 7 { "basic" } else { "plus" };
+        let taken = if plan == "plus" { row % 2 == 0 } else { row % 11 == 0 };
+        let _ = writeln!(csv, "{plan},{}", if taken { "yes" } else { "no" });
+    }
+    fs::write(company.path("rows.csv"), csv).unwrap();
+    company.succeed(&["train", "rows.csv", "--target", "taken", "--out", "model.json", "--quiet"]);
+    fs::write(company.path("new.csv"), "plan\nbasic\nplus\ngold\n\n").unwrap();
+    company.succeed(&["score", "model.json", "new.csv", "--out", "scores.csv"]);
+    let scores = fs::read_to_string(company.path("scores.csv")).unwrap();
+    let reasons: Vec<&str> = scores.lines().skip(1).map(|line| line.split(',').nth(2).unwrap()).collect();
+    assert!(reasons[0].starts_with("plan is basic (-"), "{scores}");
+    assert!(reasons[1].starts_with("plan is plus (+"), "{scores}");
+    assert!(reasons[2].starts_with("plan is a rare value"), "{scores}");
+}
+
 #[test]
 fn every_row_has_a_score_and_what_decides_is_a_reason() {
     let company = trained();

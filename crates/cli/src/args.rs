@@ -20,23 +20,26 @@ pub(crate) struct Cli {
     pub(crate) verb: Verb,
 }
 
+/// The heading above options that every verb has, so that its own come first.
+const COMMON: &str = "Common options";
+
 /// Options of every verb.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Global {
     /// Language of messages; without it, Japanese where the locale is Japanese, else English
-    #[arg(long, global = true, value_enum, env = "OSUSUME_LANGUAGE")]
+    #[arg(long, global = true, help_heading = COMMON, value_enum, env = "OSUSUME_LANGUAGE")]
     pub(crate) language: Option<LanguageArg>,
     /// Form of what goes to standard error
-    #[arg(long, global = true, value_enum, default_value = "text", env = "OSUSUME_LOG_FORMAT")]
+    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value = "text", env = "OSUSUME_LOG_FORMAT")]
     pub(crate) log_format: LogFormat,
     /// Form of the data on standard output
-    #[arg(long, global = true, value_enum, default_value = "text", env = "OSUSUME_OUTPUT")]
+    #[arg(long, global = true, help_heading = COMMON, value_enum, default_value = "text", env = "OSUSUME_OUTPUT")]
     pub(crate) output: OutputFormat,
     /// Say only what went wrong
-    #[arg(long, global = true, env = "OSUSUME_QUIET")]
+    #[arg(long, global = true, help_heading = COMMON, env = "OSUSUME_QUIET")]
     pub(crate) quiet: bool,
     /// Show no progress bars
-    #[arg(long, global = true, env = "OSUSUME_NO_PROGRESS")]
+    #[arg(long, global = true, help_heading = COMMON, env = "OSUSUME_NO_PROGRESS")]
     pub(crate) no_progress: bool,
 }
 
@@ -202,7 +205,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "FILE", conflicts_with = "named")]
     pub(crate) world: Option<String>,
     /// Number of customers; the world's own without it
-    #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     pub(crate) customers: Option<u64>,
     /// Seed; the world's own without it
     #[arg(long)]

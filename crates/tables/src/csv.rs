@@ -184,7 +184,11 @@ impl Layout {
             check_names(path, &names)?;
         }
         let faults = self.find_columns(path, &names);
-        Fault::all(faults)
+        // A header taken for a single column is one mistake, however many columns are missing by it.
+        match parting(&first.text).filter(|_| self.dialect.header && names.len() == 1) {
+            Some(sign) => Fault::all(faults.into_iter().take(1).map(|fault| fault.with("delimiter", sign)).collect()),
+            None => Fault::all(faults),
+        }
     }
 
     fn find_columns(&mut self, path: &Path, names: &[String]) -> Vec<Fault> {
@@ -230,6 +234,12 @@ pub(crate) fn column_missing(path: &Path, column: &str, names: &[String]) -> Fau
         Some(name) => fault.with("suggestion", name),
         None => fault,
     }
+}
+
+/// The sign that parts the columns of a header, by its looks.
+fn parting(header: &[u8]) -> Option<&'static str> {
+    let signs = [(b';', ";"), (b'\t', "\\t"), (b'|', "|"), (b',', ",")];
+    signs.into_iter().find(|(sign, _)| header.contains(sign)).map(|(_, text)| text)
 }
 
 /// A name without case, width, spaces and separators.

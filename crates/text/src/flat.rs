@@ -77,8 +77,8 @@ crate::phrases::phrases! {
     /// Rows on the page. Args: rows, positives, positive.
     PageRows = "Learned from {rows} rows, {positives} of which have the value {positive:plain}.", "{rows}行から学習（値が {positive:plain} の行: {positives}行）。";
     /// How to read the table.
-    PageHow = "An effect is what one standard deviation more of a number, or having a value of a category, adds to the log-odds.",
-        "影響は、数値なら1標準偏差の増加、区分ならその値をもつことによる、対数オッズの変化です。";
+    PageHow = "An effect is what one standard deviation more of a number, or having a value of a category rather than its most frequent one, adds to the log-odds.",
+        "影響は、数値なら1標準偏差の増加、区分なら最も多い値ではなくその値をもつことによる、対数オッズの変化です。";
     /// What a coefficient is about.
     TakesNumber = "its value", "値";
     /// What a coefficient is about.

@@ -73,7 +73,7 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
         }
     }
     if checks.over.is_empty() {
-        let command = format!("osusume run {}{}", args.pipeline.pipeline.display(), as_of_option(args));
+        let command = format!("osusume run {}{}", args.pipeline.pipeline.display(), as_of_option(config, args));
         let next = console.say(Word::NextRun, &[("command", Arg::from(command))]);
         text.push('\n');
         text.push_str(&labelled(2, &[(&console.phrase(Phrase::Next, &[]), next)]));
@@ -81,8 +81,13 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
     text
 }
 
-fn as_of_option(args: &CheckArgs) -> String {
-    args.as_of.map_or_else(String::new, |date| format!(" --as-of {date}"))
+/// The date as the run wants it given; where neither the command line nor the file names one, its form.
+fn as_of_option(config: &Config, args: &CheckArgs) -> String {
+    match (args.as_of, config.pipeline.as_of) {
+        (Some(date), _) => format!(" --as-of {date}"),
+        (None, Some(_)) => String::new(),
+        (None, None) => " --as-of YYYY-MM-DD".to_owned(),
+    }
 }
 
 fn facts(config: &Config, console: &Console, checks: &Checks) -> String {

@@ -8,7 +8,7 @@ use osusume_pipeline::baskets::{
 };
 use osusume_pipeline::with_threads;
 use osusume_text::screen::Word;
-use osusume_text::thousands;
+use osusume_text::{escape_controls, thousands};
 use serde_json::{Map, Value, json};
 
 use crate::args::{KindArg, MineArgs, OutputFormat};
@@ -148,8 +148,11 @@ fn page(found: &Found, console: &Console) -> String {
     lines.push((console.word(Word::Seconds), console.say(Word::SecondsValue, &seconds)));
     let mut text = labelled(0, &lines);
     if !found.top.is_empty() {
-        let rows: Vec<Vec<String>> =
-            found.top.iter().map(|(items, count)| vec![number(u64::from(*count)), items.join(" + ")]).collect();
+        let rows: Vec<Vec<String>> = found
+            .top
+            .iter()
+            .map(|(items, count)| vec![number(u64::from(*count)), escape_controls(&items.join(" + ")).into_owned()])
+            .collect();
         text.push('\n');
         text.push_str(&table(2, &[Align::Right, Align::Left], &rows));
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::Kind;
 use super::columns::{Column, Table};
 use super::infer::{ColumnType, Plan};
-use super::learn::{Learned, Measured};
+use super::learn::{Learned, Measured, min_level_rows};
 use crate::linear::{LinearFile, LinearModel, RawFeature};
 
 /// Version of the format.
@@ -54,7 +54,7 @@ pub(super) struct Feature {
     pub(super) name: String,
     #[serde(rename = "type")]
     pub(super) column_type: ColumnType,
-    /// Levels with a part in the model; all others are one to it.
+    /// Levels with a part in the model, and the most frequent one; all others are one to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) levels: Option<Vec<String>>,
 }
@@ -83,8 +83,9 @@ impl ModelFile {
             names.map(|(column, levels)| RawFeature { name: &column.name, levels: levels.as_deref() }).collect();
         let model = LinearFile::new(&learned.fit, learned.calibrator, &learned.encoder, &raw);
         let is_used = |column: &&Column| model.columns.iter().any(|used| used.feature == column.name);
+        let used = table.columns.iter().zip(&table.values).filter(|(column, _)| is_used(column));
         let features: Vec<Feature> =
-            table.columns.iter().filter(is_used).map(|column| feature(column, &model)).collect();
+            used.map(|(column, values)| feature(column, usual(column, values), &model)).collect();
         let [positive, negative] = plan.values.clone();
         Self {
             format_version: FORMAT_VERSION,
@@ -158,17 +159,29 @@ fn level_names(column: &Column) -> Option<Vec<String>> {
     (column.holds == ColumnType::Category).then(|| texts().collect())
 }
 
-/// A category keeps the levels its model's columns name: a rare level is nobody's business.
-fn feature(column: &Column, model: &LinearFile) -> Feature {
+/// A category keeps the levels its model's columns name, and the most frequent one, which needs no column because the others are told
+/// against it: a rare level is nobody's business.
+fn feature(column: &Column, usual: Option<u32>, model: &LinearFile) -> Feature {
     let column_type = column.holds;
     let named = model.columns.iter().filter(|used| used.feature == column.name).filter_map(|used| used.levels.as_ref());
+    let usual = usual.and_then(|code| column.levels.iter().nth(code as usize));
     let levels = (column_type == ColumnType::Category).then(|| {
         let mut levels: Vec<String> = named.flatten().cloned().collect();
+        levels.extend(usual.map(|level| String::from_utf8_lossy(level).into_owned()));
         levels.sort();
         levels.dedup();
         levels
     });
     Feature { name: column.name.clone(), column_type, levels }
+}
+
+/// The most frequent level of a category, where enough rows have it to be named.
+fn usual(column: &Column, values: &[f32]) -> Option<u32> {
+    let mut counts = vec![0_u64; column.levels.len()];
+    let codes = values.iter().filter(|value| column.holds == ColumnType::Category && !value.is_nan());
+    codes.for_each(|&code| counts[code as usize] += 1);
+    let named = (0..).zip(&counts).filter(|(_, count)| **count >= min_level_rows(values.len() as u64));
+    named.max_by_key(|(level, count)| (**count, std::cmp::Reverse(*level))).map(|(level, _): (u32, _)| level)
 }
 
 fn schema(features: &[Feature]) -> String {

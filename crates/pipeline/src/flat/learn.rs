@@ -63,6 +63,11 @@ pub(super) struct Learned {
     pub(super) measured: Option<Measured>,
 }
 
+/// Rows a level needs to be named.
+pub(super) fn min_level_rows(n_rows: u64) -> u64 {
+    (n_rows / ROWS_A_LEVEL).clamp(MIN_LEVEL_ROWS, EncoderParams::STANDARD.min_level_count)
+}
+
 /// Fits a linear model with its penalty by empirical Bayes, calibrates it out of fold, and measures it there.
 ///
 /// # Errors
@@ -73,8 +78,7 @@ pub(super) fn learn(table: &Table, memory: u64, control: &dyn Control) -> Result
     let raw = table.raw(&slices, &kinds);
     let n_rows = table.y.len() as u64;
     let rows: Vec<u32> = (0..n_rows as u32).collect();
-    let min_level_count = (n_rows / ROWS_A_LEVEL).clamp(MIN_LEVEL_ROWS, EncoderParams::STANDARD.min_level_count);
-    let params = EncoderParams { min_level_count, ..EncoderParams::STANDARD };
+    let params = EncoderParams { min_level_count: min_level_rows(n_rows), ..EncoderParams::STANDARD };
     let encoder = Encoder::fit(&raw, &rows, &params).map_err(fault)?;
     if encoder.n_cols() == 0 {
         return Err(no_columns(""));

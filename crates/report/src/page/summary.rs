@@ -11,7 +11,7 @@ use crate::numbers::OfferRow;
 pub(super) fn summary(words: &Words<'_>) -> Markup {
     let columns = [to_do(words), not_proven(words)];
     let caution = if words.numbers.about.is_cross_section {
-        words.line("p", "label", Line::CrossSection)
+        words.line("p", "caution", Line::CrossSection)
     } else {
         Markup::default()
     };
@@ -24,23 +24,25 @@ fn figures(words: &Words<'_>) -> Markup {
     let whom = [("known", words.arg(customers.known)), ("offers", words.arg(decisions.offers))];
     let months = [("months", i64::from(decisions.months).into())];
     let held = if decisions.holdout_fraction > 0.0 { Line::HeldBackNote } else { Line::NobodyHeldBack };
-    let figures = [
-        figure(
-            words,
-            &words.count(customers.with_offer),
-            Line::CustomersWithOffer,
-            &words.say(Line::CustomersWithOfferNote, &whom),
-        ),
-        figure(
-            words,
-            &words.money(decisions.expected_value_minor),
-            Line::ExpectedValue,
-            &words.say(Line::ExpectedValueNote, &months),
-        ),
+    let with_offer = figure(
+        words,
+        &words.count(customers.with_offer),
+        Line::CustomersWithOffer,
+        &words.say(Line::CustomersWithOfferNote, &whom),
+    );
+    let value = figure(
+        words,
+        &words.money(decisions.expected_value_minor),
+        Line::ExpectedValue,
+        &words.say(Line::ExpectedValueNote, &months),
+    );
+    // Resemblance times margin is no money to come.
+    let value = Some(value).filter(|_| !words.numbers.about.is_cross_section);
+    let others = [
         figure(words, &words.count(without_offer(words)), Line::LeftInPeace, words.word(Line::LeftInPeaceNote)),
         figure(words, &words.count(customers.holdout), Line::HeldBack, words.word(held)),
     ];
-    element("div", &[("class", "figures")], figures)
+    element("div", &[("class", "figures")], std::iter::once(with_offer).chain(value).chain(others))
 }
 
 /// Customers without an offer, for whatever reason.
