@@ -169,6 +169,62 @@ fn categories_are_offered_beside_subscriptions() {
     assert!(page.contains("drinks") && page.contains("sweets"), "{page}");
 }
 
+/// In a table of one date whoever holds nothing yet is a customer like any other.
+#[test]
+fn who_holds_nothing_stands_in_a_cross_section() {
+    let company = Company::new();
+    let mut table = "id;age;loan;card\n".to_owned();
+    for customer in 0..600_u32 {
+        // Every third holds a loan, every fourth a card, and half of all neither.
+        let holds = |n: u32| if customer.is_multiple_of(n) { "yes" } else { "no" };
+        writeln!(table, "K{customer};{};{};{}", 20 + customer % 50, holds(3), holds(4)).unwrap();
+    }
+    fs::write(company.path("data/bank.csv"), table).unwrap();
+    fs::write(company.path("data/goods.csv"), "code,family,tier,margin\nloan,loan,1,9\ncard,card,1,2\n").unwrap();
+    fs::write(company.path("pipelines/bank.toml"), BANK).unwrap();
+    company.succeed(&["run", "pipelines/bank.toml", "--as-of", "2026-10-01"]);
+    let current = fs::read_to_string(company.path("runs/bank/CURRENT")).unwrap();
+    let summary = company.path(&format!("runs/bank/{}/summary.json", current.split(' ').next().unwrap()));
+    let summary: Value = serde_json::from_slice(&fs::read(summary).unwrap()).unwrap();
+    assert_eq!((&summary["customers"], &summary["decisions"]["scored"]), (&600.into(), &600.into()));
+    let report = company.succeed(&["report", "runs/bank"]);
+    assert!(!report.contains("expected value</p>"), "resemblance is worth no money");
+    // A header of another delimiter is one mistake.
+    company.edit("pipelines/bank.toml", |text| text.replace("delimiter = \";\"\n", ""));
+    let output = company.osusume(&["check", "pipelines/bank.toml", "--as-of", "2026-10-01"]);
+    let said = text(&output.stderr);
+    assert_eq!(said.matches("error[E1004]").count(), 2, "one a source: {said}");
+    assert!(said.contains("delimiter = \";\""), "{said}");
+}
+
+const BANK: &str = r#"
+[pipeline]
+name = "bank"
+time_zone = "UTC"
+currency = "EUR"
+purpose = "tests"
+[sources.customers]
+role = "customers"
+path = "../data/bank.csv"
+delimiter = ";"
+columns = { customer = "id" }
+attributes = { age = "integer" }
+[sources.held]
+role = "cross_section"
+path = "../data/bank.csv"
+delimiter = ";"
+columns = { customer = "id" }
+holds = { loan = { loan = "yes" }, card = { card = "yes" } }
+[sources.goods]
+role = "products"
+path = "../data/goods.csv"
+columns = { product = "code", family = "family", tier = "tier", margin = "margin" }
+[offers.cross_sell]
+families = ["loan", "card"]
+[decide]
+consent = { required = false }
+"#;
+
 const SHOP: &str = r#"
 [pipeline]
 name = "shop"

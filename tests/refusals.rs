@@ -75,6 +75,13 @@ fn tables_that_contradict_themselves() {
             format!("{csv}{}\n", first_row(csv).replace(",apartment,", ",house,").replace("chiba", "nara"))
         });
     });
+    check("a margin beyond all prices", "E1024", 10, |company| {
+        config(company, "\"quarantine\"", "\"abort\"");
+        rows(company, "products", &|csv| csv.replacen(",700,", ",9223372036854775807,", 1));
+    });
+    check("nobody has consented", "E4006", 10, |company| {
+        rows(company, "consents", &|csv| csv.replace(",yes,", ",no,"));
+    });
     check("M096 orphans", "E1030", 10, |company| {
         rows(company, "tickets", &|csv| {
             (0..2_000).fold(csv.to_owned(), |csv, i| csv + &format!("Z{i},2026-01-01,,,,,\n"))
@@ -128,6 +135,27 @@ fn what_was_read_and_what_was_published_are_no_destinations() {
         symlink(company.path("data/isp"), company.path("out")).unwrap();
         config(company, "\"../out/isp-offers.csv\"", "\"../out/customers.csv\"");
     });
+}
+
+/// What has the destination's name and is no file stays what it is: a rename would put a file in its place.
+#[test]
+fn a_pipe_or_a_link_is_no_destination() {
+    let company = Company::with_run();
+    fs::create_dir(company.path("out")).unwrap();
+    let (destination, kept) = (company.path("out/isp-offers.csv"), company.path("kept.csv"));
+    fs::write(&kept, "kept").unwrap();
+    symlink(&kept, &destination).unwrap();
+    assert_eq!(ends_with(&company, &[]), ("E5001".to_owned(), 15));
+    assert!(fs::symlink_metadata(&destination).unwrap().is_symlink());
+    assert_eq!(fs::read_to_string(&kept).unwrap(), "kept");
+    let run = company.published().0.split(' ').next().unwrap().to_owned();
+    let numbers = company.path(&format!("runs/isp/{run}/report.json"));
+    let before = fs::read(&numbers).unwrap();
+    let own = numbers.to_str().unwrap();
+    assert_eq!(company.osusume(&["report", "runs/isp", "--out", own]).status.code(), Some(14));
+    assert_eq!(fs::read(&numbers).unwrap(), before, "a published run is never changed");
+    fs::copy(&numbers, company.path("report.json")).unwrap();
+    company.succeed(&["report", "report.json", "--out", "page.html"]);
 }
 
 #[test]

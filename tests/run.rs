@@ -127,6 +127,11 @@ fn days_after_the_end_of_the_data_are_not_taken_for_days_without_a_take() {
     let summary = std::fs::read_to_string(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
     // Gap, window and kept days are 97 days: the newest date they fit behind lies before the end of June.
     assert!(summary.contains("\"2026-06-") && !summary.contains("\"2026-07-"), "{summary}");
+    // Once published, a date ten years ahead would refuse every run that is right.
+    let before = company.published();
+    let slip = company.osusume(&["run", "pipelines/isp.toml", "--as-of", "2036-10-01", "--no-export"]);
+    assert_eq!(slip.status.code(), Some(16), "{}", text(&slip.stderr));
+    assert_eq!(company.published(), before);
 }
 
 #[test]

@@ -58,7 +58,7 @@ impl Page<'_> {
         let count = |name: &str| Arg::from(number(&decisions[name]));
         let read = Arg::from(number(&self.run.summary["customers"]));
         let offers: u64 = self.offer_list().iter().map(|offer| number(&offer["offered"])).sum();
-        let customers = [("read", read), ("scored", count("customers"))];
+        let customers = [("read", read), ("scored", count("scored"))];
         let made = [("offers", Arg::from(offers)), ("customers", count("with_offer"))];
         let share = number(&decisions["holdout"]) as f64 / (number(&decisions["customers"]).max(1)) as f64;
         let held = [("count", count("holdout")), ("share", Arg::Number(percent(share)))];

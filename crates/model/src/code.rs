@@ -92,7 +92,7 @@ codes! {
     FileUnreadable = "E1002", Input, Later;
     /// The file holds no bytes, no header or no rows. Args: what.
     FileEmpty = "E1003", Input, AfterChange;
-    /// A declared column is not in the file. Args: column, columns, suggestion?.
+    /// A declared column is not in the file. Args: column, columns, suggestion?, delimiter?.
     ColumnMissing = "E1004", Contract, AfterChange;
     /// A header name stands twice. Args: column.
     ColumnTwice = "E1005", Contract, AfterChange;
@@ -150,7 +150,7 @@ codes! {
     ConfigWrongKind = "E2003", Usage, AfterChange;
     /// A value outside what is allowed. Args: key, got, allowed, suggestion?.
     ConfigNotAllowed = "E2004", Usage, AfterChange;
-    /// A required key is missing. Args: key.
+    /// A required key is missing. Args: key, `needed_by`?.
     ConfigMissingKey = "E2005", Usage, AfterChange;
     /// A name refers to nothing. Args: key, got, allowed, suggestion?.
     ConfigUnknownName = "E2006", Usage, AfterChange;

@@ -14,6 +14,10 @@ const BLOCK: u32 = 1 << 16;
 /// Days without any row before the run's date from which on it is said: more than a monthly extract is ever behind.
 const SILENT_DAYS: i32 = 31;
 
+/// Days without any row from which on a run is refused: offers would be made on what was known a year ago, most likely because of a slip in the
+/// date, and the newest date published stands in the way of every run that is right.
+const LOST_DAYS: i32 = 366;
+
 /// The days of which the tables speak.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct History {
@@ -29,11 +33,13 @@ impl History {
     /// Of several sources that labels come from, the one that ends first counts.
     ///
     /// # Errors
-    /// Faults of reading, and a stop asked for.
+    /// `DataEndsEarly` when they end more than a year before; faults of reading, and a stop asked for.
     pub(crate) fn read(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Self> {
         let history = Self::known(job, tables, as_of)?;
-        if let Some(fault) = history.ends_early(as_of) {
-            job.warn(fault);
+        match history.ends_early(as_of) {
+            Some(fault) if as_of.0 - history.end.0 > LOST_DAYS => return Err(fault),
+            Some(fault) => job.warn(fault),
+            None => {}
         }
         Ok(history)
     }

@@ -255,14 +255,18 @@ fn lend<'a>(values: EventValues<'a>, valid: Option<&'a [bool]>) -> EventColumn<'
     EventColumn { values, valid }
 }
 
+/// Largest magnitude of an amount or a number of units that is made of decimals; amounts in tables are held to the same.
+pub(crate) const MAX_WHOLE: f64 = 1e15;
+
 /// Amounts in minor units out of prices of one unit; without a quantity it is one unit.
 fn priced(prices: &[f64], valid: Option<Vec<bool>>, quantity: Option<&Column>, minor_units: f64) -> OwnedColumn {
     let units = |row: usize| match quantity.map(|column| (&column.values, column.valid.as_deref())) {
         Some((Values::F64(values), valid)) if valid.is_none_or(|valid| valid[row]) => values[row],
         _ => 1.0,
     };
-    // The cast saturates, so no row makes an amount out of bounds.
-    let amount = |(row, price): (usize, &f64)| (price * units(row) * minor_units).round() as i64;
+    // No price is larger, and the sum of a customer's rows stays within i64.
+    let amount =
+        |(row, price): (usize, &f64)| (price * units(row) * minor_units).clamp(-MAX_WHOLE, MAX_WHOLE).round() as i64;
     OwnedColumn::Money(prices.iter().enumerate().map(amount).collect(), valid)
 }
 
@@ -291,6 +295,13 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_amount_is_larger_than_a_table_may_hold() {
+        let quantity = Column { values: Values::F64(vec![3.0, -1e29]), valid: None, dictionary: None };
+        let OwnedColumn::Money(amounts, _) = priced(&[1.25, 1e18], None, Some(&quantity), 100.0) else { panic!() };
+        assert_eq!(amounts, [375, -1_000_000_000_000_000]);
+    }
 
     #[test]
     fn the_version_that_arrived_last_before_the_date_counts() {

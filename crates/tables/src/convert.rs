@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, TimeUnit};
 use osusume_model::{Code, DAY_US};
 
 use crate::spec::{ColumnKind, ColumnSpec};
-use crate::value::{CellFault, ColumnBuilder, check_decimal, expected, time_fault};
+use crate::value::{CellFault, ColumnBuilder, check_amount, check_decimal, expected, time_fault};
 use crate::zone::{TimeError, Zone, in_range};
 
 /// Whole numbers beyond this are not exact in f64.
@@ -174,7 +174,7 @@ fn push_number(builder: &mut ColumnBuilder, number: Number, kind: ColumnKind, zo
     match kind {
         ColumnKind::Measure if is_nan(number) => builder.push_absent(),
         ColumnKind::Decimal | ColumnKind::Measure => builder.push_f64(decimal_of(number)?),
-        ColumnKind::Minor { digits } => builder.push_i64(minor_of(number, digits, kind)?),
+        ColumnKind::Minor { digits } => builder.push_i64(check_amount(minor_of(number, digits, kind)?)?),
         ColumnKind::Timestamp => builder.push_i64(instant_of(number, zone)?),
         ColumnKind::Flag => match number {
             Number::Int(flag @ 0..=1) => builder.push_i64(flag),

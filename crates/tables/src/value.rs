@@ -112,7 +112,7 @@ fn parse_i64(text: &[u8], kind: ColumnKind, zone: &Zone) -> Result<i64, CellFaul
     match kind {
         ColumnKind::Timestamp => zone.parse(text).map_err(time_fault),
         ColumnKind::Flag => parse_flag(text),
-        ColumnKind::Minor { digits } => parse_minor(text, digits),
+        ColumnKind::Minor { digits } => parse_minor(text, digits).and_then(check_amount),
         _ => parse_integer(text),
     }
 }
@@ -210,6 +210,15 @@ fn parse_minor(text: &[u8], digits: u8) -> Result<i64, CellFault> {
         .try_fold(0_i64, |sum, b| sum.checked_mul(10)?.checked_add(i64::from(b - b'0')));
     // i64::MIN cannot arise: the magnitude is at most i64::MAX.
     value.map(|value| if negative { -value } else { value }).ok_or(CellFault::out_of_range(kind))
+}
+
+/// Largest amount in minor units: beyond it lies no price, and sums over a customer's rows would leave the range of `i64`.
+const MAX_AMOUNT: u64 = 1_000_000_000_000_000;
+
+/// Refuses amounts larger than any price.
+pub(crate) fn check_amount(minor: i64) -> Result<i64, CellFault> {
+    let expected = "amount of at most 10^15 minor units";
+    if minor.unsigned_abs() <= MAX_AMOUNT { Ok(minor) } else { Err(CellFault { code: Code::OutOfRange, expected }) }
 }
 
 /// Powers of ten that f64 holds exactly.
@@ -325,6 +334,11 @@ mod tests {
         assert_eq!(parse_minor(b"-0.05", 2), Ok(-5));
         assert_eq!(parse_minor(b"1.2300", 2), Ok(123));
         assert_eq!(parse_minor(b"1200", 0), Ok(1200));
+        let zone = Zone::new("UTC").unwrap();
+        let amount = |text: &str| parse_i64(text.as_bytes(), ColumnKind::Minor { digits: 2 }, &zone);
+        assert_eq!(amount("-10000000000000"), Ok(-1_000_000_000_000_000));
+        assert_eq!(code(amount("10000000000000.01")), Code::OutOfRange);
+        assert_eq!(parse_i64(b"9223372036854775807", ColumnKind::Integer, &zone), Ok(i64::MAX));
         for text in ["", "-", "1.", ".5", "1,200", "1e5", "0x1F", "(100)", "12%", "1.005", "--1", "\u{ff11}"] {
             assert_eq!(code(parse_minor(text.as_bytes(), 2)), Code::WrongType, "{text}");
         }

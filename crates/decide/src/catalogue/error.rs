@@ -10,7 +10,7 @@ pub enum CatalogueError {
         product: String,
     },
     /// Tier 0 means that nothing is held.
-    #[error("product `{product}` has tier 0")]
+    #[error("product `{product}` has no tier from 1 to 65535")]
     TierZero {
         /// The product.
         product: String,

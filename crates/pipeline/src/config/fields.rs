@@ -118,7 +118,7 @@ pub const FIELDS: &[Field] = &[
         "sources.*.null_tokens",
         List(&Text),
         Is("[]"),
-        "Texts that mean that a value is absent in CSV, besides the empty one.",
+        "Texts that mean that a value is absent in CSV, besides the empty one, such as `9999-12-31` for an end that is open.",
     )
     .form(Form::Some)
     .list(ListCheck::Unique),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use osusume_decide::ChannelSet;
-use osusume_model::{AsOf, FeatureSpec, Result};
+use osusume_model::{AsOf, Code, Fault, FeatureSpec, Result};
 use osusume_numeric::elementary::logit;
 use osusume_propensity::encoder::{RawColumns, RawKind};
 use osusume_propensity::score::Scorer;
@@ -85,7 +85,7 @@ pub(crate) fn scorer(models: &Models) -> Result<Scorer> {
 /// Scores every row of the scoring features whose customer consents to a channel of the run; returns the number of rows written.
 ///
 /// # Errors
-/// `ConsentGate`, faults of reading and writing, and a stop asked for.
+/// `ConsentGate`, `NoCustomers` when no customer consents to any channel of the run, faults of reading and writing, and a stop asked for.
 pub(crate) fn score(
     job: &Job<'_>,
     specs: &[FeatureSpec],
@@ -99,12 +99,13 @@ pub(crate) fn score(
     let keys: Vec<&str> = models.offers.iter().map(|offer| offer.key.as_str()).collect();
     let metadata = [("offers".to_owned(), keys.join("\n"))];
     let mut sink = ParquetSink::create(&job.target(), SCORES, &schema, &metadata)?;
-    let mut done = 0;
+    let (mut done, mut reached) = (0, 0);
     for batch in read_batches(&**job.staging.fs(), &job.staging.dir().join(SCORING), &[])? {
         job.check_stop()?;
         let block = RawBlock::new(&batch?, specs);
         let consents = consents(job, tables, &block.customer, as_of)?;
         let asked: Vec<usize> = (0..consents.len()).filter(|&row| consents[row] != ChannelSet::default()).collect();
+        reached += asked.len();
         let rows = block.select(&asked);
         let slices = rows.slices();
         let mut propensity = vec![0.0; asked.len() * scorer.n_offers()];
@@ -115,6 +116,10 @@ pub(crate) fn score(
         sink.write(&batch_of(&schema, &block.customer, &tables.customers, as_of, propensity)?)?;
         done += block.customer.len() as u64;
         job.host.progress(done, u64::from(tables.n_customers()));
+    }
+    // An offer table without a row would clear the CRM; nobody to ask is far likelier a fault of the consents than a wish.
+    if reached == 0 {
+        return Err(Fault::new(Code::NoCustomers));
     }
     Ok(sink.finish()?.rows)
 }

@@ -54,7 +54,11 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ColumnMissing,
         title: "column `{column}` is not in the file",
-        help: &["<<did you mean `{suggestion}`?>>", "columns are: {columns}"],
+        help: &[
+            "<<did you mean `{suggestion}`?>>",
+            "<<the header is read as one column, but looks as if it were parted by another sign: declare `delimiter = \"{delimiter:plain}\"`>>",
+            "columns are: {columns}",
+        ],
         cause: "The pipeline file maps a role to a column that the header does not have. Names are compared exactly, including case.",
         example: "[sources.customers]\ncolumns = { customer = \"customerid\" }      # the header says customer_id",
     },

@@ -36,7 +36,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigMissingKey,
         title: "required key `{key}` is missing",
-        help: &["add it; `osusume config reference` describes it"],
+        help: &["add it; `osusume config reference` describes it", "<<`{needed_by}` asks for it>>"],
         cause: "The key has no default, because no default would be right for every business.",
         example: "[pipeline]\nname = \"isp\"\ntime_zone = \"Asia/Tokyo\"        # required: it decides where a day ends",
     },
@@ -119,7 +119,10 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::Fenced,
         title: "a newer run is already published: {current} is newer than {this}",
-        help: &["use the published run, or choose a later as-of date"],
+        help: &[
+            "use the published run, or choose a later as-of date",
+            "a run published by mistake is withdrawn by deleting its directory and `CURRENT` beside it",
+        ],
         cause: "Publishing this run would take the offer table back to an older state. A run that slept while a newer one was published ends here.",
         example: "osusume runs list pipelines/isp.toml",
     },
@@ -253,8 +256,11 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::NoCustomers,
         title: "no customer is left to score",
-        help: &["run `osusume check` on the pipeline file to see what became of the rows of every source"],
-        cause: "Every customer was rejected, suppressed, or excluded before scoring. An empty offer table would clear the CRM, so none is published.",
+        help: &[
+            "run `osusume check` on the pipeline file to see what became of the rows of every source",
+            "see that somebody still holds or has bought something, and consents to one of `decide.channels`",
+        ],
+        cause: "Every customer was rejected, has left, consents to no channel, or was excluded before scoring. An empty offer table would clear the CRM, so none is published.",
         example: "customers read 20,000, suppressed 20,000: check `allowed` in the consents table",
     },
     Message {
@@ -277,7 +283,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::DataEndsEarly,
         title: "data ends on {last}, {days} days before the run's date",
         help: &["deliver newer extracts of the purchases or contracts, or run with an earlier `--as-of`"],
-        cause: "The newest row of the tables that outcomes are read from lies more than a month before the run's date. Nothing is known of the days after it, so they are not counted as \"did not buy\": models learn only from windows that closed before the data ends. What customers hold and did is as of that day, too.",
+        cause: "The newest row of the tables that outcomes are read from lies more than a month before the run's date. Nothing is known of the days after it, so they are not counted as \"did not buy\": models learn only from windows that closed before the data ends. What customers hold and did is as of that day, too. After more than a year the run is refused: the date is most likely a slip, and once published it would stand before every run that is right.",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {

@@ -54,7 +54,11 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ColumnMissing,
         title: "列「{column}」がファイルにありません",
-        help: &["<<「{suggestion}」の誤りではありませんか。>>", "ファイルにある列は次のとおりです: {columns}。"],
+        help: &[
+            "<<「{suggestion}」の誤りではありませんか。>>",
+            "<<ヘッダーが1列として読まれましたが、別の区切り文字のようです。`delimiter = \"{delimiter:plain}\"` を指定してください。>>",
+            "ファイルにある列は次のとおりです: {columns}。",
+        ],
         cause: "パイプラインファイルで割り当てた列が、ヘッダーにありません。列名は大文字と小文字を含め、完全に一致する必要があります。",
         example: "[sources.customers]\ncolumns = { customer = \"customerid\" }      # ヘッダーではcustomer_id",
     },

@@ -39,7 +39,10 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ConfigMissingKey,
         title: "必須のキー「{key}」がありません",
-        help: &["キーを追加してください。説明は `osusume config reference` にあります。"],
+        help: &[
+            "キーを追加してください。説明は `osusume config reference` にあります。",
+            "<<`{needed_by}` のために必要です。>>",
+        ],
         cause: "どの事業にも当てはまる既定値がないため、このキーは省略できません。",
         example: "[pipeline]\nname = \"isp\"\ntime_zone = \"Asia/Tokyo\"        # 日付の境目を決めるため必須",
     },
@@ -122,7 +125,10 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::Fenced,
         title: "より新しい実行がすでに公開されています（公開中: {current}、この実行: {this}）",
-        help: &["公開中の実行結果を使うか、より後の基準日を指定してください。"],
+        help: &[
+            "公開中の実行結果を使うか、より後の基準日を指定してください。",
+            "誤って公開した実行は、そのディレクトリと隣の `CURRENT` を削除すると取り下げられます。",
+        ],
         cause: "この実行を公開すると、オファー表が古い状態に戻ってしまいます。止まっている間に新しい実行が公開された場合も、ここで終了します。",
         example: "osusume runs list pipelines/isp.toml",
     },
@@ -256,8 +262,11 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::NoCustomers,
         title: "スコアを計算できる顧客がいません",
-        help: &["`osusume check` で、データごとの行の扱いを確認してください。"],
-        cause: "すべての顧客が、スコア計算の前にエラー、配信停止、または対象外となりました。空のオファー表を公開するとCRMの内容が消えてしまうため、公開しません。",
+        help: &[
+            "`osusume check` で、データごとの行の扱いを確認してください。",
+            "保有または購入のある顧客がいること、`decide.channels` のいずれかに同意していることを確認してください。",
+        ],
+        cause: "すべての顧客が、スコア計算の前にエラー、解約済み、同意なし、または対象外となりました。空のオファー表を公開するとCRMの内容が消えてしまうため、公開しません。",
         example: "読み取り20,000人、配信停止20,000人: 同意表のallowed列を確認する",
     },
     Message {
@@ -278,7 +287,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::DataEndsEarly,
         title: "データが実行基準日の{days}日前、{last}で終わっています",
         help: &["購入または契約の新しい抽出データを用意するか、`--as-of` に早い日付を指定してください。"],
-        cause: "成約の判定に使う表の最新の行が、実行基準日より1か月以上前です。それより後のことは分からないため「購入なし」とは数えません。学習には、データの終わりまでに終了した判定期間だけを使います。顧客の保有状況や行動も、その時点のものです。",
+        cause: "成約の判定に使う表の最新の行が、実行基準日より1か月以上前です。それより後のことは分からないため「購入なし」とは数えません。学習には、データの終わりまでに終了した判定期間だけを使います。顧客の保有状況や行動も、その時点のものです。1年を超える場合は実行しません。日付の誤りである可能性が高く、公開すると、その後の正しい実行ができなくなるためです。",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01",
     },
     Message {

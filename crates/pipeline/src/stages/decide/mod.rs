@@ -47,6 +47,10 @@ pub struct DecisionCounts {
     pub with_offer: u64,
     /// Those outside the holdout with none.
     pub without_offer: u64,
+    /// Those of them whom no channel of the run may reach.
+    pub unreachable: u64,
+    /// Customers whom a channel may reach, inside the holdout and outside: only they are scored.
+    pub scored: u64,
     /// Rows of the offer table by offer, in the order of offers.
     pub offers: Vec<(String, u64)>,
     /// Sum of the expected values of the offer table, in minor units.
@@ -240,6 +244,12 @@ impl Writer {
         counts.holdout += held_out;
         counts.with_offer += with_offer;
         counts.without_offer += decisions.len() as u64 - held_out - with_offer;
+        for (row, &held_out) in decisions.iter().zip(is_held_out) {
+            // A missing consent is the customer's, so it removes every offer or none.
+            let is_barred = row.offers.iter().any(|(code, _)| *code == Rule::NoConsent.id());
+            counts.scored += u64::from(!is_barred);
+            counts.unreachable += u64::from(is_barred && !held_out);
+        }
         counts.shadow_rows += shadow.len() as u64;
         for row in offers {
             counts.expected_value_minor = counts.expected_value_minor.saturating_add(row.expected_value);

@@ -12,7 +12,7 @@ use crate::catalogue::Goods;
 use crate::config::{CategoryOffers, Role};
 use crate::job::Job;
 use crate::kernel::windows_fault;
-use crate::seam::Block;
+use crate::seam::{Block, MAX_WHOLE};
 
 /// Labels of a partition: customers × dates × offers, row-major.
 pub(crate) struct LabelCells {
@@ -147,12 +147,20 @@ fn label_categories(
 pub(crate) fn whole_units(block: &Block) -> Option<(Vec<i64>, Vec<bool>)> {
     let column = block.column("quantity")?;
     let osusume_tables::Values::F64(values) = &column.values else { return None };
-    let units = values.iter().map(|&q| if q.abs() < 1.0 { q.signum() as i64 * i64::from(q != 0.0) } else { q as i64 });
+    let whole = |&q: &f64| {
+        let is_fraction = q.abs() < 1.0 && q != 0.0;
+        if is_fraction { q.signum() as i64 } else { q.clamp(-MAX_WHOLE, MAX_WHOLE) as i64 }
+    };
+    let units = values.iter().map(whole);
     let valid = column.valid.clone().unwrap_or_else(|| vec![true; values.len()]);
     Some((units.collect(), valid))
 }
 
-/// Who is a customer as of each date: holds something, or has bought something. Customers × dates.
+/// Under this name stand the rows of a cross-section as they came; no source has it.
+pub(super) const STANDS: &str = "cross_section/rows";
+
+/// Who is a customer as of each date: holds something, has bought something, or stands in the cross-section, where whoever holds nothing
+/// yet is a customer too. Customers × dates.
 pub(super) fn active(
     job: &Job<'_>,
     goods: &Goods,
@@ -161,7 +169,10 @@ pub(super) fn active(
     n_customers: usize,
 ) -> Result<Vec<bool>> {
     let mut signs = Vec::new();
-    if let Some(block) = holdings_block(job, blocks) {
+    if let Some(rows) = blocks.get(STANDS) {
+        let stands = rows.offsets.windows(2).map(|bounds| bounds[0] < bounds[1]);
+        signs.push(stands.flat_map(|stands| std::iter::repeat_n(stands, dates.len())).collect());
+    } else if let Some(block) = holdings_block(job, blocks) {
         let states = holding_states(job, goods, block, dates)?;
         signs.push(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
     }

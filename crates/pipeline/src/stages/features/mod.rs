@@ -157,7 +157,11 @@ impl Writer {
                     self.unknown_products += known.1;
                     known.0
                 }
-                Role::CrossSection => block.unfolded(&job.config.sources[name]),
+                Role::CrossSection => {
+                    let held = block.unfolded(&job.config.sources[name]);
+                    blocks.insert(labels::STANDS.to_owned(), block);
+                    held
+                }
                 Role::Contacts => sent_only(&block),
                 _ => block,
             };

@@ -152,8 +152,8 @@ fn customers(summary: &Summary) -> Customers {
     Customers {
         known: summary.customers.into(),
         with_offer: decided.with_offer.into(),
-        without_offer: decided.without_offer.into(),
-        not_asked: summary.customers.saturating_sub(decided.customers).into(),
+        without_offer: decided.without_offer.saturating_sub(decided.unreachable).into(),
+        not_asked: (summary.customers.saturating_sub(decided.customers) + decided.unreachable).into(),
         holdout: decided.holdout.into(),
     }
 }
