@@ -3,7 +3,10 @@
 use std::fs;
 use std::io::Write;
 use std::process::{Command, Output};
+use std::sync::Arc;
 
+use arrow::array::{ArrayRef, Int64Array, RecordBatch, StringArray};
+use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use super::support::{OSUSUME, text};
@@ -38,15 +41,30 @@ fn shelves() -> tempfile::TempDir {
     fs::write(dir.path().join("lines.csv"), "bread,milk,tea\nmilk,bread\nbread,tea\n\nmilk,bread,bread\n").unwrap();
     let rows = "order,sku\nA,bread\nB,milk\nA,milk\nA,tea\nB,bread\nC,bread\nC,tea\nD,milk\nD,bread\nD,bread\n";
     fs::write(dir.path().join("rows.csv"), rows).unwrap();
+    let cells = || rows.lines().skip(1).map(|row| row.split_once(',').unwrap());
+    let orders: StringArray = cells().map(|(order, _)| Some(order)).collect();
+    let skus: StringArray = cells().map(|(_, sku)| Some(sku)).collect();
+    write_parquet(&dir.path().join("rows.parquet"), Arc::new(orders), Arc::new(skus));
+    let numbered: Int64Array = cells().map(|(order, _)| Some(i64::from(order.as_bytes()[0]))).collect();
+    let skus: Int64Array =
+        cells().map(|(_, sku)| Some(sku.len() as i64 * 1_000_000_007 + i64::from(sku.as_bytes()[0]))).collect();
+    write_parquet(&dir.path().join("numbers.parquet"), Arc::new(numbered), Arc::new(skus));
     dir
+}
+
+fn write_parquet(path: &std::path::Path, orders: ArrayRef, skus: ArrayRef) {
+    let batch = RecordBatch::try_from_iter([("order", orders), ("sku", skus)]).unwrap();
+    let mut writer = ArrowWriter::try_new(fs::File::create(path).unwrap(), batch.schema(), None).unwrap();
+    writer.write(&batch).unwrap();
+    writer.close().unwrap();
 }
 
 #[test]
 fn every_form_of_a_file_gives_the_same_itemsets() {
     let dir = shelves();
-    for arguments in
-        [&["n.dat"][..], &["n.dat.gz"], &["lines.csv"], &["rows.csv", "--basket", "order", "--item", "sku"]]
-    {
+    let columns = ["--basket", "order", "--item", "sku"];
+    let long = ["rows.csv", "rows.parquet", "numbers.parquet"].map(|file| [&[file][..], &columns].concat());
+    for arguments in [&["n.dat"][..], &["n.dat.gz"], &["lines.csv"], &long[0], &long[1], &long[2]] {
         for count_only in [&[][..], &["--count-only"]] {
             let found = mined(dir.path(), &[arguments, &["--min-count", "2"], count_only].concat());
             assert_eq!(found["sets"], 5, "{arguments:?}");
