@@ -3,6 +3,7 @@
 //! The road from data to a propensity: [`encoder::Encoder::fit`] on training rows, [`design::Design::encode`],
 //! [`logistic::fit`] for each offer on its eligible rows, [`folds::out_of_fold`], [`calibration::calibrate`],
 //! [`score::Scorer::score_block`]; [`contributions::Contributions`] explains a score.
+//! [`additive`] is the other kind of model: bins instead of columns, a curve a feature and maps of pairs.
 //! All functions work on slices, give the same bits for any number of threads, and poll a [`osusume_model::Control`].
 //! `DESIGN.md` beside this crate derives the objective, the penalty and the calibration.
 //!
@@ -26,6 +27,7 @@
 //!
 //! Not here: windows over events (crate `windows`), metrics of a score (crate `evaluate`), model files (crate `pipeline`).
 
+pub mod additive;
 pub mod calibration;
 pub mod contributions;
 pub mod design;

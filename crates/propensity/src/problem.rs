@@ -263,7 +263,7 @@ pub(crate) fn relative_change(a: &[f64], b: &[f64]) -> f64 {
 }
 
 dispatch! {
-    fn link_block(eta: &[f64], y: &[f64], w: &[f64], residual: &mut [f64], curvature: &mut [f64]) {
+    pub(crate) fn link_block(eta: &[f64], y: &[f64], w: &[f64], residual: &mut [f64], curvature: &mut [f64]) {
         let n = eta.len();
         let (y, w) = (&y[..n], &w[..n]);
         let (residual, curvature) = (&mut residual[..n], &mut curvature[..n]);
@@ -278,7 +278,7 @@ dispatch! {
         }
     }
 
-    fn loss_block(eta: &[f64], xi: &[f64], t: f64, y: &[f64], w: &[f64]) -> f64 {
+    pub(crate) fn loss_block(eta: &[f64], xi: &[f64], t: f64, y: &[f64], w: &[f64]) -> f64 {
         let mut losses = [0.0; 256];
         let mut total = 0.0;
         for start in (0..eta.len()).step_by(256) {

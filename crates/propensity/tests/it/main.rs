@@ -2,6 +2,7 @@
 
 mod support;
 
+mod additive;
 mod calibration;
 mod encoder;
 mod folds;

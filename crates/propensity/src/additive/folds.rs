@@ -1,0 +1,54 @@
+//! Out-of-fold linear predictors: every fold learns everything anew from the rows outside it, the pairs and the strengths too.
+
+use osusume_model::Control;
+
+use crate::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit};
+use crate::error::{Error, check_len};
+
+/// Fits one model a fold on the rows outside it and predicts the rows inside; each starts from `full`, the fit to all rows.
+///
+/// `fold[i] < n_folds` is the fold of row i. Bins stay those of all rows: labels play no part in them.
+/// What the search for pairs finds in a fold's own rows is unknown to its model, so the predictors tell honestly how well unseen rows
+/// are told apart.
+///
+/// # Errors
+/// [`Error::OneClassFold`] when a fold holds all rows of a class; [`Error::Shape`] and otherwise as [`fit`].
+pub fn out_of_fold(
+    problem: &Problem<'_>,
+    fold: &[u8],
+    n_folds: u8,
+    full: &AdditiveFit,
+    params: &AdditiveParams,
+    control: &dyn Control,
+) -> Result<Vec<f64>, Error> {
+    check_len("fold", fold.len(), problem.codes.n_rows)?;
+    check_len("y", problem.y.len(), problem.codes.n_rows)?;
+    if let Some(bad) = fold.iter().find(|fold| **fold >= n_folds) {
+        return Err(Error::Parameter { name: "fold", allowed: "below the number of folds", got: f64::from(*bad) });
+    }
+    let mut eta = vec![0.0; fold.len()];
+    for k in 0..n_folds {
+        let inside = positions(fold, |f| f == k);
+        if inside.is_empty() {
+            continue;
+        }
+        let outside = positions(fold, |f| f != k);
+        let y: Vec<bool> = outside.iter().map(|row| problem.y[*row as usize]).collect();
+        let weight: Option<Vec<f64>> =
+            problem.weight.map(|weight| outside.iter().map(|row| weight[*row as usize]).collect());
+        let codes = problem.codes.at(&outside);
+        let train = Problem { bins: problem.bins, codes: &codes, y: &y, weight: weight.as_deref() };
+        let fitted = fit(&train, params, Some(full), control).map_err(|error| match error {
+            Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
+            other => other,
+        })?;
+        for (row, value) in inside.iter().zip(fitted.model.eta(&problem.codes.at(&inside))?) {
+            eta[*row as usize] = value;
+        }
+    }
+    Ok(eta)
+}
+
+fn positions(fold: &[u8], holds: impl Fn(u8) -> bool) -> Vec<u32> {
+    (0..fold.len() as u32).filter(|row| holds(fold[*row as usize])).collect()
+}

@@ -1,0 +1,259 @@
+//! Newton's method on the penalized sum of log-losses, for given strengths of the penalties.
+
+use osusume_model::Control;
+use osusume_numeric::linalg::Cholesky;
+use osusume_numeric::sums;
+
+use crate::additive::binned::Binned;
+use crate::additive::penalty::TermPenalty;
+use crate::error::{Error, check_control};
+
+/// Sufficient decrease of Armijo's rule.
+const ARMIJO: f64 = 1.0 / 8192.0;
+/// Halvings before the line search gives up.
+const MAX_HALVINGS: u32 = 40;
+/// Rounding of the objective's sum, relative: decreases below it cannot be seen.
+const ROUNDING: f64 = 1e-13;
+
+/// Where the search stands.
+pub(crate) struct State {
+    /// Coefficients, then the intercept.
+    pub(crate) params: Vec<f64>,
+    pub(crate) eta: Vec<f64>,
+    pub(crate) residual: Vec<f64>,
+    pub(crate) curvature: Vec<f64>,
+    /// Newton steps so far.
+    pub(crate) iterations: u32,
+}
+
+impl State {
+    pub(crate) fn new(binned: &Binned, params: Vec<f64>) -> Self {
+        let n = binned.n_rows();
+        let mut state =
+            Self { params, eta: vec![0.0; n], residual: vec![0.0; n], curvature: vec![0.0; n], iterations: 0 };
+        state.place(binned);
+        state
+    }
+
+    /// Brings the linear predictor, residuals and row weights to the present parameters.
+    pub(crate) fn place(&mut self, binned: &Binned) {
+        binned.linear(&self.params, &mut self.eta);
+        binned.link(&self.eta, &mut self.residual, &mut self.curvature);
+    }
+
+    /// The gradient of the penalized objective, length d + 1.
+    pub(crate) fn gradient(&self, binned: &Binned, penalties: &[TermPenalty]) -> Vec<f64> {
+        let mut gradient = binned.by_cell(&self.residual);
+        for (penalty, at) in penalties.iter().zip(binned.offsets().windows(2)) {
+            penalty.add_product(&self.params[at[0]..at[1]], &mut gradient[at[0]..at[1]]);
+        }
+        gradient
+    }
+
+    /// One damped Newton step. The factor of the penalized Hessian where it began.
+    pub(crate) fn step(
+        &mut self,
+        binned: &Binned,
+        penalties: &[TermPenalty],
+        control: &dyn Control,
+    ) -> Result<Cholesky, Error> {
+        let gradient = self.gradient(binned, penalties);
+        let n = gradient.len();
+        let mut hessian = binned.hessian(&self.curvature, control)?;
+        for (penalty, at) in penalties.iter().zip(binned.offsets()) {
+            penalty.add_to(&mut hessian, n, *at);
+        }
+        let factor =
+            Cholesky::in_place(hessian, n).map_err(|error| Error::Singular { column: error.column, lambda: 0.0 })?;
+        let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
+        factor.solve(&mut direction);
+        self.go(binned, penalties, &direction, -sums::dot(&gradient, &direction));
+        self.iterations += 1;
+        Ok(factor)
+    }
+
+    /// Goes along `direction` as far as Armijo's rule allows, a whole step at most; `decrement` is −∇fᵀ direction.
+    fn go(&mut self, binned: &Binned, penalties: &[TermPenalty], direction: &[f64], decrement: f64) {
+        let mut xi = vec![0.0; self.eta.len()];
+        binned.linear(direction, &mut xi);
+        let quadratics = |t: f64| {
+            let at = |j: usize| self.params[j] + t * direction[j];
+            let of_term = |(penalty, ends): (&TermPenalty, &[usize])| {
+                let b: Vec<f64> = (ends[0]..ends[1]).map(at).collect();
+                penalty.quadratic(&b) / 2.0
+            };
+            penalties.iter().zip(binned.offsets().windows(2)).map(of_term).sum::<f64>()
+        };
+        let value = |t: f64| binned.loss(&self.eta, &xi, t) + quadratics(t);
+        let before = value(0.0);
+        let mut t = 1.0;
+        for _ in 0..MAX_HALVINGS {
+            if value(t) <= before - ARMIJO * t * decrement + ROUNDING * before.abs() {
+                break;
+            }
+            t /= 2.0;
+        }
+        self.params.iter_mut().zip(direction).for_each(|(b, d)| *b += t * d);
+        self.place(binned);
+    }
+
+    /// Steps until no derivative exceeds `tolerance`. The largest that is left.
+    pub(crate) fn minimize(
+        &mut self,
+        binned: &Binned,
+        penalties: &[TermPenalty],
+        tolerance: f64,
+        max_iterations: u32,
+        control: &dyn Control,
+    ) -> Result<f64, Error> {
+        let mut max_gradient = largest(&self.gradient(binned, penalties));
+        let mut left = max_iterations;
+        while max_gradient > tolerance {
+            if left == 0 {
+                let iterations = self.iterations;
+                return Err(Error::NotConverged { iterations, max_gradient, tolerance, is_separated: false });
+            }
+            left -= 1;
+            check_control(control)?;
+            self.step(binned, penalties, control)?;
+            max_gradient = largest(&self.gradient(binned, penalties));
+        }
+        Ok(max_gradient)
+    }
+}
+
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use osusume_model::NoControl;
+
+    use super::*;
+    use crate::additive::bins::{Bins, Codes, Cut, FeatureBins};
+    use crate::additive::terms::{Groups, Term};
+    use crate::design::Design;
+    use crate::encoder::RawKind;
+    use crate::logistic::{LogisticParams, Penalty, Problem, fit};
+
+    fn noise(i: usize, salt: usize) -> usize {
+        (i.wrapping_mul(2_654_435_761).wrapping_add(salt.wrapping_mul(40_503))) >> 7
+    }
+
+    /// A number of five bins and a category of three levels.
+    fn sample(n_rows: usize) -> (Bins, Codes, Vec<f64>) {
+        let features = vec![
+            FeatureBins { raw: 0, cut: Cut::Number { edges: vec![1.0, 2.0, 3.0, 4.0] } },
+            FeatureBins { raw: 1, cut: Cut::Category { levels: vec![0, 1, 2] } },
+        ];
+        let bins = Bins { kinds: vec![RawKind::Numeric, RawKind::Category { n_levels: 3 }], features };
+        let column = |salt: usize, n: usize| (0..n_rows).map(|i| (noise(i, salt) % n) as u8).collect::<Vec<u8>>();
+        let codes = Codes { n_rows, columns: vec![column(1, 6), column(2, 5)] };
+        let y =
+            (0..n_rows).map(|i| f64::from(u8::from(noise(i, 3) % 7 < 2 + usize::from(codes.columns[0][i])))).collect();
+        (bins, codes, y)
+    }
+
+    fn terms() -> Vec<Term> {
+        let groups = |of_code: &[u8], n, n_ordered| Groups { of_code: of_code.to_vec(), n, n_ordered };
+        let map = [groups(&[0, 0, 1, 1, 1, 2], 3, 2), groups(&[0, 1, 1, 2, 2], 3, 0)];
+        vec![Term::Curve { feature: 0 }, Term::Curve { feature: 1 }, Term::Map { features: [0, 1], groups: map }]
+    }
+
+    fn setting(n_rows: usize) -> (Binned, Vec<TermPenalty>) {
+        let (bins, codes, y) = sample(n_rows);
+        let w = (0..n_rows).map(|i| (noise(i, 4) % 3) as f64 * 0.5).collect();
+        let binned = Binned::new(&bins, &codes, &terms(), y, w);
+        let mut penalties: Vec<TermPenalty> = terms().iter().map(|term| TermPenalty::new(term, &bins)).collect();
+        for lambda in penalties.iter_mut().flat_map(|penalty| &mut penalty.strength) {
+            *lambda *= 0.7;
+        }
+        (binned, penalties)
+    }
+
+    fn objective(binned: &Binned, penalties: &[TermPenalty], params: &[f64]) -> f64 {
+        let state = State::new(binned, params.to_vec());
+        let ends = binned.offsets().windows(2);
+        let quadratics = penalties.iter().zip(ends).map(|(penalty, at)| penalty.quadratic(&params[at[0]..at[1]]) / 2.0);
+        binned.loss(&state.eta, &vec![0.0; binned.n_rows()], 0.0) + quadratics.sum::<f64>()
+    }
+
+    #[test]
+    fn derivatives_match_finite_differences() {
+        let (binned, penalties) = setting(300);
+        let n = binned.intercept() + 1;
+        let params: Vec<f64> = (0..n).map(|j| (noise(j, 9) % 100) as f64 / 100.0 - 0.5).collect();
+        let state = State::new(&binned, params.clone());
+        let gradient = state.gradient(&binned, &penalties);
+        let mut hessian = binned.hessian(&state.curvature, &NoControl).unwrap();
+        penalties.iter().zip(binned.offsets()).for_each(|(penalty, at)| penalty.add_to(&mut hessian, n, *at));
+        let h = 1e-5;
+        for j in 0..n {
+            let at = |step: f64| {
+                let mut params = params.clone();
+                params[j] += step;
+                params
+            };
+            let [above, below] = [h, -h].map(|step| objective(&binned, &penalties, &at(step)));
+            assert!(((above - below) / (2.0 * h) - gradient[j]).abs() < 1e-5, "{j}");
+            let [above, below] = [h, -h].map(|step| State::new(&binned, at(step)).gradient(&binned, &penalties));
+            for k in 0..n {
+                let expected = (above[k] - below[k]) / (2.0 * h);
+                assert!((expected - hessian[j.max(k) * n + j.min(k)]).abs() < 1e-5, "{j} {k}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_step_descends_to_where_the_gradient_vanishes() {
+        let (binned, penalties) = setting(400);
+        let mut state = State::new(&binned, vec![0.0; binned.intercept() + 1]);
+        let mut last = f64::INFINITY;
+        for _ in 0..4 {
+            state.step(&binned, &penalties, &NoControl).unwrap();
+            let value = objective(&binned, &penalties, &state.params);
+            assert!(value <= last + 1e-9, "{value} after {last}");
+            last = value;
+        }
+        state.minimize(&binned, &penalties, 1e-9, 20, &NoControl).unwrap();
+        assert!(largest(&state.gradient(&binned, &penalties)) <= 1e-9);
+        // Far outside, where a whole step would overshoot.
+        let mut far = State::new(&binned, vec![6.0; binned.intercept() + 1]);
+        far.minimize(&binned, &penalties, 1e-9, 50, &NoControl).unwrap();
+        assert!(far.params.iter().zip(&state.params).all(|(a, b)| (a - b).abs() < 1e-7));
+    }
+
+    #[test]
+    fn levels_are_the_linear_models_indicators() {
+        let (bins, codes, y) = sample(500);
+        let term = [Term::Curve { feature: 1 }];
+        let binned = Binned::new(&bins, &codes, &term, y.clone(), vec![1.0; 500]);
+        let mut penalties = vec![TermPenalty::new(&term[0], &bins)];
+        penalties[0].strength[0] = 3.0;
+        let mut state = State::new(&binned, vec![0.0; 6]);
+        state.minimize(&binned, &penalties, 1e-10, 50, &NoControl).unwrap();
+        let x = codes.columns[1].iter().flat_map(|code| (0..5).map(move |k| f32::from(u8::from(*code == k)))).collect();
+        let design = Design::from_parts(500, x, vec![0; 5]).unwrap();
+        let y: Vec<bool> = y.iter().map(|y| *y > 0.5).collect();
+        let problem = Problem { design: &design, rows: None, y: &y, weight: None, offset: None };
+        let params = LogisticParams { penalty: Penalty::Fixed(3.0 / 500.0), ..LogisticParams::STANDARD };
+        let linear = fit(&problem, &params, None, &NoControl).unwrap();
+        assert!(state.params.iter().zip(linear.params()).all(|(a, b)| (a - b).abs() < 1e-6));
+    }
+
+    #[test]
+    fn threads_do_not_change_a_bit() {
+        let (binned, penalties) = setting(20_000);
+        let run = || {
+            let mut state = State::new(&binned, vec![0.0; binned.intercept() + 1]);
+            state.minimize(&binned, &penalties, 1e-6, 20, &NoControl).unwrap();
+            state.params.iter().map(|b| b.to_bits()).collect::<Vec<u64>>()
+        };
+        let expected = run();
+        for threads in [1, 3, 8] {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            assert_eq!(pool.install(run), expected);
+        }
+    }
+}
