@@ -88,9 +88,15 @@ fn rows_of_the_future_change_nothing() {
     let expected = learned(&company);
 
     let forgetful = Company::new();
-    for table in ["tickets", "contacts", "consents"] {
+    for table in ["tickets", "contacts"] {
         forgetful.edit(&format!("data/isp/{table}.csv"), without_the_future);
     }
+    // A refusal is heard whenever it comes; what must not count is a consent of the future.
+    forgetful.edit("data/isp/consents.csv", |csv| {
+        let (header, rows) = csv.split_once('\n').unwrap();
+        let kept = rows.lines().filter(|line| line.contains(",no,") || arrived(line) < INSTANT);
+        kept.fold(format!("{header}\n"), |text, line| text + line + "\n")
+    });
     forgetful.edit("data/isp/holdings.csv", holdings_without_the_future);
     assert_same(&expected, &learned(&forgetful));
 
@@ -114,8 +120,39 @@ fn rows_of_the_future_change_nothing() {
         with_rows(csv, |id| format!("{id},2026-06-20T03:00:00Z,tv,mail,targeted,0.1,,{INSTANT}\n"))
     });
     prophetic
-        .edit("data/isp/consents.csv", |csv| with_rows(csv, |id| format!("{id},telephone,marketing,no,{INSTANT}\n")));
+        .edit("data/isp/consents.csv", |csv| with_rows(csv, |id| format!("{id},telephone,marketing,yes,{INSTANT}\n")));
     assert_same(&expected, &learned(&prophetic));
+}
+
+/// Whoever said no on the day of the run, or in words the pipeline file does not use, or of everything at once, gets no offer.
+#[test]
+fn a_refusal_counts_as_soon_as_it_is_there() {
+    let offered = |company: &Company| -> Vec<String> {
+        let args = ["run", "pipelines/isp.toml", "--as-of", PAST, "--quiet", "--set", "train.min_positives=20"];
+        company.succeed(&args);
+        let rows = std::fs::read_to_string(company.path("out/isp-offers.csv")).unwrap();
+        rows.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().to_owned()).collect()
+    };
+    let before = offered(&Company::new());
+    let refusing = Company::new();
+    let some: Vec<&String> = before.iter().take(60).collect();
+    refusing.edit("data/isp/consents.csv", |csv| {
+        some.iter().enumerate().fold(csv.to_owned(), |text, (i, id)| {
+            let said = match i % 3 {
+                0 => ["telephone", "mail", "member_page"]
+                    .map(|at| format!("{id},{at},marketing,no,{INSTANT}\n"))
+                    .concat(),
+                1 => ["Telephone ", "MAIL", " member_page"]
+                    .map(|at| format!("{id},{at},Marketing,no,{INSTANT}\n"))
+                    .concat(),
+                _ => format!("{id},telephone,,no,2026-06-25T14:00:00Z\n{id},mail,,no,2026-06-25T14:00:00Z\n{id},member_page,,no,2026-06-25T14:00:00Z\n"),
+            };
+            text + &said
+        })
+    });
+    let after = offered(&refusing);
+    assert!(after.len() > 100 && some.len() == 60);
+    assert!(some.iter().all(|id| !after.contains(id)), "an offer after a refusal");
 }
 
 /// Every customer a second time, as somebody who moved into one large house and told so at `arrived`.

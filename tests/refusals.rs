@@ -79,6 +79,9 @@ fn tables_that_contradict_themselves() {
         config(company, "\"quarantine\"", "\"abort\"");
         rows(company, "products", &|csv| csv.replacen(",700,", ",9223372036854775807,", 1));
     });
+    check("a consent that cannot be read may be a refusal", "E4007", 12, |company| {
+        rows(company, "consents", &|csv| csv.replacen(",no,2022-12-11T03:00:00Z", ",no,2022-12-32", 1));
+    });
     check("nobody has consented", "E4006", 10, |company| {
         rows(company, "consents", &|csv| csv.replace(",yes,", ",no,"));
     });

@@ -53,6 +53,12 @@ pub fn apply_contact_policy(policy: &ContactPolicy, history: &ContactHistory, ve
 }
 
 impl ContactPolicy {
+    /// Contacts that are left to each customer: a row of the offer table is a contact to come. `None` without a limit.
+    pub fn contacts_left(&self, history: &ContactHistory) -> Option<Vec<u16>> {
+        let max = self.max_contacts?;
+        Some(history.n_contacts.iter().map(|&made| max.saturating_sub(made)).collect())
+    }
+
     fn rests(&self, history: &ContactHistory, customer: usize) -> Option<Rule> {
         // Never is no number of days, however long the hold.
         let is_held = |hold: Option<u16>, since: u16| since != NEVER && hold.is_some_and(|days| since < days);

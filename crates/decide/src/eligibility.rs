@@ -39,6 +39,8 @@ pub struct Customers<'a> {
     pub suppressed: Option<&'a [bool]>,
     /// Customers × categories: bought within the category's window. `None` where no offer is a category.
     pub bought: Option<&'a [bool]>,
+    /// Contacts the policy leaves each customer, at least 1 for whoever has an eligible offer; `None` without a limit.
+    pub contacts_left: Option<&'a [u16]>,
 }
 
 impl<'a> Customers<'a> {

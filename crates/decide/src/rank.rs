@@ -99,7 +99,8 @@ pub struct Ranked {
 ///
 /// `verdicts` and `propensities` are customers × offers; NaN is a pair without a calibrated propensity and is removed as
 /// [`Rule::NotScored`]. The expected value is [`expected_value`] over the net margin and the cost of the customer's channel. Going down
-/// the order, an offer is chosen unless its family already has `per_family` offers or the customer `per_customer`.
+/// the order, an offer is chosen unless its family already has `per_family` offers or the customer `per_customer`, or as many as contacts
+/// are left.
 /// A customer with none of the policy's channels gets nothing, whatever the verdicts say. O(customers × offers · log offers).
 ///
 /// # Errors
@@ -227,12 +228,14 @@ impl Problem<'_> {
         let first = ranked.choices.len();
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
         let base = ranked.decisions.len() - self.ladder.n_offers();
+        let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
+        let places = self.policy.per_customer.min(left);
         for candidate in candidates {
             let chosen = &ranked.choices[first..];
             let mut in_family = chosen.iter().filter(|choice| family(choice.offer) == family(candidate.offer));
             let rival = if in_family.clone().count() >= self.policy.per_family {
                 in_family.next_back()
-            } else if chosen.len() >= self.policy.per_customer {
+            } else if chosen.len() >= places {
                 chosen.last()
             } else {
                 None

@@ -57,6 +57,7 @@ impl Columns {
             consents: &self.consents,
             suppressed: Some(&self.suppressed),
             bought: Some(&self.bought),
+            contacts_left: None,
         }
     }
 }

@@ -214,7 +214,7 @@ codes! {
     CountBalance = "E4005", Bug, AfterChange;
     /// No customer is left to score.
     NoCustomers = "E4006", Input, AfterChange;
-    /// The consents are missing, empty or stale.
+    /// The consents are missing, empty or not readable to the last row. Args: detail?.
     ConsentGate = "E4007", Consent, AfterChange;
     /// An offer has too few takes for a model; its rate is shrunk toward the family. Args: positives, needed.
     TooFewPositives = "E4008", Quality, AfterChange;

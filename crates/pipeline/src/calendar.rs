@@ -33,6 +33,14 @@ impl Calendar {
         Timestamp(instant.unwrap_or_else(|| i64::from(date.0) * DAY_US))
     }
 
+    /// The civil day of an instant in microseconds.
+    pub(crate) fn day(&self, at: i64) -> Date {
+        let civil = jiff::Timestamp::from_microsecond(at).ok().map(|instant| self.zone.to_datetime(instant).date());
+        let date = civil.and_then(|day| Date::from_ymd(i32::from(day.year()), day.month() as u32, day.day() as u32));
+        // As in `midnight`.
+        date.unwrap_or_else(|| Date(at.div_euclid(DAY_US) as i32))
+    }
+
     /// The as-of of a date.
     pub(crate) fn as_of(&self, date: Date) -> AsOf {
         AsOf { date, instant: self.midnight(date) }
@@ -178,6 +186,19 @@ mod tests {
         let calendar = Calendar::new("Asia/Tokyo").unwrap();
         let instant = calendar.midnight(date("2026-10-01"));
         assert_eq!(instant.0, date("2026-09-30").utc_midnight().0 + 15 * 3_600_000_000);
+    }
+
+    #[test]
+    fn days_are_civil_days_where_clocks_change() {
+        let calendar = Calendar::new("Europe/Berlin").unwrap();
+        // Clocks went forward on 2026-03-29: fourteen days of which one has 23 hours.
+        let (first, last) = (date("2026-03-22"), date("2026-04-05"));
+        assert!((calendar.midnight(last).0 - calendar.midnight(first).0) / DAY_US == 13);
+        assert_eq!(last - calendar.day(calendar.midnight(first).0), 14);
+        for day in [first, last, date("1969-12-31"), date("2026-10-25")] {
+            let begin = calendar.midnight(day).0;
+            assert_eq!((calendar.day(begin), calendar.day(begin - 1)), (day, day - 1));
+        }
     }
 
     #[test]

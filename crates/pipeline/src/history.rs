@@ -130,9 +130,9 @@ impl Reach {
     /// Takes one row in. What is not visible at `before` says nothing of where the data end, and neither does a time without an arrival
     /// beside one with: a start may be booked ahead.
     fn observe(&mut self, at: i64, arrived: Option<i64>, later: Option<i64>, before: i64) {
-        self.earliest = self.earliest.into_iter().chain([at]).min();
         let known = arrived.unwrap_or(at);
         if at < before && known < before {
+            self.earliest = self.earliest.into_iter().chain([at]).min();
             let later = later.filter(|&later| later < before);
             self.newest = self.newest.into_iter().chain([known]).chain(later).max();
         }
@@ -163,6 +163,8 @@ mod tests {
         // Booked ahead: what is known is the booking.
         reach.observe(80, Some(40), None, 100);
         assert_eq!(reach.newest, Some(40));
+        reach.observe(-500, Some(100), None, 100);
+        assert_eq!(reach.earliest, Some(10), "a row of long ago that arrives later moves no date");
     }
 
     #[test]

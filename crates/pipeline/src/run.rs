@@ -260,6 +260,9 @@ pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEn
         job.warn(fault.clone());
     }
     let rejects = written.rejects.clone();
+    if let Some(fault) = ingest::unheard_refusals(sources, &rejects) {
+        return Err(fault);
+    }
     if written.customers.is_empty() {
         return Err(Fault::new(Code::NoCustomers));
     }

@@ -26,7 +26,13 @@ const EXITS: [(Exit, [&str; 2]); 15] = [
         Exit::Locked,
         ["Another run is at work, or a newer one is published.", "別の実行が処理中、またはより新しい実行が公開済み。"],
     ),
-    (Exit::Consent, ["Consents are missing, empty, or stale.", "同意の表がない、空、または古い。"]),
+    (
+        Exit::Consent,
+        [
+            "Consents are missing, empty, or not readable to the last row.",
+            "同意の表がない、空、または読み取れない行がある。",
+        ],
+    ),
     (Exit::Contract, ["A table does not have the columns declared.", "表の列が宣言と異なる。"]),
     (Exit::Resource, ["Disk, memory, or time ran out.", "ディスク、メモリー、時間の不足。"]),
     (Exit::Destination, ["Published, but a destination could not take it.", "公開後、出力先に書き込めなかった。"]),

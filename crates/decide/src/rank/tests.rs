@@ -118,6 +118,19 @@ proptest! {
         }
     }
 
+    /// Every row is a contact to come: with few contacts left, the best offers stay and the next ones are outranked.
+    #[test]
+    fn no_more_offers_than_contacts_left(company in company(), policy in policy(), left in 1..4_u16) {
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let pairs = (verdicts.as_slice(), &company.propensities()[..]);
+        let all_left = vec![left; company.people.len()];
+        let customers = Customers { contacts_left: Some(&all_left), ..columns.customers() };
+        let limited = rank(&company.ladder(), &customers, pairs, &policy, &NoControl).unwrap();
+        let fewer = RankPolicy { per_customer: policy.per_customer.min(usize::from(left)), ..policy.clone() };
+        prop_assert_eq!(limited, ranked(&company, &fewer));
+    }
+
     /// A removed pair leaves the values of the others as they were.
     #[test]
     fn pairs_are_valued_alone(company in company(), policy in policy()) {

@@ -225,7 +225,7 @@ pub const FIELDS: &[Field] = &[
         "What a row that breaks its declaration does: it ends the run, or it goes into `quarantine/` and the run goes \
          on below both limits.",
     ),
-    Field::new("quality.max_rejects", Integer, Is("0"), "Rejected rows a source may have.")
+    Field::new("quality.max_rejects", Integer, Is("0"), "Rejected rows a source may have. Of consents none may be, but those of people who are no customers.")
         .unit("rows")
         .between(0.0, MANY),
     Field::new(
@@ -516,7 +516,7 @@ pub const FIELDS: &[Field] = &[
     Field::new("decide.contact_limit.days", Integer, Is("30"), "The days in which contacts are counted.")
         .unit("days")
         .between(1.0, 366.0),
-    Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most.")
+    Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most, those past and the rows of the offer table together: each row is a contact to come.")
         .unit("contacts")
         .between(1.0, 1000.0),
     Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
@@ -524,7 +524,7 @@ pub const FIELDS: &[Field] = &[
         "decide.hold_after[].event",
         Choice(&["complaint", "purchase"]),
         Required,
-        "A complaint in a source of role `voice`, or a purchase or new holding.",
+        "Anything said in a source of role `voice`, be it a complaint or not, or a purchase or new holding. List only complaints in that source, or choose its rows with `keep`, to be silent after these alone.",
     ),
     Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
         .unit("days")
@@ -674,8 +674,18 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     must("consents", "customer", "id", "Who decided."),
     must("consents", "channel", "text", "For which channel."),
     must("consents", "allowed", "flag", "Whether it is allowed."),
-    must("consents", "at", "time", "When that was recorded; the latest counts."),
-    may("consents", "purpose", "text", "For which purpose; without it, for every one."),
+    must(
+        "consents",
+        "at",
+        "time",
+        "When that was recorded; the latest counts. A refusal counts as soon as it is in the table, also one recorded after the run's date.",
+    ),
+    may(
+        "consents",
+        "purpose",
+        "text",
+        "For which purpose; without the column, for every one. A refusal that names no purpose is one of all, and its names may differ in case and blanks.",
+    ),
     may("consents", "arrived", "time", ARRIVED),
 ];
 

@@ -13,8 +13,11 @@ pub(crate) fn all_channels(scene: &Scene<'_>) -> ChannelSet {
     (0..scene.config.decide.channels.len() as u8).fold(ChannelSet::default(), ChannelSet::with)
 }
 
-/// The channels each of `customers` (ascending indexes) consents to as of the date: the newest record of a channel that is known by
-/// then counts, and of several at one instant a refusal.
+/// The channels each of `customers` (ascending indexes) consents to: the newest record of a channel counts, and of several at one instant
+/// a refusal.
+///
+/// A consent counts only when it was known as of the date. A refusal counts as soon as it stands in the table, also one given or recorded
+/// since: whoever said no this morning must not be called tonight because the run looks at yesterday.
 ///
 /// # Errors
 /// `ConsentGate` when consents are required and there is no such table.
@@ -35,7 +38,7 @@ pub(crate) fn consents(scene: &Scene<'_>, tables: &Checked, customers: &[u32], a
     let answers = answers(scene, source, &block);
     let of_customer = |bounds: &[u32]| {
         let known = (bounds[0]..bounds[1]).filter_map(|row| answers[row as usize]);
-        standing(known.filter(|answer| answer.known < as_of.instant.0), otherwise)
+        standing(known.filter(|answer| !answer.is_allowed || answer.known < as_of.instant.0), otherwise)
     };
     Ok(block.offsets.windows(2).map(of_customer).collect())
 }
@@ -46,44 +49,80 @@ struct Answer {
     at: i64,
     /// When it had been said and had arrived.
     known: i64,
-    channel: u8,
+    channels: ChannelSet,
     is_allowed: bool,
 }
 
-/// What each row says of a channel of the run, `None` where it speaks of something else.
+/// What each row says of the channels of the run, `None` where it speaks of something else.
+///
+/// A consent must name channel and purpose as the pipeline file does. A refusal is understood generously: whatever the case of its letters
+/// and the blanks around them, and without a purpose (or a channel) it is meant for all.
 fn answers(scene: &Scene<'_>, source: &Source, block: &Block) -> Vec<Option<Answer>> {
     let decide = &scene.config.decide;
-    let level = |column: &str, name: &str| {
-        let names = block.column(column).and_then(|column| column.dictionary.clone())?;
-        names.iter().position(|n| n == name).map(|i| i as u32)
-    };
-    let channels: Vec<Option<u32>> = decide.channels.iter().map(|name| level("channel", name)).collect();
-    let purpose = level("purpose", &decide.consent_purpose);
-    let has_purpose = source.column("purpose").is_some();
-    let (at, channel, purposes) = (block.times("at"), block.codes("channel"), block.codes("purpose"));
+    let channels = Meanings::new(block, "channel", &decide.channels);
+    let purposes = source.column("purpose").map(|_| {
+        let asked = std::slice::from_ref(&decide.consent_purpose);
+        Meanings::new(block, "purpose", asked)
+    });
+    let at = block.times("at");
     let (allowed, arrived) = (block.integers("allowed"), block.integers("arrived"));
+    let (channel, purpose) = (block.codes("channel"), block.codes("purpose"));
     let answer = |row: usize| {
-        if has_purpose && (purpose.is_none() || purposes.and_then(|p| p.get(row)) != purpose) {
-            return None;
+        let is_allowed = allowed.and_then(|a| a.get(row)) == Some(1);
+        if let Some(purposes) = &purposes {
+            purposes.of(purpose.and_then(|p| p.get(row)), is_allowed)?;
         }
-        let spoken = channel.and_then(|c| c.get(row));
-        let channel = channels.iter().position(|c| c.is_some() && *c == spoken)? as u8;
+        let meant = channels.of(channel.and_then(|c| c.get(row)), is_allowed)?;
+        let channels = meant.map_or_else(|| all_channels(scene), |channel| ChannelSet::default().with(channel));
         let known = arrived.and_then(|arrived| arrived.get(row)).map_or(at[row], |arrived| arrived.max(at[row]));
-        Some(Answer { at: at[row], known, channel, is_allowed: allowed.and_then(|a| a.get(row)) == Some(1) })
+        Some(Answer { at: at[row], known, channels, is_allowed })
     };
     (0..at.len()).map(answer).collect()
+}
+
+/// Which of the names the run asks about each level of a column means.
+struct Meanings {
+    exactly: Vec<Option<u8>>,
+    generously: Vec<Option<u8>>,
+}
+
+impl Meanings {
+    fn new(block: &Block, column: &str, asked: &[String]) -> Self {
+        let levels = block.column(column).and_then(|column| column.dictionary.clone());
+        let find = |is_meant: &dyn Fn(&str, &str) -> bool| {
+            let levels = levels.iter().flat_map(|levels| levels.iter());
+            levels.map(|level| asked.iter().position(|name| is_meant(level, name)).map(|i| i as u8)).collect()
+        };
+        let alike = |level: &str, name: &str| level.trim().to_lowercase() == name.trim().to_lowercase();
+        Self { exactly: find(&|level, name| level == name), generously: find(&alike) }
+    }
+
+    /// `None` where something else is meant, `Some(None)` where all are.
+    fn of(&self, level: Option<u32>, is_allowed: bool) -> Option<Option<u8>> {
+        match level {
+            None => (!is_allowed).then_some(None),
+            Some(level) => {
+                let meanings = if is_allowed { &self.exactly } else { &self.generously };
+                meanings.get(level as usize).copied().flatten().map(Some)
+            }
+        }
+    }
 }
 
 /// The channels allowed by the newest answer about each, in any order of `answers`; `otherwise` for those nobody spoke of.
 fn standing(answers: impl Iterator<Item = Answer>, otherwise: ChannelSet) -> ChannelSet {
     let mut newest: [Option<(i64, bool)>; u32::BITS as usize] = [None; u32::BITS as usize];
     for answer in answers {
-        let slot = &mut newest[usize::from(answer.channel)];
-        *slot = Some(match *slot {
-            Some((at, is_allowed)) if at > answer.at => (at, is_allowed),
-            Some((at, is_allowed)) if at == answer.at => (at, is_allowed && answer.is_allowed),
-            _ => (answer.at, answer.is_allowed),
-        });
+        for (channel, slot) in newest.iter_mut().enumerate() {
+            if answer.channels.0 & (1 << channel) == 0 {
+                continue;
+            }
+            *slot = Some(match *slot {
+                Some((at, is_allowed)) if at > answer.at => (at, is_allowed),
+                Some((at, is_allowed)) if at == answer.at => (at, is_allowed && answer.is_allowed),
+                _ => (answer.at, answer.is_allowed),
+            });
+        }
     }
     (0..).zip(newest).fold(otherwise, |set, (channel, slot)| match slot {
         Some((_, true)) => set.with(channel),
@@ -97,7 +136,10 @@ mod tests {
     use super::*;
 
     fn check(answers: &[(i64, u8, bool)], otherwise: u32, expected: u32) {
-        let answer = |&(at, channel, is_allowed): &(i64, u8, bool)| Answer { at, known: at, channel, is_allowed };
+        let answer = |&(at, channel, is_allowed): &(i64, u8, bool)| {
+            let channels = ChannelSet::default().with(channel);
+            Answer { at, known: at, channels, is_allowed }
+        };
         let forward = standing(answers.iter().map(answer), ChannelSet(otherwise));
         let backward = standing(answers.iter().rev().map(answer), ChannelSet(otherwise));
         assert_eq!((forward, backward), (ChannelSet(expected), ChannelSet(expected)));
@@ -112,5 +154,18 @@ mod tests {
         check(&[(2, 1, false), (2, 1, true)], 0b00, 0b00);
         check(&[(1, 1, false), (2, 1, true), (2, 1, true), (2, 0, false)], 0b01, 0b10);
         check(&[(2, 31, false), (2, 31, true), (3, 31, true)], 0b00, 1 << 31);
+    }
+
+    #[test]
+    fn a_refusal_is_understood_generously_and_a_consent_to_the_letter() {
+        let meanings = Meanings { exactly: vec![Some(0), None, None], generously: vec![Some(0), Some(0), None] };
+        let of = |level, is_allowed| meanings.of(level, is_allowed);
+        assert_eq!(
+            (of(Some(0), true), of(Some(1), true), of(Some(2), true), of(None, true)),
+            (Some(Some(0)), None, None, None)
+        );
+        assert_eq!((of(Some(1), false), of(Some(2), false), of(None, false)), (Some(Some(0)), None, Some(None)));
+        let all = Answer { at: 5, known: 5, channels: ChannelSet(0b11), is_allowed: false };
+        assert_eq!(standing([all].into_iter(), ChannelSet(0b111)), ChannelSet(0b100));
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result};
 use osusume_tables::{
-    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, Keep, OnError, RejectLimits,
-    SourceSpec, expand,
+    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, Keep, OnError, RejectCount,
+    RejectLimits, SourceSpec, expand,
 };
 
 use crate::catalogue::Goods;
@@ -91,6 +91,18 @@ pub(crate) fn read(reading: &mut Ingest<'_>, spec: &SourceSpec) -> Result<()> {
     }
     let file = spec.paths.first().map_or_else(|| spec.name.clone(), |path| path.display().to_string());
     Err(Fault::new(Code::FileEmpty).with("what", "rows").in_file(file))
+}
+
+/// The fault of consents that could not be read: any of them may be a refusal, so no share of them is tolerable. Who is no customer cannot
+/// be offered anything.
+pub(crate) fn unheard_refusals(sources: &[&Source], rejects: &[RejectCount]) -> Option<Fault> {
+    let is_consents = |name: &str| sources.iter().any(|source| source.name == name && source.role == Role::Consents);
+    let unheard = rejects.iter().filter(|reject| is_consents(&reject.source) && reject.code != Code::UnknownCustomer);
+    let worst = unheard.clone().max_by_key(|reject| reject.count)?;
+    let rows: u64 = unheard.map(|reject| reject.count).sum();
+    let column = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
+    let fault = Fault::new(Code::ConsentGate).in_file(worst.file.display().to_string());
+    Some(fault.because(format!("{rows} rows, {}{column}", worst.code.id())))
 }
 
 fn limits(config: &Config) -> RejectLimits {

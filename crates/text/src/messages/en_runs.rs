@@ -265,9 +265,11 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::ConsentGate,
-        title: "consents are missing, empty, or out of date",
-        help: &["deliver the current consents table; a customer without a recorded consent gets no offer"],
-        cause: "Without consents there is no telling who may be contacted. The gate stays closed: nobody is scored or exported until they are there.",
+        title: "consents are missing, empty, or not readable to the last row<<: {detail}>>",
+        help: &[
+            "deliver the current consents table, every row readable; a customer without a recorded consent gets no offer",
+        ],
+        cause: "Without consents there is no telling who may be contacted, and a row that cannot be read may be a refusal. The gate stays closed: nobody is scored or exported until they are there.",
         example: "[sources.consents]\nrole = \"consents\"\npath = \"../data/isp/consents.csv\"",
     },
     Message {

@@ -46,22 +46,24 @@ impl Arbiter {
     /// # Errors
     /// A stop asked for.
     pub(crate) fn rank(&self, scene: &Scene<'_>, state: &State, propensity: &[f32], as_of: AsOf) -> Result<Ranked> {
+        let history = ContactHistory {
+            n_contacts: &state.n_contacts,
+            days_since_complaint: &state.days_since_complaint,
+            days_since_purchase: &state.days_since_purchase,
+        };
+        let contacts_left = self.contact.contacts_left(&history);
         let customers = Customers {
             held_offsets: &state.held_offsets,
             held: &state.held,
             consents: &state.consents,
             suppressed: None,
             bought: (!state.bought.is_empty()).then_some(state.bought.as_slice()),
+            contacts_left: contacts_left.as_deref(),
         };
         let fault = |error: osusume_decide::DecideError| decide_fault(&error);
         let control = scene.quiet();
         let mut verdicts =
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
-        let history = ContactHistory {
-            n_contacts: &state.n_contacts,
-            days_since_complaint: &state.days_since_complaint,
-            days_since_purchase: &state.days_since_purchase,
-        };
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         rank(&self.ladder, &customers, (&verdicts, propensity), &self.policy, &control).map_err(fault)
     }

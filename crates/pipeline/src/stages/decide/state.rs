@@ -1,7 +1,7 @@
 //! What is known of a block of customers as of the run's date: held products, consents, contacts, complaints, purchases.
 
 use osusume_decide::{ChannelSet, NEVER};
-use osusume_model::{AsOf, DAY_US, ProductId, Result};
+use osusume_model::{AsOf, ProductId, Result};
 use osusume_tables::{Column, Values};
 
 use super::held::Known;
@@ -66,8 +66,10 @@ impl Reader<'_> {
         at < self.as_of.instant.0 && arrived.is_none_or(|arrived| arrived < self.as_of.instant.0)
     }
 
+    /// Civil days from the day of `at` to the run's.
     fn days_since(&self, at: Option<i64>) -> u16 {
-        at.map_or(NEVER, |at| ((self.as_of.instant.0 - at) / DAY_US).clamp(0, i64::from(NEVER) - 1) as u16)
+        let days = |at| (self.as_of.date - self.scene.calendar.day(at)).clamp(0, i32::from(NEVER) - 1) as u16;
+        at.map_or(NEVER, days)
     }
 
     /// Products held, and days since the newest one began that does not merely continue another.
@@ -91,7 +93,7 @@ impl Reader<'_> {
         let category = self.scene.config.offers.category.as_ref();
         let n_categories = category.map_or(0, |category| category.names.len());
         let mut bought = vec![false; customers.len() * n_categories];
-        let mut since = vec![NEVER; customers.len()];
+        let mut last: Vec<Option<i64>> = vec![None; customers.len()];
         for source in self.sources(Role::Purchases) {
             let Some(block) = self.block(source, customers, &["at", "arrived", "product", "quantity"])? else {
                 continue;
@@ -112,7 +114,7 @@ impl Reader<'_> {
                 for row in
                     rows.filter(|&row| is_purchase(row) && self.is_visible(at[row], arrived.and_then(|a| a.get(row))))
                 {
-                    since[customer] = since[customer].min(self.days_since(Some(at[row])));
+                    last[customer] = last[customer].max(Some(at[row]));
                     let offer = position.as_ref().and_then(|map| map[product.and_then(|p| p.get(row))? as usize]);
                     if let Some(offer) = offer.filter(|_| at[row] >= recent) {
                         bought[customer * n_categories + offer] = true;
@@ -120,7 +122,7 @@ impl Reader<'_> {
                 }
             }
         }
-        Ok((bought, since))
+        Ok((bought, last.into_iter().map(|at| self.days_since(at)).collect()))
     }
 
     /// Contacts within the days the limit speaks of.
@@ -141,12 +143,12 @@ impl Reader<'_> {
 
     /// Days since the customer last turned to the company with a problem.
     fn complaints(&self, customers: &[u32]) -> Result<Vec<u16>> {
-        let mut since = vec![NEVER; customers.len()];
+        let mut last: Vec<Option<i64>> = vec![None; customers.len()];
         for source in self.sources(Role::Voice) {
             let Some(block) = self.block(source, customers, &["at", "arrived"])? else { continue };
-            self.visit(&block, |customer, at| since[customer] = since[customer].min(self.days_since(Some(at))));
+            self.visit(&block, |customer, at| last[customer] = last[customer].max(Some(at)));
         }
-        Ok(since)
+        Ok(last.into_iter().map(|at| self.days_since(at)).collect())
     }
 
     fn visit(&self, block: &Block, mut visit: impl FnMut(usize, i64)) {

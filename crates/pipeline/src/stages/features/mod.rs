@@ -251,7 +251,7 @@ pub(crate) fn known_products(goods: &Goods, block: Block) -> (Block, u64) {
 /// Drops the rows of controls: nobody was contacted there.
 pub(crate) fn sent_only(block: &Block) -> Block {
     let names = block.column("arm").and_then(|column| column.dictionary.clone());
-    let control = names.and_then(|names| names.iter().position(|name| name == "control"));
+    let control = names.and_then(|names| names.iter().position(|name| name.trim().eq_ignore_ascii_case("control")));
     match (control, block.codes("arm")) {
         (Some(control), Some(arms)) => block.filter(|row| arms.get(row) != Some(control as u32)),
         _ => block.clone(),

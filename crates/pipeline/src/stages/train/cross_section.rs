@@ -60,11 +60,12 @@ impl Setting<'_> {
         let task = Task { name: &model.key, outcomes };
         let fitted = fit_alone(self.job, &narrow.design, &task)?;
         let tested = self.tested(&narrow, outcomes, &fitted, &model.key)?;
+        // Without a test the score was never compared with who holds the product: then the rate says more.
         if let Some(tested) = &tested {
             model.calibrator = tested.calibrator;
             model.tests = vec![measure(tested, hash)];
+            model.evidence = Evidence::Model(Box::new(narrow.widen(fitted)));
         }
-        model.evidence = Evidence::Model(Box::new(narrow.widen(fitted)));
         Ok((model, tested))
     }
 

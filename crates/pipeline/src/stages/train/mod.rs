@@ -231,15 +231,16 @@ impl Learned<'_> {
     ) -> Result<OfferModel> {
         let positives = self.outcomes.positives();
         let tests: Vec<&Tested> = tested.iter().filter_map(|test| test[offer].as_ref()).collect();
-        let (evidence, calibrator) = if let Some(fit) = fit {
-            let calibrator = match tests.last() {
-                Some(newest) => newest.calibrator,
-                None => self.calibrated_by_customer(&fit)?,
-            };
-            (Evidence::Model(Box::new(fit)), calibrator)
-        } else {
-            (Evidence::Rate, Calibrator::IDENTITY)
-        };
+        // A score that was never compared with what came of it is no propensity: then the rate says more.
+        let (evidence, calibrator) = match fit {
+            None => None,
+            Some(fit) => {
+                let newest = tests.last().map(|newest| newest.calibrator);
+                let calibrator = if newest.is_some() { newest } else { self.calibrated_by_customer(&fit)? };
+                calibrator.map(|calibrator| (Evidence::Model(Box::new(fit)), calibrator))
+            }
+        }
+        .unwrap_or((Evidence::Rate, Calibrator::IDENTITY));
         Ok(OfferModel {
             key: self.key.to_owned(),
             evidence,
@@ -252,17 +253,17 @@ impl Learned<'_> {
         })
     }
 
-    /// Without a test in time, the calibrator comes from customers the model has not seen.
-    fn calibrated_by_customer(&self, fit: &Fit) -> Result<Calibrator> {
+    /// Without a test in time, the calibrator comes from customers the model has not seen; there is none where all takes lie in one fold.
+    fn calibrated_by_customer(&self, fit: &Fit) -> Result<Option<Calibrator>> {
         let fault = |error: osusume_propensity::Error| propensity_fault(&error, self.key);
         let fold: Vec<u8> = self.outcomes.rows.iter().map(|&row| self.folds[row as usize]).collect();
         let n_folds = self.job.config.train.folds as u8;
         let problem = self.encoded.problem(self.outcomes);
         let eta = match out_of_fold(&problem, &fold, n_folds, fit, &FoldParams::STANDARD, &self.job.quiet()) {
             Ok(folds) => folds.eta,
-            Err(osusume_propensity::Error::OneClassFold { .. }) => return Ok(Calibrator::IDENTITY),
+            Err(osusume_propensity::Error::OneClassFold { .. }) => return Ok(None),
             Err(error) => return Err(fault(error)),
         };
-        calibrate(&eta, &self.outcomes.y, None, &self.job.quiet()).map(|found| found.calibrator).map_err(fault)
+        calibrate(&eta, &self.outcomes.y, None, &self.job.quiet()).map(|found| Some(found.calibrator)).map_err(fault)
     }
 }
