@@ -72,12 +72,21 @@ fn answers(scene: &Scene<'_>, source: &Source, block: &Block) -> Vec<Option<Answ
         if let Some(purposes) = &purposes {
             purposes.of(purpose.and_then(|p| p.get(row)), is_allowed)?;
         }
-        let meant = channels.of(channel.and_then(|c| c.get(row)), is_allowed)?;
-        let channels = meant.map_or_else(|| all_channels(scene), |channel| ChannelSet::default().with(channel));
+        let channels = match channels.of(channel.and_then(|c| c.get(row)), is_allowed)? {
+            Meant::All => all_channels(scene),
+            Meant::One(channel) => ChannelSet::default().with(channel),
+        };
         let known = arrived.and_then(|arrived| arrived.get(row)).map_or(at[row], |arrived| arrived.max(at[row]));
         Some(Answer { at: at[row], known, channels, is_allowed })
     };
     (0..at.len()).map(answer).collect()
+}
+
+/// What a cell speaks of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meant {
+    All,
+    One(u8),
 }
 
 /// Which of the names the run asks about each level of a column means.
@@ -97,13 +106,13 @@ impl Meanings {
         Self { exactly: find(&|level, name| level == name), generously: find(&alike) }
     }
 
-    /// `None` where something else is meant, `Some(None)` where all are.
-    fn of(&self, level: Option<u32>, is_allowed: bool) -> Option<Option<u8>> {
+    /// `None` where something else is meant.
+    fn of(&self, level: Option<u32>, is_allowed: bool) -> Option<Meant> {
         match level {
-            None => (!is_allowed).then_some(None),
+            None => (!is_allowed).then_some(Meant::All),
             Some(level) => {
                 let meanings = if is_allowed { &self.exactly } else { &self.generously };
-                meanings.get(level as usize).copied().flatten().map(Some)
+                meanings.get(level as usize).copied().flatten().map(Meant::One)
             }
         }
     }
@@ -159,12 +168,10 @@ mod tests {
     #[test]
     fn a_refusal_is_understood_generously_and_a_consent_to_the_letter() {
         let meanings = Meanings { exactly: vec![Some(0), None, None], generously: vec![Some(0), Some(0), None] };
-        let of = |level, is_allowed| meanings.of(level, is_allowed);
-        assert_eq!(
-            (of(Some(0), true), of(Some(1), true), of(Some(2), true), of(None, true)),
-            (Some(Some(0)), None, None, None)
-        );
-        assert_eq!((of(Some(1), false), of(Some(2), false), of(None, false)), (Some(Some(0)), None, Some(None)));
+        let consent = [Some(0), Some(1), Some(2), None].map(|level| meanings.of(level, true));
+        assert_eq!(consent, [Some(Meant::One(0)), None, None, None]);
+        let refusal = [Some(0), Some(1), Some(2), None].map(|level| meanings.of(level, false));
+        assert_eq!(refusal, [Some(Meant::One(0)), Some(Meant::One(0)), None, Some(Meant::All)]);
         let all = Answer { at: 5, known: 5, channels: ChannelSet(0b11), is_allowed: false };
         assert_eq!(standing([all].into_iter(), ChannelSet(0b111)), ChannelSet(0b100));
     }
