@@ -39,6 +39,11 @@ impl Company {
 
     /// Lets three of four customers the run assigned the planted offer take it in July.
     fn plant(&self) -> u64 {
+        self.plant_with("")
+    }
+
+    /// The same; what stands in the further columns of each row comes last.
+    fn plant_with(&self, further: &str) -> u64 {
         let offers = fs::read_to_string(self.path("out/isp-offers.csv")).unwrap();
         let header: Vec<&str> = offers.lines().next().unwrap().split(',').collect();
         let at = |name: &str| header.iter().position(|column| *column == name).unwrap();
@@ -46,11 +51,54 @@ impl Company {
         let rows = offers.lines().skip(1).map(|line| line.split(',').collect::<Vec<&str>>());
         let assigned = rows.filter(|row| row[offer] == PLANTED).map(|row| row[customer]);
         let takers: Vec<&str> = assigned.enumerate().filter(|(i, _)| i % 4 != 3).map(|(_, taker)| taker).collect();
-        let row = |id: &&str| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n");
+        let row = |id: &&str| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,{further}\n");
         let rows = takers.iter().map(row).collect::<Vec<String>>().concat();
         self.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
         takers.len() as u64
     }
+}
+
+/// A company whose holdings say who made each change: always the customer.
+fn telling_who(company: &Company) {
+    company.edit("data/isp/holdings.csv", |table| {
+        let line = |(i, line): (usize, &str)| format!("{line},{}\n", if i == 0 { "by_company" } else { "false" });
+        table.lines().enumerate().map(line).collect()
+    });
+}
+
+/// Takes of the planted offer that a run as of [`LATER`] learns from.
+fn learned(company: &Company) -> u64 {
+    let run = company.succeed(&["run", PIPELINE, "--as-of", LATER, "--no-export", "--output", "json"]);
+    let run: Value = serde_json::from_str(&run).unwrap();
+    let offers = run["summary"]["offers"].as_array().unwrap();
+    offers.iter().find(|offer| offer["offer"] == PLANTED).unwrap()["positives"].as_u64().unwrap()
+}
+
+#[test]
+fn what_the_company_did_is_no_take() {
+    let company = Company::new();
+    let column = "end_arrived = \"end_loaded_at\"";
+    company.edit(PIPELINE, |text| text.replace(column, &format!("{column}, by_company = \"by_company\"")));
+    company.generate_until(RUN_AS_OF);
+    telling_who(&company);
+    company.succeed(&["run", PIPELINE, "--as-of", RUN_AS_OF, "--set", "decide.holdout.fraction=0.3", "--quiet"]);
+    company.generate_until(LATER);
+    telling_who(&company);
+    let run = names(&company.path("runs/isp")).into_iter().find(|name| name.starts_with("2026-")).unwrap();
+    let takes = || {
+        let arguments = ["evaluate", PIPELINE, &run, "--as-of", LATER, "--output", "json"];
+        let found: Value = serde_json::from_str(&company.succeed(&arguments)).unwrap();
+        offer(&found, PLANTED)["assigned"]["takes"].as_u64().unwrap()
+    };
+    let idle = takes();
+    let planted = company.plant_with(",true");
+    // Who was given it can no longer take it.
+    let (given, learned_given) = (takes(), learned(&company));
+    assert!(planted > 20 && given <= idle, "{given} of {planted} gifts, {idle} without");
+    company.edit("data/isp/holdings.csv", |table| table.replace(",true\n", ",false\n"));
+    let (taken, learned_taken) = (takes(), learned(&company));
+    assert!(taken >= planted, "{taken} of {planted}");
+    assert!(learned_taken >= learned_given + planted / 2, "{learned_taken} with {planted}, {learned_given} without");
 }
 
 fn offer<'a>(evaluated: &'a Value, key: &str) -> &'a Value {

@@ -135,6 +135,12 @@ impl Block {
         }
     }
 
+    /// A column of flags; an absent one is false.
+    pub(crate) fn flags(&self, name: &str) -> Option<Vec<bool>> {
+        let column = self.integers(name)?;
+        Some((0..column.values.len()).map(|row| column.get(row) == Some(1)).collect())
+    }
+
     /// A code column as values and presence.
     pub(crate) fn codes(&self, name: &str) -> Option<Maybe<'_, u32>> {
         let column = self.column(name)?;

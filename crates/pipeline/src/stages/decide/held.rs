@@ -17,6 +17,7 @@ pub(crate) struct Known<'a> {
     start_arrived: Option<Maybe<'a, i64>>,
     end: Option<Maybe<'a, i64>>,
     end_arrived: Option<Maybe<'a, i64>>,
+    by_company: Option<Vec<bool>>,
     at: i64,
 }
 
@@ -30,6 +31,7 @@ impl<'a> Known<'a> {
             start_arrived: block.integers("start_arrived"),
             end: block.integers("end"),
             end_arrived: block.integers("end_arrived"),
+            by_company: block.flags("by_company"),
             at,
         }
     }
@@ -71,7 +73,7 @@ impl<'a> Known<'a> {
     }
 
     /// The newest start that does not continue a holding of the same product (after `replaces`) that began before and ended within a
-    /// day of it: renewal, re-pricing and migration are no new purchase. O(rows · log rows).
+    /// day of it: renewal, re-pricing and migration are no new purchase, and neither is what the company did. O(rows · log rows).
     pub(super) fn newest_start(&self, customer: usize, canonical: &[u32]) -> Option<i64> {
         let mut rows: Vec<usize> = self.rows(customer).filter(|&row| self.has_started(row)).collect();
         rows.sort_unstable_by_key(|&row| self.start[row]);
@@ -80,8 +82,9 @@ impl<'a> Known<'a> {
         let mut newest = None;
         for rows in rows.chunk_by(|&a, &b| self.start[a] == self.start[b]) {
             let start = self.start[rows[0]];
+            let by_company = |row: usize| self.by_company.as_ref().is_some_and(|flags| flags[row]);
             let around = |product| (product, start.saturating_sub(DAY_US))..=(product, start.saturating_add(DAY_US));
-            if rows.iter().any(|&row| ended.range(around(stands_for(row))).next().is_none()) {
+            if rows.iter().any(|&row| !by_company(row) && ended.range(around(stands_for(row))).next().is_none()) {
                 newest = Some(start);
             }
             ended.extend(rows.iter().filter_map(|&row| Some((stands_for(row), self.end(row)?))));
@@ -112,6 +115,7 @@ mod tests {
             start_arrived: maybe(2),
             end: maybe(3),
             end_arrived: maybe(4),
+            by_company: None,
             at,
         })
     }
@@ -177,6 +181,24 @@ mod tests {
         check_newest(&[[0, 10, NONE, 50, NONE], [2, 50, NONE, NONE, NONE]], Some(50));
         // A holding of less than a day continues neither itself nor what it is continued by.
         check_newest(&[[0, 20, NONE, 21, NONE], [0, 21, NONE, 22, NONE]], Some(20));
+    }
+
+    #[test]
+    fn what_the_company_did_is_no_purchase() {
+        let days = |day: i64| day * DAY_US;
+        let start = [days(10), days(50)];
+        let known = Known {
+            offsets: &[0, 2],
+            product: vec![0, 2],
+            start: &start,
+            start_arrived: None,
+            end: None,
+            end_arrived: None,
+            by_company: Some(vec![false, true]),
+            at: days(100),
+        };
+        assert_eq!(known.newest_start(0, &[0, 1, 2]), Some(days(10)));
+        assert_eq!(Known { by_company: None, ..known }.newest_start(0, &[0, 1, 2]), Some(days(50)));
     }
 
     #[test]

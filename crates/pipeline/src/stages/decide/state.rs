@@ -184,7 +184,7 @@ pub(crate) fn held_rows(
     customers: &[u32],
 ) -> Result<Option<Block>> {
     if source.role != Role::CrossSection {
-        let columns = ["product", "start", "end", "start_arrived", "end_arrived"];
+        let columns = ["product", "start", "end", "start_arrived", "end_arrived", "by_company"];
         return declared_columns(scene, tables, source, customers, &columns);
     }
     let Some(table) = tables.table(&source.name) else { return Ok(None) };

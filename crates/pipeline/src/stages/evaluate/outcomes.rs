@@ -19,8 +19,8 @@ use crate::stages::features::{Blocks, HoldingSlices, block_of, known_products, l
 const BLOCK: u32 = 1 << 16;
 
 /// The columns outcomes are read from, where a source has them.
-const COLUMNS: [&str; 9] =
-    ["product", "start", "end", "start_arrived", "end_arrived", "price", "at", "arrived", "quantity"];
+const COLUMNS: [&str; 10] =
+    ["product", "start", "end", "start_arrived", "end_arrived", "by_company", "price", "at", "arrived", "quantity"];
 
 /// One entry a customer of the tables.
 pub(super) struct Outcomes {

@@ -76,6 +76,7 @@ pub(crate) struct HoldingSlices<'a> {
     start_arrived: Option<Vec<i64>>,
     /// Ends where the table has none: what began still lasts.
     no_end: (Vec<i64>, Vec<bool>),
+    by_company: Option<Vec<bool>>,
 }
 
 impl<'a> HoldingSlices<'a> {
@@ -84,7 +85,8 @@ impl<'a> HoldingSlices<'a> {
         let product: Vec<u32> = block.codes_or("product", 0).into_iter().map(|code| positions[code as usize]).collect();
         let n_missing = if block.integers("end").is_some() { 0 } else { product.len() };
         let no_end = (vec![0; n_missing], vec![false; n_missing]);
-        Self { block, product, start_arrived: block.arrivals("start_arrived", "start"), no_end }
+        let by_company = block.flags("by_company");
+        Self { block, product, start_arrived: block.arrivals("start_arrived", "start"), no_end, by_company }
     }
 
     /// The kernel's view.
@@ -100,8 +102,9 @@ impl<'a> HoldingSlices<'a> {
             end_arrived: block.integers("end_arrived"),
             renews: block.integers("renews"),
             price: block.integers("price"),
+            // What is offered is a product or a tier of it, never more seats of the same.
             quantity: None,
-            by_company: None,
+            by_company: self.by_company.as_deref(),
         }
     }
 }
