@@ -77,6 +77,13 @@ macro_rules! codes {
     };
 }
 
+impl Code {
+    /// Whether it is only ever said as a warning: the command goes on, and no process ends with it.
+    pub fn is_warning(self) -> bool {
+        matches!(self, Self::TooFewPositives | Self::DataEndsEarly | Self::TooManyItemsets | Self::NoHoldout)
+    }
+}
+
 codes! {
     /// Broken invariant caught at the top.
     Bug = "E0001", Bug, AfterChange;

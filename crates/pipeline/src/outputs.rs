@@ -54,9 +54,12 @@ fn type_name(data_type: &DataType) -> &'static str {
     }
 }
 
+/// Rules of the kernel that no pipeline file can set in motion: it states neither when an offer is valid nor who is suppressed.
+const NEVER: [Rule; 2] = [Rule::NotValid, Rule::Suppressed];
+
 fn rules() -> String {
     let mut table = "| rule | layer | what it says |\n|---|---|---|\n".to_owned();
-    for rule in Rule::ALL {
+    for rule in Rule::ALL.into_iter().filter(|rule| !NEVER.contains(rule)) {
         let layer = match rule.layer() {
             Layer::Eligibility => "eligibility (may)",
             Layer::Applicability => "applicability (now)",

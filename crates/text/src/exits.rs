@@ -62,24 +62,29 @@ pub fn exit_codes_page(language: Language) -> String {
         ),
     );
     let mut page = String::new();
+    let link = |code: &Code| {
+        format!("[{}]({}#{})", code.id(), language.pick("errors.md", "errors.ja.md"), code.id().to_lowercase())
+    };
     let _ = write!(page, "# {title}\n\n{intro}\n\n{heads}");
     for (exit, [en, ja]) in EXITS {
-        let codes: Vec<Code> = Code::ALL.iter().copied().filter(|code| code.info().exit == exit).collect();
+        let codes: Vec<Code> =
+            Code::ALL.iter().copied().filter(|code| code.info().exit == exit && !code.is_warning()).collect();
         let later = |code: &&Code| code.info().retry == Retry::Later;
         let is_mixed = codes.iter().any(|code| later(&code)) && !codes.iter().all(|code| later(&code));
         let name = |code: &Code| {
             let star = if is_mixed && later(&code) { "*" } else { "" };
-            format!(
-                "[{}]({}#{}){star}",
-                code.id(),
-                language.pick("errors.md", "errors.ja.md"),
-                code.id().to_lowercase()
-            )
+            format!("{}{star}", link(code))
         };
         let names: Vec<String> = codes.iter().map(name).collect();
         let retry = retry_word(exit, is_mixed, codes.first().is_some_and(|code| later(&code)), language);
         let _ = writeln!(page, "| {} | {} | {retry} | {} |", exit as u8, language.pick(en, ja), names.join(" "));
     }
+    let warnings: Vec<String> = Code::ALL.iter().filter(|code| code.is_warning()).map(link).collect();
+    let told = language.pick(
+        "Warnings end nothing: the command goes on, what it makes is published, and the exit code is 0.",
+        "次は警告です。処理は続き、結果は公開され、終了コードは0です。",
+    );
+    let _ = writeln!(page, "\n{told} {}", warnings.join(" "));
     page
 }
 
@@ -104,6 +109,16 @@ mod tests {
             for code in Code::ALL {
                 assert_eq!(page.matches(&format!("[{}]", code.id())).count(), 1, "{}", code.id());
             }
+        }
+    }
+
+    #[test]
+    fn warnings_stand_in_no_row() {
+        let page = exit_codes_page(Language::En);
+        let rows: Vec<&str> = page.lines().filter(|line| line.starts_with('|')).collect();
+        for code in Code::ALL {
+            let is_in_a_row = rows.iter().any(|row| row.contains(&format!("[{}]", code.id())));
+            assert_eq!(is_in_a_row, !code.is_warning(), "{}", code.id());
         }
     }
 }

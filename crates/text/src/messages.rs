@@ -83,7 +83,7 @@ fn ending(code: Code, language: Language) -> String {
     } else {
         exit.to_string()
     };
-    if matches!(code, Code::TooFewPositives | Code::NoHoldout) {
+    if code.is_warning() {
         return language
             .pick("This is a warning: the run goes on and is published.", "警告です。実行は続き、結果は公開されます。")
             .to_owned();
