@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
 mod baskets;
+mod delivery;
 mod demo;
 mod determinism;
 mod errors;

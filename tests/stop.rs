@@ -43,7 +43,7 @@ fn run_until(config: &Config, with: Option<Stage>) -> Result<(), Code> {
     let request = Request { config, as_of: AS_OF.parse().ok(), memory: 1 << 30, lock, started_us: 0 };
     let host = Impatient { with, is_stopping: AtomicBool::new(false) };
     loop {
-        return match run(&request, &host) {
+        return match run(&request, &host).map(|ran| ran.outcome) {
             Ok(Outcome::Published(_)) => Ok(()),
             Ok(Outcome::AlreadyPublished { .. }) => panic!("{with:?}: it was not to be published"),
             // Another test starts a command: until that is another program it shares our files, and with them the lock.

@@ -77,7 +77,7 @@ pub(crate) fn run_isp(dir: &Path, as_of: Date, runs: &Path, memory: u64, sets: &
     let text = String::new;
     let lock = LockInfo { pid: std::process::id(), host: text(), boot_id: text(), start: text(), cmd: text() };
     let request = Request { config: &config, as_of: Some(as_of), memory, lock, started_us: 0 };
-    match run(&request, &Silent::new()).expect("the run succeeds") {
+    match run(&request, &Silent::new()).expect("the run succeeds").outcome {
         Outcome::Published(summary) => summary,
         Outcome::AlreadyPublished { .. } => panic!("a benchmark runs in a new directory"),
     }

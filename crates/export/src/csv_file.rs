@@ -1,7 +1,7 @@
 //! The offer table as a CSV file of a profile.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use osusume_model::{Code, Date, Fault, FeatureSpec, Result};
 use osusume_storage::Fs;
@@ -12,7 +12,7 @@ use crate::cell::{NoSuchCharacter, Notes, write_cell};
 use crate::field::{Field, OfferRow};
 use crate::key::KeyCheck;
 use crate::manifest;
-use crate::parts::{Frame, Part, PartWriter, Place, put_in_place};
+use crate::parts::{Destination, Frame, Part, PartWriter, Place, put_in_place};
 use crate::profile::{Bom, Newline, Profile, Selection, Unmappable};
 
 /// Where the rows come from, and in which words they are delivered.
@@ -65,28 +65,28 @@ pub struct Delivered {
 /// Takes the rows of a table one after another.
 pub type Sink<'a> = &'a mut dyn FnMut(&OfferRow<'_>) -> Result<()>;
 
-/// Writes the rows `source` feeds, in customer order, to `path` as the profile wants them.
+/// Writes the rows `source` feeds, in customer order, to their destination as the profile wants them.
 ///
 /// Until the last rename nothing at the destination changes; after a fault only what stood there before is visible.
 ///
 /// # Errors
 /// `ExportKey`, `ExportUnmappable` (with the number of rows, all of them looked at), `RecordTooLarge`, writing faults as
-/// `ExportFailed` or `DiskFull`, and whatever `source` reports.
+/// `ExportFailed` or `DiskFull`, and whatever `source` and `to.may_show` report.
 pub fn deliver_csv(
     fs: &dyn Fs,
-    path: &Path,
+    to: &Destination<'_>,
     profile: &Profile,
     lineage: &Lineage<'_>,
     source: &mut dyn FnMut(Sink<'_>) -> Result<()>,
 ) -> Result<Delivered> {
     profile.check()?;
-    let place = Place::of(path)?;
+    let place = Place::of(to.path, to.token)?;
     let mut writer = Writer::create(fs, &place, profile, lineage).map_err(destination_fault)?;
     let fed = source(&mut |row| writer.take(row)).and_then(|()| writer.check_unmappable());
     let (temporary, counts) = (writer.parts.temporary(), writer.counts);
     let delivered = fed.and_then(|()| {
         let parts = writer.parts.finish().map_err(destination_fault)?;
-        publish(fs, &place, profile, lineage, counts, &parts).map_err(destination_fault)
+        publish(fs, to, &place, profile, lineage, counts, &parts).map_err(destination_fault)
     });
     if delivered.is_err() {
         for path in temporary {
@@ -99,6 +99,7 @@ pub fn deliver_csv(
 
 fn publish(
     fs: &dyn Fs,
+    to: &Destination<'_>,
     place: &Place,
     profile: &Profile,
     lineage: &Lineage<'_>,
@@ -120,7 +121,7 @@ fn publish(
     });
     let key: Vec<&str> = profile.key.iter().map(|field| field.id()).collect();
     let bytes = manifest::bytes(&format, &key, lineage, &counts, &parts);
-    put_in_place(fs, place, finished, &bytes, &before)?;
+    put_in_place(fs, place, finished, &bytes, &before, to.may_show)?;
     Ok(Delivered { counts, parts, manifest: place.dir.join(place.manifest_name()) })
 }
 

@@ -1,7 +1,6 @@
 //! From a published run to a destination.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, FeatureSpec, Result, check_stop};
@@ -12,6 +11,7 @@ use crate::PARQUET;
 use crate::csv_file::{Delivered, Lineage, Sink, deliver_csv};
 use crate::offers::for_each_batch;
 use crate::parquet_file::deliver_parquet;
+use crate::parts::Destination;
 use crate::profile::Profile;
 use crate::shipped::profile;
 
@@ -94,8 +94,8 @@ impl Format {
 pub struct Delivery<'a> {
     /// The file system of run and destination.
     pub fs: Arc<dyn Fs>,
-    /// The destination file.
-    pub path: &'a Path,
+    /// The destination.
+    pub to: Destination<'a>,
     /// Its format.
     pub format: &'a Format,
     /// Model ids by offer key.
@@ -114,7 +114,7 @@ pub struct Delivery<'a> {
 ///
 /// # Errors
 /// `DigestMismatch`, `FileDamaged` when the run is not what was published; `ExportKey`, `ExportUnmappable`, `ExportFailed`,
-/// `DiskFull` when the destination cannot take it, which then shows what it showed before.
+/// `DiskFull` when the destination cannot take it, which then shows what it showed before; what `to.may_show` says.
 pub fn export(run: &PublishedRun, delivery: &Delivery<'_>, control: &dyn Control) -> Result<Delivered> {
     check_stop(control)?;
     let Run { manifest, .. } = run.run();
@@ -130,12 +130,12 @@ pub fn export(run: &PublishedRun, delivery: &Delivery<'_>, control: &dyn Control
     };
     let (table, total) = checked_table(run.run(), &*delivery.fs, control)?;
     match delivery.format {
-        Format::Parquet => deliver_parquet(&delivery.fs, delivery.path, &lineage, &table, total, control),
+        Format::Parquet => deliver_parquet(&delivery.fs, &delivery.to, &lineage, &table, total, control),
         Format::Csv(profile) => {
             let mut source = |sink: Sink<'_>| {
                 for_each_batch(&*delivery.fs, &table, total, control, &mut |_, arrays| arrays.feed(&table, sink))
             };
-            deliver_csv(&*delivery.fs, delivery.path, profile, &lineage, &mut source)
+            deliver_csv(&*delivery.fs, &delivery.to, profile, &lineage, &mut source)
         }
     }
 }

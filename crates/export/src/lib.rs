@@ -8,7 +8,8 @@
 //!
 //! A destination file appears under its name only when it is complete: parts are written under temporary names in the same directory,
 //! forced to the disk and renamed, the manifest last. A reader that compares digests with the manifest never takes a mixture
-//! of two deliveries for one.
+//! of two deliveries for one. While they are written, files have names no other process uses; whoever calls sees to it that one run
+//! at a time is delivered (crate `pipeline` holds the lock of its runs), and [`Destination::may_show`] has the last word.
 //!
 //! ```
 //! let profile = osusume_export::profile("salesforce-bulk2").unwrap();
@@ -34,7 +35,7 @@ mod shipped;
 pub use csv_file::{Counts, Delivered, Lineage, Sink, deliver_csv};
 pub use deliver::{Delivery, Format, OFFERS, PublishedRun, export};
 pub use field::{Field, OfferRow, SCHEMA_VERSION, delivery_key};
-pub use parts::Part;
+pub use parts::{Destination, Part};
 pub use profile::{Bom, Column, Encoding, Injection, Newline, Profile, Quoting, Selection, Unmappable};
 pub use shipped::{profile, profile_names, profiles_page};
 

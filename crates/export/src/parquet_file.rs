@@ -15,34 +15,32 @@ use crate::field::{Field, OfferRow, SCHEMA_VERSION};
 use crate::key::KeyCheck;
 use crate::manifest;
 use crate::offers::{Arrays, for_each_batch};
-use crate::parts::{Part, Place, put_in_place};
+use crate::parts::{Destination, Part, Place, put_in_place};
 
 /// What is added behind the table's own columns.
 const ADDED: [Field; 5] = [Field::Key, Field::RunId, Field::Pipeline, Field::Model, Field::SchemaVersion];
 /// What identifies a row.
 const KEY: [Field; 3] = [Field::Customer, Field::Offer, Field::AsOf];
 
-/// Copies the offer table `from` to `path`.
+/// Copies the offer table `from` to its destination.
 ///
 /// # Errors
 /// As for CSV, except that every character can be written.
 pub(crate) fn deliver_parquet(
     fs: &Arc<dyn Fs>,
-    path: &Path,
+    to: &Destination<'_>,
     lineage: &Lineage<'_>,
     from: &Path,
     total: u64,
     control: &dyn Control,
 ) -> Result<Delivered> {
-    let place = Place::of(path)?;
+    let place = Place::of(to.path, to.token)?;
+    place.prepare(&**fs).map_err(destination_fault)?;
     let temporary = place.temporary("001");
-    if fs.metadata(&temporary).map_err(destination_fault)?.is_some() {
-        fs.remove_file(&temporary).map_err(destination_fault)?;
-    }
     let delivered = copy(fs, &place, lineage, from, total, control).and_then(|(facts, columns)| {
         let FileFacts { rows, bytes, sha256 } = facts;
         let part = Part { name: place.name.clone(), rows, bytes, sha256 };
-        publish(&**fs, &place, lineage, &columns, &[(temporary.clone(), part)]).map_err(destination_fault)
+        publish(&**fs, to, &place, lineage, &columns, &[(temporary.clone(), part)]).map_err(destination_fault)
     });
     if delivered.is_err() {
         // The fault that brought us here is the one to report; a leftover is removed by the next delivery.
@@ -86,6 +84,7 @@ fn copy(
 
 fn publish(
     fs: &dyn Fs,
+    to: &Destination<'_>,
     place: &Place,
     lineage: &Lineage<'_>,
     columns: &[String],
@@ -96,7 +95,7 @@ fn publish(
     let counts = Counts { rows: parts.iter().map(|part| part.rows).sum(), ..Counts::default() };
     let format = json!({ "profile": crate::PARQUET, "kind": "parquet", "columns": columns });
     let bytes = manifest::bytes(&format, &KEY.map(Field::id), lineage, &counts, &parts);
-    put_in_place(fs, place, finished, &bytes, &before)?;
+    put_in_place(fs, place, finished, &bytes, &before, to.may_show)?;
     Ok(Delivered { counts, parts, manifest: place.dir.join(place.manifest_name()) })
 }
 

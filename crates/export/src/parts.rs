@@ -10,6 +10,9 @@ use osusume_storage::{Digest, Fs, HashingFile, WriteFile, check_destination, cre
 /// Bytes handed to the file system at once.
 const BUFFER_BYTES: usize = 1 << 18;
 
+/// Digits of [`Destination::token`].
+const TOKEN: usize = 12;
+
 /// A finished file of a delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Part {
@@ -23,22 +26,35 @@ pub struct Part {
     pub sha256: Digest,
 }
 
-/// Where a delivery goes: a directory and the name of the file.
+/// Where a delivery goes, and how it keeps clear of others.
+#[derive(Clone, Copy)]
+pub struct Destination<'a> {
+    /// The destination file.
+    pub path: &'a Path,
+    /// Part of the names files have while they are written: twelve hexadecimal digits that no other process uses, so that two deliveries
+    /// to one place never write into one file.
+    pub token: &'a str,
+    /// Asked when everything is written and nothing is visible yet; a fault of it ends the delivery.
+    pub may_show: &'a dyn Fn() -> Result<()>,
+}
+
+/// A directory, the name of the file, and what tells the temporary names of this delivery from another's.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     pub(crate) dir: PathBuf,
     pub(crate) name: String,
+    token: String,
 }
 
 impl Place {
     /// The place of a path; `CommandLine` when it names no file.
-    pub(crate) fn of(path: &Path) -> Result<Self> {
+    pub(crate) fn of(path: &Path, token: &str) -> Result<Self> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned());
         let name = name.ok_or_else(|| {
             Fault::new(Code::CommandLine).in_file(path.display().to_string()).because("not the name of a file")
         })?;
         let dir = path.parent().map(Path::to_owned).unwrap_or_default();
-        Ok(Self { dir, name })
+        Ok(Self { dir, name, token: token.to_owned() })
     }
 
     /// The name of part `i` of `n`: the name itself, or with the number before the ending.
@@ -64,7 +80,30 @@ impl Place {
 
     /// A temporary name: hidden, so that nobody who lists the directory for files takes it.
     pub(crate) fn temporary_name(&self, what: &str) -> String {
-        format!(".{}.{what}.tmp", self.name)
+        format!(".{}.{}.{what}.tmp", self.name, self.token)
+    }
+
+    /// Whether a name is a temporary one of a delivery to this place, by whomever.
+    fn is_temporary(&self, name: &str) -> bool {
+        let rest = name.strip_prefix('.').and_then(|name| name.strip_prefix(self.name.as_str()));
+        let rest = rest.and_then(|rest| rest.strip_prefix('.')?.strip_suffix(".tmp"));
+        rest.and_then(|rest| rest.split_once('.')).is_some_and(|(token, what)| {
+            token.len() == TOKEN && token.bytes().all(|byte| byte.is_ascii_hexdigit()) && !what.contains('.')
+        })
+    }
+
+    /// Creates the directories above the place, and removes what deliveries that were killed left there.
+    ///
+    /// A delivery of another pipeline to the same file, still at work, loses its files as well: it then fails before it shows anything.
+    pub(crate) fn prepare(&self, fs: &dyn Fs) -> Result<()> {
+        create_dirs(fs, &self.dir)?;
+        // What cannot be listed or removed only takes room: nothing is ever written into it.
+        for entry in fs.list_dir(self.dir_or_here()).unwrap_or_default() {
+            if self.is_temporary(&entry.name) {
+                let _ = fs.remove_file(&self.dir.join(entry.name));
+            }
+        }
+        Ok(())
     }
 
     /// The directory as the file system wants it named.
@@ -99,9 +138,9 @@ struct OpenPart {
 }
 
 impl<'a> PartWriter<'a> {
-    /// Starts the first part; directories above the place are created.
+    /// Starts the first part in a directory that is made ready for it.
     pub(crate) fn create(fs: &'a dyn Fs, place: &'a Place, frame: Frame) -> Result<Self> {
-        create_dirs(fs, &place.dir)?;
+        place.prepare(fs)?;
         let path = place.temporary("001");
         let open = OpenPart::create(fs, &path, &frame.header)?;
         Ok(Self { fs, place, frame, open, done: Vec::new(), temporary: vec![path] })
@@ -146,10 +185,6 @@ impl<'a> PartWriter<'a> {
 
 impl OpenPart {
     fn create(fs: &dyn Fs, path: &Path, header: &[u8]) -> Result<Self> {
-        // Left behind by a delivery that was killed; it never had a visible name.
-        if fs.metadata(path)?.is_some() {
-            fs.remove_file(path)?;
-        }
         let file = HashingFile::new(fs.create(path)?);
         let mut part =
             Self { file, path: path.to_owned(), buffer: Vec::with_capacity(BUFFER_BYTES), rows: 0, bytes: 0 };
@@ -188,24 +223,21 @@ pub(crate) fn put_in_place(
     parts: &[(PathBuf, Part)],
     manifest: &[u8],
     before: &[String],
+    may_show: &dyn Fn() -> Result<()>,
 ) -> Result<()> {
     let names = parts.iter().map(|(_, part)| part.name.clone()).chain([place.manifest_name()]);
     for name in names {
         check_destination(fs, &place.dir.join(name))?;
     }
     let temporary = place.temporary("manifest");
-    if fs.metadata(&temporary)?.is_some() {
-        fs.remove_file(&temporary)?;
+    let shown = write_whole(fs, &temporary, manifest)
+        .and_then(|()| may_show())
+        .and_then(|()| show(fs, place, parts, &temporary));
+    if shown.is_err() {
+        // The fault that brought us here is the one to report; a leftover is removed by the next delivery.
+        let _ = fs.remove_file(&temporary);
     }
-    let mut file = fs.create(&temporary)?;
-    file.write_all(manifest).map_err(|error| write_fault(&temporary, &error))?;
-    file.sync()?;
-    for (from, part) in parts {
-        fs.rename(from, &place.dir.join(&part.name))?;
-    }
-    fs.sync_dir(place.dir_or_here())?;
-    fs.rename(&temporary, &place.dir.join(place.manifest_name()))?;
-    fs.sync_dir(place.dir_or_here())?;
+    shown?;
     let kept: BTreeSet<&str> = parts.iter().map(|(_, part)| part.name.as_str()).collect();
     for name in before.iter().filter(|name| !kept.contains(name.as_str())) {
         let path = place.dir.join(name);
@@ -216,18 +248,48 @@ pub(crate) fn put_in_place(
     fs.sync_dir(place.dir_or_here())
 }
 
+fn write_whole(fs: &dyn Fs, path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = fs.create(path)?;
+    file.write_all(bytes).map_err(|error| write_fault(path, &error))?;
+    file.sync()
+}
+
+fn show(fs: &dyn Fs, place: &Place, parts: &[(PathBuf, Part)], manifest: &Path) -> Result<()> {
+    for (from, part) in parts {
+        fs.rename(from, &place.dir.join(&part.name))?;
+    }
+    fs.sync_dir(place.dir_or_here())?;
+    fs.rename(manifest, &place.dir.join(place.manifest_name()))?;
+    fs.sync_dir(place.dir_or_here())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn parts_are_numbered_before_the_ending() {
-        let place = Place::of(Path::new("out/isp-offers.csv")).unwrap();
+        let of = |path: &str| Place::of(Path::new(path), "0123456789ab");
+        let place = of("out/isp-offers.csv").unwrap();
         assert_eq!(place.part_name(0, 1), "isp-offers.csv");
         assert_eq!(place.part_name(1, 3), "isp-offers.part-002.csv");
         assert_eq!(place.manifest_name(), "isp-offers.csv.manifest.json");
-        assert_eq!(Place::of(Path::new("offers")).unwrap().part_name(0, 2), "offers.part-001");
-        assert_eq!(Place::of(Path::new(".offers")).unwrap().part_name(0, 2), ".offers.part-001");
-        assert_eq!(Place::of(Path::new("..")).unwrap_err().code(), Code::CommandLine);
+        assert_eq!(of("offers").unwrap().part_name(0, 2), "offers.part-001");
+        assert_eq!(of(".offers").unwrap().part_name(0, 2), ".offers.part-001");
+        assert_eq!(of("..").unwrap_err().code(), Code::CommandLine);
+    }
+
+    #[test]
+    fn only_temporary_names_of_this_very_place_are_leftovers() {
+        let place = Place::of(Path::new("out/offers"), "0123456789ab").unwrap();
+        assert!(
+            place.is_temporary(&place.temporary_name("001")) && place.is_temporary(".offers.fedcba987654.manifest.tmp")
+        );
+        let other = Place::of(Path::new("out/offers.csv"), "0123456789ab").unwrap();
+        let theirs = other.temporary_name("001");
+        for name in [&*theirs, "offers", ".offers.tmp", ".offers.notes.001.tmp", ".offers.0123456789ab.001", ".offers"]
+        {
+            assert!(!place.is_temporary(name), "{name}");
+        }
     }
 }

@@ -33,9 +33,9 @@ pub mod why;
 mod words;
 
 pub use host::{Event, Host, Stage};
-pub use osusume_storage::{Fs, LockInfo, RealFs};
+pub use osusume_storage::{Fs, Lock, LockInfo, RealFs};
 pub use outputs::outputs_page;
-pub use run::{Outcome, Request, run, runs_root};
+pub use run::{Outcome, Ran, Request, run, runs_root};
 pub use stages::decide::DecisionCounts;
 pub use stages::evaluate::{EvaluateRequest, Evaluated, evaluate, evaluations_root};
 pub use stages::export::{Exported, export, is_exported};

@@ -100,7 +100,9 @@ fn interval(effect: &Measured) -> Option<[f64; 3]> {
     values.iter().all(|value| value.is_finite()).then_some(values)
 }
 
-/// Writes a page to a file of the user's; one of that name is replaced in one step.
+/// Writes a page to a file of the user's; one of that name is replaced in one step, and for good once this returns.
+///
+/// Until then the page has a name that no other process uses.
 ///
 /// # Errors
 /// `CannotWrite`, `DiskFull`, `SyncFailed`.

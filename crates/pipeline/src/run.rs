@@ -60,11 +60,20 @@ pub enum Outcome {
     },
 }
 
+/// A run that is current now, and the lock that keeps it so until it is delivered.
+#[derive(Debug)]
+pub struct Ran {
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The lock of the pipeline's runs, for [`export`](crate::export()); dropping it lets the next run begin.
+    pub lock: Lock,
+}
+
 /// Runs the pipeline: ingest, features, train, score, decide, report, publish.
 ///
 /// # Errors
 /// Every fault leaves the previous run current.
-pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
+pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let config = request.config;
     let as_of = request.as_of.or(config.pipeline.as_of).ok_or_else(|| Fault::new(Code::AsOfMissing))?;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
@@ -76,7 +85,8 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
     let runs = Runs::new(Arc::clone(&fs), &root);
     if let Some(found) = already_current(&runs, &key, &crate::job::Quiet::new(host))? {
-        return Ok(Outcome::AlreadyPublished { run_id: found.current.run_id.to_string(), dir: found.dir });
+        let outcome = Outcome::AlreadyPublished { run_id: found.current.run_id.to_string(), dir: found.dir };
+        return Ok(Ran { outcome, lock });
     }
     check_fence(&runs, as_of)?;
     clean_staging(&lock)?;
@@ -107,7 +117,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Outcome> {
     let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
     let published = staging.publish(manifest, &lock)?;
     host.event(Event::End(Stage::Publish));
-    Ok(Outcome::Published(Box::new(finish(produced.summary, &published))))
+    Ok(Ran { outcome: Outcome::Published(Box::new(finish(produced.summary, &published))), lock })
 }
 
 /// The current run, if it is the one asked for and undamaged. An earlier run with the same key is history: going back to it is a new run.

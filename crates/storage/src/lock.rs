@@ -1,12 +1,14 @@
 //! The lock of one pipeline's runs: one process publishes at a time, and the kernel releases it when that process dies.
 
 use std::any::Any;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Arg, Code, Fault, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::Digest;
 use crate::fs::{Fs, LockAttempt, create_dirs, shown};
 
 /// Name of the lock file, beside CURRENT. It is never removed: removing it would let two processes lock two files.
@@ -27,6 +29,19 @@ pub struct LockInfo {
     pub cmd: String,
 }
 
+impl LockInfo {
+    /// Twelve hexadecimal digits that no other process has: for names of files nobody else writes.
+    pub fn token(&self) -> String {
+        let mut token = Digest::of(&self.bytes()).to_string();
+        token.truncate(12);
+        token
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("text and numbers always become JSON")
+    }
+}
+
 /// What makes the lock or the files less safe than they look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RootWarnings {
@@ -41,6 +56,7 @@ pub struct Lock {
     fs: Arc<dyn Fs>,
     root: PathBuf,
     warnings: RootWarnings,
+    token: String,
     _held: Box<dyn Any + Send + Sync>,
 }
 
@@ -61,11 +77,10 @@ impl Lock {
             network: fs.network_kind(root)?,
             is_writable_by_others: fs.metadata(root)?.is_some_and(|found| found.writable_by_others),
         };
-        let content = serde_json::to_vec(info).expect("text and numbers always become JSON");
-        match fs.try_lock(&path, &content)? {
+        match fs.try_lock(&path, &info.bytes())? {
             LockAttempt::Held(held) => {
                 fs.sync_dir(root)?;
-                Ok(Self { fs, root: root.to_owned(), warnings, _held: held })
+                Ok(Self { fs, root: root.to_owned(), warnings, token: info.token(), _held: held })
             }
             LockAttempt::Taken(content) => Err(held_fault(&path, &content)),
         }
@@ -81,9 +96,20 @@ impl Lock {
         &self.fs
     }
 
+    /// [`LockInfo::token`] of the holder.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// What the user should be told about the place.
     pub fn warnings(&self) -> RootWarnings {
         self.warnings
+    }
+}
+
+impl fmt::Debug for Lock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lock").field("root", &self.root).finish_non_exhaustive()
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use osusume_model::{Arg, Code, Exit, Fault, Result};
 use osusume_pipeline::config::Config;
 use osusume_pipeline::runs::{RunDetails, current, show};
-use osusume_pipeline::{Exported, Outcome, Request, export, is_exported, run as run_pipeline, with_threads};
+use osusume_pipeline::{Exported, Lock, Outcome, Request, export, is_exported, run as run_pipeline, with_threads};
 use osusume_text::Effect;
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
@@ -29,15 +29,17 @@ struct Done {
 pub(crate) fn run(args: &RunArgs, console: &Console, signals: &Signals) -> Ended {
     let config = load(&args.pipeline).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, args.resources.deadline);
-    let done = publish(args, &config, &host).map_err(|fault| stopped(fault, &config, &host))?;
-    let exported = deliver(args, &config, &host, &done).map_err(|fault| not_delivered(fault, &done))?;
+    let (done, lock) = publish(args, &config, &host).map_err(|fault| stopped(fault, &config, &host))?;
+    let exported = deliver(args, &config, &lock, &host, &done).map_err(|fault| not_delivered(fault, &done))?;
+    drop(lock);
     let details = show(&config, Some(&done.run_id)).map_err(|fault| after(fault, &done))?;
     tell(args, console, &done, &details, exported.as_deref()).map_err(|fault| after(fault, &done))?;
     let is_strict = args.strict_exit && rejected(&details.summary) > 0;
     Ok(if is_strict { Exit::Rejects } else { Exit::Ok })
 }
 
-fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<Done> {
+/// The lock is still held: nobody may publish or deliver before this run is delivered.
+fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<(Done, Lock)> {
     let request = Request {
         config,
         as_of: args.as_of,
@@ -46,22 +48,30 @@ fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<D
         started_us: now_us(),
     };
     let threads = threads(args.resources.threads, Some(config));
-    let outcome = guarded(|| with_threads(threads, || run_pipeline(&request, host))?);
+    let ran = guarded(|| with_threads(threads, || run_pipeline(&request, host))?);
     host.clear();
-    Ok(match outcome? {
+    let ran = ran?;
+    let done = match ran.outcome {
         Outcome::Published(summary) => Done { run_id: summary.run_id.clone(), is_new: true },
         Outcome::AlreadyPublished { run_id, .. } => Done { run_id, is_new: false },
-    })
+    };
+    Ok((done, ran.lock))
 }
 
 /// Delivers a run just published; one published before only where a destination does not hold it yet, and only the current one.
-fn deliver(args: &RunArgs, config: &Config, host: &TerminalHost<'_>, done: &Done) -> Result<Option<Vec<Exported>>> {
+fn deliver(
+    args: &RunArgs,
+    config: &Config,
+    lock: &Lock,
+    host: &TerminalHost<'_>,
+    done: &Done,
+) -> Result<Option<Vec<Exported>>> {
     let is_current = || Ok(current(config)?.as_deref() == Some(done.run_id.as_str()));
     if args.no_export || !done.is_new && (is_exported(config, &done.run_id, host) || !is_current()?) {
         return Ok(None);
     }
     let threads = threads(args.resources.threads, Some(config));
-    let exported = guarded(|| with_threads(threads, || export(config, host))?);
+    let exported = guarded(|| with_threads(threads, || export(config, lock, host))?);
     host.clear();
     exported.map(Some)
 }

@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
-use osusume_export::{Profile, profile};
+use osusume_export::{Destination, Profile, Sink, deliver_csv, profile};
 use osusume_model::Code;
 use osusume_storage::sim::{Damage, Failure, FailurePlan, SimFs};
 use osusume_storage::{Digest, Fs};
 use osusume_text::Language;
 
-use crate::shop::{deliver, names, read, rows};
+use crate::shop::{deliver, dictionary, lineage, models, names, read, rows};
 
 fn split() -> Profile {
     Profile { max_rows: 3, ..profile("csv").unwrap() }
@@ -76,4 +76,30 @@ fn power_may_fail_before_every_operation() {
         }
     }
     assert_eq!(taken(&fs), Some(5));
+}
+
+#[test]
+fn a_delivery_overtaken_by_another_shows_nothing_of_its_own() {
+    let fs = SimFs::new();
+    let (models, dictionary, profile) = (models(), dictionary(), profile("csv").unwrap());
+    let lineage = lineage(&models, &dictionary, Language::En);
+    let to = Destination { path: Path::new("offers.csv"), token: "fedcba987654", may_show: &|| Ok(()) };
+    let mut overtaken = |sink: Sink<'_>| {
+        rows().iter().try_for_each(&mut *sink)?;
+        deliver(&fs, "offers.csv", &profile, Language::En, &rows()[..1]).map(|_| ())
+    };
+    let fault = deliver_csv(&fs, &to, &profile, &lineage, &mut overtaken).unwrap_err();
+    assert_eq!(fault.code(), Code::ExportFailed);
+    assert_eq!(taken(&fs), Some(1), "the other's, whole");
+    assert_eq!(names(&fs, ""), ["offers.csv", "offers.csv.manifest.json"]);
+}
+
+#[test]
+fn what_a_killed_delivery_left_goes_with_the_next() {
+    let fs = SimFs::new();
+    for name in [".offers.csv.fedcba987654.001.tmp", ".offers.csv.fedcba987654.manifest.tmp"] {
+        fs.overwrite(Path::new(name), b"half".to_vec());
+    }
+    deliver(&fs, "offers.csv", &profile("csv").unwrap(), Language::En, &rows()).unwrap();
+    assert_eq!(names(&fs, ""), ["offers.csv", "offers.csv.manifest.json"]);
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_export::{Delivered, Delivery, Format, OFFERS, OfferRow, PublishedRun, export};
-use osusume_model::{Code, Minor, NoControl, Result};
+use osusume_export::{Delivered, Delivery, Destination, Format, OFFERS, OfferRow, PublishedRun, export};
+use osusume_model::{Code, Fault, Minor, NoControl, Result};
 use osusume_storage::sim::{Damage, Failure, FailurePlan, SimFs};
 use osusume_storage::{Digest, Fs, Lock, LockInfo, Manifest, Runs, Staging, next_run_id, run_key};
 use osusume_tables::arrow::array::{
@@ -16,7 +16,7 @@ use osusume_tables::{ParquetSink, Target, read_batches};
 use osusume_text::Language;
 
 use crate::golden;
-use crate::shop::{date, dictionary, in_order, models, names, read, row, rows};
+use crate::shop::{TOKEN, date, dictionary, in_order, models, names, read, row, rows};
 
 const ROOT: &str = "runs/isp";
 
@@ -88,13 +88,18 @@ fn published(rows: &[OfferRow<'_>]) -> SimFs {
 
 /// Exports the current run to `out/offers`.
 fn deliver(fs: &SimFs, profile: &str) -> Result<Delivered> {
+    deliver_if(fs, profile, &|| Ok(()))
+}
+
+/// The same, with a last question before it is shown.
+fn deliver_if(fs: &SimFs, profile: &str, may_show: &dyn Fn() -> Result<()>) -> Result<Delivered> {
     let fs: Arc<dyn Fs> = Arc::new(fs.clone());
     let run = PublishedRun::current(&Runs::new(Arc::clone(&fs), ROOT))?;
     let (models, dictionary) = (models(), dictionary());
     let format = Format::named(profile, &BTreeMap::new())?;
     let delivery = Delivery {
         fs,
-        path: Path::new("out/offers"),
+        to: Destination { path: Path::new("out/offers"), token: TOKEN, may_show },
         format: &format,
         models: &models,
         dictionary: &dictionary,
@@ -242,5 +247,20 @@ fn every_operation_of_a_parquet_delivery_may_fail() {
         }
         assert_eq!(deliver(&fs, "parquet").unwrap(), delivered);
         assert_eq!(names(&fs, "out"), ["offers", "offers.manifest.json"]);
+    }
+}
+
+#[test]
+fn what_may_not_be_shown_leaves_the_destination_as_it_was() {
+    for profile in ["csv", "parquet"] {
+        let fs = published(&rows());
+        deliver(&fs, profile).unwrap();
+        let before = (names(&fs, "out"), read(&fs, "out/offers"), read(&fs, "out/offers.manifest.json"));
+        publish(&(Arc::new(fs.clone()) as Arc<dyn Fs>), &batch(&rows()[..2]));
+        let fault = deliver_if(&fs, profile, &|| Err(Fault::new(Code::Fenced))).unwrap_err();
+        assert_eq!(fault.code(), Code::Fenced);
+        assert_eq!((names(&fs, "out"), read(&fs, "out/offers"), read(&fs, "out/offers.manifest.json")), before);
+        deliver(&fs, profile).unwrap();
+        assert_ne!(read(&fs, "out/offers"), before.1);
     }
 }

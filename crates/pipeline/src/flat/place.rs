@@ -18,7 +18,8 @@ impl Whole {
     pub(super) fn create(path: &Path) -> Result<Self> {
         check_destination(&RealFs, path)?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let part = path.with_file_name(format!(".{name}.part"));
+        // Two processes that write one file must not write into one another's.
+        let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
         create_dirs(&RealFs, directory(path))?;
         if RealFs.metadata(&part)?.is_some() {
             RealFs.remove_file(&part)?;
@@ -48,7 +49,7 @@ impl Whole {
 impl Drop for Whole {
     fn drop(&mut self) {
         if self.file.take().is_some() {
-            // The fault that brought us here is the one to report; the next attempt removes a leftover.
+            // The fault that brought us here is the one to report.
             let _ = RealFs.remove_file(&self.part);
         }
     }
@@ -93,6 +94,15 @@ mod tests {
         write(&path, b"two").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"two");
         assert_eq!(std::fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_another_process_writes_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let theirs = dir.path().join(".model.json.part");
+        std::fs::write(&theirs, "half").unwrap();
+        write(&dir.path().join("model.json"), b"whole").unwrap();
+        assert_eq!(std::fs::read(&theirs).unwrap(), b"half");
     }
 
     #[test]

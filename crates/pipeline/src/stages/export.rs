@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use osusume_export::{Delivery, Format, PublishedRun};
+use osusume_export::{Delivery, Destination, Format, PublishedRun};
 use osusume_model::{Code, Control, Fault, FeatureSpec, Result};
-use osusume_storage::{Fs, RealFs, hash_file};
+use osusume_storage::{Fs, Lock, RealFs, RunId, Runs, hash_file};
 use osusume_text::Language;
 use serde_json::Value;
 
@@ -38,14 +38,18 @@ pub struct Exported {
 
 /// Delivers the current run to every `[[export]]` of the pipeline file. Doing it again writes the same bytes again.
 ///
+/// `lock` is that of the pipeline's runs: while it is held nobody else delivers, and no other run becomes the current one.
+///
 /// # Errors
-/// `NothingPublished`; what crate `export` says of a destination or of a run that is not what was published.
-pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
+/// `NothingPublished`; `Fenced` where another run has become the current one nevertheless; what crate `export` says of a destination or of a run that is not what was published.
+pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Exported>> {
     if config.export.is_empty() {
         return Ok(Vec::new());
     }
     host.event(Event::Begin(Stage::Export));
-    let run = PublishedRun::current(&open(config))?;
+    let runs = open(config);
+    let run = PublishedRun::current(&runs)?;
+    let may_show = || check_current(&runs, run.run().current.run_id);
     // A feature this version has no words for is told by its family.
     let dictionary: Vec<FeatureSpec> = crate::dictionary::read(run.run())?.into_iter().flatten().collect();
     let dictionary = crate::dictionary::spoken(dictionary, &config.spoken_names);
@@ -56,7 +60,7 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
         let format = format(destination)?;
         let delivery = Delivery {
             fs: Arc::clone(&fs),
-            path: &destination.path,
+            to: Destination { path: &destination.path, token: lock.token(), may_show: &may_show },
             format: &format,
             models: &models,
             dictionary: &dictionary,
@@ -75,6 +79,17 @@ pub fn export(config: &Config, host: &dyn Host) -> Result<Vec<Exported>> {
     }
     host.event(Event::End(Stage::Export));
     Ok(exported)
+}
+
+/// A lock is only as good as its file system: a run that is no longer the current one must not replace what is newer.
+fn check_current(runs: &Runs, run_id: RunId) -> Result<()> {
+    match runs.current()? {
+        Some(current) if current.run_id == run_id => Ok(()),
+        Some(current) => {
+            Err(Fault::new(Code::Fenced).with("current", current.run_id.to_string()).with("this", run_id.to_string()))
+        }
+        None => Err(Fault::new(Code::NothingPublished)),
+    }
 }
 
 /// The form a destination wants: a shipped profile, and what a profile file lays over it.
