@@ -58,7 +58,46 @@ fn pages_in_both_languages() {
         );
         said(&["show", "model.json", "--out", "page.html"]);
         golden(&format!("flat_page.{language}.txt"), &fs::read_to_string(company.path("page.html")).unwrap());
+        said(&["train", "rows.csv", "--target", "taken", "--out", "linear.json", "--model", "linear"]);
+        golden(&format!("flat_linear_show.{language}.txt"), &said(&["show", "linear.json"]));
+        said(&["show", "linear.json", "--out", "linear.html"]);
+        golden(&format!("flat_linear_page.{language}.txt"), &fs::read_to_string(company.path("linear.html")).unwrap());
+        said(&["score", "linear.json", "rows.csv", "--out", "linear.csv"]);
     }
+}
+
+/// Two columns that say nothing alone and everything together.
+#[test]
+fn what_acts_together_is_learned_and_drawn() {
+    let company = Company::new();
+    let mut csv = "a,b,c,taken\n".to_owned();
+    for row in 0..2000_u32 {
+        let (a, b, c) = (row * 7 % 100, row * 13 % 89, row % 5);
+        let is_taken = ((a > 50) == (b > 44)) != (row % 10 == 0);
+        let _ = writeln!(csv, "{a},{b},k{c},{}", u8::from(is_taken));
+    }
+    fs::write(company.path("rows.csv"), csv).unwrap();
+    let train = |kind: &str| {
+        let said = company.succeed(&[
+            "train",
+            "rows.csv",
+            "--target",
+            "taken",
+            "--out",
+            "model.json",
+            "--model",
+            kind,
+            "--output",
+            "json",
+        ]);
+        serde_json::from_str::<Value>(&said).unwrap()["measured"]["auc"].as_f64().unwrap()
+    };
+    assert!(train("linear") < 0.6 && train("additive") > 0.85);
+    let shown: Value = serde_json::from_str(&company.succeed(&["show", "model.json", "--output", "json"])).unwrap();
+    assert_eq!(shown["maps"][0]["features"], serde_json::json!(["a", "b"]));
+    company.succeed(&["show", "model.json", "--out", "page.html"]);
+    let page = fs::read_to_string(company.path("page.html")).unwrap();
+    assert!(page.contains("a and b together") && page.matches("class=\"cell").count() == 36, "{page}");
 }
 
 /// The most frequent value has no coefficient of its own; it is no rare value for that.
@@ -160,7 +199,7 @@ fn check(name: &str, code: i32, arguments: &[&str], sabotage: impl Fn(&Company))
 #[test]
 fn what_cannot_be_learned() {
     let train = |target: &'static str| ["train", "rows.csv", "--target", target, "--out", "new.json"];
-    check("flat_additive", 2, &[&train("taken")[..], &["--model", "additive"]].concat(), |_| {});
+    check("flat_kind", 2, &[&train("taken")[..], &["--model", "forest"]].concat(), |_| {});
     check("flat_target", 2, &train("color"), |_| {});
     check("flat_no_target", 13, &train("Taken"), |_| {});
     check("flat_positive", 2, &[&train("taken")[..], &["--positive", "maybe"]].concat(), |_| {});
@@ -179,7 +218,7 @@ fn what_cannot_be_scored() {
         company.edit("model.json", |model| model.replacen("\"rows\": 600", "\"rows\": 601", 1));
     });
     check("flat_version", 17, &score, |company| {
-        company.edit("model.json", |model| model.replacen("\"format_version\": 1", "\"format_version\": 2", 1));
+        company.edit("model.json", |model| model.replacen("\"format_version\": 2", "\"format_version\": 3", 1));
     });
     check("flat_no_model", 17, &["score", "rows.csv", "rows.csv", "--out", "scores.csv"], |_| {});
 }

@@ -460,9 +460,9 @@ pub(crate) struct TrainArgs {
     /// The value whose probability is wanted; without it, the larger number, the text that says yes, or the rarer one
     #[arg(long, value_name = "VALUE")]
     pub(crate) positive: Option<String>,
-    /// The kind of model
-    #[arg(long, value_name = "KIND", default_value = "linear")]
-    pub(crate) model: String,
+    /// The kind of model: additive (curves and maps) or linear; additive without it, linear where there are more than 150 columns
+    #[arg(long, value_name = "KIND")]
+    pub(crate) model: Option<String>,
     /// Columns not to learn from, separated by commas; may be repeated
     #[arg(long, value_name = "COLUMN,...", value_delimiter = ',')]
     pub(crate) ignore: Vec<String>,

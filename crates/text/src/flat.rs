@@ -79,6 +79,19 @@ crate::phrases::phrases! {
     /// How to read the table.
     PageHow = "An effect is what one standard deviation more of a number, or having a value of a category rather than its most frequent one, adds to the log-odds.",
         "影響は、数値なら1標準偏差の増加、区分なら最も多い値ではなくその値をもつことによる、対数オッズの変化です。";
+    /// How to read an additive model's page.
+    PageHowAdditive = "A curve shows what each value of a column adds to the log-odds, against the mean row; a map, what two columns add together beyond their curves.",
+        "曲線は、列の各値による対数オッズの変化（平均的な行との差）です。地図は、2つの列の組合せが、それぞれの曲線に加えて及ぼす影響です。";
+    /// What a coefficient is about: the lowest values of a number. Args: high.
+    TakesUpTo = "that it is at most {high}", "{high} 以下であること";
+    /// What a coefficient is about: the highest values of a number. Args: low.
+    TakesAbove = "that it is above {low}", "{low} を超えること";
+    /// What a coefficient is about: values of a number. Args: low, high.
+    TakesRange = "that it is above {low}, at most {high}", "{low} を超え {high} 以下であること";
+    /// What a map is about. Args: column, other.
+    MapOf = "{column} and {other} together", "{column} と {other} の組合せ";
+    /// A map's effects in one line.
+    MapEffects = "beyond their curves, at most", "曲線に加えての影響（最大）";
     /// What a coefficient is about.
     TakesNumber = "its value", "値";
     /// What a coefficient is about.

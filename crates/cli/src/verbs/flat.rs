@@ -36,7 +36,7 @@ pub(crate) fn train(args: &TrainArgs, console: &Console, signals: &Signals) -> E
             target: &args.target,
             positive: args.positive.as_deref(),
             ignore: &args.ignore,
-            kind: Kind::named(&args.model)?,
+            kind: args.model.as_deref().map(Kind::named).transpose()?,
             out: &args.out,
             memory: plain_memory(&args.resources),
         };
@@ -163,10 +163,15 @@ impl Told<'_> {
         let heads = [Word::HeadColumn, Word::HeadTakes, Word::HeadEffect];
         let mut rows = vec![heads.map(|word| self.say(word, &[])).to_vec()];
         for feature in shown.features.iter().take(SHOWN) {
-            for (i, column) in feature.columns.iter().enumerate() {
+            for (i, column) in feature.main_columns().into_iter().enumerate() {
                 let name = if i == 0 { escape_controls(&feature.name).into_owned() } else { String::new() };
                 rows.push(vec![name, column.label(self.console.language), format!("{:+.3}", column.effect)]);
             }
+        }
+        for map in &shown.maps {
+            let [column, other] = map.features.each_ref().map(|name| Arg::from(name.as_str()));
+            let name = self.say(Word::MapOf, &[("column", column), ("other", other)]);
+            rows.push(vec![name, self.say(Word::MapEffects, &[]), format!("±{:.3}", map.largest())]);
         }
         let columns = table(INDENT, &[Align::Left, Align::Left, Align::Right], &rows);
         format!("{}\n{columns}", of_labels(&lines))
@@ -275,7 +280,7 @@ fn trained_object(trained: &Trained) -> Value {
         Finding::NoSignal => json!({ "finding": "no_signal" }),
     };
     json!({
-        "type": "train", "model": trained.out, "rows": trained.rows, "without_target": trained.without_target,
+        "type": "train", "model": trained.out, "kind": trained.kind.id(), "rows": trained.rows, "without_target": trained.without_target,
         "positive": trained.values[0], "negative": trained.values[1], "positives": trained.positives,
         "delimiter": trained.delimiter, "columns": trained.columns.iter().map(column).collect::<Vec<_>>(),
         "measured": measured_object(trained.measured.as_ref()),
@@ -299,10 +304,12 @@ fn shown_object(shown: &Shown) -> Value {
             "name": feature.name, "type": type_id(feature.column_type), "strength": feature.strength, "columns": columns,
         })
     };
+    let map = |map: &flat::ShownMap| json!({ "features": map.features, "groups": map.groups, "effects": map.effects });
     json!({
         "kind": shown.kind.id(), "tool_version": shown.tool_version, "target": shown.target,
         "positive": shown.values[0], "negative": shown.values[1], "rows": shown.rows, "positives": shown.positives,
         "measured": measured_object(shown.measured.as_ref()),
         "features": shown.features.iter().map(feature).collect::<Vec<_>>(),
+        "maps": shown.maps.iter().map(map).collect::<Vec<_>>(),
     })
 }

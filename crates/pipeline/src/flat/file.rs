@@ -7,13 +7,14 @@ use osusume_storage::{Digest, Fs, RealFs};
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
+use super::additive::{AdditiveFile, AdditiveModel};
 use super::columns::{Column, Table};
 use super::infer::{ColumnType, Plan};
-use super::learn::{Learned, Measured, min_level_rows};
+use super::learn::{Fitted, Learned, Measured, min_level_rows};
 use crate::linear::{LinearFile, LinearModel, RawFeature};
 
-/// Version of the format.
-const FORMAT_VERSION: u64 = 1;
+/// Versions of the format: of a linear model, and of an additive one.
+const FORMAT_VERSIONS: [u64; 2] = [1, 2];
 /// A model of ten thousand columns has a few megabytes.
 const LIMIT_BYTES: u64 = 1 << 26;
 /// What stands in the place of the checksum while it is computed.
@@ -35,7 +36,60 @@ pub(super) struct ModelFile {
     feature_schema: String,
     pub(super) features: Vec<Feature>,
     pub(super) measured: Option<Measured>,
-    pub(super) model: LinearFile,
+    pub(super) model: AnyFile,
+}
+
+/// The numbers of the model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum AnyFile {
+    Linear(LinearFile),
+    Additive(AdditiveFile),
+}
+
+/// What is read back.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum AnyModel {
+    Linear(LinearModel),
+    Additive(AdditiveModel),
+}
+
+impl AnyFile {
+    fn kind(&self) -> Kind {
+        match self {
+            Self::Linear(_) => Kind::Linear,
+            Self::Additive(_) => Kind::Additive,
+        }
+    }
+
+    fn uses(&self, feature: &str) -> bool {
+        match self {
+            Self::Linear(model) => model.columns.iter().any(|used| used.feature == feature),
+            Self::Additive(model) => model.curves.iter().any(|used| used.feature == feature),
+        }
+    }
+
+    /// The levels a feature's part of the model names.
+    fn levels(&self, feature: &str) -> Vec<String> {
+        let levels = |named: Option<&Vec<String>>| named.cloned().unwrap_or_default();
+        match self {
+            Self::Linear(model) => {
+                let columns = model.columns.iter().filter(|used| used.feature == feature);
+                columns.flat_map(|used| levels(used.levels.as_ref())).collect()
+            }
+            Self::Additive(model) => {
+                let curves = model.curves.iter().filter(|used| used.feature == feature);
+                curves.flat_map(|used| levels(used.levels.as_ref())).collect()
+            }
+        }
+    }
+
+    fn read(&self, raw: &[RawFeature<'_>]) -> std::result::Result<AnyModel, String> {
+        match self {
+            Self::Linear(model) => model.read(raw).map(AnyModel::Linear),
+            Self::Additive(model) => model.read(raw).map(AnyModel::Additive),
+        }
+    }
 }
 
 /// What is predicted.
@@ -81,14 +135,19 @@ impl ModelFile {
         let names = table.columns.iter().zip(&levels);
         let raw: Vec<RawFeature<'_>> =
             names.map(|(column, levels)| RawFeature { name: &column.name, levels: levels.as_deref() }).collect();
-        let model = LinearFile::new(&learned.fit, learned.calibrator, &learned.encoder, &raw);
-        let is_used = |column: &&Column| model.columns.iter().any(|used| used.feature == column.name);
+        let model = match &learned.fitted {
+            Fitted::Linear { encoder, fit } => AnyFile::Linear(LinearFile::new(fit, learned.calibrator, encoder, &raw)),
+            Fitted::Additive { bins, codes, fit } => {
+                AnyFile::Additive(AdditiveFile::new(fit, learned.calibrator, bins, codes, &raw))
+            }
+        };
+        let is_used = |column: &&Column| model.uses(&column.name);
         let used = table.columns.iter().zip(&table.values).filter(|(column, _)| is_used(column));
         let features: Vec<Feature> =
             used.map(|(column, values)| feature(column, usual(column, values), &model)).collect();
         let [positive, negative] = plan.values.clone();
         Self {
-            format_version: FORMAT_VERSION,
+            format_version: version_of(kind),
             sha256: NO_CHECKSUM.to_owned(),
             kind,
             tool_version: crate::run::TOOL_VERSION.to_owned(),
@@ -115,7 +174,7 @@ impl ModelFile {
     ///
     /// # Errors
     /// `FormatVersion`, `FileDamaged` with what cannot be; faults of reading.
-    pub(super) fn read(path: &Path) -> Result<(Self, LinearModel)> {
+    pub(super) fn read(path: &Path) -> Result<(Self, AnyModel)> {
         let bytes = RealFs.open_input(path)?.read_all(LIMIT_BYTES).map_err(|fault| fault.in_file(shown(path)))?;
         let damaged =
             |detail: &dyn std::fmt::Display| Fault::new(Code::FileDamaged).in_file(shown(path)).because(detail);
@@ -123,18 +182,28 @@ impl ModelFile {
             serde_json::from_slice(&bytes).map_err(|_| damaged(&"not a model file: no JSON"))?;
         let version = value.get("format_version").and_then(serde_json::Value::as_u64);
         let Some(version) = version else { return Err(damaged(&"not a model file: no format_version")) };
-        if version != FORMAT_VERSION {
+        if !FORMAT_VERSIONS.contains(&version) {
             let fault = Fault::new(Code::FormatVersion).in_file(shown(path));
-            return Err(fault.with("found", version).with("supported", FORMAT_VERSION));
+            return Err(fault.with("found", version).with("supported", FORMAT_VERSIONS[1]));
         }
         check_digest(&bytes, value.get("sha256").and_then(serde_json::Value::as_str), path)?;
         let file: Self = serde_json::from_value(value).map_err(|error| damaged(&error))?;
+        if file.kind != file.model.kind() || version != version_of(file.kind) {
+            return Err(damaged(&"kind, format_version and model disagree"));
+        }
         if file.feature_schema != schema(&file.features) {
             return Err(damaged(&"features and feature_schema disagree"));
         }
         let raw: Vec<RawFeature<'_>> = file.features.iter().map(Feature::raw).collect();
         let model = file.model.read(&raw).map_err(|detail| damaged(&detail))?;
         Ok((file, model))
+    }
+}
+
+fn version_of(kind: Kind) -> u64 {
+    match kind {
+        Kind::Linear => FORMAT_VERSIONS[0],
+        Kind::Additive => FORMAT_VERSIONS[1],
     }
 }
 
@@ -159,14 +228,13 @@ fn level_names(column: &Column) -> Option<Vec<String>> {
     (column.holds == ColumnType::Category).then(|| texts().collect())
 }
 
-/// A category keeps the levels its model's columns name, and the most frequent one, which needs no column because the others are told
-/// against it: a rare level is nobody's business.
-fn feature(column: &Column, usual: Option<u32>, model: &LinearFile) -> Feature {
+/// A category keeps the levels its part of the model names, and the most frequent one, which needs no column in a linear model because
+/// the others are told against it: a rare level is nobody's business.
+fn feature(column: &Column, usual: Option<u32>, model: &AnyFile) -> Feature {
     let column_type = column.holds;
-    let named = model.columns.iter().filter(|used| used.feature == column.name).filter_map(|used| used.levels.as_ref());
     let usual = usual.and_then(|code| column.levels.iter().nth(code as usize));
     let levels = (column_type == ColumnType::Category).then(|| {
-        let mut levels: Vec<String> = named.flatten().cloned().collect();
+        let mut levels = model.levels(&column.name);
         levels.extend(usual.map(|level| String::from_utf8_lossy(level).into_owned()));
         levels.sort();
         levels.dedup();

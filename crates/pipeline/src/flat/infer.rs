@@ -125,7 +125,7 @@ pub(super) fn infer(
 /// Columns the encoder found nothing in are left out, too.
 pub(super) fn report(mut reports: Vec<ColumnReport>, table: &Table, learned: &Learned) -> Vec<ColumnReport> {
     for (at, column) in table.columns.iter().enumerate() {
-        let is_used = learned.encoder.columns.iter().any(|used| used.raw as usize == at);
+        let is_used = learned.uses(at);
         if let Some(report) = reports.iter_mut().find(|report| !is_used && report.name == column.name) {
             report.use_as = Err(LeftOut::Constant);
         }

@@ -3,12 +3,17 @@
 use osusume_evaluate as evaluate;
 use osusume_model::{Control, Result, keyed_hash};
 use osusume_propensity::Warning;
+use osusume_propensity::additive::bins::{Bins, Codes};
+use osusume_propensity::additive::fit::{AdditiveFit, AdditiveParams};
+use osusume_propensity::additive::terms::Term;
+use osusume_propensity::additive::{fit as additive_fit, folds as additive_folds};
 use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::design::Design;
 use osusume_propensity::encoder::{Encoder, EncoderParams};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::{Fit, LogisticParams, Problem, fit};
 
+use super::Kind;
 use super::columns::{Table, check_memory};
 use super::infer::no_columns;
 use crate::kernel::propensity_fault;
@@ -21,6 +26,9 @@ const FOLD_KEY: &str = "flat/fold";
 const MIN_LEVEL_ROWS: u64 = 10;
 /// A large table can ask for more: one in this many rows, up to the pipelines' own limit.
 const ROWS_A_LEVEL: u64 = 1_000;
+
+/// What an additive fit keeps a row besides its cells: label, weight, predictor, residual, curvature and a direction.
+const BYTES_A_ROW: u64 = 64;
 
 /// How well rows are told apart by models that have not seen them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -55,10 +63,15 @@ pub enum Finding {
     NoSignal,
 }
 
+/// What was fitted, and over which columns.
+pub(super) enum Fitted {
+    Linear { encoder: Encoder, fit: Fit },
+    Additive { bins: Bins, codes: Codes, fit: AdditiveFit },
+}
+
 /// The model and all that is known of it.
 pub(super) struct Learned {
-    pub(super) encoder: Encoder,
-    pub(super) fit: Fit,
+    pub(super) fitted: Fitted,
     pub(super) calibrator: Calibrator,
     pub(super) measured: Option<Measured>,
 }
@@ -68,38 +81,70 @@ pub(super) fn min_level_rows(n_rows: u64) -> u64 {
     (n_rows / ROWS_A_LEVEL).clamp(MIN_LEVEL_ROWS, EncoderParams::STANDARD.min_level_count)
 }
 
-/// Fits a linear model with its penalty by empirical Bayes, calibrates it out of fold, and measures it there.
+/// Fits a model with its penalties by empirical Bayes, calibrates it out of fold, and measures it there.
 ///
 /// # Errors
-/// `NoUsableColumns` when the encoder keeps none, `MemoryBudget`, `NotConverged`, a stop asked for.
-pub(super) fn learn(table: &Table, memory: u64, control: &dyn Control) -> Result<Learned> {
+/// `NoUsableColumns` when no column has anything to learn from, `MemoryBudget`, `NotConverged`, a stop asked for.
+pub(super) fn learn(table: &Table, kind: Kind, memory: u64, control: &dyn Control) -> Result<Learned> {
+    let rows = 0..table.y.len() as u32;
+    let fold: Vec<u8> = rows.map(|row| (keyed_hash(FOLD_KEY, &row.to_le_bytes()) % u64::from(FOLDS)) as u8).collect();
+    let (fitted, eta) = match kind {
+        Kind::Linear => linear(table, &fold, memory, control)?,
+        Kind::Additive => additive(table, &fold, memory, control)?,
+    };
+    let Some(eta) = eta else {
+        return Ok(Learned { fitted, calibrator: Calibrator::IDENTITY, measured: None });
+    };
+    let calibrator =
+        calibrate(&eta, &table.y, None, control).map_err(|error| propensity_fault(&error, "model"))?.calibrator;
+    let measured = measure(&eta, &table.y, &fold, control)?;
+    Ok(Learned { fitted, calibrator, measured })
+}
+
+/// The out-of-fold linear predictors; `None` where one fold holds every row of a class: nothing is left to measure or calibrate by.
+fn unless_one_class<T>(result: std::result::Result<T, osusume_propensity::Error>) -> Result<Option<T>> {
+    match result {
+        Ok(found) => Ok(Some(found)),
+        Err(osusume_propensity::Error::OneClassFold { .. }) => Ok(None),
+        Err(error) => Err(propensity_fault(&error, "model")),
+    }
+}
+
+fn linear(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> Result<(Fitted, Option<Vec<f64>>)> {
     let fault = |error: osusume_propensity::Error| propensity_fault(&error, "model");
     let (slices, kinds) = (table.slices(), table.kinds());
     let raw = table.raw(&slices, &kinds);
-    let n_rows = table.y.len() as u64;
-    let rows: Vec<u32> = (0..n_rows as u32).collect();
-    let params = EncoderParams { min_level_count: min_level_rows(n_rows), ..EncoderParams::STANDARD };
+    let rows: Vec<u32> = (0..table.y.len() as u32).collect();
+    let params = EncoderParams { min_level_count: min_level_rows(table.y.len() as u64), ..EncoderParams::STANDARD };
     let encoder = Encoder::fit(&raw, &rows, &params).map_err(fault)?;
     if encoder.n_cols() == 0 {
         return Err(no_columns(""));
     }
-    check_memory(n_rows * encoder.n_cols() as u64 * 4, memory / 2)?;
+    check_memory(rows.len() as u64 * encoder.n_cols() as u64 * 4, memory / 2)?;
     let design = Design::encode(&encoder, &raw).map_err(fault)?;
     let problem = Problem { design: &design, rows: None, y: &table.y, weight: None, offset: None };
     let fit = fit(&problem, &LogisticParams::STANDARD, None, control).map_err(fault)?;
-    let fold: Vec<u8> =
-        rows.iter().map(|row| (keyed_hash(FOLD_KEY, &row.to_le_bytes()) % u64::from(FOLDS)) as u8).collect();
-    let eta = match out_of_fold(&problem, &fold, FOLDS, &fit, &FoldParams::STANDARD, control) {
-        Ok(folds) => folds.eta,
-        // One fold holds every row of a class: nothing is left to measure or to calibrate by.
-        Err(osusume_propensity::Error::OneClassFold { .. }) => {
-            return Ok(Learned { encoder, fit, calibrator: Calibrator::IDENTITY, measured: None });
-        }
-        Err(error) => return Err(fault(error)),
-    };
-    let calibrator = calibrate(&eta, &table.y, None, control).map_err(fault)?.calibrator;
-    let measured = measure(&eta, &table.y, &fold, control)?;
-    Ok(Learned { encoder, fit, calibrator, measured })
+    let folds = out_of_fold(&problem, fold, FOLDS, &fit, &FoldParams::STANDARD, control);
+    let eta = unless_one_class(folds)?.map(|folds| folds.eta);
+    Ok((Fitted::Linear { encoder, fit }, eta))
+}
+
+fn additive(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> Result<(Fitted, Option<Vec<f64>>)> {
+    let fault = |error: osusume_propensity::Error| propensity_fault(&error, "model");
+    let (slices, kinds) = (table.slices(), table.kinds());
+    let raw = table.raw(&slices, &kinds);
+    let bins = Bins::fit(&raw, min_level_rows(table.y.len() as u64)).map_err(fault)?;
+    if bins.features.is_empty() {
+        return Err(no_columns(""));
+    }
+    let params = AdditiveParams::STANDARD;
+    let cells = bins.features.len() + params.max_maps;
+    check_memory(table.y.len() as u64 * (2 * cells as u64 + BYTES_A_ROW), memory / 2)?;
+    let codes = bins.encode(&raw).map_err(fault)?;
+    let problem = additive_fit::Problem { bins: &bins, codes: &codes, y: &table.y, weight: None };
+    let fit = additive_fit::fit(&problem, &params, None, control).map_err(fault)?;
+    let eta = unless_one_class(additive_folds::out_of_fold(&problem, fold, FOLDS, &fit, &params, control))?;
+    Ok((Fitted::Additive { bins, codes, fit }, eta))
 }
 
 /// Propensities by calibrators that each left out the fold they are applied to, measured.
@@ -132,17 +177,40 @@ fn measure(eta: &[f64], y: &[bool], fold: &[u8], control: &dyn Control) -> Resul
 impl Learned {
     /// The warnings of the fit by names of columns.
     pub(super) fn findings(&self, table: &Table) -> Vec<Finding> {
-        let name = |column: u32| table.columns[self.encoder.columns[column as usize].raw as usize].name.clone();
+        let warnings = match &self.fitted {
+            Fitted::Linear { fit, .. } => &fit.warnings,
+            Fitted::Additive { fit, .. } => &fit.warnings,
+        };
+        let name = |column: u32| self.raw_of(column).map(|raw| table.columns[raw as usize].name.clone());
         let finding = |warning: &Warning| match warning {
-            Warning::Separated { column } => Some(Finding::Separated { column: column.map(name) }),
+            Warning::Separated { column } => Some(Finding::Separated { column: column.and_then(name) }),
             Warning::Collinear { columns } => {
-                let mut names: Vec<String> = columns.iter().map(|&column| name(column)).collect();
+                let mut names: Vec<String> = columns.iter().filter_map(|&column| name(column)).collect();
                 names.dedup();
                 Some(Finding::Collinear { columns: names })
             }
             Warning::NoSignal => Some(Finding::NoSignal),
             Warning::PenaltyAtFloor => None,
         };
-        self.fit.warnings.iter().filter_map(finding).collect()
+        warnings.iter().filter_map(finding).collect()
+    }
+
+    /// The raw column a warning's column comes from; a map comes from two.
+    fn raw_of(&self, column: u32) -> Option<u32> {
+        match &self.fitted {
+            Fitted::Linear { encoder, .. } => Some(encoder.columns[column as usize].raw),
+            Fitted::Additive { bins, fit, .. } => match &fit.model.terms[column as usize] {
+                Term::Curve { feature } => Some(bins.features[*feature].raw),
+                Term::Map { .. } => None,
+            },
+        }
+    }
+
+    /// Whether the model uses a raw column.
+    pub(super) fn uses(&self, raw: usize) -> bool {
+        match &self.fitted {
+            Fitted::Linear { encoder, .. } => encoder.columns.iter().any(|used| used.raw as usize == raw),
+            Fitted::Additive { bins, .. } => bins.features.iter().any(|used| used.raw as usize == raw),
+        }
     }
 }

@@ -6,10 +6,12 @@
 //! A column is numbers, dates or a category by what stands in it (`infer.rs`); levels of categories that few rows have, and columns in
 //! which nearly every row has a value of its own, never reach the model file.
 
+mod additive;
 mod columns;
 mod file;
 mod infer;
 mod learn;
+mod picture;
 mod place;
 mod score;
 mod show;
@@ -24,7 +26,7 @@ use osusume_tables::PlainFile;
 pub use infer::{ColumnReport, ColumnType, LeftOut};
 pub use learn::{Finding, Measured};
 pub use score::{ScoreRequest, Scored, score};
-pub use show::{Shown, ShownColumn, ShownFeature, html, show};
+pub use show::{Shown, ShownColumn, ShownFeature, ShownMap, html, show};
 
 pub(crate) use place::write;
 
@@ -34,35 +36,40 @@ use crate::host::Host;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// A curve a column and maps of the pairs that need one, with learned smoothness.
+    Additive,
     /// Penalized logistic regression over standardized columns.
     Linear,
 }
 
 impl Kind {
     /// The kinds there are.
-    pub const NAMES: [&'static str; 1] = ["linear"];
+    pub const NAMES: [&'static str; 2] = ["additive", "linear"];
 
     /// The kind of this name.
     ///
     /// # Errors
-    /// `ModelKindUnavailable` for `additive`, which this version lacks; `ConfigNotAllowed` for any other name.
+    /// `ModelKindUnavailable` for any other name.
     pub fn named(name: &str) -> Result<Self> {
         match name {
             "linear" => Ok(Self::Linear),
-            "additive" => {
-                Err(Fault::new(Code::ModelKindUnavailable).with("kind", name).with("allowed", names(&Self::NAMES)))
-            }
-            _ => Err(not_allowed("--model", name, names(&Self::NAMES))),
+            "additive" => Ok(Self::Additive),
+            _ => Err(Fault::new(Code::ModelKindUnavailable).with("kind", name).with("allowed", names(&Self::NAMES))),
         }
     }
 
     /// The name in model files.
     pub fn id(self) -> &'static str {
         match self {
-            Self::Linear => Self::NAMES[0],
+            Self::Additive => Self::NAMES[0],
+            Self::Linear => Self::NAMES[1],
         }
     }
 }
+
+/// Columns beyond which a model is linear unless asked otherwise: the time an additive one takes grows with their square, and its bins
+/// get coarse.
+pub const MAX_ADDITIVE_COLUMNS: usize = 150;
 
 /// A plain file, and how its text is written where it is CSV.
 #[derive(Clone, Debug)]
@@ -92,8 +99,8 @@ pub struct TrainRequest<'a> {
     pub positive: Option<&'a str>,
     /// Columns not to learn from.
     pub ignore: &'a [String],
-    /// The kind of model.
-    pub kind: Kind,
+    /// The kind of model; without one, additive up to [`MAX_ADDITIVE_COLUMNS`] columns and linear beyond.
+    pub kind: Option<Kind>,
     /// The model file to write.
     pub out: &'a Path,
     /// Memory budget in bytes.
@@ -105,6 +112,8 @@ pub struct TrainRequest<'a> {
 pub struct Trained {
     /// The model file.
     pub out: PathBuf,
+    /// The kind of model.
+    pub kind: Kind,
     /// Between two fields, where the file is CSV.
     pub delimiter: Option<char>,
     /// Rows learned from.
@@ -138,13 +147,16 @@ pub fn train(request: &TrainRequest<'_>, host: &dyn Host) -> Result<Trained> {
     host.progress(1, 4);
     let table = columns::read(&input, &plan, request.memory, &control)?;
     host.progress(2, 4);
-    let learned = learn::learn(&table, request.memory, &control)?;
+    let by_width = if table.columns.len() > MAX_ADDITIVE_COLUMNS { Kind::Linear } else { Kind::Additive };
+    let kind = request.kind.unwrap_or(by_width);
+    let learned = learn::learn(&table, kind, request.memory, &control)?;
     host.progress(3, 4);
-    let model = file::ModelFile::new(request.kind, &plan, &table, &learned);
+    let model = file::ModelFile::new(kind, &plan, &table, &learned);
     write(request.out, &model.bytes())?;
     host.progress(4, 4);
     Ok(Trained {
         out: request.out.to_owned(),
+        kind,
         delimiter: input.delimiter(),
         rows: table.y.len() as u64,
         without_target: table.without_target,

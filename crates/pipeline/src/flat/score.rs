@@ -14,8 +14,9 @@ use osusume_text::flat::{Word, say};
 use rayon::prelude::*;
 
 use super::Input;
+use super::additive::AdditiveModel;
 use super::columns::{Column, NewLevels};
-use super::file::ModelFile;
+use super::file::{AnyModel, ModelFile};
 use super::infer::ColumnType;
 use super::place::{Whole, check_other};
 use crate::host::Host;
@@ -97,24 +98,31 @@ struct Score {
     reasons: [Option<String>; REASONS],
 }
 
+/// The model, ready to explain rows.
+enum Explainer<'a> {
+    Linear { model: &'a LinearModel, contributions: Contributions },
+    Additive(&'a AdditiveModel),
+}
+
 struct Scorer<'a> {
-    model: &'a LinearModel,
+    explainer: Explainer<'a>,
     columns: Vec<Column>,
-    contributions: Contributions,
     language: Language,
 }
 
 impl<'a> Scorer<'a> {
-    fn new(file: &'a ModelFile, model: &'a LinearModel, language: Language) -> Result<Self> {
-        let source: Vec<u32> = model.encoder.columns.iter().map(|column| column.raw).collect();
-        let group: Vec<u32> = (0..file.features.len() as u32).collect();
-        let contributions = Contributions::new(&model.beta, model.intercept, &model.calibrator, &source, &group);
-        Ok(Self {
-            model,
-            columns: file.features.iter().map(super::file::Feature::column).collect(),
-            contributions: contributions.map_err(|error| propensity_fault(&error, "model"))?,
-            language,
-        })
+    fn new(file: &'a ModelFile, model: &'a AnyModel, language: Language) -> Result<Self> {
+        let explainer = match model {
+            AnyModel::Additive(model) => Explainer::Additive(model),
+            AnyModel::Linear(model) => {
+                let source: Vec<u32> = model.encoder.columns.iter().map(|column| column.raw).collect();
+                let group: Vec<u32> = (0..file.features.len() as u32).collect();
+                let made = Contributions::new(&model.beta, model.intercept, &model.calibrator, &source, &group);
+                let contributions = made.map_err(|error| propensity_fault(&error, "model"))?;
+                Explainer::Linear { model, contributions }
+            }
+        };
+        Ok(Self { explainer, columns: file.features.iter().map(super::file::Feature::column).collect(), language })
     }
 
     fn block(&mut self, block: &PlainBlock) -> Result<Vec<Score>> {
@@ -134,45 +142,85 @@ impl<'a> Scorer<'a> {
         let slices: Vec<&[f32]> = values.iter().map(|column| &column[start..end]).collect();
         let kinds: Vec<_> = self.columns.iter().map(Column::kind).collect();
         let raw = RawColumns { n_rows: end - start, columns: &slices, kinds: &kinds };
-        let n_cols = self.model.encoder.n_cols();
+        let scores = match &self.explainer {
+            Explainer::Linear { model, contributions } => self.linear(model, contributions, &raw),
+            Explainer::Additive(model) => self.additive(model, &raw),
+        };
+        scores.map_err(|error| propensity_fault(&error, "model"))
+    }
+
+    fn linear(
+        &self,
+        model: &LinearModel,
+        contributions: &Contributions,
+        raw: &RawColumns<'_>,
+    ) -> std::result::Result<Vec<Score>, osusume_propensity::Error> {
+        let n_cols = model.encoder.n_cols();
         let mut x = vec![0.0; raw.n_rows * n_cols];
-        self.model.encoder.encode_block(&raw, &mut x).map_err(|error| propensity_fault(&error, "model"))?;
-        let mut sums = vec![0.0; self.contributions.n_groups()];
+        model.encoder.encode_block(raw, &mut x)?;
+        let mut sums = vec![0.0; contributions.n_groups()];
+        let of_number = |transform: &Transform| matches!(transform, Transform::Linear { .. } | Transform::Log1p { .. });
         (0..raw.n_rows)
             .map(|row| {
                 let x = &x[row * n_cols..(row + 1) * n_cols];
-                self.contributions.of_row(x, &mut sums).map_err(|error| propensity_fault(&error, "model"))?;
-                let log_odds = self.contributions.reference() + sums.iter().sum::<f64>();
-                Ok(Score { propensity: sigmoid(log_odds), reasons: self.reasons(&sums, x, &slices, row) })
+                contributions.of_row(x, &mut sums)?;
+                let is_high = |at: usize| {
+                    let mut columns = model.encoder.columns.iter().zip(x);
+                    columns
+                        .find(|(used, _)| used.raw as usize == at && of_number(&used.transform))
+                        .is_some_and(|(_, x)| *x > 0.0)
+                };
+                Ok(self.score(contributions.reference(), &sums, raw, row, &is_high))
             })
             .collect()
     }
 
-    /// The columns that move the row's log-odds most, either way.
-    fn reasons(&self, sums: &[f64], x: &[f32], slices: &[&[f32]], row: usize) -> [Option<String>; REASONS] {
+    fn additive(
+        &self,
+        model: &AdditiveModel,
+        raw: &RawColumns<'_>,
+    ) -> std::result::Result<Vec<Score>, osusume_propensity::Error> {
+        let codes = model.bins.encode(raw)?;
+        let (mut by_term, mut sums) = (vec![0.0; model.model.terms.len()], vec![0.0; self.columns.len()]);
+        let mut of_row = vec![0; codes.columns.len()];
+        (0..raw.n_rows)
+            .map(|row| {
+                of_row.iter_mut().zip(&codes.columns).for_each(|(code, column)| *code = column[row]);
+                model.of_row(&of_row, &mut by_term, &mut sums)?;
+                Ok(self.score(model.reference(), &sums, raw, row, &|at| model.is_high(at, of_row[at])))
+            })
+            .collect()
+    }
+
+    /// The score of a row from what each column adds to the reference.
+    fn score(
+        &self,
+        reference: f64,
+        sums: &[f64],
+        raw: &RawColumns<'_>,
+        row: usize,
+        is_high: &dyn Fn(usize) -> bool,
+    ) -> Score {
         let mut strongest: Vec<usize> = (0..sums.len()).filter(|&feature| sums[feature] != 0.0).collect();
         strongest.sort_by(|&a, &b| sums[b].abs().total_cmp(&sums[a].abs()).then(a.cmp(&b)));
         let mut strongest = strongest.into_iter();
-        std::array::from_fn(|_| strongest.next().map(|at| self.sentence(at, slices[at][row], x, sums[at])))
+        let reasons = std::array::from_fn(|_| {
+            strongest.next().map(|at| self.sentence(at, raw.columns[at][row], is_high(at), sums[at]))
+        });
+        Score { propensity: sigmoid(reference + sums.iter().sum::<f64>()), reasons }
     }
 
-    fn sentence(&self, at: usize, value: f32, x: &[f32], effect: f64) -> String {
+    /// What a column says of a row: its level, or whether its number is high.
+    fn sentence(&self, at: usize, value: f32, is_high: bool, effect: f64) -> String {
         let column = &self.columns[at];
-        let is_high = || {
-            let of_number =
-                |transform: &Transform| matches!(transform, Transform::Linear { .. } | Transform::Log1p { .. });
-            let columns = self.model.encoder.columns.iter().zip(x);
-            let mut of_this = columns.filter(|(used, _)| used.raw as usize == at && of_number(&used.transform));
-            of_this.next().is_some_and(|(_, x)| *x > 0.0)
-        };
         let level = column.levels.iter().nth(value as usize).filter(|_| !value.is_nan());
         let word = match column.holds {
             _ if value.is_nan() => Word::ReasonMissing,
             ColumnType::Category if level.is_some() => Word::ReasonLevel,
             ColumnType::Category => Word::ReasonOther,
-            ColumnType::Date if is_high() => Word::ReasonLate,
+            ColumnType::Date if is_high => Word::ReasonLate,
             ColumnType::Date => Word::ReasonEarly,
-            ColumnType::Number if is_high() => Word::ReasonHigh,
+            ColumnType::Number if is_high => Word::ReasonHigh,
             ColumnType::Number => Word::ReasonLow,
         };
         let level = level.map(|level| String::from_utf8_lossy(level).into_owned()).unwrap_or_default();

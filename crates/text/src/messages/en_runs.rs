@@ -96,8 +96,8 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::ModelKindUnavailable,
         title: "models of kind `{kind}` are not available in this version",
         help: &["available are: {allowed}"],
-        cause: "The name is reserved for a kind of model that this version cannot learn yet. Nothing was read or written.",
-        example: "osusume train rows.csv --target taken --model linear --out model.json",
+        cause: "The name is no kind of model that this version can learn. Nothing was read or written.",
+        example: "osusume train rows.csv --target taken --model additive --out model.json",
     },
     Message {
         code: Code::TargetNotTwoValued,

@@ -102,8 +102,8 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::ModelKindUnavailable,
         title: "モデルの種類 `{kind}` は、このバージョンでは使えません",
         help: &["使える種類は次のとおりです: {allowed}。"],
-        cause: "このバージョンではまだ学習できない種類のモデルとして予約された名前です。ファイルの読み書きは行っていません。",
-        example: "osusume train rows.csv --target taken --model linear --out model.json",
+        cause: "このバージョンで学習できるモデルの種類の名前ではありません。ファイルの読み書きは行っていません。",
+        example: "osusume train rows.csv --target taken --model additive --out model.json",
     },
     Message {
         code: Code::TargetNotTwoValued,
