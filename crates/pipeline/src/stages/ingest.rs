@@ -102,7 +102,7 @@ pub(crate) fn unheard_refusals(sources: &[&Source], rejects: &[RejectCount]) -> 
     let rows: u64 = unheard.map(|reject| reject.count).sum();
     let column = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
     let fault = Fault::new(Code::ConsentGate).in_file(worst.file.display().to_string());
-    Some(fault.because(format!("{rows} rows, {}{column}", worst.code.id())))
+    Some(fault.because(format!("{}{column}: {rows}", worst.code.id())))
 }
 
 fn limits(config: &Config) -> RejectLimits {
