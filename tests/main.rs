@@ -13,6 +13,7 @@ mod evaluate;
 mod flat;
 mod grocer;
 mod leakage;
+mod ledger;
 mod oddities;
 mod real_tables;
 mod refusals;

@@ -78,12 +78,15 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let as_of = request.as_of.or(config.pipeline.as_of).ok_or_else(|| Fault::new(Code::AsOfMissing))?;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let root = runs_root(config);
-    let inputs = digest_inputs(&ingest::reading_order(config), &*fs, host)?;
+    let mut inputs = digest_inputs(&ingest::reading_order(config), &*fs, host)?;
     check_destinations(config, &inputs)?;
-    let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
-    let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
     let runs = Runs::new(Arc::clone(&fs), &root);
+    let earlier = decide::earlier_runs(&runs, &config.decide, as_of)?;
+    inputs.extend(decide::ledger_inputs(&earlier));
+    inputs.sort_by(|a, b| a.path.cmp(&b.path));
+    let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
+    let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
     if let Some(found) = already_current(&runs, &key, &crate::job::Quiet::new(host))? {
         let outcome = Outcome::AlreadyPublished { run_id: found.current.run_id.to_string(), dir: found.dir };
         return Ok(Ran { outcome, lock });
@@ -95,7 +98,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let mut clock = Clock::new(host);
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let produced = produce(&job, as_of, &inputs, &mut clock).and_then(|produced| {
+    let produced = produce(&job, as_of, (&inputs, &earlier), &mut clock).and_then(|produced| {
         host.event(Event::Begin(Stage::Publish));
         staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
         link_models(config, &staging)?;
@@ -159,7 +162,12 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
 }
 
 /// The stages, in order.
-fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<'_>) -> Result<Produced> {
+fn produce(
+    job: &Job<'_>,
+    as_of: Date,
+    (inputs, earlier): (&[InputEntry], &[Run]),
+    clock: &mut Clock<'_>,
+) -> Result<Produced> {
     let tables = clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs))?;
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
@@ -177,7 +185,7 @@ fn produce(job: &Job<'_>, as_of: Date, inputs: &[InputEntry], clock: &mut Clock<
     let models = clock.stage(Stage::Train, || train::train(job, &found, &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
     let decided = clock.stage(Stage::Decide, || {
-        decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, schedule.score)
+        decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))
     })?;
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);

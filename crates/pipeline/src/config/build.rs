@@ -289,6 +289,7 @@ pub(super) fn decide(at: At) -> Decide {
         holdout_salt: Secret::new(holdout.text("salt")),
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),
+        counts_outstanding: limit.flag("outstanding").expect(CHECKED),
         hold_after: at.tables("hold_after").map(hold).collect(),
     }
 }

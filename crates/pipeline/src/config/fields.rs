@@ -519,6 +519,14 @@ pub const FIELDS: &[Field] = &[
     Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most, those past and the rows of the offer table together: each row is a contact to come.")
         .unit("contacts")
         .between(1.0, 1000.0),
+    Field::new(
+        "decide.contact_limit.outstanding",
+        Flag,
+        Is("true"),
+        "Whether an offer of an earlier run of this pipeline counts as a contact from the run's date on, even before the contact \
+         itself is in the tables; once it is, the two count as one. The holdout's shadow rows count alike, so that the limit \
+         rests both sides of a comparison. Say `false` where runs are published more often than anybody acts on them.",
+    ),
     Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
     Field::new(
         "decide.hold_after[].event",

@@ -3,6 +3,7 @@
 mod arbiter;
 mod explain;
 mod held;
+mod ledger;
 mod rows;
 mod state;
 
@@ -11,11 +12,13 @@ use std::sync::Arc;
 
 use osusume_decide::{Decision, Holdout, Ranked, Rule};
 use osusume_model::{AsOf, Code, Fault, FeatureSpec, Offer, Result};
+use osusume_storage::Run;
 use osusume_tables::{ParquetSink, read_batches};
 
 pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::explain::{Explainer, Weights};
 pub(crate) use self::held::Known;
+pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::state::{Reader, held_rows, is_purchase};
 
@@ -65,7 +68,7 @@ pub struct DecisionCounts {
     pub removed: BTreeMap<String, u64>,
 }
 
-/// Decides about every scored customer and writes offers, shadow and decisions.
+/// Decides about every scored customer and writes offers, shadow and decisions; `earlier` are the runs whose rows count as contacts.
 ///
 /// # Errors
 /// `ConsentGate`, contradictions of the catalogue, faults of reading and writing, and a stop asked for.
@@ -76,10 +79,13 @@ pub(crate) fn decide(
     specs: &[FeatureSpec],
     models: &Models,
     units: &Units,
-    as_of: AsOf,
+    (as_of, earlier): (AsOf, &[Run]),
 ) -> Result<DecisionCounts> {
     let decider = Decider::new(job, goods, specs, models, units)?;
-    let reader = Reader { scene: job, tables, goods, as_of };
+    let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    let ledger = Ledger::gather(&**job.staging.fs(), earlier, &offers, &tables.customers, &job.quiet())?;
+    ledger.write(job, &tables.customers)?;
+    let reader = Reader { scene: job, tables, goods, ledger: &ledger, as_of };
     let mut writer = Writer::create(job, goods, as_of)?;
     let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
     let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;

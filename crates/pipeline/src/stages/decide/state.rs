@@ -5,6 +5,7 @@ use osusume_model::{AsOf, ProductId, Result};
 use osusume_tables::{Column, Values};
 
 use super::held::Known;
+use super::ledger::{Contact, Ledger};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{Role, Source};
@@ -30,6 +31,7 @@ pub(crate) struct Reader<'a> {
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) tables: &'a Checked,
     pub(crate) goods: &'a Goods,
+    pub(crate) ledger: &'a Ledger,
     pub(crate) as_of: AsOf,
 }
 
@@ -125,20 +127,40 @@ impl Reader<'_> {
         Ok((bought, last.into_iter().map(|at| self.days_since(at)).collect()))
     }
 
-    /// Contacts within the days the limit speaks of.
+    /// Contacts within the days the limit speaks of, and offers of earlier runs that no contact has answered yet.
     fn contacts(&self, customers: &[u32]) -> Result<Vec<u16>> {
-        let mut counts = vec![0_u16; customers.len()];
+        let mut made = self.contacts_made(customers)?;
+        made.sort_unstable();
+        let mut rest = made.as_slice();
+        let mut counts = Vec::with_capacity(customers.len());
+        for (position, &customer) in customers.iter().enumerate() {
+            let (own, others) = rest.split_at(rest.partition_point(|contact| contact.customer as usize <= position));
+            let out = self.ledger.unanswered(customer, own, self.scene.calendar);
+            counts.push(u16::try_from(own.len()).unwrap_or(u16::MAX).saturating_add(out));
+            rest = others;
+        }
+        Ok(counts)
+    }
+
+    /// Every contact within these days.
+    fn contacts_made(&self, customers: &[u32]) -> Result<Vec<Contact>> {
+        let mut made = Vec::new();
         let from = self.scene.calendar.midnight(self.as_of.date - self.scene.config.decide.contact_limit_days as i32).0;
         for source in self.sources(Role::Contacts) {
-            let Some(block) = self.block(source, customers, &["at", "arrived", "arm"])? else { continue };
+            let Some(block) = self.block(source, customers, &["at", "arrived", "arm", "offer"])? else { continue };
             let block = sent_only(&block);
-            self.visit(&block, |customer, at| {
+            let names = block.column("offer").and_then(|column| column.dictionary.clone());
+            let known: Vec<Option<u32>> =
+                names.iter().flat_map(|names| names.iter()).map(|n| self.ledger.find(n)).collect();
+            let about = block.codes("offer");
+            self.visit(&block, |customer, row, at| {
                 if at >= from {
-                    counts[customer] = counts[customer].saturating_add(1);
+                    let offer = about.and_then(|codes| codes.get(row)).and_then(|code| known[code as usize]);
+                    made.push(Contact { customer: customer as u32, at, offer });
                 }
             });
         }
-        Ok(counts)
+        Ok(made)
     }
 
     /// Days since the customer last turned to the company with a problem.
@@ -146,17 +168,18 @@ impl Reader<'_> {
         let mut last: Vec<Option<i64>> = vec![None; customers.len()];
         for source in self.sources(Role::Voice) {
             let Some(block) = self.block(source, customers, &["at", "arrived"])? else { continue };
-            self.visit(&block, |customer, at| last[customer] = last[customer].max(Some(at)));
+            self.visit(&block, |customer, _, at| last[customer] = last[customer].max(Some(at)));
         }
         Ok(last.into_iter().map(|at| self.days_since(at)).collect())
     }
 
-    fn visit(&self, block: &Block, mut visit: impl FnMut(usize, i64)) {
+    /// Calls `visit` with customer, row and time of every visible row.
+    fn visit(&self, block: &Block, mut visit: impl FnMut(usize, usize, i64)) {
         let (at, arrived) = (block.times("at"), block.integers("arrived"));
         for customer in 0..block.n_customers() {
             let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
             let known = rows.filter(|&row| self.is_visible(at[row], arrived.and_then(|a| a.get(row))));
-            known.for_each(|row| visit(customer, at[row]));
+            known.for_each(|row| visit(customer, row, at[row]));
         }
     }
 }

@@ -1,0 +1,266 @@
+//! The contact ledger: what earlier published runs have out with a customer, contacted yet or not.
+//!
+//! A row of a published offer table is a contact to come, and it may come days before it is fed back. A customer of the holdout gets
+//! no contact at all; their shadow rows stand for it, so that contact limits rest both arms alike and a later run still compares like
+//! with like.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use osusume_model::{Code, Control, Date, Fault, Result, check_stop};
+use osusume_storage::{Fs, InputEntry, Run, Runs, Standing, hash_file};
+use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
+use osusume_tables::arrow::datatypes::{DataType, Date32Type, Field, Schema};
+use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
+
+use super::{OFFERS, SHADOW};
+use crate::calendar::Calendar;
+use crate::config::Decide;
+use crate::job::Job;
+
+/// What earlier runs had out when the run was made.
+pub(crate) const OUTSTANDING: &str = "outstanding.parquet";
+
+/// Rows written at once.
+const WRITE_ROWS: usize = 65_536;
+
+/// The published runs whose rows count as contacts on `as_of`: of each earlier date within the limit's days the last one, oldest first.
+///
+/// # Errors
+/// Integrity faults of these runs: without them a limit might be passed unseen.
+pub(crate) fn earlier_runs(runs: &Runs, decide: &Decide, as_of: Date) -> Result<Vec<Run>> {
+    if !decide.counts_outstanding {
+        return Ok(Vec::new());
+    }
+    let days = as_of - decide.contact_limit_days as i32..as_of;
+    let counts = |date: Date| days.start <= date && date < days.end;
+    let mut by_date = BTreeMap::new();
+    for listed in runs.list()? {
+        if listed.standing != Standing::Unpublished && counts(listed.run_id.as_of()) {
+            // Listed from the oldest on: the last of a date stays.
+            by_date.insert(listed.run_id.as_of(), listed.run_id);
+        }
+    }
+    by_date.into_values().map(|run_id| runs.show(run_id)).collect()
+}
+
+/// The tables of earlier runs as inputs of this one. Their paths are seen from the directory of the pipeline's runs.
+pub(crate) fn ledger_inputs(earlier: &[Run]) -> Vec<InputEntry> {
+    let entry = |run: &Run, name: &str| {
+        let output = run.manifest.output(name)?;
+        let path = format!("{}/{name}", run.current.run_id);
+        Some(InputEntry { path, bytes: output.bytes, sha256: output.sha256 })
+    };
+    earlier.iter().flat_map(|run| [OFFERS, SHADOW].into_iter().filter_map(|name| entry(run, name))).collect()
+}
+
+/// A row of an earlier run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Outstanding {
+    customer: u32,
+    as_of: Date,
+    /// Position among the ledger's names.
+    offer: u32,
+}
+
+/// A contact that was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Contact {
+    /// Position of the customer in the block at hand.
+    pub(super) customer: u32,
+    /// When, microseconds UTC.
+    pub(super) at: i64,
+    /// The offer it was about, a position among the ledger's names; absent where it names none of them.
+    pub(super) offer: Option<u32>,
+}
+
+/// What is out, by customer.
+#[derive(Debug, Default)]
+pub(crate) struct Ledger {
+    names: Vec<String>,
+    /// Sorted.
+    rows: Vec<Outstanding>,
+}
+
+impl Ledger {
+    /// Reads the offers and shadow rows of earlier runs; `offers` are the keys of this one. Customers who are in no table any more are
+    /// left out.
+    ///
+    /// # Errors
+    /// `DigestMismatch`, `FileDamaged`, faults of reading, and a stop asked for.
+    pub(crate) fn gather(
+        fs: &dyn Fs,
+        earlier: &[Run],
+        offers: &[String],
+        customers: &CustomerIndex,
+        control: &dyn Control,
+    ) -> Result<Self> {
+        let mut ledger = Self { names: offers.to_vec(), rows: Vec::new() };
+        for run in earlier {
+            for name in [OFFERS, SHADOW] {
+                let path = checked_path(fs, run, name, control)?;
+                ledger.read(fs, &path, customers, control)?;
+            }
+        }
+        ledger.rows.sort();
+        Ok(ledger)
+    }
+
+    /// The ledger a published run was decided with; empty for a run of a version that kept none.
+    ///
+    /// # Errors
+    /// `FileDamaged`, faults of reading, and a stop asked for.
+    pub(crate) fn published(
+        fs: &dyn Fs,
+        run: &Run,
+        offers: &[String],
+        customers: &CustomerIndex,
+        control: &dyn Control,
+    ) -> Result<Self> {
+        let mut ledger = Self { names: offers.to_vec(), rows: Vec::new() };
+        if run.manifest.output(OUTSTANDING).is_some() {
+            ledger.read(fs, &run.path_of(OUTSTANDING)?, customers, control)?;
+        }
+        Ok(ledger)
+    }
+
+    fn read(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, control: &dyn Control) -> Result<()> {
+        for batch in read_batches(fs, path, &["customer_id", "as_of", "offer"])? {
+            check_stop(control)?;
+            let batch = batch?;
+            let (ids, offers) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
+            let dates = dates(&batch, path)?;
+            for row in 0..batch.num_rows() {
+                if let Some(customer) = customers.find(ids.value(row)) {
+                    let offer = self.position(offers.value(row));
+                    self.rows.push(Outstanding { customer, as_of: Date(dates.value(row)), offer });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn position(&mut self, name: &str) -> u32 {
+        let found = self.find(name);
+        found.unwrap_or_else(|| {
+            self.names.push(name.to_owned());
+            self.names.len() as u32 - 1
+        })
+    }
+
+    /// The position of a name as a contact spells it.
+    pub(super) fn find(&self, name: &str) -> Option<u32> {
+        self.names.iter().position(|known| known == name.trim()).map(|position| position as u32)
+    }
+
+    /// Writes what is out below the run, for whoever asks why nothing was offered.
+    ///
+    /// # Errors
+    /// Faults of writing.
+    pub(crate) fn write(&self, job: &Job<'_>, customers: &CustomerIndex) -> Result<()> {
+        let schema = Arc::new(Schema::new(vec![
+            Field::new("customer_id", DataType::Utf8, false),
+            Field::new("as_of", DataType::Date32, false),
+            Field::new("offer", DataType::Utf8, false),
+        ]));
+        let mut sink = ParquetSink::create(&job.target(), OUTSTANDING, &schema, &[])?;
+        for rows in self.rows.chunks(WRITE_ROWS) {
+            job.check_stop()?;
+            let columns: [ArrayRef; 3] = [
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| customers.id(row.customer)))),
+                Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.as_of.0))),
+                Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &self.names[row.offer as usize]))),
+            ];
+            let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into());
+            sink.write(&batch.map_err(|error| Fault::new(Code::Bug).because(error.to_string()))?)?;
+        }
+        sink.finish().map(drop)
+    }
+
+    /// Rows out with `customer` that no contact has answered yet; `contacts` are theirs, in the order of time.
+    ///
+    /// A contact answers one row: on the row's date or later, and about the same offer, or about none the ledger knows.
+    pub(super) fn unanswered(&self, customer: u32, contacts: &[Contact], calendar: &Calendar) -> u16 {
+        let from = self.rows.partition_point(|row| row.customer < customer);
+        let rows = self.rows[from..].iter().take_while(|row| row.customer == customer);
+        let mut is_used = vec![false; contacts.len()];
+        let mut answers = |row: &&Outstanding| {
+            let begins = calendar.midnight(row.as_of).0;
+            let answer = |named: bool| {
+                let offer = named.then_some(row.offer);
+                (0..contacts.len()).find(|&i| !is_used[i] && contacts[i].at >= begins && contacts[i].offer == offer)
+            };
+            let found = answer(true).or_else(|| answer(false));
+            if let Some(i) = found {
+                is_used[i] = true;
+            }
+            found.is_some()
+        };
+        let n = rows.filter(|row| !answers(row)).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
+    }
+}
+
+/// The path of a run's table, its bytes compared with the manifest.
+fn checked_path(fs: &dyn Fs, run: &Run, name: &str, control: &dyn Control) -> Result<std::path::PathBuf> {
+    let path = run.path_of(name)?;
+    let expected = run.manifest.output(name).map(|output| output.sha256);
+    if expected != Some(hash_file(fs, &path, control)?.sha256) {
+        let file = path.display().to_string();
+        return Err(Fault::new(Code::DigestMismatch).in_file(file).with("what", "bytes"));
+    }
+    Ok(path)
+}
+
+fn texts<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a StringArray> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_string_opt::<i32>());
+    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, name))
+}
+
+fn dates<'a>(batch: &'a RecordBatch, path: &Path) -> Result<&'a Date32Array> {
+    let column = batch.column_by_name("as_of").and_then(|column| column.as_primitive_opt::<Date32Type>());
+    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, "as_of"))
+}
+
+fn damaged(path: &Path, column: &str) -> Fault {
+    Fault::new(Code::FileDamaged).in_file(path.display().to_string()).because(column)
+}
+
+#[cfg(test)]
+mod tests {
+    use osusume_model::DAY_US;
+
+    use super::*;
+
+    fn ledger() -> Ledger {
+        let row = |customer, day, offer| Outstanding { customer, as_of: Date(day), offer };
+        Ledger {
+            names: vec!["wifi".into(), "tv".into()],
+            rows: vec![row(3, 10, 0), row(3, 20, 0), row(3, 20, 1), row(7, 20, 1)],
+        }
+    }
+
+    fn check(customer: u32, contacts: &[(i32, Option<u32>)], expected: u16) {
+        let contact = |&(day, offer): &(i32, Option<u32>)| Contact { customer: 0, at: i64::from(day) * DAY_US, offer };
+        let contacts: Vec<Contact> = contacts.iter().map(contact).collect();
+        let calendar = Calendar::new("UTC").unwrap();
+        assert_eq!(ledger().unanswered(customer, &contacts, &calendar), expected, "{customer}: {contacts:?}");
+    }
+
+    #[test]
+    fn a_contact_answers_one_row_of_its_offer() {
+        check(3, &[], 3);
+        check(5, &[(21, Some(0))], 0);
+        check(3, &[(12, Some(0))], 2);
+        check(3, &[(12, Some(0)), (22, Some(1))], 1);
+        // Before any row was out.
+        check(3, &[(9, Some(0))], 3);
+        // The row of day 10 takes the first; the second contact is the only one left for that of day 20.
+        check(3, &[(21, Some(0)), (22, Some(0)), (23, Some(0))], 1);
+        // About television, which this customer's only row is about; and about something else.
+        check(7, &[(20, Some(1))], 0);
+        check(7, &[(20, Some(0))], 1);
+        check(7, &[(20, None)], 0);
+    }
+}

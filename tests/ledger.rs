@@ -1,0 +1,130 @@
+//! Two runs a fortnight apart: what the first has out counts in the second, in both arms alike.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use arrow::array::{Array, AsArray};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use super::support::{AS_OF, Company, names};
+
+const PIPELINE: &str = "pipelines/isp.toml";
+/// As-of date of the first run: the second falls within the days of its limit.
+const FIRST: &str = "2026-09-17";
+/// A limit of one contact, and a holdout that is large enough to look at.
+const SETTINGS: [&str; 4] = ["--set", "decide.contact_limit.max=1", "--set", "decide.holdout.fraction=0.4"];
+
+type Table = Vec<BTreeMap<String, String>>;
+
+fn run(company: &Company, as_of: &str, more: &[&str]) -> String {
+    let arguments = ["run", PIPELINE, "--as-of", as_of, "--no-export", "--output", "json"];
+    let said: Value = serde_json::from_str(&company.succeed(&[&arguments[..], &SETTINGS, more].concat())).unwrap();
+    said["outcome"].as_str().unwrap().to_owned()
+}
+
+/// The text columns of a table of the newest run as of a date.
+fn table(company: &Company, as_of: &str, name: &str) -> Table {
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(as_of)).unwrap();
+    let file = File::open(company.path(&format!("runs/isp/{run}/{name}.parquet"))).unwrap();
+    let mut table = Table::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        for row in 0..batch.num_rows() {
+            let schema = batch.schema();
+            let cells = schema.fields().iter().zip(batch.columns()).filter_map(|(field, column)| {
+                let text = column.as_string_opt::<i32>()?;
+                text.is_valid(row).then(|| (field.name().clone(), text.value(row).to_owned()))
+            });
+            table.push(cells.collect());
+        }
+    }
+    table
+}
+
+fn ids(table: &Table) -> BTreeSet<&str> {
+    table.iter().map(|row| row["customer_id"].as_str()).collect()
+}
+
+/// What became of the offers of some customers: one set of words a customer.
+fn fates<'a>(decisions: &'a Table, of: &BTreeSet<&str>) -> Vec<BTreeSet<&'a str>> {
+    let words = |row: &'a BTreeMap<String, String>| {
+        let offers = row.iter().filter(|(name, _)| !name.contains('/') && !["customer_id", "arm"].contains(&&***name));
+        offers.map(|(_, word)| word.as_str()).collect()
+    };
+    decisions.iter().filter(|row| of.contains(row["customer_id"].as_str())).map(words).collect()
+}
+
+fn share_chosen(fates: &[BTreeSet<&str>]) -> f64 {
+    fates.iter().filter(|words| words.contains("chosen")).count() as f64 / fates.len() as f64
+}
+
+#[test]
+fn what_is_out_rests_both_arms_alike() {
+    let company = Company::new();
+    assert_eq!(run(&company, FIRST, &[]), "published");
+    let (offers, shadow) = (table(&company, FIRST, "offers"), table(&company, FIRST, "shadow"));
+    assert!(ids(&offers).len() > 50 && ids(&shadow).len() > 30, "{} and {}", offers.len(), shadow.len());
+
+    // Without the ledger they are offered something again.
+    assert_eq!(run(&company, AS_OF, &["--set", "decide.contact_limit.outstanding=false"]), "published");
+    let decisions = table(&company, AS_OF, "decisions");
+    for arm in [&offers, &shadow] {
+        assert!(share_chosen(&fates(&decisions, &ids(arm))) > 0.5);
+    }
+
+    assert_eq!(run(&company, AS_OF, &[]), "published");
+    let decisions = table(&company, AS_OF, "decisions");
+    for arm in [&offers, &shadow] {
+        let fates = fates(&decisions, &ids(arm));
+        assert!(fates.iter().all(|words| !words.contains("chosen")), "the limit is one contact");
+        let rested = fates.iter().filter(|words| words.contains("contact_limit")).count();
+        assert!(rested * 10 > fates.len() * 9, "{rested} of {}", fates.len());
+    }
+    let others = table(&company, AS_OF, "offers");
+    assert!(!others.is_empty() && ids(&others).is_disjoint(&ids(&offers)), "others have their turn");
+    assert_eq!(ids(&table(&company, AS_OF, "outstanding")).len(), ids(&offers).len() + ids(&shadow).len());
+
+    // The same inputs and the same earlier run; and every customer is explained out of the run alone.
+    assert_eq!(run(&company, AS_OF, &[]), "already_published");
+    std::fs::rename(company.path("runs/isp"), company.path("elsewhere")).unwrap();
+    for id in ids(&shadow).into_iter().take(3).chain(ids(&offers).into_iter().take(3)) {
+        let why: Value = serde_json::from_str(&company.succeed(&["why", id, "elsewhere", "--output", "json"])).unwrap();
+        assert!(why["offers"].as_array().unwrap().iter().all(|offer| offer["fate"] != "chosen"));
+    }
+}
+
+/// A contact that is fed back takes the place of the offer it came from.
+#[test]
+fn an_offer_and_its_contact_count_once() {
+    let company = Company::new();
+    let more = ["decide.contact_limit.max=2", "decide.contact_limit.days=20", "decide.per_customer=1"];
+    let more = more.map(|setting| ["--set", setting]).concat();
+    assert_eq!(run(&company, FIRST, &more), "published");
+    // Contacts of the company's own making would count beside the planted ones.
+    let made = std::fs::read_to_string(company.path("data/isp/contacts.csv")).unwrap();
+    let is_left_alone = |row: &BTreeMap<String, String>| {
+        let lately = format!("{},2026-09", row["customer_id"]);
+        !made.lines().any(|line| line.starts_with(&lately))
+    };
+    let offers: Table = table(&company, FIRST, "offers").into_iter().filter(is_left_alone).collect();
+    assert!(offers.len() > 50, "{}", offers.len());
+    let contacts = |days: &[u8]| {
+        let row = |row: &BTreeMap<String, String>, day: &u8| {
+            format!(
+                "{},2026-09-{day},{},mail,targeted,0.5,,2026-09-{day}T23:00:00Z\n",
+                row["customer_id"], row["offer"]
+            )
+        };
+        offers.iter().flat_map(|offer| days.iter().map(move |day| row(offer, day))).collect::<String>()
+    };
+    let rested = |contacts: String| {
+        std::fs::write(company.path("data/isp/contacts.csv"), format!("{made}{contacts}")).unwrap();
+        assert_eq!(run(&company, AS_OF, &more), "published");
+        let decisions = table(&company, AS_OF, "decisions");
+        fates(&decisions, &ids(&offers)).iter().filter(|words| words.contains("contact_limit")).count()
+    };
+    let (none, once, twice) = (rested(String::new()), rested(contacts(&[20])), rested(contacts(&[20, 21])));
+    assert_eq!((none, once), (0, 0), "the contact is the offer's");
+    assert!(twice > offers.len() / 2, "{twice} of {}", offers.len());
+}
