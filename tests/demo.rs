@@ -24,6 +24,8 @@ fn the_circle_closes_and_says_where_to_look() {
         assert!(company.path(path.trim_end_matches([':', ',', '`'])).exists(), "{path}");
     }
     assert!(names(&company.path("demo")).contains(&"evaluations".to_owned()));
+    let pipeline = std::fs::read_to_string(company.path("demo/pipelines/isp.toml")).unwrap();
+    assert!(pipeline.contains("holdout = { fraction = 0.3,"), "the demo's own holdout");
     let contacts = std::fs::read_to_string(company.path("demo/data/isp/contacts.csv")).unwrap();
     assert!(
         contacts.lines().any(|line| line.contains(",2026-10-0") && line.contains(",targeted,")),

@@ -406,7 +406,7 @@ pub(crate) struct DemoArgs {
     #[arg(long, value_name = "DIR", default_value = "osusume-demo")]
     pub(crate) out: PathBuf,
     /// Number of customers
-    #[arg(long, default_value_t = 5_000, value_parser = clap::value_parser!(u64).range(500..=1_000_000))]
+    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(500..=1_000_000))]
     pub(crate) customers: u64,
     /// Threads, memory, deadline.
     #[command(flatten)]

@@ -4,7 +4,7 @@ crate::phrases::phrases! {
     /// A step. Args: customers, `as_of`, path.
     Company = "1. a company of {customers} customers as it stood on {as_of}: {path}", "1. {as_of}時点の架空の会社（顧客{customers}人）: {path}";
     /// A step.
-    Run = "2. the run a scheduler would make that morning", "2. その朝に定期実行される処理";
+    Run = "2. the run a scheduler would make that morning, three tenths of the customers held out", "2. その朝に定期実行される処理（顧客の3割は比較のため案内しない）";
     /// A step. Args: later, path.
     Later = "3. the offers go out, and the customers live on; the tables as they stand on {later}: {path}",
         "3. オファーを送り、顧客のその後を進める。{later}時点の表: {path}";
