@@ -182,8 +182,32 @@ impl Goods {
     }
 
     /// For a dictionary of product codes: the position of each in the catalogue, `u32::MAX` for unknown ones.
+    ///
+    /// Dictionaries are sorted, and so are the products: each key is looked for from where the one before it was found.
     pub(crate) fn positions(&self, dictionary: &[String]) -> Vec<u32> {
-        dictionary.iter().map(|key| self.position(key).unwrap_or(u32::MAX)).collect()
+        let products = &self.catalogue.products;
+        let (mut at, mut before) = (0, "");
+        let mut found = Vec::with_capacity(dictionary.len());
+        for key in dictionary {
+            // A dictionary in another order costs time, and nothing else.
+            at = self.not_before(key, if key.as_str() < before { 0 } else { at });
+            let is_known = products.get(at).is_some_and(|product| product.key == *key);
+            found.push(if is_known { at as u32 } else { u32::MAX });
+            before = key;
+        }
+        found
+    }
+
+    /// The first product from `start` on whose key is not before `key`, by steps that double (Bentley and Yao, 1976).
+    fn not_before(&self, key: &str, start: usize) -> usize {
+        let products = &self.catalogue.products[start..];
+        let mut step = 1;
+        while products.get(step - 1).is_some_and(|product| product.key.as_str() < key) {
+            step *= 2;
+        }
+        let from = step / 2;
+        let rest = &products[from..step.min(products.len())];
+        start + from + rest.partition_point(|product| product.key.as_str() < key)
     }
 
     /// For a dictionary of product codes: the level of an attribute, or the product itself, as a join.
@@ -193,10 +217,8 @@ impl Goods {
         }
         let levels = self.attributes.get(attribute)?;
         let none = levels.names.len() as u32;
-        let map = dictionary
-            .iter()
-            .map(|key| self.position(key).map_or(none, |position| levels.map[position as usize]))
-            .collect();
+        let level = |position: &u32| levels.map.get(*position as usize).copied().unwrap_or(none);
+        let map = self.positions(dictionary).iter().map(level).collect();
         Some(Join { map, names: Arc::clone(&levels.names) })
     }
 }
@@ -327,6 +349,29 @@ impl PlainTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn positions_are_those_of_a_search_each() {
+        let product = |i: usize| Product {
+            key: format!("p{i:04}"),
+            family: String::new(),
+            tier: Tier(0),
+            held_by: HeldBy::Customer,
+            margin: Minor(0),
+            requires: Vec::new(),
+            excludes: Vec::new(),
+            replaces: Vec::new(),
+        };
+        let goods = Goods::of_products((0..1_000).filter(|i| i % 7 != 3).map(product).collect());
+        let of = |keys: Vec<usize>| keys.into_iter().map(|i| format!("p{i:04}")).collect::<Vec<String>>();
+        let all: Vec<usize> = (0..1_005).collect();
+        let few = vec![0, 1, 3, 400, 401, 999, 1_004];
+        let mixed: Vec<usize> = (0..500).map(|i| i * 617 % 1_003).collect();
+        for dictionary in [of(all), of(few), of(mixed), Vec::new()] {
+            let expected: Vec<u32> = dictionary.iter().map(|key| goods.position(key).unwrap_or(u32::MAX)).collect();
+            assert_eq!(goods.positions(&dictionary), expected);
+        }
+    }
 
     #[test]
     fn no_two_columns_of_the_decisions_share_a_name() {

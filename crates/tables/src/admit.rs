@@ -52,6 +52,12 @@ pub(crate) fn resolve(block: Block, spec: &SourceSpec, registry: &Registry) -> R
     resolved.customers.reserve(n_rows);
     for row in 0..n_rows {
         let id = ids.get(row);
+        // Rows come in runs of a customer.
+        if row > 0 && ids.get(row - 1) == id {
+            resolved.partition[row] = resolved.partition[row - 1];
+            resolved.customers.push(resolved.customers[row - 1]);
+            continue;
+        }
         resolved.partition[row] = (bucket_of(id) as usize / PARTITION_BUCKETS) as u8;
         resolved.customers.push(registry.find(id).unwrap_or(NO_CODE));
     }

@@ -46,6 +46,11 @@ impl TextCells {
         &self.bytes[start..self.ends[row]]
     }
 
+    /// The last text.
+    pub(crate) fn last(&self) -> Option<&[u8]> {
+        self.len().checked_sub(1).map(|row| self.get(row))
+    }
+
     pub(crate) fn push(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.ends.push(self.bytes.len());

@@ -1,7 +1,5 @@
 //! Arrow arrays as a Parquet file stores them, to the kinds a source declares.
 
-use std::io::Write as _;
-
 use arrow::array::{
     Array, ArrayRef, BooleanArray, Decimal128Array, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
@@ -9,6 +7,7 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
 use osusume_model::{Code, DAY_US};
 
+use crate::cells::{Cells, NO_CODE};
 use crate::spec::{ColumnKind, ColumnSpec};
 use crate::value::{CellFault, ColumnBuilder, check_amount, check_decimal, expected, time_fault};
 use crate::zone::{TimeError, Zone, in_range};
@@ -69,10 +68,17 @@ pub(crate) fn convert(
 ) -> Result<(ColumnBuilder, Vec<(usize, CellFault)>), arrow::error::ArrowError> {
     let mut builder = ColumnBuilder::new(column.kind);
     let stored = stored_of(array)?;
+    let nulls = array.nulls();
+    let mut known = KnownCodes::new(&stored, column.kind);
     let mut faults = Vec::new();
-    let mut scratch = Vec::new();
+    let mut scratch = itoa::Buffer::new();
     for row in 0..array.len() {
-        let result = match stored.text_at(row, array, column.kind, &mut scratch) {
+        let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
+        if let Some(code) = known.find(row, is_null) {
+            builder.push_code(code);
+            continue;
+        }
+        let result = match stored.cell(row, is_null, column.kind, &mut scratch) {
             Cell::Absent if column.is_required() => {
                 Err(CellFault { code: Code::ValueMissing, expected: expected(column.kind) })
             }
@@ -96,8 +102,50 @@ pub(crate) fn convert(
             builder.push_absent();
             faults.push((row, fault));
         }
+        known.learn(row, is_null, &builder);
     }
     Ok((builder, faults))
+}
+
+/// Codes of whole numbers met lately, by number: identifiers repeat, and to spell one, check it and look it up costs more than all else
+/// that is done to it. One slot a number and nothing to evict by, so a miss is only slow.
+struct KnownCodes<'a> {
+    numbers: Option<&'a [i64]>,
+    /// Number and code.
+    slots: Vec<(i64, u32)>,
+}
+
+impl<'a> KnownCodes<'a> {
+    /// Slots: 256 KiB, which a core's second cache holds.
+    const SLOTS: usize = 1 << 14;
+
+    fn new(stored: &'a Stored, kind: ColumnKind) -> Self {
+        let numbers = match stored {
+            Stored::Int(array) if kind == ColumnKind::Category && array.null_count() == 0 => Some(&array.values()[..]),
+            _ => None,
+        };
+        Self { numbers, slots: numbers.map_or_else(Vec::new, |_| vec![(0, NO_CODE); Self::SLOTS]) }
+    }
+
+    /// Fibonacci hashing: identifiers are often multiples of something.
+    fn slot(number: i64) -> usize {
+        (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - Self::SLOTS.trailing_zeros())
+    }
+
+    fn find(&self, row: usize, is_null: bool) -> Option<u32> {
+        let number = self.numbers.filter(|_| !is_null)?[row];
+        let (known, code) = self.slots[Self::slot(number)];
+        (known == number && code != NO_CODE).then_some(code)
+    }
+
+    /// Remembers the code the row was given, if it was given one.
+    fn learn(&mut self, row: usize, is_null: bool, builder: &ColumnBuilder) {
+        if let (Some(numbers), Cells::Code(codes), false) = (self.numbers, &builder.cells, is_null)
+            && let Some(&code) = codes.last()
+        {
+            self.slots[Self::slot(numbers[row])] = (numbers[row], code);
+        }
+    }
 }
 
 enum Cell<'a> {
@@ -144,8 +192,8 @@ fn downcast<A: Array + Clone + 'static>(array: &ArrayRef) -> A {
 
 impl Stored {
     /// One row's cell: text, or a number that needs no text.
-    fn text_at<'a>(&'a self, row: usize, original: &ArrayRef, kind: ColumnKind, scratch: &'a mut Vec<u8>) -> Cell<'a> {
-        if original.is_null(row) {
+    fn cell<'a>(&'a self, row: usize, is_null: bool, kind: ColumnKind, scratch: &'a mut itoa::Buffer) -> Cell<'a> {
+        if is_null {
             return Cell::Absent;
         }
         let is_text = matches!(kind, ColumnKind::Customer | ColumnKind::Category | ColumnKind::Text | ColumnKind::List);
@@ -154,11 +202,7 @@ impl Stored {
             Self::Text(array) if array.is_null(row) => Cell::Absent,
             Self::Text(array) => Cell::Text(array.value(row).as_bytes()),
             Self::Int(array) if array.is_null(row) => Cell::Number(Number::TooLarge),
-            Self::Int(array) if is_text => {
-                scratch.clear();
-                write!(scratch, "{}", array.value(row)).expect("writing to memory cannot fail");
-                Cell::Text(scratch)
-            }
+            Self::Int(array) if is_text => Cell::Text(scratch.format(array.value(row)).as_bytes()),
             Self::Int(array) => Cell::Number(Number::Int(array.value(row))),
             Self::Flag(array) if is_text => Cell::Text(if array.value(row) { b"true" } else { b"false" }),
             Self::Flag(array) => Cell::Number(Number::Int(array.value(row).into())),
@@ -241,5 +285,34 @@ fn instant_of(number: Number, zone: &Zone) -> Result<i64, CellFault> {
         Number::Time(local, Clock::Local) => zone.instant(local).map_err(time_fault),
         Number::Time(midnight, Clock::Day) => zone.day_start(midnight.div_euclid(DAY_US) * DAY_US).map_err(time_fault),
         _ => Err(time_fault(TimeError::Range)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    /// Many more identifiers than slots, in runs and out of order: every code still means the row's own number.
+    #[test]
+    fn remembered_codes_mean_what_was_spelled() {
+        let zone = Zone::new("UTC").unwrap();
+        let number = |row: u64| ((row / 3).wrapping_mul(2_654_435_761) % 40_009) as i64 * 1_000 - 7;
+        let name = || "product".to_owned();
+        let column = ColumnSpec { name: name(), header: name(), kind: ColumnKind::Category, required: true };
+        for with_null in [false, true] {
+            let value = |row: u64| (!with_null || row != 5).then(|| number(row));
+            let array: ArrayRef = Arc::new((0..120_000).map(value).collect::<Int64Array>());
+            let (builder, faults) = convert(&array, &column, &[], &zone).unwrap();
+            let Cells::Code(codes) = &builder.cells else { panic!("a category has codes") };
+            for (row, &code) in codes.iter().enumerate().filter(|(row, _)| !with_null || *row != 5) {
+                assert_eq!(builder.levels.get(code), number(row as u64).to_string().as_bytes(), "row {row}");
+            }
+            assert_eq!(
+                faults.iter().map(|fault| fault.0).collect::<Vec<_>>(),
+                if with_null { vec![5] } else { vec![] }
+            );
+        }
     }
 }

@@ -79,6 +79,14 @@ impl ColumnBuilder {
         }
     }
 
+    /// Appends a category met before in this block.
+    pub(crate) fn push_code(&mut self, code: u32) {
+        match &mut self.cells {
+            Cells::Code(codes) => codes.push(code),
+            _ => unreachable!("only categories have codes"),
+        }
+    }
+
     /// Appends a decimal.
     pub(crate) fn push_f64(&mut self, value: f64) {
         match &mut self.cells {
@@ -90,17 +98,21 @@ impl ColumnBuilder {
     /// Appends the value of a present cell of valid UTF-8.
     pub(crate) fn push(&mut self, text: &[u8], zone: &Zone) -> Result<(), CellFault> {
         match &mut self.cells {
+            // Rows come in runs of a customer, a basket, a day: what passed a row ago passes again.
             Cells::Text(cells) => {
-                if self.kind == ColumnKind::Customer {
+                if self.kind == ColumnKind::Customer && cells.last() != Some(text) {
                     check_controls(text, self.kind)?;
                     check_id(text)?;
                 }
                 cells.push(text);
             }
-            Cells::Code(codes) => {
-                check_controls(text, self.kind)?;
-                codes.push(self.levels.intern(text));
-            }
+            Cells::Code(codes) => match codes.last() {
+                Some(&code) if code != NO_CODE && self.levels.get(code) == text => codes.push(code),
+                _ => {
+                    check_controls(text, self.kind)?;
+                    codes.push(self.levels.intern(text));
+                }
+            },
             Cells::F64(values) => values.push(parse_decimal(trim(text))?),
             Cells::I64(values) => values.push(parse_i64(trim(text), self.kind, zone)?),
         }

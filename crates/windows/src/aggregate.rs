@@ -10,8 +10,8 @@ use crate::group::Group;
 use crate::plan::{GroupPlan, Op};
 use crate::{ColumnKind, Cutoffs, Error, Events, Plan};
 
-/// Customers a task works on between two looks at the control.
-const BLOCK: usize = 1024;
+/// Customers a task works on between two looks at the control; few enough that a small company keeps every thread busy to the end.
+const BLOCK: usize = 128;
 
 /// What an output cell is made of: `f32` as feature files store it, or `f64`.
 pub trait Cell: Copy + Send {
