@@ -33,6 +33,8 @@ const LABELS: [[u64; 3]; 3] = [[9_150, 4_933, 515], [9_375, 4_842, 381], [7_846,
 
 /// Rows of the tables and their households, as the publisher documents them.
 const TRANSACTIONS: u64 = 1_469_307;
+/// Those of them at or after the midnight in UTC that ends the year.
+const BOUGHT_LATER: u64 = 534;
 const PRODUCTS: u64 = 92_331;
 const HOUSEHOLDS: u64 = 2_469;
 
@@ -65,7 +67,10 @@ fn a_year_of_a_grocer_agrees_with_what_others_count() {
     let summary: Value = serde_json::from_slice(&fs::read(run_dir.join("summary.json")).unwrap()).unwrap();
     for (source, rows) in [("transactions", TRANSACTIONS), ("products", PRODUCTS)] {
         let counts = &summary["sources"][source];
-        assert_eq!((&counts["read"], &counts["accepted"]), (&rows.into(), &rows.into()), "{source}");
+        // The shops' clocks are hours behind UTC, where the last lines of the year were bought on the run's date.
+        let accepted = rows - if source == "transactions" { BOUGHT_LATER } else { 0 };
+        assert_eq!((&counts["read"], &counts["accepted"]), (&rows.into(), &accepted.into()), "{source}");
+        assert_eq!(counts["excluded_not_yet_known"], rows - accepted, "{source}");
     }
     assert_eq!((&summary["customers"], &summary["decisions"]["customers"]), (&HOUSEHOLDS.into(), &HOUSEHOLDS.into()));
     let rows: u64 = LABELS[0].iter().sum();

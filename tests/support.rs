@@ -77,7 +77,7 @@ impl Company {
     pub(crate) fn edit(&self, relative: &str, edit: impl Fn(&str) -> String) {
         let before = fs::read_to_string(self.path(relative)).unwrap();
         let after = edit(&before);
-        assert_ne!(before, after, "{relative} is to be changed");
+        assert!(before != after, "{relative} is to be changed");
         fs::write(self.path(relative), after).unwrap();
     }
 

@@ -95,6 +95,7 @@ impl Page<'_> {
             (Word::UnknownProducts, number(&summary["holdings_of_unknown_products"])),
             (Word::Anonymous, total("excluded_anonymous")),
             (Word::NotKept, total("excluded_not_kept")),
+            (Word::NotYetKnown, total("excluded_not_yet_known")),
         ];
         found.into_iter().filter(|(_, count)| *count > 0).collect()
     }

@@ -233,6 +233,8 @@ codes! {
     ItemsetLimit = "E4011", Resource, AfterChange;
     /// A support has more itemsets than allowed; a higher one is used. Args: limit, date, support.
     TooManyItemsets = "E4012", Quality, AfterChange;
+    /// Most customers had not arrived before the run's date. Args: source, late, rows.
+    MostlyLate = "E4013", Input, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

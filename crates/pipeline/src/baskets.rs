@@ -10,7 +10,7 @@ use osusume_model::{Code, Fault, Result, Stop};
 use osusume_storage::{Fs, RealFs};
 use osusume_tables::{
     Anonymous, BasketLists, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, ItemNames,
-    LineItems, RejectLimits, SourceSpec, TableFile, Target, Values, read_basket_lines,
+    LineItems, RejectLimits, SourceSpec, TableFile, Target, Ties, Values, read_basket_lines,
 };
 
 pub use osusume_association::{DEFAULT_MAX_BASKET, Itemsets, Kind, MinSupport};
@@ -157,6 +157,8 @@ fn source_spec(path: &Path, basket: &str, item: &str) -> SourceSpec {
         identity: Identity::Extends,
         anonymous: Anonymous::Reject,
         keep: Vec::new(),
+        ties: Ties::Input,
+        cutoff: None,
     }
 }
 

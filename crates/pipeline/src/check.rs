@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{Code, Date, Fault, Result};
+use osusume_model::{AsOf, Code, Date, Fault, Result};
 use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Staging};
 use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
 
@@ -86,12 +86,15 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let written = read_all(&job)?;
+    let written = read_all(&job, as_of.map(|date| calendar.as_of(date)))?;
     let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
     let over = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
     if written.customers.is_empty() {
-        return Err(Fault::new(Code::NoCustomers).and(faults));
+        let sources = ingest::reading_order(config);
+        return Err(ingest::late_customers(&sources, &written.counts)
+            .unwrap_or_else(|| Fault::new(Code::NoCustomers))
+            .and(faults));
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
     ingest::check_consents(config, &tables)?;
@@ -114,14 +117,14 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
-fn read_all(job: &Job<'_>) -> Result<Tables> {
+fn read_all(job: &Job<'_>, as_of: Option<AsOf>) -> Result<Tables> {
     let quiet = job.quiet();
     let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
     let sources = ingest::reading_order(job.config);
     let mut faults = Vec::new();
     for (i, source) in sources.iter().enumerate() {
         job.check_stop()?;
-        if let Err(fault) = read_one(job, &mut reading, source) {
+        if let Err(fault) = read_one(job, &mut reading, source, as_of) {
             faults.push(fault);
         }
         job.host.progress(i as u64 + 1, sources.len() as u64);
@@ -131,8 +134,8 @@ fn read_all(job: &Job<'_>) -> Result<Tables> {
     reading.finish()
 }
 
-fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source) -> Result<()> {
-    let mut spec = ingest::source_spec(job.config, source)?;
+fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source, as_of: Option<AsOf>) -> Result<()> {
+    let mut spec = ingest::source_spec(job.config, source, as_of)?;
     spec.limits = RejectLimits { max_rejects: u64::MAX, max_reject_rate: 1.0, on_error: OnError::Quarantine };
     ingest::read(reading, &spec)
 }

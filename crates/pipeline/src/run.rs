@@ -168,7 +168,8 @@ fn produce(
     (inputs, earlier): (&[InputEntry], &[Run]),
     clock: &mut Clock<'_>,
 ) -> Result<Produced> {
-    let tables = clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs))?;
+    let tables =
+        clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of)))?;
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
@@ -263,13 +264,19 @@ pub(crate) struct ReadTables {
     rejects: Vec<RejectCount>,
 }
 
-/// Reads the sources, in the order given, into checked tables.
-pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEntry]) -> Result<ReadTables> {
+/// Reads the sources, in the order given, into checked tables; with a date, only what had arrived before it.
+pub(crate) fn read_sources(
+    job: &Job<'_>,
+    sources: &[&Source],
+    inputs: &[InputEntry],
+    as_of: Option<Date>,
+) -> Result<ReadTables> {
     let quiet = job.quiet();
+    let as_of = as_of.map(|date| job.calendar.as_of(date));
     let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
     for (i, source) in sources.iter().enumerate() {
         job.check_stop()?;
-        ingest::read(&mut reading, &ingest::source_spec(job.config, source)?)?;
+        ingest::read(&mut reading, &ingest::source_spec(job.config, source, as_of)?)?;
         job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
     }
     let written = reading.finish()?;
@@ -281,8 +288,12 @@ pub(crate) fn read_sources(job: &Job<'_>, sources: &[&Source], inputs: &[InputEn
     if let Some(fault) = ingest::unheard_refusals(sources, &rejects) {
         return Err(fault);
     }
+    let late = ingest::late_customers(sources, &written.counts);
     if written.customers.is_empty() {
-        return Err(Fault::new(Code::NoCustomers));
+        return Err(late.unwrap_or_else(|| Fault::new(Code::NoCustomers)));
+    }
+    if let Some(fault) = late {
+        job.warn(fault);
     }
     let checked = Checked::open(&**job.staging.fs(), job.staging.dir(), written)?;
     Ok(ReadTables { checked, rejects })

@@ -21,6 +21,8 @@ pub(crate) struct Resolved {
     hashes: Vec<u64>,
     /// Rows that stay.
     kept: Vec<bool>,
+    /// Rows to be kept that had not arrived yet.
+    late: Vec<u32>,
     /// All rejects that this block brought, in order.
     pub(crate) rejects: Vec<PlacedReject>,
 }
@@ -33,17 +35,20 @@ pub(crate) struct PlacedReject {
 }
 
 /// Looks the customers of a block up. Pure, so that blocks can be resolved side by side.
-pub(crate) fn resolve(block: Block, spec: &SourceSpec, registry: &Registry) -> Resolved {
+pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) -> Resolved {
     let n_rows = block.places.len();
     let mut kept = vec![true; n_rows];
     for keep in &spec.keep {
         keep_rows(&block, keep, &mut kept);
     }
+    let is_late = spec.cutoff.as_ref().map_or_else(Vec::new, |cutoff| cutoff.apply(&mut block));
+    let late = (0..is_late.len() as u32).filter(|&row| is_late[row as usize] && kept[row as usize]).collect();
     let mut resolved = Resolved {
         customers: Vec::new(),
         partition: vec![0; n_rows],
         hashes: Vec::new(),
         kept,
+        late,
         rejects: Vec::new(),
         block,
     };
@@ -153,6 +158,19 @@ impl Resolved {
         (time(end) != NO_I64 && time(start) != NO_I64 && time(end) < time(start)).then_some(end)
     }
 
+    /// Drops the rows that had not arrived yet, and says how many; whoever they would have made a customer is awaited.
+    fn leave_out_late(&mut self, spec: &SourceSpec, registry: &mut Registry) -> u64 {
+        for &row in &self.late {
+            self.kept[row as usize] = false;
+            if let Some(Cells::Text(ids)) = spec.customer.map(|customer| &self.block.columns[customer].cells)
+                && may_add(spec.identity)
+            {
+                registry.expect(ids.get(row as usize));
+            }
+        }
+        self.late.len() as u64
+    }
+
     fn reject(&self, row: usize, code: Code, column: usize, field: usize) -> Reject {
         let place = self.block.places[row];
         let text = self.block.text.get(place.byte as usize..(place.byte + place.bytes) as usize);
@@ -202,8 +220,10 @@ impl Admission {
         let before = counts[file].excluded;
         let not_kept = resolved.kept.iter().filter(|kept| !**kept).count() as u64;
         let anonymous = leave_out_anonymous(&mut rejects, spec);
-        counts[file].excluded += not_kept + anonymous;
+        let late = resolved.leave_out_late(spec, registry);
+        counts[file].excluded += not_kept + anonymous + late;
         counts[file].not_kept += not_kept;
+        counts[file].not_yet_known += late;
         counts[file].anonymous += anonymous;
         let mut earlier = Vec::new();
         let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
@@ -215,6 +235,10 @@ impl Admission {
                 match self.admit_row(resolved, row, customer, spec, registry) {
                     Verdict::Stays => continue,
                     Verdict::Repeats => counts[file].excluded += 1,
+                    Verdict::Awaited => {
+                        counts[file].excluded += 1;
+                        counts[file].not_yet_known += 1;
+                    }
                     Verdict::Rejected(code) => rejects.push(resolved.reject(row, code, customer, field)),
                     Verdict::EndsEarly(end) => {
                         let field = resolved.block.fields[end];
@@ -268,6 +292,11 @@ impl Admission {
             }
             resolved.customers[row] = number;
         }
+        if may_add(spec.identity) {
+            registry.meet(number);
+        } else if registry.is_awaited(number) {
+            return Verdict::Awaited;
+        }
         if spec.identity == Identity::Defines {
             let place = resolved.block.places[row];
             return self.define(number, resolved.hashes[row], place);
@@ -318,6 +347,8 @@ enum Verdict {
     Stays,
     /// The same row again.
     Repeats,
+    /// Nobody knew its customer yet.
+    Awaited,
     Rejected(Code),
     /// Its interval ends before it starts, says the column at this position.
     EndsEarly(usize),

@@ -125,6 +125,8 @@ pub(crate) struct Registry {
     pub(crate) ids: Interner,
     /// Customers whose defining rows contradict each other, in ascending order.
     removed: Vec<u32>,
+    /// By provisional number: whether only rows that had not arrived yet have named the customer. As long as the last one of whom that held.
+    awaited: Vec<bool>,
 }
 
 impl Registry {
@@ -143,11 +145,32 @@ impl Registry {
         self.removed.dedup();
     }
 
-    /// The index, and the final number of each provisional one (`u32::MAX` for a removed customer).
+    /// Takes note of a customer named by a row that had not arrived yet.
+    pub(crate) fn expect(&mut self, id: &[u8]) {
+        let before = self.ids.len() as u32;
+        let number = self.ids.intern(id);
+        if number == before {
+            self.awaited.resize(number as usize + 1, false);
+            self.awaited[number as usize] = true;
+        }
+    }
+
+    /// Takes note of a customer named by a row that had arrived.
+    pub(crate) fn meet(&mut self, number: u32) {
+        if let Some(awaited) = self.awaited.get_mut(number as usize) {
+            *awaited = false;
+        }
+    }
+
+    pub(crate) fn is_awaited(&self, number: u32) -> bool {
+        self.awaited.get(number as usize).is_some_and(|awaited| *awaited)
+    }
+
+    /// The index, and the final number of each provisional one (`u32::MAX` for one who is removed or still awaited).
     pub(crate) fn index(&self) -> (CustomerIndex, Vec<u32>) {
         let mut order: Vec<(u32, u32)> = (0..self.ids.len() as u32)
             .into_par_iter()
-            .filter(|number| !self.is_removed(*number))
+            .filter(|number| !self.is_removed(*number) && !self.is_awaited(*number))
             .map(|number| (bucket_of(self.ids.get(number)), number))
             .collect();
         // Ids are distinct, so the order is total and the unstable sort has one result.

@@ -28,12 +28,14 @@ pub struct SourceCount {
     pub accepted: u64,
     /// Rows in the quarantine.
     pub rejected: u64,
-    /// Rows left out for a reason that is no error: a customer's row repeated word for word, and the two below.
+    /// Rows left out for a reason that is no error: a customer's row repeated word for word, and the three below.
     pub excluded: u64,
     /// Those of the excluded rows that name no customer.
     pub anonymous: u64,
     /// Those of the excluded rows that the source does not keep.
     pub not_kept: u64,
+    /// Those of the excluded rows that had not arrived by the cutoff, or belong to a customer who had not.
+    pub not_yet_known: u64,
 }
 
 /// What ingest leaves behind.
@@ -250,9 +252,14 @@ impl<'s> Reading<'s> {
 
 impl SourceCount {
     /// The excluded rows by reason.
-    pub fn reasons(&self) -> [(&'static str, u64); 3] {
-        let repeated = self.excluded - self.anonymous - self.not_kept;
-        [("repeated", repeated), ("anonymous", self.anonymous), ("not_kept", self.not_kept)]
+    pub fn reasons(&self) -> [(&'static str, u64); 4] {
+        let repeated = self.excluded - self.anonymous - self.not_kept - self.not_yet_known;
+        [
+            ("repeated", repeated),
+            ("anonymous", self.anonymous),
+            ("not_kept", self.not_kept),
+            ("not_yet_known", self.not_yet_known),
+        ]
     }
 
     fn plus(self, other: Self) -> Self {
@@ -263,6 +270,7 @@ impl SourceCount {
             excluded: self.excluded + other.excluded,
             anonymous: self.anonymous + other.anonymous,
             not_kept: self.not_kept + other.not_kept,
+            not_yet_known: self.not_yet_known + other.not_yet_known,
         }
     }
 }

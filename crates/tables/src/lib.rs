@@ -32,6 +32,8 @@
 //!     identity: Identity::Extends,
 //!     anonymous: Anonymous::Reject,
 //!     keep: Vec::new(),
+//!     ties: Ties::Content,
+//!     cutoff: None,
 //! };
 //! let target = Target::Dir { fs: Arc::new(RealFs), dir: dir.join("out") };
 //! let mut ingest = Ingest::new(target, 1 << 30, &NoControl)?;
@@ -55,6 +57,7 @@ mod chunks;
 mod convert;
 mod csv;
 mod customers;
+mod cutoff;
 mod dates;
 mod footer;
 mod ingest;
@@ -81,6 +84,7 @@ pub use baskets::{BasketLists, ItemNames, LineItems, read_basket_lines};
 pub use block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
 pub use cells::{Cells, TextCells};
 pub use customers::CustomerIndex;
+pub use cutoff::{Cutoff, Later};
 pub use dates::DateFormat;
 pub use ingest::{Ingest, SourceCount, Tables};
 pub use interner::Interner;
@@ -91,7 +95,7 @@ pub use rows::read_rows;
 pub use sink::{ParquetSink, read_batches, read_metadata};
 pub use spec::{
     Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Keep, OnError, RejectLimits, SourceSpec,
-    expand, split_list,
+    Ties, expand, split_list,
 };
 pub use table::{Column, Part, TableFile, Texts, Values};
 pub use zone::Zone;

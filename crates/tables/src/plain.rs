@@ -21,6 +21,7 @@ use crate::quarantine::reject_fault;
 use crate::scan::ReadMore;
 use crate::spec::{
     Anonymous, ColumnKind, ColumnSpec, Container, CsvDialect, Encoding, Format, Identity, RejectLimits, SourceSpec,
+    Ties,
 };
 use crate::value::parse_decimal;
 use crate::zone::Zone;
@@ -203,6 +204,8 @@ impl PlainFile {
             identity: Identity::Extends,
             anonymous: Anonymous::Reject,
             keep: Vec::new(),
+            ties: Ties::Input,
+            cutoff: None,
         }
     }
 

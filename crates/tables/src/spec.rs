@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, Fault, Result};
 
+use crate::cutoff::Cutoff;
 use crate::dates::DateFormat;
 use crate::write::CUSTOMER;
 
@@ -37,6 +38,19 @@ pub struct SourceSpec {
     pub anonymous: Anonymous,
     /// Only rows that hold one of the values in each of these columns are kept; the others are excluded.
     pub keep: Vec<Keep>,
+    /// How a customer's rows of one time are ordered.
+    pub ties: Ties,
+    /// What had not arrived by then is excluded; `None` reads everything.
+    pub cutoff: Option<Cutoff>,
+}
+
+/// How a customer's rows of one time, or of a source without times, are ordered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ties {
+    /// By their values, column by column: the order of rows and files says nothing, and changes nothing.
+    Content,
+    /// As they were read: the later one is the newer one.
+    Input,
 }
 
 /// How a source's files are written.
@@ -124,7 +138,23 @@ impl SourceSpec {
         self.check_kind(self.customer, ColumnKind::Customer)?;
         self.check_kind(self.order_by, ColumnKind::Timestamp)?;
         self.check_kind(self.interval.map(|(start, _)| start), ColumnKind::Timestamp)?;
-        self.check_kind(self.interval.map(|(_, end)| end), ColumnKind::Timestamp)
+        self.check_kind(self.interval.map(|(_, end)| end), ColumnKind::Timestamp)?;
+        self.cutoff.iter().try_for_each(|cutoff| self.check_cutoff(cutoff))
+    }
+
+    fn check_cutoff(&self, cutoff: &Cutoff) -> Result<()> {
+        let times = cutoff.known.iter().chain(cutoff.later.iter().flat_map(|later| &later.known));
+        times.copied().try_for_each(|time| self.check_kind(Some(time), ColumnKind::Timestamp))?;
+        self.check_kind(cutoff.unless, ColumnKind::Flag)?;
+        let is_text = |kind| matches!(kind, ColumnKind::Text | ColumnKind::List | ColumnKind::Customer);
+        let mut cleared = cutoff.later.iter().flat_map(|later| &later.columns).map(|&column| &self.columns[column]);
+        match cleared.find(|column| column.is_required() || is_text(column.kind)) {
+            None => Ok(()),
+            Some(column) => Err(Fault::new(Code::ConfigWrongKind)
+                .with("key", self.name.as_str())
+                .with("got", column.name.as_str())
+                .with("expected", "optional values")),
+        }
     }
 
     fn check_paths(&self) -> Result<()> {
@@ -145,6 +175,7 @@ impl SourceSpec {
         let expected = match kind {
             ColumnKind::Customer => "customer",
             ColumnKind::Category => "category",
+            ColumnKind::Flag => "flag",
             _ => "timestamp",
         };
         Err(fault.with("expected", expected))

@@ -1,5 +1,6 @@
-//! A store's rows as a table file, sorted by customer, time and input order.
+//! A store's rows as a table file, sorted by customer and time; equal times by content, so that the order of files and rows is no matter.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use arrow::array::{
@@ -16,7 +17,7 @@ use crate::customers::CustomerIndex;
 use crate::interner::Interner;
 use crate::output::{FileFacts, Target};
 use crate::sink::ParquetSink;
-use crate::spec::{ColumnKind, ColumnSpec};
+use crate::spec::{ColumnKind, ColumnSpec, Ties};
 use crate::store::{PARTITION_BUCKETS, PARTITIONS, Store};
 
 /// Column of the customer's index; a reserved name.
@@ -194,7 +195,7 @@ impl Plan<'_> {
         self.finals[customer as usize] != NO_CODE && store.dropped.binary_search(&customer).is_err()
     }
 
-    /// A partition's rows by customer, time (absent last) and input order.
+    /// A partition's rows by customer, time (absent last), and content or input order.
     fn sorted(&self, store: &Store, partition: usize, range: (u32, u32)) -> Result<Sorted> {
         let mut columns = store.load(partition)?;
         let data = columns.split_off(1);
@@ -203,14 +204,35 @@ impl Plan<'_> {
             (0..provisional.len() as u32).filter(|&row| self.is_kept(store, provisional[row as usize])).collect();
         let customer_of = |row: u32| self.finals[provisional[row as usize] as usize];
         let mut order = counted_order(&kept, customer_of, range);
-        if let Some(time) = store.spec.order_by.and_then(|i| store.data.iter().position(|&d| d == i))
-            && let Cells::I64(times) = &data[time]
-        {
-            sort_runs(&mut order, customer_of, times);
+        let time = store.spec.order_by.and_then(|i| store.data.iter().position(|&d| d == i));
+        let times = time.and_then(|time| if let Cells::I64(times) = &data[time] { Some(&times[..]) } else { None });
+        match store.spec.ties {
+            Ties::Content => {
+                sort_runs(&mut order, customer_of, |a, b| {
+                    by_time(times, a, b).then_with(|| self.by_content(&data, a, b))
+                });
+            }
+            Ties::Input => sort_runs(&mut order, customer_of, |a, b| by_time(times, a, b)),
         }
         let customers = order.iter().map(|&row| customer_of(row)).collect();
         let columns = data.iter().map(|cells| gathered(cells, &order)).collect();
         Ok(Sorted { customers, columns: self.ranked(columns) })
+    }
+
+    /// Compares two rows column by column; absent values have a place of their own.
+    fn by_content(&self, data: &[Cells], a: u32, b: u32) -> Ordering {
+        let (a, b) = (a as usize, b as usize);
+        let rank = |ranked: &Option<Ranked>, code: u32| match ranked {
+            Some(ranked) if code != NO_CODE => ranked.rank[code as usize],
+            _ => code,
+        };
+        let compare = |(cells, ranked): (&Cells, &Option<Ranked>)| match cells {
+            Cells::I64(v) => v[a].cmp(&v[b]),
+            Cells::F64(v) => v[a].total_cmp(&v[b]),
+            Cells::Code(v) => rank(ranked, v[a]).cmp(&rank(ranked, v[b])),
+            Cells::Text(v) => v.get(a).cmp(v.get(b)),
+        };
+        data.iter().zip(&self.dictionaries).map(compare).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
     }
 
     /// Provisional codes become ranks.
@@ -261,17 +283,22 @@ fn counted_order(rows: &[u32], customer_of: impl Fn(u32) -> u32, (first, end): (
     order
 }
 
-/// Sorts each customer's run by time; stable, so that input order decides ties.
-fn sort_runs(order: &mut [u32], customer_of: impl Fn(u32) -> u32, times: &[i64]) {
-    let key = |row: &u32| match times[*row as usize] {
+/// Sorts each customer's run; stable, so that input order decides between equal rows.
+fn sort_runs(order: &mut [u32], customer_of: impl Fn(u32) -> u32, compare: impl Fn(u32, u32) -> Ordering) {
+    for run in order.chunk_by_mut(|&a, &b| customer_of(a) == customer_of(b)) {
+        if !run.is_sorted_by(|&a, &b| compare(a, b).is_le()) {
+            run.sort_by(|&a, &b| compare(a, b));
+        }
+    }
+}
+
+/// Compares the times of two rows; an absent one comes last, and without times all are equal.
+fn by_time(times: Option<&[i64]>, a: u32, b: u32) -> Ordering {
+    let key = |times: &[i64], row: u32| match times[row as usize] {
         NO_I64 => i64::MAX,
         time => time,
     };
-    for run in order.chunk_by_mut(|&a, &b| customer_of(a) == customer_of(b)) {
-        if !run.is_sorted_by_key(key) {
-            run.sort_by_key(key);
-        }
-    }
+    times.map_or(Ordering::Equal, |times| key(times, a).cmp(&key(times, b)))
 }
 
 /// A power of two, so that groups are whole runs of buckets.

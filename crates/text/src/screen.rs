@@ -106,6 +106,8 @@ pub enum Word {
     Anonymous,
     /// Why rows are left out: the pipeline file does not keep them.
     NotKept,
+    /// Why rows are left out: they arrived on or after the run's date.
+    NotYetKnown,
     /// Row label: the tables are of one date.
     CrossSection,
     /// What a cross-section says, and what it does not.
@@ -156,7 +158,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 73] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -206,6 +208,7 @@ impl Word {
         Self::UnknownProducts,
         Self::Anonymous,
         Self::NotKept,
+        Self::NotYetKnown,
         Self::CrossSection,
         Self::CrossSectionValue,
         Self::Rules,
@@ -279,6 +282,7 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
     match word {
         Word::Anonymous => ["without a customer", "顧客IDなし"],
         Word::NotKept => ["not to be kept by the pipeline file", "設定で除外"],
+        Word::NotYetKnown => ["not yet known on the run's date", "基準日の時点で未着"],
         Word::CrossSection => ["cross-section", "一時点のデータ"],
         Word::CrossSectionValue => [
             "says who resembles holders, not who will buy; tested on folds of customers",

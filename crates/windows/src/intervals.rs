@@ -196,6 +196,28 @@ pub fn holdings_as_of(
     })
 }
 
+/// Whether anything is held, for every customer as of every instant, by the rule of [`holdings_as_of`].
+///
+/// `out`: customers × instants, row-major. O(rows × instants).
+///
+/// # Errors
+/// Lengths or codes that do not agree, and a stop asked for by `control`.
+pub fn holds_anything(
+    intervals: &Intervals<'_>,
+    ladder: &Ladder<'_>,
+    as_of: &[i64],
+    out: &mut [bool],
+    control: &dyn Control,
+) -> Result<(), Error> {
+    let n_customers = intervals.check(ladder)?;
+    check_length("out", out.len(), n_customers * as_of.len())?;
+    by_customer(out, as_of.len(), control, |customer, out| {
+        for (holds, &at) in out.iter_mut().zip(as_of) {
+            *holds = intervals.rows(customer).any(|row| intervals.is_held(row, at));
+        }
+    })
+}
+
 /// The units held of every product, for every customer as of every instant.
 ///
 /// `out`: customers × instants × products, row-major; products are those of the ladder after `replaces`. O(rows × instants).

@@ -377,8 +377,8 @@ pub const FIELDS: &[Field] = &[
         "train.max_rows",
         Integer,
         Is("250_000"),
-        "Rows to learn from, over all customers and as-of dates. Where there are more, that share of the customers is drawn \
-         by hash and all their dates are used; nothing else changes, and everybody is scored.",
+        "Rows to learn from: a row is a customer on an as-of date on which they were one, as known then. Where there are more, that \
+         share of the customers is drawn by hash and all their dates are used; nothing else changes, and everybody is scored.",
     )
     .unit("rows")
     .between(1000.0, 1e9),

@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 
-use osusume_model::{Code, Fault, Result};
+use osusume_model::{AsOf, Code, Fault, Result};
 use osusume_tables::{
-    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Ingest, Keep, OnError, RejectCount,
-    RejectLimits, SourceSpec, expand,
+    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Cutoff, Encoding, Format, Identity, Ingest, Keep, Later, OnError,
+    RejectCount, RejectLimits, SourceCount, SourceSpec, Ties, expand,
 };
 
 use crate::catalogue::Goods;
@@ -37,11 +37,11 @@ pub(crate) fn reading_order(config: &Config) -> Vec<&Source> {
     sources
 }
 
-/// The declaration of one source in the terms of crate `tables`.
+/// The declaration of one source in the terms of crate `tables`; with a date, only what had arrived before it is read.
 ///
 /// # Errors
 /// `FileMissing` when a path matches nothing.
-pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec> {
+pub(crate) fn source_spec(config: &Config, source: &Source, as_of: Option<AsOf>) -> Result<SourceSpec> {
     let mut paths = Vec::new();
     for pattern in &source.paths {
         paths.extend(expand(Path::new(pattern))?);
@@ -64,6 +64,8 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
             config::Anonymous::Exclude => Anonymous::Exclude,
         },
         keep: keep(source, &columns),
+        ties: if source.history == config::History::Versions { Ties::Input } else { Ties::Content },
+        cutoff: as_of.and_then(|as_of| cutoff(source, &columns, as_of)),
         columns,
     })
 }
@@ -71,6 +73,30 @@ pub(crate) fn source_spec(config: &Config, source: &Source) -> Result<SourceSpec
 /// The columns by which a customer's rows are ordered, the first there is.
 fn order_columns(source: &Source) -> &'static [&'static str] {
     if source.history == config::History::Versions { &["arrived"] } else { &["at", "start", "joined"] }
+}
+
+/// What a run as of a date must not see of a source: rows that had not arrived before it, and ends, scores and answers that were not known.
+///
+/// A row without an arrival is known when it happens, a customer without one always. The arrival of a reload says nothing of its rows. A
+/// refusal counts as soon as it stands in the table.
+fn cutoff(source: &Source, columns: &[ColumnSpec], as_of: AsOf) -> Option<Cutoff> {
+    let at = |names: &[&str]| -> Vec<usize> {
+        names.iter().filter_map(|name| columns.iter().position(|column| column.name == *name)).collect()
+    };
+    let later = |known: &[&str], columns: &[&str]| Later { known: at(known), columns: at(columns) };
+    let (known, later) = match source.role {
+        Role::Products | Role::CrossSection => return None,
+        Role::Customers if source.history == config::History::Snapshot => return None,
+        Role::Customers => (at(&["arrived"]), Vec::new()),
+        Role::Holdings => {
+            (at(&["start_arrived", "start"]), vec![later(&["end_arrived", "end"], &["end", "end_arrived"])])
+        }
+        Role::Voice => (at(&["arrived", "at"]), vec![later(&["closed"], &["score", "closed"])]),
+        Role::Contacts => (at(&["arrived", "at"]), vec![later(&["responded"], &["responded"])]),
+        Role::Purchases | Role::Events | Role::Consents => (at(&["arrived", "at"]), Vec::new()),
+    };
+    let unless = at(&["allowed"]).first().copied().filter(|_| source.role == Role::Consents);
+    Some(Cutoff { before: as_of.instant.0, known, later, unless })
 }
 
 fn keep(source: &Source, columns: &[ColumnSpec]) -> Vec<Keep> {
@@ -103,6 +129,16 @@ pub(crate) fn unheard_refusals(sources: &[&Source], rejects: &[RejectCount]) -> 
     let column = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
     let fault = Fault::new(Code::ConsentGate).in_file(worst.file.display().to_string());
     Some(fault.because(format!("{}{column}: {rows}", worst.code.id())))
+}
+
+/// What to say where most customers had not arrived yet: likelier than a company that doubles is a table that is loaded again every night.
+pub(crate) fn late_customers(sources: &[&Source], counts: &[(String, SourceCount)]) -> Option<Fault> {
+    let customers = sources.iter().find(|source| source.role == Role::Customers)?;
+    let count = counts.iter().find(|(name, _)| *name == customers.name).map(|(_, count)| *count)?;
+    (count.not_yet_known > count.accepted).then(|| {
+        let fault = Fault::new(Code::MostlyLate).with("source", customers.name.as_str());
+        fault.with("late", count.not_yet_known).with("rows", count.read)
+    })
 }
 
 fn limits(config: &Config) -> RejectLimits {

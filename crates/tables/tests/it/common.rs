@@ -5,7 +5,7 @@ use osusume_model::{NoControl, Result};
 use osusume_storage::RealFs;
 use osusume_tables::{
     Anonymous, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, OnError, RejectLimits,
-    SourceCount, SourceSpec, Tables, Target,
+    SourceCount, SourceSpec, Tables, Target, Ties,
 };
 
 pub(crate) fn column(name: &str, kind: ColumnKind) -> ColumnSpec {
@@ -37,6 +37,8 @@ pub(crate) fn events(paths: &[PathBuf]) -> SourceSpec {
         identity: Identity::Extends,
         anonymous: Anonymous::Reject,
         keep: Vec::new(),
+        ties: Ties::Content,
+        cutoff: None,
     }
 }
 

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 
 use osusume_model::{Code, NoControl, bucket_of};
 use osusume_storage::{Digest, RealFs};
-use osusume_tables::{Anonymous, ColumnKind, CustomerIndex, Identity, Keep, SourceSpec, TableFile, Values};
+use osusume_tables::{
+    Anonymous, ColumnKind, CustomerIndex, Cutoff, Identity, Keep, Later, SourceSpec, TableFile, Values,
+};
 use proptest::prelude::*;
 
 use crate::common::{Random, column, events, run, run_within};
 
-/// Writes two files of events; the tie of equal times is broken by their order.
+/// Writes two files of events, many of them of equal times.
 fn write_events(dir: &Path, n_rows: u64, n_customers: u64) -> Vec<PathBuf> {
     let mut random = Random(7);
     let mut paths = Vec::new();
@@ -45,7 +47,14 @@ fn expected(paths: &[PathBuf]) -> Vec<(u32, String, String, String, String)> {
             rows.push((bucket_of(id.as_bytes()), id, key, next().replace(';', ","), next()));
         }
     }
-    rows.sort_by(|a, b| (a.0, &a.1, &a.2).cmp(&(b.0, &b.1, &b.2)));
+    // Equal times by kind, an absent one last, and amount.
+    let last = "\u{10ffff}".to_owned();
+    let kind = |kind: &String| if kind.is_empty() { last.clone() } else { kind.clone() };
+    let amount = |amount: &String| amount.parse::<f64>().unwrap();
+    rows.sort_by(|a, b| {
+        let rest = || (&a.2, kind(&a.3)).cmp(&(&b.2, kind(&b.3))).then(amount(&a.4).total_cmp(&amount(&b.4)));
+        (a.0, &a.1).cmp(&(b.0, &b.1)).then_with(rest)
+    });
     rows
 }
 
@@ -110,6 +119,115 @@ fn neither_budget_nor_threads_change_a_byte() {
         all.push(digests(&out));
     }
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:#?}");
+}
+
+/// The bytes of the table of two files, after `edit` has changed the lines of each.
+fn table_of(edit: impl Fn(usize, &mut Vec<&str>)) -> Vec<u8> {
+    let dir = tempfile::tempdir().unwrap();
+    let paths = write_events(dir.path(), 4_000, 40);
+    for (part, path) in paths.iter().enumerate() {
+        let text = fs::read_to_string(path).unwrap();
+        let mut lines: Vec<&str> = text.lines().skip(1).collect();
+        edit(part, &mut lines);
+        fs::write(path, format!("id,day,kind,amount\n{}\n", lines.join("\n"))).unwrap();
+    }
+    // The files in the other order, too: they are read by name.
+    fs::rename(&paths[0], dir.path().join("part9.csv")).unwrap();
+    run(&dir.path().join("out"), &[events(&[dir.path().join("part9.csv"), paths[1].clone()])]).unwrap();
+    fs::read(dir.path().join("out/tables/events.parquet")).unwrap()
+}
+
+#[test]
+fn neither_the_order_of_rows_nor_that_of_files_changes_a_byte() {
+    let expected = table_of(|_, _| {});
+    assert!(expected == table_of(|_, lines| lines.reverse()));
+    assert!(expected == table_of(|part, lines| lines.rotate_left(700 + part)));
+    assert!(expected != table_of(|_, lines| lines.truncate(1_999)));
+}
+
+/// `id,day,kind,amount,until,seen,gone`, as known at the end of 2026-01-09 in UTC.
+fn known_by(dir: &Path, rows: &str) -> SourceSpec {
+    let path = dir.join("stays.csv");
+    fs::write(&path, format!("id,day,kind,amount,until,seen,gone\n{rows}")).unwrap();
+    let mut spec = SourceSpec { name: "stays".into(), zone: "UTC".into(), ..events(&[path]) };
+    spec.columns.extend(["until", "seen", "gone"].map(|name| column(name, ColumnKind::Timestamp)));
+    spec.interval = Some((1, 4));
+    let before = "2026-01-10".parse::<osusume_model::Date>().unwrap().utc_midnight().0;
+    let later = vec![Later { known: vec![6, 4], columns: vec![3, 4, 6] }];
+    spec.cutoff = Some(Cutoff { before, known: vec![5, 1], later, unless: None });
+    spec
+}
+
+#[test]
+fn what_had_not_arrived_is_not_read() {
+    let read = |rows: &str| {
+        let dir = tempfile::tempdir().unwrap();
+        let (tables, counts) = run(&dir.path().join("out"), &[known_by(dir.path(), rows)]).unwrap();
+        let table = fs::read(dir.path().join("out/tables/stays.parquet")).unwrap();
+        let index = fs::read(dir.path().join("out/tables/customer_index.parquet")).unwrap();
+        (table, index, tables.customers.len(), counts[0])
+    };
+    let known =
+        "A,2026-01-05,x,1,2026-01-08,,\nB,2026-01-09,y,,,2026-01-09T23:59:59Z,\nC,2026-01-11,z,2,,2026-01-01,\n";
+    let expected = read(known);
+    assert_eq!((expected.2, expected.3.accepted, expected.3.excluded), (3, 3, 0), "C is booked ahead");
+    // Happened later; arrived later, of somebody known and of somebody new.
+    let future = "A,2026-01-10,new,1,,,\nB,2026-01-02,new,1,,2026-01-10,\nD,2026-01-02,new,1,,2026-01-10,\n";
+    let got = read(&format!("{future}{known}"));
+    assert!(got.0 == expected.0 && got.1 == expected.1, "rows of the future reached the table");
+    assert_eq!((got.3.read, got.3.accepted, got.3.excluded, got.3.not_yet_known), (6, 3, 3, 3));
+    assert_eq!(got.3.reasons(), [("repeated", 0), ("anonymous", 0), ("not_kept", 0), ("not_yet_known", 3)]);
+}
+
+#[test]
+fn an_end_that_was_not_known_is_none() {
+    let dir = tempfile::tempdir().unwrap();
+    // Ended and known; ended and known too late; announced in time; to end, nobody knows when it was said; ended before it began, said later.
+    let rows = "A,2026-01-05,x,1,2026-01-08,,2026-01-09\nB,2026-01-05,x,1,2026-01-08,,2026-01-10\n\
+        C,2026-01-05,x,1,2026-02-01,,2026-01-06\nD,2026-01-05,x,1,2026-02-01,,\nE,2026-01-05,x,1,2026-01-04,,2026-01-10\n";
+    let (tables, counts) = run(&dir.path().join("out"), &[known_by(dir.path(), rows)]).unwrap();
+    assert_eq!((counts[0].accepted, counts[0].rejected), (5, 0));
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/stays.parquet")).unwrap();
+    let part = table.read(0..5, &["until", "amount", "gone"], &NoControl).unwrap();
+    let has_end = |id: &str| {
+        let row = part.customer.iter().position(|&customer| tables.customers.id(customer) == id).unwrap();
+        part.columns.iter().map(|column| column.valid.as_ref().is_none_or(|valid| valid[row])).collect::<Vec<_>>()
+    };
+    assert_eq!(["A", "B", "C", "D", "E"].map(|id| has_end(id)[0]), [true, false, true, false, false]);
+    assert_eq!((has_end("A"), has_end("B")), (vec![true; 3], vec![false; 3]));
+}
+
+#[test]
+fn who_stands_only_in_rows_to_come_is_no_customer_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let (people, buys) = (dir.path().join("customers.csv"), dir.path().join("events.csv"));
+    // B arrives later with another city: the row that had arrived stands. C arrives later only.
+    fs::write(&people, "id,city,seen\nA,Nara,2026-01-01\nB,Oita,2026-01-10\nB,Nara,2026-01-01\nC,Kobe,2026-01-10\n")
+        .unwrap();
+    fs::write(&buys, "id,day,kind,amount\nA,2026-01-01,x,1\nB,2026-01-01,x,1\nC,2026-01-01,y,1\nZ,2026-01-01,z,1\n")
+        .unwrap();
+    let mut defining = customers(people);
+    defining.columns.push(column("seen", ColumnKind::Timestamp));
+    let before = "2026-01-10".parse::<osusume_model::Date>().unwrap().utc_midnight().0 - 9 * 3_600_000_000;
+    defining.cutoff = Some(Cutoff { before, known: vec![2], later: Vec::new(), unless: None });
+    let belonging = SourceSpec { identity: Identity::MustExist, ..events(&[buys]) };
+    let (tables, counts) = run(&dir.path().join("out"), &[defining.clone(), belonging.clone()]).unwrap();
+    assert_eq!((tables.customers.len(), tables.customers.find("C")), (2, None));
+    assert_eq!((counts[0].accepted, counts[0].not_yet_known, counts[0].rejected), (2, 2, 0));
+    // Nobody knew C yet, and nobody has ever heard of Z.
+    assert_eq!((counts[1].accepted, counts[1].not_yet_known, counts[1].rejected), (2, 1, 1));
+    let dictionary = |name: &str, column: &str| {
+        let path = dir.path().join(format!("out/tables/{name}.parquet"));
+        TableFile::open(&RealFs, &path).unwrap().dictionary(column).unwrap().to_vec()
+    };
+    assert_eq!(
+        (dictionary("customers", "city"), dictionary("events", "kind")),
+        (vec!["Nara".to_owned()], vec!["x".to_owned()])
+    );
+    // Who buys is a customer where purchases may say so.
+    let extending = SourceSpec { name: "buys".into(), identity: Identity::Extends, ..belonging };
+    let (tables, counts) = run(&dir.path().join("again"), &[defining, extending]).unwrap();
+    assert_eq!((tables.customers.len(), counts[1].accepted, counts[1].not_yet_known), (4, 4, 0));
 }
 
 #[test]
@@ -230,6 +348,12 @@ fn a_specification_that_contradicts_itself_is_refused() {
     check(&|spec| spec.paths = vec!["a.csv".into(), "a.csv".into()], Code::ConfigNotAllowed);
     check(&|spec| spec.order_by = Some(9), Code::ConfigWrongKind);
     check(&|spec| spec.keep = vec![Keep { column: 3, values: vec!["x".into()] }], Code::ConfigWrongKind);
+    let cutoff = |known, columns, unless| {
+        Some(Cutoff { before: 0, known, later: vec![Later { known: vec![1], columns }], unless })
+    };
+    check(&|spec| spec.cutoff = cutoff(vec![2], vec![3], None), Code::ConfigWrongKind);
+    check(&|spec| spec.cutoff = cutoff(vec![1], vec![0], None), Code::ConfigWrongKind);
+    check(&|spec| spec.cutoff = cutoff(vec![1], vec![3], Some(3)), Code::ConfigWrongKind);
     check(&|spec| spec.name = "../events".into(), Code::ConfigNotAllowed);
     check(&|spec| spec.columns[3].name = "day".into(), Code::ConfigNotAllowed);
     check(&|spec| spec.columns[3].name = "customer_index".into(), Code::ConfigNotAllowed);

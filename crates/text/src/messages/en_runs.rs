@@ -313,6 +313,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "mine.min_support = 0.02",
     },
     Message {
+        code: Code::MostlyLate,
+        title: "{late} of {rows} rows of `{source}` had not arrived before the run's date",
+        help: &[
+            "declare `history = \"snapshot\"` for a table that is loaded whole every time: then its arrivals say nothing of its rows",
+            "or map `arrived` to a column that keeps the time of the first load, or leave it out",
+        ],
+        cause: "A row that arrives on or after the run's date is not seen by the run, and whoever stands only in such rows is no customer yet. That most customers have only just arrived is seldom true: far more often the column tells of the last reload.",
+        example: "as of 2026-10-01, with `loaded_at` = 2026-10-01T02:00 in every row",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

@@ -315,6 +315,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "mine.min_support = 0.02",
     },
     Message {
+        code: Code::MostlyLate,
+        title: "`{source}` の{rows}行のうち{late}行は、実行の基準日より前に届いていません",
+        help: &[
+            "毎回すべてを読み込み直す表であれば `history = \"snapshot\"` を指定してください。その場合、到着時刻は行の新しさを示しません。",
+            "または `arrived` を最初に読み込まれた時刻の列に対応付けるか、指定を外してください。",
+        ],
+        cause: "基準日以降に届いた行は実行から見えず、そのような行にしか現れない人はまだ顧客ではありません。大半の顧客が届いたばかりということは稀で、多くの場合、その列は最後の再読み込みの時刻です。",
+        example: "基準日2026-10-01、すべての行の `loaded_at` が2026-10-01T02:00",
+    },
+    Message {
         code: Code::TooEarly,
         title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
         help: &[

@@ -1,7 +1,7 @@
 //! Holdings as known at an instant.
 
 use osusume_model::NoControl;
-use osusume_windows::{Error, HoldingState, Intervals, Ladder, Maybe, held_quantities, holdings_as_of};
+use osusume_windows::{Error, HoldingState, Intervals, Ladder, Maybe, held_quantities, holdings_as_of, holds_anything};
 
 const DAY: i64 = osusume_model::DAY_US;
 /// Line tiers 1 and 2, an old code of tier 1, and one add-on.
@@ -73,6 +73,21 @@ fn an_announced_end_counts_from_its_day() {
 #[test]
 fn a_customer_without_rows_holds_nothing() {
     check(state(1, 99, 2), 0, 0, f64::NAN, f64::NAN, f64::NAN);
+}
+
+#[test]
+fn holding_anything_is_a_number_above_none() {
+    let days: Vec<i64> = (0..110).collect();
+    let as_of: Vec<i64> = days.iter().map(|day| day * DAY).collect();
+    let mut holds = vec![false; 3 * as_of.len()];
+    with(|intervals| holds_anything(intervals, &LADDER, &as_of, &mut holds, &NoControl)).unwrap();
+    for customer in 0..3 {
+        for &day in &days {
+            let at = customer * days.len() + day as usize;
+            assert_eq!(holds[at], state(customer, day, 2).n_held > 0, "customer {customer} on day {day}");
+        }
+    }
+    assert_eq!(holds.iter().filter(|&&holds| holds).count(), 99 + 74);
 }
 
 #[test]

@@ -115,7 +115,7 @@ pub(crate) fn ladder(goods: &Goods) -> Ladder<'_> {
 }
 
 /// The state of every family and of anything, for every customer as of every date: customers × dates × (families + 1).
-pub(super) fn holding_states(job: &Job<'_>, goods: &Goods, block: &Block, dates: &[AsOf]) -> Result<Vec<HoldingState>> {
+fn holding_states(job: &Job<'_>, goods: &Goods, block: &Block, dates: &[AsOf]) -> Result<Vec<HoldingState>> {
     let positions = product_positions(goods, block);
     let slices = HoldingSlices::new(block, &positions);
     let as_of: Vec<i64> = dates.iter().map(|date| date.instant.0).collect();
@@ -178,6 +178,10 @@ fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Opti
         AttributeCell::Joined => {
             joined.filter(|&j| j < at).map_or(f32::NAN, |j| ((at - j) as f64 / DAY_US as f64) as f32)
         }
+        AttributeCell::Level(name, codes) => {
+            let level = block.codes(name).and_then(|levels| levels.get(row));
+            level.map_or(f32::NAN, |level| codes[level as usize] as f32)
+        }
         AttributeCell::Value(name) => {
             let Some(column) = block.column(name) else { return f32::NAN };
             if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
@@ -187,8 +191,7 @@ fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Opti
                 Values::I64(values) => values[row] as f32,
                 // Ingest bounds decimals; a table written otherwise must still not make an infinity.
                 Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32,
-                Values::Code(values) => values[row] as f32,
-                Values::Text(_) => f32::NAN,
+                Values::Code(_) | Values::Text(_) => f32::NAN,
             }
         }
     }

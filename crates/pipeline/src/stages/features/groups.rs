@@ -7,17 +7,15 @@ use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Times
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
+use super::levels::{Named, count_levels};
+use super::people::People;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AttributeKind, History, Recipe, Role, Source};
 use crate::job::Job;
 use crate::kernel::windows_fault;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
-use crate::seam::Block;
 use crate::stages::ingest::attribute_column;
-
-/// Customers read at once while levels are counted.
-const COUNT_BLOCK: u32 = 1 << 16;
 
 /// Features computed together from one table.
 pub(super) enum Group {
@@ -65,6 +63,8 @@ pub(super) enum AttributeCell {
     Joined,
     /// The value of a column.
     Value(String),
+    /// The level of a column, by the code features hold for each of the table's.
+    Level(String, Arc<[u32]>),
 }
 
 impl Group {
@@ -93,13 +93,20 @@ pub(super) struct Groups {
 }
 
 impl Groups {
-    /// Draws up the features. Levels are the most frequent ones before `first`, the earliest as-of instant that uses them.
-    pub(super) fn draw(job: &Job<'_>, tables: &Checked, goods: &Goods, first: Timestamp) -> Result<Self> {
+    /// Draws up the features. Levels of events are the most frequent ones before `first`, the earliest as-of instant that uses them; those of
+    /// attributes are the ones that `people` have.
+    pub(super) fn draw(
+        job: &Job<'_>,
+        tables: &Checked,
+        goods: &Goods,
+        first: Timestamp,
+        people: &People,
+    ) -> Result<Self> {
         let mut drawn = Self { groups: Vec::new(), specs: Vec::new() };
         for source in job.config.sources.values() {
             let Some(table) = tables.table(&source.name) else { continue };
             match source.role {
-                Role::Customers => drawn.attributes(job, source, table),
+                Role::Customers => drawn.attributes(job, source, table, people)?,
                 Role::Holdings => drawn.holdings(job, source, goods),
                 Role::CrossSection => drawn.cross_section(job, source, goods),
                 Role::Purchases | Role::Events | Role::Voice | Role::Contacts => {
@@ -204,7 +211,7 @@ impl Groups {
         self.push(Group::Holdings { table: source.name.clone(), cells }, specs);
     }
 
-    fn attributes(&mut self, job: &Job<'_>, source: &Source, table: &TableFile) {
+    fn attributes(&mut self, job: &Job<'_>, source: &Source, table: &TableFile, people: &People) -> Result<()> {
         let wants = |recipe| job.config.features.recipes.contains(&recipe);
         let mut cells = Vec::new();
         let mut specs = Vec::new();
@@ -232,9 +239,12 @@ impl Groups {
                     AttributeKind::Text => continue,
                     AttributeKind::Flag => spec.unit = Unit::Flag,
                     AttributeKind::Category => {
+                        let levels = Named::read(job, table, &column, people)?;
                         spec.unit = Unit::Level;
-                        let levels = table.dictionary(&column).map(|names| names.to_vec()).unwrap_or_default();
-                        spec.kind = FeatureKind::Category(levels);
+                        spec.kind = FeatureKind::Category(levels.names);
+                        cells.push(AttributeCell::Level(column, levels.codes));
+                        specs.push(spec);
+                        continue;
                     }
                     AttributeKind::Integer | AttributeKind::Number => {}
                 }
@@ -245,6 +255,7 @@ impl Groups {
         // The arrival of a reload says when the table came, not since when a value that never changes is known.
         let is_arrival_known = source.history != History::Snapshot;
         self.push(Group::Attributes { table: source.name.clone(), cells, is_arrival_known }, specs);
+        Ok(())
     }
 }
 
@@ -335,79 +346,6 @@ fn joined_columns(job: &Job<'_>, table: &TableFile, goods: &Goods) -> Vec<EventC
         found.push(column(join, levels, Sense::Offered));
     }
     found
-}
-
-/// Gives every kind, topic and category column its most frequent levels among the rows that had happened and were known before `first`.
-fn count_levels(
-    job: &Job<'_>,
-    source: &Source,
-    table: &TableFile,
-    columns: &mut [EventColumn],
-    first: Timestamp,
-    n_customers: u32,
-) -> Result<()> {
-    let wanted = |column: &EventColumn| matches!(column.sense, Sense::Kind | Sense::Topic | Sense::Category(_));
-    let mut names: Vec<&str> = columns.iter().filter(|c| wanted(c)).map(|c| c.name.as_str()).collect();
-    names.sort_unstable();
-    names.dedup();
-    if names.is_empty() {
-        return Ok(());
-    }
-    names.push("at");
-    names.extend(source.column("arrived").map(|_| "arrived"));
-    let mut counts: Vec<Vec<u64>> = columns.iter().map(|column| vec![0; n_levels(column)]).collect();
-    let mut start = 0;
-    while start < n_customers {
-        job.check_stop()?;
-        let end = n_customers.min(start + COUNT_BLOCK);
-        let block = Block::read(table, start..end, &names, &job.quiet())?;
-        for (column, counts) in columns.iter().zip(&mut counts).filter(|(column, _)| wanted(column)) {
-            count_block(&block, column, first.0, counts);
-        }
-        start = end;
-    }
-    for (column, counts) in columns.iter_mut().zip(&counts).filter(|(column, _)| wanted(column)) {
-        let dictionary = match &column.kind {
-            Use::Joined(join) => Arc::clone(&join.names),
-            _ => table.dictionary(&column.name).unwrap_or_else(|| Arc::from([])),
-        };
-        column.levels = most_frequent(counts, &dictionary, job.config.features.levels);
-    }
-    Ok(())
-}
-
-fn n_levels(column: &EventColumn) -> usize {
-    match &column.kind {
-        Use::Code { n_codes } => *n_codes,
-        Use::Joined(join) => join.names.len() + 1,
-        Use::Money | Use::Priced { .. } | Use::Real => 0,
-    }
-}
-
-fn count_block(block: &Block, column: &EventColumn, first: i64, counts: &mut [u64]) {
-    let Some(codes) = block.codes(&column.name) else { return };
-    let arrived = block.integers("arrived");
-    for (row, &at) in block.times("at").iter().enumerate() {
-        let known = arrived.and_then(|arrived| arrived.get(row)).map_or(at, |arrived| arrived.max(at));
-        let Some(code) = codes.get(row).filter(|_| known < first) else { continue };
-        let code = match &column.kind {
-            Use::Joined(join) => join.map.get(code as usize).copied().unwrap_or(join.names.len() as u32),
-            _ => code,
-        };
-        if let Some(count) = counts.get_mut(code as usize) {
-            *count += 1;
-        }
-    }
-}
-
-/// The `most` levels with the highest counts (ties by name), in the order of their codes.
-fn most_frequent(counts: &[u64], names: &[String], most: usize) -> Vec<Level> {
-    let mut ranked: Vec<(u64, usize)> = counts.iter().copied().zip(0..names.len()).filter(|(n, _)| *n > 0).collect();
-    // Dictionaries are sorted, so the smaller code is the smaller name.
-    ranked.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
-    ranked.truncate(most);
-    ranked.sort_by_key(|(_, code)| *code);
-    ranked.into_iter().map(|(_, code)| Level { code: code as u32, name: names[code].clone() }).collect()
 }
 
 #[cfg(test)]

@@ -3,10 +3,10 @@
 use osusume_model::{AsOf, Result};
 use osusume_windows::{
     CategoryWindow, Label, LabelWindow, Labels, Maybe, NO_TAKE, Purchases, Truth, category_labels, holder_labels,
-    offer_labels,
+    holds_anything, offer_labels,
 };
 
-use super::cells::{Blocks, HoldingSlices, holding_states, ladder, product_positions};
+use super::cells::{Blocks, HoldingSlices, ladder, product_positions};
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::config::{CategoryOffers, Role};
@@ -173,8 +173,13 @@ pub(super) fn active(
         let stands = rows.offsets.windows(2).map(|bounds| bounds[0] < bounds[1]);
         signs.push(stands.flat_map(|stands| std::iter::repeat_n(stands, dates.len())).collect());
     } else if let Some(block) = holdings_block(job, blocks) {
-        let states = holding_states(job, goods, block, dates)?;
-        signs.push(states.chunks_exact(goods.families.len() + 1).map(|s| s[s.len() - 1].n_held > 0).collect());
+        let positions = product_positions(goods, block);
+        let slices = HoldingSlices::new(block, &positions);
+        let as_of: Vec<i64> = dates.iter().map(|date| date.instant.0).collect();
+        let mut holds = vec![false; n_customers * dates.len()];
+        holds_anything(&slices.intervals(), &ladder(goods), &as_of, &mut holds, &job.quiet())
+            .map_err(|e| windows_fault(&e))?;
+        signs.push(holds);
     }
     let purchases = job.config.sources.values().filter(|source| source.role == Role::Purchases);
     signs.extend(purchases.filter_map(|source| blocks.get(&source.name)).map(|block| have_bought(block, dates)));

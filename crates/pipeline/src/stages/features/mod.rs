@@ -3,6 +3,8 @@
 mod cells;
 mod groups;
 mod labels;
+mod levels;
+mod people;
 mod rows;
 
 use std::ops::Range;
@@ -17,6 +19,7 @@ pub(crate) use labels::{block_of, label, window};
 pub(crate) use rows::{label_column, take_column};
 
 use self::groups::Groups;
+use self::people::People;
 use self::rows::RowAt;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -35,7 +38,7 @@ pub(crate) const SCORING: &str = "features/scoring.parquet";
 pub(crate) struct FeatureTables {
     /// The dictionary, in the order of the columns.
     pub(crate) specs: Vec<FeatureSpec>,
-    /// Share of the customers whose rows are trained on.
+    /// Share of the customers whose rows are trained on: so many that about `train.max_rows` of the rows there are remain.
     pub(crate) sample: f64,
     /// Rows in each file.
     pub(crate) training_rows: u64,
@@ -55,10 +58,10 @@ pub(crate) fn build(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &S
     if let Some((_, fault)) = ingest::unknown_products(job, tables, goods)? {
         job.warn(fault);
     }
-    let groups = Groups::draw(job, tables, goods, first)?;
+    let people = People::read(job, tables, goods, schedule)?;
+    let groups = Groups::draw(job, tables, goods, first, &people)?;
     let n_customers = tables.n_customers();
-    let n_rows = u64::from(n_customers) * schedule.mature.len() as u64;
-    let sample = (job.config.train.max_rows as f64 / n_rows.max(1) as f64).min(1.0);
+    let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
     let mut writer = Writer::create(job, goods, groups, sample, schedule)?;
     let partitions = partitions(job, tables, writer.groups.specs.len(), schedule, sample);
     for customers in partitions {
@@ -86,7 +89,7 @@ struct Writer {
     scoring: ParquetSink,
     training_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     scoring_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
-    tables: Vec<(String, Vec<String>, Role)>,
+    wanted: Vec<Wanted>,
     sample: f64,
     labels: Vec<[u64; 5]>,
     unknown_products: u64,
@@ -101,7 +104,11 @@ impl Writer {
         let training = ParquetSink::create(&job.target(), TRAINING, &training_schema, &metadata)?;
         let scoring = ParquetSink::create(&job.target(), SCORING, &scoring_schema, &[])?;
         let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
-        let tables = sources.map(|source| (source.name.clone(), wanted_columns(source), source.role)).collect();
+        let wanted = sources.map(|source| {
+            let (source, columns, role) = (source.name.clone(), wanted_columns(source), source.role);
+            Wanted { source, columns, role }
+        });
+        let wanted = wanted.collect();
         let labels = vec![[0; 5]; goods.catalogue.offers.len()];
         Ok(Self {
             groups,
@@ -109,7 +116,7 @@ impl Writer {
             scoring,
             training_schema,
             scoring_schema,
-            tables,
+            wanted,
             sample,
             labels,
             unknown_products: 0,
@@ -124,7 +131,8 @@ impl Writer {
         schedule: &Schedule,
         customers: Range<u32>,
     ) -> Result<()> {
-        let blocks = self.read(job, tables, goods, &customers)?;
+        let (blocks, unknown) = read_blocks(job, tables, goods, &self.wanted, &customers)?;
+        self.unknown_products += unknown;
         let everybody: Vec<u32> = customers.clone().collect();
         self.score_rows(job, goods, &blocks, schedule.score, &everybody)?;
         let seed = format!("{}/sample", job.config.train.seed);
@@ -143,31 +151,6 @@ impl Writer {
         };
         let customers: Vec<u32> = keep.iter().map(|&c| c + customers.start).collect();
         self.training_rows(job, goods, &sampled, schedule, &customers)
-    }
-
-    fn read(&mut self, job: &Job<'_>, tables: &Checked, goods: &Goods, customers: &Range<u32>) -> Result<Blocks> {
-        let mut blocks = Blocks::new();
-        for (name, columns, role) in &self.tables {
-            let Some(table) = tables.table(name) else { continue };
-            let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
-            let block = Block::read(table, customers.clone(), &columns, &job.quiet())?;
-            let block = match role {
-                Role::Holdings => {
-                    let known = known_products(goods, block);
-                    self.unknown_products += known.1;
-                    known.0
-                }
-                Role::CrossSection => {
-                    let held = block.unfolded(&job.config.sources[name]);
-                    blocks.insert(labels::STANDS.to_owned(), block);
-                    held
-                }
-                Role::Contacts => sent_only(&block),
-                _ => block,
-            };
-            blocks.insert(name.clone(), block);
-        }
-        Ok(blocks)
     }
 
     fn score_rows(
@@ -224,6 +207,45 @@ impl Writer {
             unknown_products: self.unknown_products,
         })
     }
+}
+
+/// A source and the columns that are read of it.
+struct Wanted {
+    source: String,
+    columns: Vec<String>,
+    role: Role,
+}
+
+/// The rows of some customers, by table, and how many of them name a product that is in no catalogue.
+fn read_blocks(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    wanted: &[Wanted],
+    customers: &Range<u32>,
+) -> Result<(Blocks, u64)> {
+    let (mut blocks, mut unknown) = (Blocks::new(), 0);
+    for Wanted { source, columns, role } in wanted {
+        let Some(table) = tables.table(source) else { continue };
+        let columns: Vec<&str> = columns.iter().map(String::as_str).collect();
+        let block = Block::read(table, customers.clone(), &columns, &job.quiet())?;
+        let block = match role {
+            Role::Holdings => {
+                let known = known_products(goods, block);
+                unknown += known.1;
+                known.0
+            }
+            Role::CrossSection => {
+                let held = block.unfolded(&job.config.sources[source]);
+                blocks.insert(labels::STANDS.to_owned(), block);
+                held
+            }
+            Role::Contacts => sent_only(&block),
+            _ => block,
+        };
+        blocks.insert(source.clone(), block);
+    }
+    Ok((blocks, unknown))
 }
 
 fn active_rows(active: &[bool], n_dates: usize) -> Vec<RowAt> {
