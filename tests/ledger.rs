@@ -55,38 +55,58 @@ fn fates<'a>(decisions: &'a Table, of: &BTreeSet<&str>) -> Vec<BTreeSet<&'a str>
     decisions.iter().filter(|row| of.contains(row["customer_id"].as_str())).map(words).collect()
 }
 
-fn share_chosen(fates: &[BTreeSet<&str>]) -> f64 {
-    fates.iter().filter(|words| words.contains("chosen")).count() as f64 / fates.len() as f64
+const CAMPAIGNS: [&str; 2] = ["--set", "decide.contact_limit.outstanding=true"];
+
+/// Of the customers of some rows, the share rested by the limit.
+fn share_rested(company: &Company, of: &Table) -> f64 {
+    let decisions = table(company, AS_OF, "decisions");
+    let fates = fates(&decisions, &ids(of));
+    let is_rested = |words: &&BTreeSet<&str>| words.contains("contact_limit") && !words.contains("chosen");
+    fates.iter().filter(is_rested).count() as f64 / fates.len() as f64
+}
+
+/// Rows of contacts made three days after the first run, about every `nth` of its offers.
+fn contacts(offers: &Table, nth: usize) -> String {
+    let row = |row: &BTreeMap<String, String>| {
+        format!("{},2026-09-20,{},mail,targeted,0.5,,2026-09-20T23:00:00Z\n", row["customer_id"], row["offer"])
+    };
+    offers.iter().step_by(nth).map(row).collect()
 }
 
 #[test]
-fn what_is_out_rests_both_arms_alike() {
+fn the_limit_rests_both_arms_alike() {
     let company = Company::new();
     assert_eq!(run(&company, FIRST, &[]), "published");
     let (offers, shadow) = (table(&company, FIRST, "offers"), table(&company, FIRST, "shadow"));
     assert!(ids(&offers).len() > 50 && ids(&shadow).len() > 30, "{} and {}", offers.len(), shadow.len());
-
-    // Without the ledger they are offered something again.
-    assert_eq!(run(&company, AS_OF, &["--set", "decide.contact_limit.outstanding=false"]), "published");
-    let decisions = table(&company, AS_OF, "decisions");
-    for arm in [&offers, &shadow] {
-        assert!(share_chosen(&fates(&decisions, &ids(arm))) > 0.5);
-    }
-
-    assert_eq!(run(&company, AS_OF, &[]), "published");
-    let decisions = table(&company, AS_OF, "decisions");
-    for arm in [&offers, &shadow] {
-        let fates = fates(&decisions, &ids(arm));
-        assert!(fates.iter().all(|words| !words.contains("chosen")), "the limit is one contact");
-        let rested = fates.iter().filter(|words| words.contains("contact_limit")).count();
-        assert!(rested * 10 > fates.len() * 9, "{rested} of {}", fates.len());
+    let made = std::fs::read_to_string(company.path("data/isp/contacts.csv")).unwrap();
+    // By the share of offers that were contacted: the share of either arm that rests.
+    for (nth, from, to) in [(0, 0.0, 0.15), (2, 0.35, 0.75), (1, 0.95, 1.0)] {
+        let more = if nth == 0 { String::new() } else { contacts(&offers, nth) };
+        std::fs::write(company.path("data/isp/contacts.csv"), format!("{made}{more}")).unwrap();
+        assert_eq!(run(&company, AS_OF, &[]), "published");
+        for arm in [&offers, &shadow] {
+            let share = share_rested(&company, arm);
+            assert!((from..=to).contains(&share), "every {nth}: {share}");
+        }
     }
     let others = table(&company, AS_OF, "offers");
     assert!(!others.is_empty() && ids(&others).is_disjoint(&ids(&offers)), "others have their turn");
+}
+
+#[test]
+fn what_is_out_counts_where_every_run_is_a_campaign() {
+    let company = Company::new();
+    assert_eq!(run(&company, FIRST, &CAMPAIGNS), "published");
+    let (offers, shadow) = (table(&company, FIRST, "offers"), table(&company, FIRST, "shadow"));
+    assert_eq!(run(&company, AS_OF, &CAMPAIGNS), "published");
+    for arm in [&offers, &shadow] {
+        assert!(share_rested(&company, arm) > 0.9);
+    }
     assert_eq!(ids(&table(&company, AS_OF, "outstanding")).len(), ids(&offers).len() + ids(&shadow).len());
 
     // The same inputs and the same earlier run; and every customer is explained out of the run alone.
-    assert_eq!(run(&company, AS_OF, &[]), "already_published");
+    assert_eq!(run(&company, AS_OF, &CAMPAIGNS), "already_published");
     std::fs::rename(company.path("runs/isp"), company.path("elsewhere")).unwrap();
     for id in ids(&shadow).into_iter().take(3).chain(ids(&offers).into_iter().take(3)) {
         let why: Value = serde_json::from_str(&company.succeed(&["why", id, "elsewhere", "--output", "json"])).unwrap();
@@ -98,7 +118,12 @@ fn what_is_out_rests_both_arms_alike() {
 #[test]
 fn an_offer_and_its_contact_count_once() {
     let company = Company::new();
-    let more = ["decide.contact_limit.max=2", "decide.contact_limit.days=20", "decide.per_customer=1"];
+    let more = [
+        "decide.contact_limit.outstanding=true",
+        "decide.contact_limit.max=2",
+        "decide.contact_limit.days=20",
+        "decide.per_customer=1",
+    ];
     let more = more.map(|setting| ["--set", setting]).concat();
     assert_eq!(run(&company, FIRST, &more), "published");
     // Contacts of the company's own making would count beside the planted ones.

@@ -522,10 +522,11 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "decide.contact_limit.outstanding",
         Flag,
-        Is("true"),
+        Is("false"),
         "Whether an offer of an earlier run of this pipeline counts as a contact from the run's date on, even before the contact \
-         itself is in the tables; once it is, the two count as one. The holdout's shadow rows count alike, so that the limit \
-         rests both sides of a comparison. Say `false` where runs are published more often than anybody acts on them.",
+         itself is in the tables; once it is, the two count as one. Say `true` where every run is a campaign of its own, \
+         so that what is still being worked is not offered twice; with `false` an offer stays in every new table until \
+         somebody has acted on it. Shadow rows count for the holdout alike, or as often as offers were contacted.",
     ),
     Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
     Field::new(

@@ -481,7 +481,7 @@ pub struct Decide {
     pub contact_limit_days: u32,
     /// Most contacts within those days.
     pub contact_limit_max: u32,
-    /// Whether rows of earlier published runs count as contacts until one is in the tables.
+    /// Whether offers of earlier published runs count as contacts until one is in the tables.
     pub counts_outstanding: bool,
     /// Events after which a customer is left in peace.
     pub hold_after: Vec<HoldAfter>,

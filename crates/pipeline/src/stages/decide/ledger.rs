@@ -1,20 +1,20 @@
-//! The contact ledger: what earlier published runs have out with a customer, contacted yet or not.
+//! The contact ledger: what earlier published runs have out with a customer, and counts as a contact before there is one.
 //!
-//! A row of a published offer table is a contact to come, and it may come days before it is fed back. A customer of the holdout gets
-//! no contact at all; their shadow rows stand for it, so that contact limits rest both arms alike and a later run still compares like
-//! with like.
+//! A customer of the holdout gets no contact at all. Their shadow rows stand for it, as often as offers of the same run were contacted, so
+//! that contact limits rest both arms alike and a later run still compares like with like. For the others contacts themselves count;
+//! offers that are out count too where the pipeline file says so.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use osusume_model::{Code, Control, Date, Fault, Result, check_stop};
+use osusume_model::{Code, Control, Date, Fault, Result, check_stop, keyed_hash, unit_interval};
 use osusume_storage::{Fs, InputEntry, Run, Runs, Standing, hash_file};
 use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
 use osusume_tables::arrow::datatypes::{DataType, Date32Type, Field, Schema};
 use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
-use super::{OFFERS, SHADOW};
+use super::{OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
 use crate::config::Decide;
 use crate::job::Job;
@@ -22,17 +22,14 @@ use crate::job::Job;
 /// What earlier runs had out when the run was made.
 pub(crate) const OUTSTANDING: &str = "outstanding.parquet";
 
-/// Rows written at once.
-const WRITE_ROWS: usize = 65_536;
+/// Rows written, and customers whose contacts are read, at once.
+const BLOCK: usize = 65_536;
 
 /// The published runs whose rows count as contacts on `as_of`: of each earlier date within the limit's days the last one, oldest first.
 ///
 /// # Errors
 /// Integrity faults of these runs: without them a limit might be passed unseen.
 pub(crate) fn earlier_runs(runs: &Runs, decide: &Decide, as_of: Date) -> Result<Vec<Run>> {
-    if !decide.counts_outstanding {
-        return Ok(Vec::new());
-    }
     let days = as_of - decide.contact_limit_days as i32..as_of;
     let counts = |date: Date| days.start <= date && date < days.end;
     let mut by_date = BTreeMap::new();
@@ -62,6 +59,8 @@ struct Outstanding {
     as_of: Date,
     /// Position among the ledger's names.
     offer: u32,
+    /// Whether nothing was sent, the customer being held out.
+    is_shadow: bool,
 }
 
 /// A contact that was made.
@@ -100,7 +99,7 @@ impl Ledger {
         for run in earlier {
             for name in [OFFERS, SHADOW] {
                 let path = checked_path(fs, run, name, control)?;
-                ledger.read(fs, &path, customers, control)?;
+                ledger.read(fs, &path, name == SHADOW, customers, control)?;
             }
         }
         ledger.rows.sort();
@@ -120,12 +119,20 @@ impl Ledger {
     ) -> Result<Self> {
         let mut ledger = Self { names: offers.to_vec(), rows: Vec::new() };
         if run.manifest.output(OUTSTANDING).is_some() {
-            ledger.read(fs, &run.path_of(OUTSTANDING)?, customers, control)?;
+            // Only what counted was written, of either kind.
+            ledger.read(fs, &run.path_of(OUTSTANDING)?, true, customers, control)?;
         }
         Ok(ledger)
     }
 
-    fn read(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, control: &dyn Control) -> Result<()> {
+    fn read(
+        &mut self,
+        fs: &dyn Fs,
+        path: &Path,
+        is_shadow: bool,
+        customers: &CustomerIndex,
+        control: &dyn Control,
+    ) -> Result<()> {
         for batch in read_batches(fs, path, &["customer_id", "as_of", "offer"])? {
             check_stop(control)?;
             let batch = batch?;
@@ -134,7 +141,7 @@ impl Ledger {
             for row in 0..batch.num_rows() {
                 if let Some(customer) = customers.find(ids.value(row)) {
                     let offer = self.position(offers.value(row));
-                    self.rows.push(Outstanding { customer, as_of: Date(dates.value(row)), offer });
+                    self.rows.push(Outstanding { customer, as_of: Date(dates.value(row)), offer, is_shadow });
                 }
             }
         }
@@ -154,7 +161,51 @@ impl Ledger {
         self.names.iter().position(|known| known == name.trim()).map(|position| position as u32)
     }
 
-    /// Writes what is out below the run, for whoever asks why nothing was offered.
+    /// What counts as a contact: every row where `counts_all`, else of each earlier run as large a share of its shadow rows as of its
+    /// offers has been contacted, drawn by a hash of the customer.
+    ///
+    /// # Errors
+    /// Faults of reading contacts, and a stop asked for.
+    pub(crate) fn settled(self, reader: &Reader<'_>, counts_all: bool) -> Result<Self> {
+        if counts_all {
+            return Ok(self);
+        }
+        let shares = self.contacted_shares(reader)?;
+        let seed = &reader.scene.config.train.seed;
+        let counts = |row: &Outstanding| {
+            let hash = keyed_hash(&format!("{seed}/contacted/{}", row.as_of), reader.id(row.customer).as_bytes());
+            row.is_shadow && shares.get(&row.as_of).is_some_and(|share| unit_interval(hash) < *share)
+        };
+        let rows = self.rows.into_iter().filter(counts).collect();
+        Ok(Self { names: self.names, rows })
+    }
+
+    /// By date of an earlier run, the share of its offers that a contact has answered.
+    fn contacted_shares(&self, reader: &Reader<'_>) -> Result<BTreeMap<Date, f64>> {
+        let mut counts: BTreeMap<Date, [u32; 2]> = BTreeMap::new();
+        let offered: Vec<&[Outstanding]> =
+            self.rows.chunk_by(|a, b| a.customer == b.customer).filter(|rows| !rows[0].is_shadow).collect();
+        for block in offered.chunks(BLOCK) {
+            reader.scene.check_stop()?;
+            let customers: Vec<u32> = block.iter().map(|rows| rows[0].customer).collect();
+            let mut contacts = reader.contacts_made(&customers, self)?;
+            contacts.sort_unstable();
+            let own = |at: usize| {
+                let of = |customer: usize| contacts.partition_point(|contact| (contact.customer as usize) < customer);
+                &contacts[of(at)..of(at + 1)]
+            };
+            for (at, rows) in block.iter().enumerate() {
+                for (row, is_answered) in rows.iter().zip(answered(rows, own(at), reader.scene.calendar)) {
+                    let [n_answered, n] = counts.entry(row.as_of).or_default();
+                    *n_answered += u32::from(is_answered);
+                    *n += 1;
+                }
+            }
+        }
+        Ok(counts.into_iter().map(|(date, [n_answered, n])| (date, f64::from(n_answered) / f64::from(n))).collect())
+    }
+
+    /// Writes what counts below the run, for whoever asks why nothing was offered.
     ///
     /// # Errors
     /// Faults of writing.
@@ -165,7 +216,7 @@ impl Ledger {
             Field::new("offer", DataType::Utf8, false),
         ]));
         let mut sink = ParquetSink::create(&job.target(), OUTSTANDING, &schema, &[])?;
-        for rows in self.rows.chunks(WRITE_ROWS) {
+        for rows in self.rows.chunks(BLOCK) {
             job.check_stop()?;
             let columns: [ArrayRef; 3] = [
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| customers.id(row.customer)))),
@@ -178,28 +229,31 @@ impl Ledger {
         sink.finish().map(drop)
     }
 
-    /// Rows out with `customer` that no contact has answered yet; `contacts` are theirs, in the order of time.
-    ///
-    /// A contact answers one row: on the row's date or later, and about the same offer, or about none the ledger knows.
+    /// Rows that count for `customer` and that no contact has answered; `contacts` are theirs, in the order of time.
     pub(super) fn unanswered(&self, customer: u32, contacts: &[Contact], calendar: &Calendar) -> u16 {
         let from = self.rows.partition_point(|row| row.customer < customer);
-        let rows = self.rows[from..].iter().take_while(|row| row.customer == customer);
-        let mut is_used = vec![false; contacts.len()];
-        let mut answers = |row: &&Outstanding| {
-            let begins = calendar.midnight(row.as_of).0;
-            let answer = |named: bool| {
-                let offer = named.then_some(row.offer);
-                (0..contacts.len()).find(|&i| !is_used[i] && contacts[i].at >= begins && contacts[i].offer == offer)
-            };
-            let found = answer(true).or_else(|| answer(false));
+        let to = from + self.rows[from..].partition_point(|row| row.customer == customer);
+        let n = answered(&self.rows[from..to], contacts, calendar).filter(|is_answered| !is_answered).count();
+        u16::try_from(n).unwrap_or(u16::MAX)
+    }
+}
+
+/// Which rows of one customer a contact has answered. A contact answers one row: on the row's date or later, and about the same offer, or
+/// about none the ledger knows.
+fn answered(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> impl Iterator<Item = bool> {
+    let mut is_used = vec![false; contacts.len()];
+    rows.iter().map(move |row| {
+        let begins = calendar.midnight(row.as_of).0;
+        let mut answer = |offer: Option<u32>| {
+            let fits = |i: &usize| !is_used[*i] && contacts[*i].at >= begins && contacts[*i].offer == offer;
+            let found = (0..contacts.len()).find(fits);
             if let Some(i) = found {
                 is_used[i] = true;
             }
             found.is_some()
         };
-        let n = rows.filter(|row| !answers(row)).count();
-        u16::try_from(n).unwrap_or(u16::MAX)
-    }
+        answer(Some(row.offer)) || answer(None)
+    })
 }
 
 /// The path of a run's table, its bytes compared with the manifest.
@@ -234,7 +288,7 @@ mod tests {
     use super::*;
 
     fn ledger() -> Ledger {
-        let row = |customer, day, offer| Outstanding { customer, as_of: Date(day), offer };
+        let row = |customer, day, offer| Outstanding { customer, as_of: Date(day), offer, is_shadow: false };
         Ledger {
             names: vec!["wifi".into(), "tv".into()],
             rows: vec![row(3, 10, 0), row(3, 20, 0), row(3, 20, 1), row(7, 20, 1)],

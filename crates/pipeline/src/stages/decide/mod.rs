@@ -83,9 +83,12 @@ pub(crate) fn decide(
 ) -> Result<DecisionCounts> {
     let decider = Decider::new(job, goods, specs, models, units)?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-    let ledger = Ledger::gather(&**job.staging.fs(), earlier, &offers, &tables.customers, &job.quiet())?;
+    let nothing = Ledger::default();
+    let reader = Reader { scene: job, tables, goods, ledger: &nothing, as_of };
+    let ledger = Ledger::gather(&**job.staging.fs(), earlier, &offers, &tables.customers, &job.quiet())?
+        .settled(&reader, job.config.decide.counts_outstanding)?;
     ledger.write(job, &tables.customers)?;
-    let reader = Reader { scene: job, tables, goods, ledger: &ledger, as_of };
+    let reader = Reader { ledger: &ledger, ..reader };
     let mut writer = Writer::create(job, goods, as_of)?;
     let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
     let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;

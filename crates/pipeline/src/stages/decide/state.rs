@@ -55,6 +55,11 @@ impl Reader<'_> {
         })
     }
 
+    /// The id of a customer.
+    pub(super) fn id(&self, customer: u32) -> &str {
+        self.tables.customers.id(customer)
+    }
+
     fn sources(&self, role: Role) -> impl Iterator<Item = &Source> {
         self.scene.config.sources.values().filter(move |source| source.role == role)
     }
@@ -127,9 +132,9 @@ impl Reader<'_> {
         Ok((bought, last.into_iter().map(|at| self.days_since(at)).collect()))
     }
 
-    /// Contacts within the days the limit speaks of, and offers of earlier runs that no contact has answered yet.
+    /// Contacts within the days the limit speaks of, and what counts as one by the ledger.
     fn contacts(&self, customers: &[u32]) -> Result<Vec<u16>> {
-        let mut made = self.contacts_made(customers)?;
+        let mut made = self.contacts_made(customers, self.ledger)?;
         made.sort_unstable();
         let mut rest = made.as_slice();
         let mut counts = Vec::with_capacity(customers.len());
@@ -142,16 +147,15 @@ impl Reader<'_> {
         Ok(counts)
     }
 
-    /// Every contact within these days.
-    fn contacts_made(&self, customers: &[u32]) -> Result<Vec<Contact>> {
+    /// Every contact within these days; `ledger` numbers the offers they are about.
+    pub(super) fn contacts_made(&self, customers: &[u32], ledger: &Ledger) -> Result<Vec<Contact>> {
         let mut made = Vec::new();
         let from = self.scene.calendar.midnight(self.as_of.date - self.scene.config.decide.contact_limit_days as i32).0;
         for source in self.sources(Role::Contacts) {
             let Some(block) = self.block(source, customers, &["at", "arrived", "arm", "offer"])? else { continue };
             let block = sent_only(&block);
             let names = block.column("offer").and_then(|column| column.dictionary.clone());
-            let known: Vec<Option<u32>> =
-                names.iter().flat_map(|names| names.iter()).map(|n| self.ledger.find(n)).collect();
+            let known: Vec<Option<u32>> = names.iter().flat_map(|names| names.iter()).map(|n| ledger.find(n)).collect();
             let about = block.codes("offer");
             self.visit(&block, |customer, row, at| {
                 if at >= from {
