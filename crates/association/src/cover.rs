@@ -91,17 +91,105 @@ pub fn recount(later: &Transactions, rules: &Rules, control: &dyn Control) -> Re
     if let Some(item) = rules.antecedent_items.iter().chain(&rules.consequents).find(|item| **item >= n_items) {
         return Err(Error::Item { basket: 0, item: *item, n_items });
     }
-    let covers = Covers::new(later, rules);
-    let counted = (0..rules.len())
-        .into_par_iter()
-        .map_init(Vec::new, |rows, r| {
-            covers.of(rules.antecedent(r).iter().copied(), rows);
-            let n_antecedent = covers.weigh(rows);
-            keep_common(rows, covers.of_item(rules.consequents[r]));
-            let n_consequent = later.item_counts()[rules.consequents[r] as usize];
-            Contingency { n: later.n(), n_antecedent, n_consequent, n_both: covers.weigh(rows) }
-        })
-        .collect();
+    let joint = match PairTable::new(later, rules) {
+        Some(table) => table.count(later, rules, control)?,
+        None => by_covers(later, rules),
+    };
+    let table = |(r, [n_antecedent, n_both]): (usize, [u64; 2])| {
+        let n_consequent = later.item_counts()[rules.consequents[r] as usize];
+        Contingency { n: later.n(), n_antecedent, n_consequent, n_both }
+    };
     check_stop(control)?;
-    Ok(counted)
+    Ok(joint.into_iter().enumerate().map(table).collect())
+}
+
+/// Weight of the transactions with the antecedent, and with both sides, of every rule.
+fn by_covers(later: &Transactions, rules: &Rules) -> Vec<[u64; 2]> {
+    let covers = Covers::new(later, rules);
+    let count = |rows: &mut Vec<u32>, r: usize| {
+        covers.of(rules.antecedent(r).iter().copied(), rows);
+        let n_antecedent = covers.weigh(rows);
+        keep_common(rows, covers.of_item(rules.consequents[r]));
+        [n_antecedent, covers.weigh(rows)]
+    };
+    (0..rules.len()).into_par_iter().map_init(Vec::new, count).collect()
+}
+
+/// Most counters of a table of pairs: 8 MB.
+const MOST_COUNTERS: usize = 1 << 20;
+/// Transactions between two looks at the control.
+const STOP_STEP: usize = 1 << 13;
+
+/// Counters for each item that some rule has on the left with each that some rule has on the right, where all rules are pairs.
+struct PairTable {
+    /// Row of each item, or that behind the last.
+    row_of: Vec<u32>,
+    column_of: Vec<u32>,
+    n_rows: usize,
+    n_columns: usize,
+}
+
+impl PairTable {
+    /// `None` where a rule has several items on the left, and where there would be too many counters.
+    fn new(db: &Transactions, rules: &Rules) -> Option<Self> {
+        if rules.antecedent_items.len() != rules.len() {
+            return None;
+        }
+        let (row_of, n_rows) = number(db.n_items(), &rules.antecedent_items);
+        let (column_of, n_columns) = number(db.n_items(), &rules.consequents);
+        (n_rows * n_columns <= MOST_COUNTERS).then_some(Self { row_of, column_of, n_rows, n_columns })
+    }
+
+    /// One pass over the transactions.
+    fn count(&self, db: &Transactions, rules: &Rules, control: &dyn Control) -> Result<Vec<[u64; 2]>, Error> {
+        let mut counts = vec![0_u64; self.n_rows * self.n_columns];
+        let (mut rows, mut columns) = (Vec::new(), Vec::new());
+        for t in 0..db.len() {
+            if t % STOP_STEP == 0 {
+                check_stop(control)?;
+            }
+            let (basket, weight) = (db.basket(t), u64::from(db.weight(t)));
+            select(basket, &self.column_of, self.n_columns, &mut columns);
+            if columns.is_empty() {
+                continue;
+            }
+            select(basket, &self.row_of, self.n_rows, &mut rows);
+            for row in &rows {
+                let counts = &mut counts[*row as usize * self.n_columns..][..self.n_columns];
+                for column in &columns {
+                    counts[*column as usize] += weight;
+                }
+            }
+        }
+        let of_rule = |r: usize| {
+            let [left, right] = [rules.antecedent_items[r], rules.consequents[r]].map(|item| item as usize);
+            let at = self.row_of[left] as usize * self.n_columns + self.column_of[right] as usize;
+            [db.item_counts()[left], counts[at]]
+        };
+        Ok((0..rules.len()).map(of_rule).collect())
+    }
+}
+
+/// Numbers the items that are named, in their order; others get the number behind the last, which is how many are named.
+fn number(n_items: u32, named: &[u32]) -> (Vec<u32>, usize) {
+    let mut is_named = vec![false; n_items as usize];
+    for item in named {
+        is_named[*item as usize] = true;
+    }
+    let n_named = is_named.iter().filter(|is_named| **is_named).count();
+    let mut next = 0..n_named as u32;
+    let number = |is_named: bool| is_named.then(|| next.next()).flatten().unwrap_or(n_named as u32);
+    (is_named.into_iter().map(number).collect(), n_named)
+}
+
+/// Sets `out` to the numbers of a basket's items that have one below `n_numbers`.
+fn select(basket: &[u32], numbers: &[u32], n_numbers: usize, out: &mut Vec<u32>) {
+    out.resize(basket.len(), 0);
+    let mut len = 0;
+    for item in basket {
+        // Written in any case: whether an item is named is not foreseen by a processor.
+        out[len] = numbers[*item as usize];
+        len += usize::from((out[len] as usize) < n_numbers);
+    }
+    out.truncate(len);
 }

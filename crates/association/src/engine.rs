@@ -3,8 +3,10 @@
 mod bitmap;
 mod bits;
 mod closed;
+mod conflicts;
 mod dense;
 mod lattice;
+mod pairs;
 mod ranked;
 mod root;
 mod rows;
@@ -22,6 +24,7 @@ use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
 use closed::Closed;
 use dense::Dense;
+use pairs::Pairs;
 use ranked::{Frequent, Occurrences, Paths, Ranked};
 use rows::StoredRank;
 use sink::{Collect, Count, Sink};
@@ -39,6 +42,11 @@ pub(crate) fn collect(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Result<Option<Itemsets>, Error> {
+    check_stop(control)?;
+    if let Some(pairs) = Pairs::count(db, params, control) {
+        check_stop(control)?;
+        return Ok((pairs.counted().sets <= params.max_sets).then(|| pairs.listed(db.n())));
+    }
     if is_free(params) {
         return list_all(db, params, control);
     }
@@ -59,6 +67,11 @@ pub(crate) fn count(
     params: &ItemsetParams<'_>,
     control: &dyn Control,
 ) -> Result<Option<SetCounts>, Error> {
+    check_stop(control)?;
+    if let Some(pairs) = Pairs::count(db, params, control) {
+        check_stop(control)?;
+        return Ok(Some(pairs.counted()).filter(|counts| counts.sets <= params.max_sets));
+    }
     // Free items make the tally run ahead of a limit on the length.
     if is_free(params) && (params.max_length == usize::MAX || params.max_sets == u64::MAX) {
         return count_all(db, params, control);

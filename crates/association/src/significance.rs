@@ -7,6 +7,7 @@
 //! The unit is the customer: where transactions come in groups, a p-value is the larger of the exact one, which takes transactions as
 //! independent, and the one of a score test with the variance between groups.
 
+mod batch;
 mod exact;
 mod score;
 mod strata;
@@ -18,6 +19,7 @@ use rayon::prelude::*;
 use crate::cover::{Covers, keep_common};
 use crate::error::check_stop;
 use crate::{Error, Rules, Transactions};
+use batch::{Batch, Rights, Scratch, Tables};
 use score::Moments;
 use strata::{Layer, Strata};
 
@@ -79,16 +81,7 @@ pub fn test_rules(
     let covers = Covers::new(db, rules);
     let strata = Strata::new(db, &covers);
     let problem = Problem { db, covers, strata, z: normal_quantile(params.level) };
-    let blocks: Vec<usize> = (0..rules.len()).step_by(RULES_PER_TASK).collect();
-    let tested: Vec<Vec<Evidence>> = blocks
-        .into_par_iter()
-        .map(|start| {
-            check_stop(control)?;
-            let end = rules.len().min(start + RULES_PER_TASK);
-            Ok((start..end).map(|r| problem.test(rules.antecedent(r), rules.consequents[r])).collect())
-        })
-        .collect::<Result<_, Error>>()?;
-    let mut evidence = tested.concat();
+    let mut evidence = problem.test_all(rules, control)?;
     let p: Vec<f64> = evidence.iter().map(|it| it.p_value).collect();
     let q = q_values(&p, rules.n_hypotheses, params.false_discovery);
     evidence.iter_mut().zip(q).for_each(|(it, q)| it.q_value = q);
@@ -149,6 +142,32 @@ struct Sides<'a> {
 }
 
 impl Problem<'_> {
+    /// Every rule, in their order; q-values are still those of no other tests.
+    fn test_all(&self, rules: &Rules, control: &dyn Control) -> Result<Vec<Evidence>, Error> {
+        let longer: Vec<usize> = (0..rules.len()).filter(|r| rules.antecedent(*r).len() != 1).collect();
+        let test_longer = |rules_of_task: &[usize]| {
+            check_stop(control)?;
+            let test = |r: &usize| (*r, self.test(rules.antecedent(*r), rules.consequents[*r]));
+            Ok(rules_of_task.iter().map(test).collect::<Vec<_>>())
+        };
+        let mut tested: Vec<Vec<(usize, Evidence)>> =
+            longer.par_chunks(RULES_PER_TASK).map(test_longer).collect::<Result<_, Error>>()?;
+        let rights = Rights::new(self.db, rules);
+        let tables = Tables { db: self.db, covers: &self.covers, strata: &self.strata, rights: &rights };
+        let test_batch = |scratch: &mut Scratch, batch: &Batch| {
+            check_stop(control)?;
+            let weighed = scratch.weigh(tables, batch);
+            let evidence = weighed.iter().map(|(layers, moments)| self.evidence(layers, moments, 0.0));
+            Ok(batch.rules.iter().copied().zip(evidence).collect())
+        };
+        let batches = Batch::all(rules).into_par_iter();
+        let batches = batches.map_init(|| Scratch::new(self.db), |scratch, batch| test_batch(scratch, &batch));
+        tested.extend(batches.collect::<Result<Vec<_>, Error>>()?);
+        let mut tested = tested.concat();
+        tested.sort_unstable_by_key(|(r, _)| *r);
+        Ok(tested.into_iter().map(|(_, evidence)| evidence).collect())
+    }
+
     fn test(&self, antecedent: &[u32], consequent: u32) -> Evidence {
         let right = self.covers.of_item(consequent);
         let (mut left, mut both) = (Vec::new(), Vec::new());
@@ -158,13 +177,16 @@ impl Problem<'_> {
         let whole =
             Sides { base: None, n_fixed: 0, left: &left, left_items: antecedent, consequent, right, both: &both };
         let (layers, moments) = self.weigh(&whole);
-        let p_value = self.p_value(&layers, &moments).max(self.least_productive(antecedent, consequent, &left, &both));
-        let lift = moments.observed / moments.expected;
+        self.evidence(&layers, &moments, self.least_productive(antecedent, consequent, &left, &both))
+    }
+
+    /// What the sums say; the p-value is at least `least`.
+    fn evidence(&self, layers: &[Layer], moments: &Moments, least: f64) -> Evidence {
         Evidence {
             expected: moments.expected,
-            conditional_lift: lift,
+            conditional_lift: moments.observed / moments.expected,
             conditional_lift_lower: moments.lift_lower(self.z),
-            p_value,
+            p_value: self.p_value(layers, moments).max(least),
             q_value: 1.0,
         }
     }

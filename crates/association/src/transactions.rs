@@ -95,6 +95,32 @@ impl Transactions {
         Ok(out)
     }
 
+    /// The transactions for which `is_kept` holds, in their order; groups of which none is left are left out.
+    #[must_use]
+    pub fn subset(&self, is_kept: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.len()).filter(|t| is_kept(*t)).collect();
+        let n_values = kept.iter().map(|t| self.basket(*t).len()).sum();
+        let mut out = Self {
+            offsets: Vec::with_capacity(kept.len() + 1),
+            items: Vec::with_capacity(n_values),
+            weights: self.weights.as_ref().map(|weights| kept.iter().map(|t| weights[*t]).collect()),
+            group_offsets: self.group_offsets.as_ref().map(|offsets| group_offsets_of(offsets, &kept)),
+            sizes: self.sizes.as_ref().map(|sizes| kept.iter().map(|t| sizes[*t]).collect()),
+            item_counts: vec![0; self.item_counts.len()],
+            n: kept.iter().map(|t| u64::from(self.weight(*t))).sum(),
+        };
+        out.offsets.push(0);
+        for t in kept {
+            let (basket, weight) = (self.basket(t), u64::from(self.weight(t)));
+            for item in basket {
+                out.item_counts[*item as usize] += weight;
+            }
+            out.items.extend_from_slice(basket);
+            out.offsets.push(out.items.len());
+        }
+        out
+    }
+
     /// Number of transactions as stored; [`Transactions::n`] is their weight.
     pub fn len(&self) -> usize {
         self.offsets.len() - 1
@@ -152,6 +178,13 @@ impl Transactions {
             None => self.offsets.windows(2).map(|w| (w[1] - w[0]) as u32).collect(),
         }
     }
+}
+
+/// Where the groups of the transactions `kept`, ascending, start among them, and the end.
+fn group_offsets_of(offsets: &[usize], kept: &[usize]) -> Vec<usize> {
+    let mut starts: Vec<usize> = offsets.iter().map(|offset| kept.partition_point(|t| t < offset)).collect();
+    starts.dedup();
+    starts
 }
 
 fn check(baskets: &Baskets<'_>, max_basket: usize) -> Result<(), Error> {
@@ -304,6 +337,23 @@ mod tests {
         let (db, repairs) = Transactions::new(&given, 10).unwrap();
         assert_eq!((db.basket(0), db.weight(0), db.basket(1)), (&[1][..], 2, &[0][..]));
         assert_eq!((db.group_offsets(), repairs.weightless_baskets), (Some(&[0, 1, 2][..]), 1));
+    }
+
+    #[test]
+    fn a_subset_is_what_the_kept_baskets_alone_would_be() {
+        let (offsets, items) = ([0, 2, 3, 5, 6, 7, 8], [0, 1, 2, 1, 3, 4, 0, 2]);
+        let (groups, weights) = ([0, 0, 1, 2, 2, 3], [1, 2, 3, 1, 4, 2]);
+        let given = Baskets { groups: Some(&groups), weights: Some(&weights), ..baskets(&offsets, &items) };
+        let (all, _) = Transactions::new(&given, 10).unwrap();
+        for mask in 0..1_u32 << groups.len() {
+            let is_kept = |t: usize| mask >> t & 1 == 1;
+            let left_out: Vec<u32> = (0..6).map(|t| if is_kept(t) { weights[t] } else { 0 }).collect();
+            let (alone, _) = Transactions::new(&Baskets { weights: Some(&left_out), ..given }, 10).unwrap();
+            let subset = all.subset(is_kept);
+            assert_eq!((&subset.offsets, &subset.items), (&alone.offsets, &alone.items));
+            assert_eq!((&subset.weights, &subset.group_offsets), (&alone.weights, &alone.group_offsets), "{mask:b}");
+            assert_eq!((&subset.item_counts, subset.n), (&alone.item_counts, alone.n));
+        }
     }
 
     #[test]

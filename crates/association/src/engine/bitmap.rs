@@ -1,10 +1,11 @@
 //! Depth-first search below one item, on bitmaps over the transactions that hold it.
 
 use super::Budget;
-use super::ranked::{Frequent, Occurrences, Ranked};
+use super::conflicts::Conflicts;
+use super::ranked::{Occurrences, Ranked};
 use super::rows::StoredRank;
 use super::sink::Sink;
-use crate::{Hierarchy, ItemRole, ItemsetParams, Kind};
+use crate::{ItemsetParams, Kind};
 
 /// Sets found between two looks at the budget.
 const BUDGET_STEP: u64 = 1 << 14;
@@ -262,23 +263,6 @@ impl<'a, R: StoredRank> Search<'a, R> {
                 self.words.truncate(at);
             }
         }
-    }
-}
-
-/// Which two items no set may hold together.
-struct Conflicts<'a> {
-    roles: Option<&'a [ItemRole]>,
-    hierarchy: Option<&'a Hierarchy>,
-}
-
-impl Conflicts<'_> {
-    fn between(&self, frequent: &Frequent, a: u32, b: u32) -> bool {
-        if self.roles.is_none() && self.hierarchy.is_none() {
-            return false;
-        }
-        let (a, b) = (frequent.items[a as usize], frequent.items[b as usize]);
-        let is_last = |item: u32| self.roles.is_some_and(|roles| roles[item as usize] == ItemRole::Consequent);
-        (is_last(a) && is_last(b)) || self.hierarchy.is_some_and(|hierarchy| hierarchy.is_related(a, b))
     }
 }
 

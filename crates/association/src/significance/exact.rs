@@ -1,5 +1,7 @@
 //! The exact upper tail of a joint count made up of strata.
 
+#![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
+
 use osusume_numeric::distributions::binomial_upper_tail;
 
 use super::strata::Layer;
@@ -66,37 +68,21 @@ struct Part {
 impl Part {
     /// The hypergeometric distribution of one stratum, cut where its terms vanish; `None` when it is wider than `max_width`.
     fn of(layer: &Layer, max_width: f64) -> Option<Self> {
-        let (n, a, b) = (layer.n as f64, layer.left as f64, layer.right as f64);
         let least = (layer.left + layer.right).saturating_sub(layer.n);
         let most = layer.left.min(layer.right);
         let odds = odds_for_mean(layer);
         if odds <= 0.0 {
             return Some(Self { least, weights: vec![1.0] });
         }
-        let ratio = |x: f64| odds * (a - x) * (b - x) / ((x + 1.0) * (n - a - b + x + 1.0));
         let mode = (layer.expected().floor() as u64).clamp(least, most);
-        let mut up = vec![1.0];
-        for x in mode..most {
-            let next = up[up.len() - 1] * ratio(x as f64);
-            if next < NEGLIGIBLE {
-                break;
-            }
-            up.push(next);
-            if up.len() as f64 > max_width {
-                return None;
-            }
+        let ratios = Ratios { n: layer.n as f64, left: layer.left as f64, right: layer.right as f64, odds };
+        let mut weights = Vec::new();
+        fall(ratios, mode - least, mode as f64, max_width, &mut weights);
+        let least = mode - weights.len() as u64;
+        weights.reverse();
+        if !rise(ratios, most - mode, mode as f64, max_width, &mut weights) {
+            return None;
         }
-        let mut down = Vec::new();
-        let mut last = 1.0;
-        for x in (least..mode).rev() {
-            last /= ratio(x as f64);
-            if last < NEGLIGIBLE || down.len() as f64 > max_width {
-                break;
-            }
-            down.push(last);
-        }
-        let least = mode - down.len() as u64;
-        let mut weights: Vec<f64> = down.into_iter().rev().chain(up).collect();
         let sum: f64 = weights.iter().sum();
         for weight in &mut weights {
             *weight /= sum;
@@ -107,15 +93,111 @@ impl Part {
     /// The distribution of the sum, without its vanishing ends.
     fn plus(&self, other: &Self) -> Self {
         let mut weights = vec![0.0; self.weights.len() + other.weights.len() - 1];
-        for (at, a) in self.weights.iter().enumerate() {
-            for (sum, b) in weights[at..].iter_mut().zip(&other.weights) {
-                *sum += a * b;
-            }
-        }
+        let is_longer = self.weights.len() >= other.weights.len();
+        let (long, short) = if is_longer { (self, other) } else { (other, self) };
+        let margin = short.weights.len() - 1;
+        let mut padded = vec![0.0; margin + weights.len() + BLOCK];
+        padded[margin..margin + long.weights.len()].copy_from_slice(&long.weights);
+        convolve(&padded, &short.weights, is_longer, &mut weights);
         let is_kept = |weight: &f64| *weight >= NEGLIGIBLE;
         let start = weights.iter().position(is_kept).unwrap_or(0);
         let end = weights.iter().rposition(is_kept).map_or(weights.len(), |last| last + 1);
-        Self { least: self.least + other.least + start as u64, weights: weights[start..end].to_vec() }
+        weights.truncate(end);
+        weights.drain(..start);
+        Self { least: self.least + other.least + start as u64, weights }
+    }
+}
+
+/// Terms of a sum kept in registers while it is made.
+const BLOCK: usize = 32;
+/// Ratios computed at once.
+const STEP: usize = 8;
+
+/// How terms of a hypergeometric distribution follow from each other.
+#[derive(Clone, Copy)]
+struct Ratios {
+    n: f64,
+    left: f64,
+    right: f64,
+    odds: f64,
+}
+
+impl Ratios {
+    /// The terms at x + 1 over those at x, for `first`, `first` + `step` and so on.
+    #[inline(always)]
+    fn from(self, first: f64, step: f64) -> [f64; STEP] {
+        let Self { n, left: a, right: b, odds } = self;
+        let mut ratios = [0.0; STEP];
+        for (at, ratio) in ratios.iter_mut().enumerate() {
+            let x = first + step * at as f64;
+            *ratio = odds * (a - x) * (b - x) / ((x + 1.0) * (n - a - b + x + 1.0));
+        }
+        ratios
+    }
+}
+
+osusume_numeric::dispatch! {
+    /// Pushes 1 for the mode and at most `n_terms` terms above it, until they vanish; `false` when all terms are more than `max_width`.
+    fn rise(ratios: Ratios, n_terms: u64, mode: f64, max_width: f64, terms: &mut Vec<f64>) -> bool {
+        let before = terms.len();
+        let mut last = 1.0;
+        terms.push(last);
+        for step in (0..n_terms).step_by(STEP) {
+            let block = ratios.from(mode + step as f64, 1.0);
+            for ratio in &block[..(n_terms - step).min(STEP as u64) as usize] {
+                last *= ratio;
+                if last < NEGLIGIBLE {
+                    return true;
+                }
+                terms.push(last);
+                if (terms.len() - before) as f64 > max_width {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    /// Pushes at most `n_terms` terms below the mode, where the term is 1, until they vanish or are too many.
+    fn fall(ratios: Ratios, n_terms: u64, mode: f64, max_width: f64, terms: &mut Vec<f64>) {
+        let mut last = 1.0;
+        for step in (0..n_terms).step_by(STEP) {
+            let block = ratios.from(mode - 1.0 - step as f64, -1.0);
+            for ratio in &block[..(n_terms - step).min(STEP as u64) as usize] {
+                last /= ratio;
+                if last < NEGLIGIBLE || terms.len() as f64 > max_width {
+                    return;
+                }
+                terms.push(last);
+            }
+        }
+    }
+
+    /// The terms of a sum of two variables. `padded` are the terms of one with as many zeros before as `others` has terms less one, and
+    /// zeros behind; products are added in descending order of `others`, or else in ascending order.
+    fn convolve(padded: &[f64], others: &[f64], descends: bool, out: &mut [f64]) {
+        let last = others.len() - 1;
+        for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+            let mut sums = [0.0; BLOCK];
+            let from = &padded[block * BLOCK..];
+            if descends {
+                for at in 0..=last {
+                    add_product(&mut sums, &from[at..], others[last - at]);
+                }
+            } else {
+                for at in (0..=last).rev() {
+                    add_product(&mut sums, &from[at..], others[last - at]);
+                }
+            }
+            out.copy_from_slice(&sums[..out.len()]);
+        }
+    }
+}
+
+#[inline(always)]
+fn add_product(sums: &mut [f64; BLOCK], terms: &[f64], other: f64) {
+    for (sum, term) in sums.iter_mut().zip(&terms[..BLOCK]) {
+        *sum += term * other;
     }
 }
 

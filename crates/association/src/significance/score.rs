@@ -20,6 +20,13 @@ pub(crate) struct Moments {
 }
 
 impl Moments {
+    /// Of the tables of all strata, and sums over groups.
+    pub(super) fn new(layers: &[Layer], squares: f64, cross: f64, expected_squares: f64) -> Self {
+        let observed: u64 = layers.iter().map(|layer| layer.both).sum();
+        let expected = layers.iter().map(Layer::expected).sum();
+        Self { observed: observed as f64, expected, squares, cross, expected_squares: expected_squares.max(0.0) }
+    }
+
     /// Σ (Oᵍ − λ Lᵍ)²: the variance of O − λ E between groups.
     fn variance(&self, lift: f64) -> f64 {
         (self.squares - 2.0 * lift * self.cross + lift * lift * self.expected_squares).max(0.0)
@@ -40,7 +47,7 @@ impl Moments {
 
 pub(crate) fn moments(db: &Transactions, strata: &Strata, sides: &Sides<'_>, layers: &[Layer]) -> Moments {
     let parts: Vec<Slope> = layers.iter().map(Slope::of).collect();
-    let mut walk = Walk { db, strata, parts: &parts, rest: Rest::of(sides), out: zero(layers) };
+    let mut walk = Walk { db, strata, parts: &parts, rest: Rest::of(sides), out: Moments::new(layers, 0.0, 0.0, 0.0) };
     if let Some(base) = sides.base {
         walk.base(base);
     } else {
@@ -52,22 +59,16 @@ pub(crate) fn moments(db: &Transactions, strata: &Strata, sides: &Sides<'_>, lay
     walk.out
 }
 
-fn zero(layers: &[Layer]) -> Moments {
-    let observed: u64 = layers.iter().map(|layer| layer.both).sum();
-    let expected = layers.iter().map(Layer::expected).sum();
-    Moments { observed: observed as f64, expected, squares: 0.0, cross: 0.0, expected_squares: 0.0 }
-}
-
 /// What a transaction of a stratum adds to E for its left side, its right side, and for being there.
 #[derive(Clone, Copy)]
-struct Slope {
-    left: f64,
-    right: f64,
-    neither: f64,
+pub(super) struct Slope {
+    pub left: f64,
+    pub right: f64,
+    pub neither: f64,
 }
 
 impl Slope {
-    fn of(layer: &Layer) -> Self {
+    pub(super) fn of(layer: &Layer) -> Self {
         if layer.n == 0 {
             return Self { left: 0.0, right: 0.0, neither: 0.0 };
         }
@@ -150,21 +151,16 @@ impl Walk<'_> {
 
     /// The group of a transaction and the first transaction behind it.
     fn group_of(&self, t: u32) -> (usize, u32) {
-        let (Some(groups), Some(offsets)) = (&self.strata.groups, self.db.group_offsets()) else {
-            return (t as usize, t + 1);
-        };
-        let group = groups.of[t as usize] as usize;
-        (group, offsets[group + 1] as u32)
+        let group = self.strata.group_of(t) as usize;
+        (group, self.db.group_offsets().map_or(t + 1, |offsets| offsets[group + 1] as u32))
     }
 
     fn part(&self, t: u32) -> Slope {
-        self.parts[usize::from(self.strata.of[t as usize])]
+        self.parts[self.strata.stratum_of(t)]
     }
 
-    /// What a transaction counts in its group's sums. Without groups the copies of a basket are customers of their own.
     fn scale(&self, t: u32) -> f64 {
-        let weight = f64::from(self.db.weight(t as usize));
-        if self.strata.groups.is_some() { weight } else { weight.sqrt() }
+        self.strata.scale(t)
     }
 
     /// Adds the group that ends before `end`, of which `idle` is −L with neither side anywhere.

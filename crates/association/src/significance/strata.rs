@@ -11,8 +11,9 @@ const STRATUM_GROWTH: f64 = 1.08;
 
 /// Transactions by basket size.
 pub(crate) struct Strata {
-    /// Stratum of each transaction.
-    pub of: Vec<u16>,
+    of: Vec<Place>,
+    /// What each transaction counts in its group's sums, see [`Strata::scale`]; absent when all count 1.
+    scales: Option<Vec<f64>>,
     /// Weighted number of transactions a stratum.
     pub weights: Vec<u64>,
     /// Mean basket size.
@@ -27,10 +28,15 @@ pub(crate) struct Strata {
     of_item: Vec<Box<[u64]>>,
 }
 
+/// Where a transaction belongs; without groups each is its own.
+#[derive(Clone, Copy)]
+struct Place {
+    group: u32,
+    stratum: u16,
+}
+
 /// Transactions by group and stratum.
 pub(crate) struct Groups {
-    /// Group of each transaction.
-    pub of: Vec<u32>,
     /// Group g has `strata[offsets[g]..offsets[g + 1]]`.
     offsets: Vec<usize>,
     /// A stratum and the weight of the group's transactions in it, ascending by stratum.
@@ -40,8 +46,6 @@ pub(crate) struct Groups {
 impl Groups {
     fn new(db: &Transactions, of_stratum: &[u16]) -> Option<Self> {
         let bounds = db.group_offsets()?;
-        let sizes = bounds.windows(2).map(|w| w[1] - w[0]);
-        let of = sizes.enumerate().flat_map(|(group, size)| std::iter::repeat_n(group as u32, size)).collect();
         let (mut offsets, mut strata) = (vec![0], Vec::new());
         let mut mine: Vec<(u16, f64)> = Vec::new();
         for group in bounds.windows(2) {
@@ -56,7 +60,7 @@ impl Groups {
             strata.extend_from_slice(&mine);
             offsets.push(strata.len());
         }
-        Some(Self { of, offsets, strata })
+        Some(Self { offsets, strata })
     }
 
     /// Strata of a group and the weight of its transactions there.
@@ -100,7 +104,12 @@ impl Strata {
         let sizes = totals.iter().zip(&weights).map(|(sum, n)| *sum as f64 / (*n).max(1) as f64).collect();
         let rooms = rooms(db, &of, &weights);
         let groups = Groups::new(db, &of);
-        let mut out = Self { of, weights, sizes, rooms, products: Vec::new(), groups, of_item: Vec::new() };
+        let scales = db.weights().map(|weights| {
+            let weights = weights.iter().map(|weight| f64::from(*weight));
+            if groups.is_some() { weights.collect() } else { weights.map(f64::sqrt).collect() }
+        });
+        let of = places(db, &of);
+        let mut out = Self { of, scales, weights, sizes, rooms, products: Vec::new(), groups, of_item: Vec::new() };
         out.products = out.products_between();
         let of_item = (0..db.n_items()).map(|item| match covers.of_item(item) {
             [] => Box::default(),
@@ -128,6 +137,35 @@ impl Strata {
             Layer { n, left, right, both, factor: self.factor_of(stratum, sides, [n, left, right]) }
         };
         (0..self.len()).map(layer).collect()
+    }
+
+    /// One table of a rule between two single items.
+    pub(crate) fn layer_of_pair(&self, stratum: usize, left: u32, right: u32, both: u64) -> Layer {
+        let n = self.weights[stratum];
+        let [left, right] = [left, right].map(|item| self.of_item(item)[stratum]);
+        if n == 0 {
+            return Layer { n, left, right, both, factor: 0.0 };
+        }
+        let factor = self.factor(stratum, 0, 1.0 - left as f64 / n as f64, right as f64 / n as f64);
+        Layer { n, left, right, both, factor }
+    }
+
+    /// Stratum of a transaction.
+    #[inline]
+    pub(crate) fn stratum_of(&self, t: u32) -> usize {
+        usize::from(self.of[t as usize].stratum)
+    }
+
+    /// Group of a transaction; without groups each is its own.
+    #[inline]
+    pub(crate) fn group_of(&self, t: u32) -> u32 {
+        self.of[t as usize].group
+    }
+
+    /// What a transaction counts in its group's sums. Without groups the copies of a basket are customers of their own.
+    #[inline]
+    pub(crate) fn scale(&self, t: u32) -> f64 {
+        self.scales.as_ref().map_or(1.0, |scales| scales[t as usize])
     }
 
     /// Weighted transactions with an item that a rule names, by stratum.
@@ -164,7 +202,7 @@ impl Strata {
     fn tally(&self, db: &Transactions, rows: &[u32]) -> Box<[u64]> {
         let mut counts = vec![0; self.len()];
         for t in rows {
-            counts[usize::from(self.of[*t as usize])] += u64::from(db.weight(*t as usize));
+            counts[self.stratum_of(*t)] += u64::from(db.weight(*t as usize));
         }
         counts.into_boxed_slice()
     }
@@ -189,6 +227,17 @@ impl Strata {
     }
 }
 
+fn places(db: &Transactions, strata: &[u16]) -> Vec<Place> {
+    let place = |(group, stratum): (u32, &u16)| Place { group, stratum: *stratum };
+    match db.group_offsets() {
+        None => (0..).zip(strata).map(place).collect(),
+        Some(offsets) => {
+            let groups = (0..).zip(offsets.windows(2));
+            groups.flat_map(|(group, w)| strata[w[0]..w[1]].iter().map(move |it| place((group, it)))).collect()
+        }
+    }
+}
+
 /// Stratum of every basket size up to the largest.
 fn strata_of_sizes(largest: u32) -> Vec<u16> {
     let mut of_size = vec![0_u16];
@@ -204,14 +253,13 @@ fn strata_of_sizes(largest: u32) -> Vec<u16> {
 }
 
 fn rooms(db: &Transactions, of: &[u16], weights: &[u64]) -> Vec<f64> {
-    let mut order: Vec<u32> = (0..db.len() as u32).collect();
-    order.sort_by_key(|t| of[*t as usize]);
+    let order = by_stratum(of, weights.len());
     let mut counts = vec![0_u64; db.n_items() as usize];
     let mut rooms = Vec::with_capacity(weights.len());
-    let mut rest = &order[..];
+    let same = order.chunk_by(|a, b| of[*a as usize] == of[*b as usize]);
+    let mut same = same.peekable();
     for (stratum, weight) in weights.iter().enumerate() {
-        let (mine, later) = rest.split_at(rest.partition_point(|t| usize::from(of[*t as usize]) <= stratum));
-        rest = later;
+        let mine = same.next_if(|rows| usize::from(of[rows[0] as usize]) == stratum).unwrap_or_default();
         for t in mine {
             let weight = u64::from(db.weight(*t as usize));
             db.basket(*t as usize).iter().for_each(|item| counts[*item as usize] += weight);
@@ -224,4 +272,22 @@ fn rooms(db: &Transactions, of: &[u16], weights: &[u64]) -> Vec<f64> {
         rooms.push(room);
     }
     rooms
+}
+
+/// Transactions by stratum, those of one in their order.
+fn by_stratum(of: &[u16], n_strata: usize) -> Vec<u32> {
+    let mut next = vec![0; n_strata + 1];
+    for stratum in of {
+        next[usize::from(*stratum) + 1] += 1;
+    }
+    for stratum in 1..next.len() {
+        next[stratum] += next[stratum - 1];
+    }
+    let mut order = vec![0; of.len()];
+    for (t, stratum) in (0..).zip(of) {
+        let at = &mut next[usize::from(*stratum)];
+        order[*at] = t;
+        *at += 1;
+    }
+    order
 }

@@ -30,16 +30,30 @@ pub(super) enum Baskets {
 
 /// Every receipt with something on it.
 pub(super) struct Receipts {
-    n_items: u32,
     /// Days before a date that count.
     days: u32,
-    /// Items of receipt r: `items[offsets[r]..offsets[r + 1]]`.
-    offsets: Vec<usize>,
-    items: Vec<u32>,
+    /// Receipts, those of a customer together.
+    all: Transactions,
+    /// When each was.
     at: Vec<i64>,
     /// Since when all of it was known.
     known: Vec<i64>,
+    /// Memory taken while one date is mined.
+    bytes: u64,
+}
+
+/// Receipts as they are read.
+struct Reader<'a> {
+    join: &'a Join,
+    n_items: u32,
+    /// Items of receipt r, each once: `items[offsets[r]..offsets[r + 1]]`.
+    offsets: Vec<usize>,
+    items: Vec<u32>,
+    at: Vec<i64>,
+    known: Vec<i64>,
     customer: Vec<u32>,
+    /// How many receipts there were when an item was last on one, itself included.
+    last_seen: Vec<usize>,
 }
 
 impl Baskets {
@@ -69,12 +83,21 @@ impl Baskets {
         Ok((Self::Receipts(Box::new(receipts)), items(names)?))
     }
 
+    /// Whether there is memory for the baskets of `n_dates` side by side.
+    pub(super) fn fit(&self, job: &Job<'_>, n_dates: usize) -> bool {
+        match self {
+            Self::Receipts(receipts) => receipts.bytes * n_dates as u64 <= job.memory / 2,
+            // The same few sets on every date.
+            Self::Held(_) => true,
+        }
+    }
+
     /// What had happened and was known before `date`.
     pub(super) fn before(&self, job: &Job<'_>, date: AsOf) -> Result<Transactions> {
         match self {
             Self::Receipts(receipts) => {
                 let from = job.calendar.midnight(date.date - receipts.days as i32).0;
-                receipts.between(from, date.instant.0, date.instant.0)
+                Ok(receipts.between(from, date.instant.0, date.instant.0))
             }
             Self::Held(held) => held.transactions(date.date),
         }
@@ -85,7 +108,7 @@ impl Baskets {
     pub(super) fn follow(&self, job: &Job<'_>, (date, end): (AsOf, AsOf), rules: &Rules) -> Result<Vec<Contingency>> {
         match self {
             Self::Receipts(receipts) => {
-                let later = receipts.between(date.instant.0, end.instant.0, end.instant.0)?;
+                let later = receipts.between(date.instant.0, end.instant.0, end.instant.0);
                 recount(&later, rules, &job.quiet()).map_err(|error| association_fault(&error))
             }
             Self::Held(held) => held.taken(date.date, rules, &job.quiet()),
@@ -125,66 +148,85 @@ impl Receipts {
         }
         let columns = ["at", "arrived", "product", "quantity", "basket"];
         let declared: Vec<&str> = columns.into_iter().filter(|name| source.column(name).is_some()).collect();
+        let mut reader = Reader::new(join);
+        for start in (0..n_customers).step_by(BLOCK as usize) {
+            job.check_stop()?;
+            let block = Block::read(table, start..n_customers.min(start + BLOCK), &declared, &job.quiet())?;
+            for customer in 0..block.n_customers() {
+                reader.add(&block, customer, start + customer as u32);
+            }
+        }
+        reader.finish(days, needed)
+    }
+
+    /// Receipts from `from` to before `until` of which everything was known before `known_before`.
+    fn between(&self, from: i64, until: i64, known_before: i64) -> Transactions {
+        self.all.subset(|receipt| (from..until).contains(&self.at[receipt]) && self.known[receipt] < known_before)
+    }
+}
+
+impl<'a> Reader<'a> {
+    fn new(join: &'a Join) -> Self {
         let n_items = join.names.len() as u32;
-        let mut receipts = Self {
+        Self {
+            join,
             n_items,
-            days,
             offsets: vec![0],
             items: Vec::new(),
             at: Vec::new(),
             known: Vec::new(),
             customer: Vec::new(),
-        };
-        for start in (0..n_customers).step_by(BLOCK as usize) {
-            job.check_stop()?;
-            let block = Block::read(table, start..n_customers.min(start + BLOCK), &declared, &job.quiet())?;
-            for customer in 0..block.n_customers() {
-                receipts.add(&block, customer, start + customer as u32, join);
-            }
+            last_seen: vec![0; n_items as usize],
         }
-        Ok(receipts)
     }
 
     /// Adds the receipts of a customer: lines with the same basket, without returns and without what has no level. Where baskets of several
-    /// customers have the same name, each customer has one.
-    fn add(&mut self, block: &Block, customer: usize, index: u32, join: &Join) {
+    /// customers have the same name, each customer has one. What nobody can have bought at once is left out.
+    fn add(&mut self, block: &Block, customer: usize, index: u32) {
         let (at, product) = (block.times("at"), block.codes("product"));
         let (arrived, basket, quantity) = (block.integers("arrived"), block.codes("basket"), block.column("quantity"));
         let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
         let item = |row: usize| {
-            let level = *join.map.get(product?.get(row)? as usize)?;
+            let level = *self.join.map.get(product?.get(row)? as usize)?;
             (level < self.n_items && is_purchase(quantity, row)).then_some(level)
         };
         let mut lines: Vec<(u32, usize, u32)> =
             rows.filter_map(|row| Some((basket.and_then(|basket| basket.get(row))?, row, item(row)?))).collect();
         lines.sort_unstable();
         for receipt in lines.chunk_by(|a, b| a.0 == b.0) {
-            let known = |row: usize| arrived.and_then(|arrived| arrived.get(row)).unwrap_or(at[row]).max(at[row]);
-            self.items.extend(receipt.iter().map(|line| line.2));
-            self.offsets.push(self.items.len());
-            self.at.push(at[receipt[0].1]);
-            self.known.push(receipt.iter().map(|line| known(line.1)).max().unwrap_or(i64::MAX));
-            self.customer.push(index);
-        }
-    }
-
-    /// Receipts from `from` to before `until` of which everything was known before `known_before`.
-    fn between(&self, from: i64, until: i64, known_before: i64) -> Result<Transactions> {
-        let (mut offsets, mut items, mut groups) = (vec![0], Vec::new(), Vec::new());
-        for receipt in 0..self.at.len() {
-            if (from..until).contains(&self.at[receipt]) && self.known[receipt] < known_before {
-                items.extend_from_slice(&self.items[self.offsets[receipt]..self.offsets[receipt + 1]]);
-                offsets.push(items.len());
-                groups.push(self.customer[receipt]);
+            if self.add_items(receipt.iter().map(|line| line.2)) {
+                let known = |row: usize| arrived.and_then(|arrived| arrived.get(row)).unwrap_or(at[row]).max(at[row]);
+                self.at.push(at[receipt[0].1]);
+                self.known.push(receipt.iter().map(|line| known(line.1)).max().unwrap_or(i64::MAX));
+                self.customer.push(index);
             }
         }
-        transactions(&offsets, &items, self.n_items, &groups)
     }
-}
 
-fn transactions(offsets: &[usize], items: &[u32], n_items: u32, groups: &[u32]) -> Result<Transactions> {
-    let raw = Raw { offsets, items, n_items, weights: None, groups: Some(groups) };
-    Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db).map_err(|error| association_fault(&error))
+    /// Adds a receipt's items, each once; `false` when they are too many for a receipt.
+    fn add_items(&mut self, items: impl Iterator<Item = u32>) -> bool {
+        let n_receipts = self.offsets.len();
+        for item in items {
+            if std::mem::replace(&mut self.last_seen[item as usize], n_receipts) != n_receipts {
+                self.items.push(item);
+            }
+        }
+        let start = self.offsets[n_receipts - 1];
+        if self.items.len() - start > DEFAULT_MAX_BASKET {
+            self.items.truncate(start);
+            self.last_seen.fill(0);
+            return false;
+        }
+        self.offsets.push(self.items.len());
+        true
+    }
+
+    fn finish(self, days: u32, bytes: u64) -> Result<Receipts> {
+        let Self { offsets, items, n_items, customer, at, known, .. } = self;
+        let raw = Raw { offsets: &offsets, items: &items, n_items, weights: None, groups: Some(&customer) };
+        let all = Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db);
+        Ok(Receipts { days, all: all.map_err(|error| association_fault(&error))?, at, known, bytes })
+    }
 }
 
 #[cfg(test)]
@@ -193,16 +235,17 @@ mod tests {
 
     #[test]
     fn a_receipt_counts_once_all_of_it_is_known() {
-        let receipts = Receipts {
-            n_items: 2,
-            days: 10,
-            offsets: vec![0, 2, 3],
-            items: vec![0, 1, 1],
-            at: vec![10, 20],
-            known: vec![10, 30],
-            customer: vec![0, 0],
-        };
-        let n = |from, until, known| receipts.between(from, until, known).unwrap().n();
+        let join = Join { map: [0, 1].into(), names: ["bread".to_owned(), "milk".to_owned()].into() };
+        let mut reader = Reader::new(&join);
+        for (items, at, known) in [(vec![0, 1, 0], 10, 10), (vec![1], 20, 30)] {
+            assert!(reader.add_items(items.into_iter()));
+            reader.at.push(at);
+            reader.known.push(known);
+            reader.customer.push(0);
+        }
+        let receipts = reader.finish(10, 0).unwrap();
+        assert_eq!(receipts.all.item_counts(), [1, 2]);
+        let n = |from, until, known| receipts.between(from, until, known).n();
         assert_eq!((n(0, 30, 30), n(0, 30, 31), n(10, 20, 31), n(11, 20, 31)), (1, 2, 1, 0));
     }
 }

@@ -8,12 +8,14 @@ mod held;
 mod rows;
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use osusume_association::{
     Contingency, Evidence, FalseDiscovery, ItemRole, ItemsetParams, Itemsets, Kind, MinSupport, RuleParams, Rules,
     TestParams, Transactions, mine_itemsets, rules_of, test_rules,
 };
 use osusume_model::{AsOf, Code, Date, Fault, OfferKind, Result};
+use rayon::prelude::*;
 
 use self::baskets::Baskets;
 pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
@@ -112,24 +114,21 @@ pub(crate) fn mine(
     let past: Vec<AsOf> = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date).collect();
     let dates: Vec<AsOf> = past.iter().copied().chain([schedule.score]).collect();
     let (baskets, items) = Baskets::read(job, tables, goods, &dates, config)?;
-    let miner = Miner { job, config, items: &items, baskets: &baskets };
-    let mut writer = Writer::create(job)?;
-    let mut newest = None;
-    for (done, date) in past.iter().enumerate() {
-        job.host.progress(done as u64, past.len() as u64 + 1);
-        let (mut found, _) = miner.find(*date)?;
-        let counts = baskets.follow(job, (*date, schedule.score), &found.rules)?;
-        found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
-        writer.rules(&items, &found, config.false_discovery_rate)?;
-        newest = Some(found);
+    let done = AtomicU64::new(0);
+    let mut mined = Miner { job, config, items: &items, baskets: &baskets, dates: &dates, done }.all()?;
+    for warning in mined.iter_mut().filter_map(|mined| mined.warning.take()) {
+        job.warn(warning);
     }
-    let (mut found, itemsets) = miner.find(schedule.score)?;
-    found.later = remembered(&found.rules, newest.as_ref());
-    writer.rules(&items, &found, config.false_discovery_rate)?;
-    let n_itemsets = writer.itemsets(&items, schedule.score.date, &itemsets)?;
+    let own = mined.pop().expect("the run's own date is the last");
+    let later = remembered(&own.found.rules, mined.last().map(|mined| &mined.found));
+    let own = Mined { found: Found { later, ..own.found }, ..own };
+    let mut writer = Writer::create(job)?;
+    for mined in mined.iter().chain([&own]) {
+        writer.rules(&items, &mined.found, config.false_discovery_rate)?;
+    }
+    let n_itemsets = writer.itemsets(&items, schedule.score.date, &own.itemsets)?;
     writer.finish()?;
-    job.host.progress(past.len() as u64 + 1, past.len() as u64 + 1);
-    Ok(summary(&items, &found, n_itemsets, config.false_discovery_rate))
+    Ok(summary(&items, &own.found, n_itemsets, config.false_discovery_rate))
 }
 
 /// What is asked of the baskets of every date.
@@ -138,12 +137,47 @@ struct Miner<'a> {
     config: &'a Mine,
     items: &'a Items,
     baskets: &'a Baskets,
+    /// Ascending, the last is the run's own.
+    dates: &'a [AsOf],
+    /// How many are mined.
+    done: AtomicU64,
+}
+
+/// A date, mined.
+struct Mined {
+    found: Found,
+    /// Those of the run's own date; empty for the others.
+    itemsets: Itemsets,
+    /// What there is to say of the support.
+    warning: Option<Fault>,
 }
 
 impl Miner<'_> {
-    /// Itemsets and rules in what had happened and was known before `date`.
-    fn find(&self, date: AsOf) -> Result<(Found, Itemsets)> {
+    /// Every date, side by side where memory allows.
+    fn all(&self) -> Result<Vec<Mined>> {
+        if !self.baskets.fit(self.job, self.dates.len()) {
+            return self.dates.iter().map(|date| self.mine(*date)).collect();
+        }
+        let mined: Vec<Result<Mined>> = self.dates.par_iter().with_max_len(1).map(|date| self.mine(*date)).collect();
+        // Of several faults that of the first date, whichever came first.
+        mined.into_iter().collect()
+    }
+
+    /// Itemsets and rules in what had happened and was known before `date`, and the rules in what followed.
+    fn mine(&self, date: AsOf) -> Result<Mined> {
         self.job.check_stop()?;
+        let mut mined = self.find(date)?;
+        let end = self.dates[self.dates.len() - 1];
+        if date.date < end.date {
+            let counts = self.baskets.follow(self.job, (date, end), &mined.found.rules)?;
+            mined.found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
+            mined.itemsets = Itemsets::default();
+        }
+        self.job.host.progress(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.dates.len() as u64);
+        Ok(mined)
+    }
+
+    fn find(&self, date: AsOf) -> Result<Mined> {
         let db = self.baskets.before(self.job, date)?;
         let control = self.job.quiet();
         let params = ItemsetParams {
@@ -154,12 +188,12 @@ impl Miner<'_> {
             hierarchy: None,
             max_sets: self.config.max_itemsets,
         };
-        let (params, itemsets) = self.itemsets(&db, params, date)?;
+        let (params, itemsets, warning) = self.itemsets(&db, params, date)?;
         let rules = rules_of(&db, &itemsets, &rule_params(&params), &control).map_err(|e| association_fault(&e))?;
         let test = TestParams { false_discovery: FalseDiscovery::BenjaminiHochberg, level: LEVEL };
         let evidence = test_rules(&db, &rules, &test, &control).map_err(|e| association_fault(&e))?;
         let later = vec![None; rules.len()];
-        Ok((Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets))
+        Ok(Mined { found: Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets, warning })
     }
 
     /// The itemsets. A support that is too low for the limit must not end a scheduled run: the least one that fits is used, and said.
@@ -168,16 +202,16 @@ impl Miner<'_> {
         db: &Transactions,
         params: ItemsetParams<'p>,
         date: AsOf,
-    ) -> Result<(ItemsetParams<'p>, Itemsets)> {
+    ) -> Result<(ItemsetParams<'p>, Itemsets, Option<Fault>)> {
         let control = self.job.quiet();
         let mine = |params: &ItemsetParams<'_>| mine_itemsets(db, params, &control);
         match mine(&params) {
             Err(osusume_association::Error::TooManySets { proposed_min_count, .. }) => {
-                self.job.warn(too_many(self.config, date, proposed_min_count, db.n()));
+                let warning = too_many(self.config, date, proposed_min_count, db.n());
                 let params = ItemsetParams { min_count: proposed_min_count, ..params };
-                mine(&params).map(|found| (params, found))
+                mine(&params).map(|found| (params, found, Some(warning)))
             }
-            found => found.map(|found| (params, found)),
+            found => found.map(|found| (params, found, None)),
         }
         .map_err(|error| association_fault(&error))
     }
