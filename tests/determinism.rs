@@ -30,3 +30,17 @@ fn bytes_depend_neither_on_threads_nor_on_memory() {
         }
     }
 }
+
+/// Where all are learned from, one walk over the rows serves every date; where a sample is, the run's own date has a walk of its own.
+#[test]
+fn what_is_scored_does_not_depend_on_how_many_are_learned_from() {
+    let scored = |max_rows: &str| {
+        let company = Company::new();
+        let max_rows = format!("train.max_rows={max_rows}");
+        company.succeed(&["run", "pipelines/isp.toml", "--as-of", AS_OF, "--quiet", "--set", &max_rows]);
+        let mut files = files_below(&company.path("runs"));
+        files.retain(|(name, _)| name.ends_with("features/scoring.parquet"));
+        files.pop().unwrap().1
+    };
+    assert!(scored("1000") == scored("1000000"), "features of the run's date differ");
+}

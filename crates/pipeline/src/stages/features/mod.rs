@@ -134,55 +134,51 @@ impl Writer {
         let (blocks, unknown) = read_blocks(job, tables, goods, &self.wanted, &customers)?;
         self.unknown_products += unknown;
         let everybody: Vec<u32> = customers.clone().collect();
-        self.score_rows(job, goods, &blocks, schedule.score, &everybody)?;
         let seed = format!("{}/sample", job.config.train.seed);
         let is_sampled = |customer: u32| {
             self.sample >= 1.0
                 || unit_interval(keyed_hash(&seed, tables.customers.id(customer).as_bytes())) < self.sample
         };
         let keep: Vec<u32> = customers.clone().filter(|&c| is_sampled(c)).map(|c| c - customers.start).collect();
+        let (past, now) = (schedule.mature.as_slice(), [schedule.score]);
+        // Where everybody is learned from, one walk over the rows serves all dates; a cross-section has the same date twice.
+        if keep.len() == everybody.len() && past.iter().all(|date| date.instant < now[0].instant) {
+            let dates = [past, &now].concat();
+            return self.write(job, goods, &blocks, schedule, &everybody, (&dates, past.len()));
+        }
+        self.write(job, goods, &blocks, schedule, &everybody, (&now, 0))?;
         if keep.is_empty() {
             return Ok(());
         }
-        let sampled = if keep.len() == everybody.len() {
-            blocks
-        } else {
-            blocks.iter().map(|(name, block)| (name.clone(), block.select(&keep))).collect()
-        };
+        let sampled = blocks.iter().map(|(name, block)| (name.clone(), block.select(&keep))).collect();
         let customers: Vec<u32> = keep.iter().map(|&c| c + customers.start).collect();
-        self.training_rows(job, goods, &sampled, schedule, &customers)
+        self.write(job, goods, &sampled, schedule, &customers, (past, past.len()))
     }
 
-    fn score_rows(
-        &mut self,
-        job: &Job<'_>,
-        goods: &Goods,
-        blocks: &Blocks,
-        date: AsOf,
-        customers: &[u32],
-    ) -> Result<()> {
-        let dates = [date];
-        let active = labels::active(job, goods, blocks, &dates, customers.len())?;
-        let at = active_rows(&active, 1);
-        let cells = cells::compute(job, &self.groups.groups, goods, blocks, &dates)?;
-        self.scoring.write(&rows::batch(&self.scoring_schema, &at, customers, &dates, &cells, None)?)
-    }
-
-    fn training_rows(
+    /// Writes the rows of some customers: of the first `n_past` dates, all mature, to learn from, of the date behind them, if any, to score.
+    fn write(
         &mut self,
         job: &Job<'_>,
         goods: &Goods,
         blocks: &Blocks,
         schedule: &Schedule,
         customers: &[u32],
+        (dates, n_past): (&[AsOf], usize),
     ) -> Result<()> {
-        let dates = &schedule.mature;
         let active = labels::active(job, goods, blocks, dates, customers.len())?;
         let at = active_rows(&active, dates.len());
         let cells = cells::compute(job, &self.groups.groups, goods, blocks, dates)?;
-        let labels = label(job, goods, blocks, schedule, dates, customers.len())?;
-        self.count(&at, dates.len(), &labels.label);
-        self.training.write(&rows::batch(&self.training_schema, &at, customers, dates, &cells, Some(&labels))?)
+        let (learned, scored): (Vec<RowAt>, Vec<RowAt>) = at.into_iter().partition(|row| (row.date as usize) < n_past);
+        if n_past < dates.len() {
+            self.scoring.write(&rows::batch(&self.scoring_schema, &scored, customers, dates, &cells, None)?)?;
+        }
+        if n_past > 0 {
+            let labels = label(job, goods, blocks, schedule, &dates[..n_past], customers.len())?;
+            self.count(&learned, n_past, &labels.label);
+            let labels = Some((&labels, n_past));
+            self.training.write(&rows::batch(&self.training_schema, &learned, customers, dates, &cells, labels)?)?;
+        }
+        Ok(())
     }
 
     fn count(&mut self, at: &[RowAt], n_dates: usize, labels: &[Label]) {

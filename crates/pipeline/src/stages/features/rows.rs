@@ -40,14 +40,15 @@ pub(super) struct RowAt {
     pub(super) date: u32,
 }
 
-/// The rows `at` of a partition as a batch. `customers`: index of each customer of the partition.
+/// The rows `at` of a partition as a batch. `customers`: index of each customer of the partition. `labels`: those of the first so many
+/// dates.
 pub(super) fn batch(
     schema: &Arc<Schema>,
     at: &[RowAt],
     customers: &[u32],
     dates: &[AsOf],
     cells: &[Cells],
-    labels: Option<&LabelCells>,
+    labels: Option<(&LabelCells, usize)>,
 ) -> Result<RecordBatch> {
     let n_dates = dates.len();
     let mut columns: Vec<ArrayRef> = vec![
@@ -62,7 +63,8 @@ pub(super) fn batch(
             columns.push(Arc::new(values.collect::<Float32Array>()));
         }
     }
-    if let Some(labels) = labels {
+    if let Some((labels, n_dates)) = labels {
+        let cell = |row: &RowAt| row.customer as usize * n_dates + row.date as usize;
         let n_offers = labels.label.len() / (customers.len() * n_dates).max(1);
         for offer in 0..n_offers {
             let values = at.iter().map(|row| labels.label[cell(row) * n_offers + offer] as u8);
