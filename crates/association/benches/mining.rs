@@ -1,4 +1,4 @@
-//! Times the itemset engines on a file of transactions, one a line.
+//! Times the itemset engines on a file of transactions, one a line, or on drawn ones: `quest:BASKETS:MEAN_LENGTH:ITEMS`.
 //!
 //! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules] [THREADS]`
 //!
@@ -7,6 +7,8 @@
 //! processor time of one run where a single thread mines and the system tells (Linux): other work on the machine lengthens it less.
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints and reads the clock")]
+
+mod quest;
 
 use std::io::Read;
 use std::time::Instant;
@@ -23,7 +25,10 @@ fn main() {
     let task = rest.first().map_or("all", String::as_str);
     let n_threads = rest.get(1).map_or(1, |n| n.parse().expect("a number of threads"));
     let started = Instant::now();
-    let (offsets, items) = read(path);
+    let (offsets, items) = match path.strip_prefix("quest:") {
+        Some(shape) => drawn(shape),
+        None => read(path),
+    };
     let read_seconds = started.elapsed().as_secs_f64();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
     let min_count = min_count.parse().expect("a count");
@@ -92,6 +97,12 @@ fn median(mut run: impl FnMut() -> u64) -> (f64, f64, u64) {
 fn cpu_seconds() -> f64 {
     let kept = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     kept.split(' ').next().and_then(|nanoseconds| nanoseconds.parse::<f64>().ok()).map_or(f64::NAN, |ns| ns * 1e-9)
+}
+
+fn drawn(shape: &str) -> (Vec<usize>, Vec<u32>) {
+    let numbers: Vec<usize> = shape.split(':').map(|number| number.parse().expect("a number")).collect();
+    let [n_baskets, mean_len, n_items] = numbers[..] else { panic!("quest:BASKETS:MEAN_LENGTH:ITEMS") };
+    quest::baskets(n_baskets, mean_len as f64, n_items as u32)
 }
 
 fn read(path: &str) -> (Vec<usize>, Vec<u32>) {

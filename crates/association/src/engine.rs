@@ -43,9 +43,8 @@ pub(crate) fn collect(
     control: &dyn Control,
 ) -> Result<Option<Itemsets>, Error> {
     check_stop(control)?;
-    if let Some(pairs) = Pairs::count(db, params, control) {
-        check_stop(control)?;
-        return Ok((pairs.counted().sets <= params.max_sets).then(|| pairs.listed(db.n())));
+    if Pairs::are_enough(params) {
+        return Ok(Pairs::find(db, params, control)?.map(|pairs| pairs.listed(db.n())));
     }
     if is_free(params) {
         return list_all(db, params, control);
@@ -68,9 +67,8 @@ pub(crate) fn count(
     control: &dyn Control,
 ) -> Result<Option<SetCounts>, Error> {
     check_stop(control)?;
-    if let Some(pairs) = Pairs::count(db, params, control) {
-        check_stop(control)?;
-        return Ok(Some(pairs.counted()).filter(|counts| counts.sets <= params.max_sets));
+    if Pairs::are_enough(params) {
+        return Ok(Pairs::find(db, params, control)?.map(|pairs| pairs.counted()));
     }
     // Free items make the tally run ahead of a limit on the length.
     if is_free(params) && (params.max_length == usize::MAX || params.max_sets == u64::MAX) {

@@ -1,6 +1,15 @@
 //! Itemsets as a prefix trie in columns.
 
-use crate::Transactions;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use osusume_model::Control;
+
+use crate::error::check_stop;
+use crate::{Error, Transactions};
+
+/// Nodes between two looks at the control.
+const STOP_STEP: usize = 1 << 16;
 
 /// Frequent itemsets: a prefix trie in depth-first preorder, one entry a node.
 ///
@@ -51,13 +60,54 @@ impl Itemsets {
 
     /// How many itemsets there are, by size.
     pub fn counted(&self) -> SetCounts {
-        let mut out = SetCounts::default();
+        let mut by_size: Vec<u64> = Vec::new();
         for (depth, count) in self.depths.iter().zip(&self.counts) {
-            if *count > 0 {
-                out.add(usize::from(*depth), 1);
+            let size = usize::from(*depth);
+            if by_size.len() <= size {
+                by_size.resize(size + 1, 0);
             }
+            by_size[size] += u64::from(*count > 0);
+        }
+        let mut out = SetCounts::default();
+        for (size, sets) in by_size.into_iter().enumerate().filter(|(_, sets)| *sets > 0) {
+            out.add(size, sets);
         }
         out
+    }
+
+    /// The `n` most frequent itemsets of at least `min_length` items with their counts; equal counts in order of items. O(nodes), and
+    /// O(log n) for each set that is among the first at some time.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub fn most_frequent(
+        &self,
+        n: usize,
+        min_length: usize,
+        control: &dyn Control,
+    ) -> Result<Vec<(Vec<u32>, u32)>, Error> {
+        let mut path = Vec::new();
+        // The last of those kept is on top.
+        let mut kept: BinaryHeap<(Reverse<u32>, Vec<u32>)> = BinaryHeap::new();
+        for (node, ((depth, item), count)) in self.depths.iter().zip(&self.items).zip(&self.counts).enumerate() {
+            if node % STOP_STEP == 0 {
+                check_stop(control)?;
+            }
+            path.truncate(usize::from(*depth) - 1);
+            path.push(*item);
+            let is_full = kept.len() >= n;
+            let is_behind = is_full && kept.peek().is_none_or(|(last, _)| *count < last.0);
+            if *count == 0 || path.len() < min_length || is_behind {
+                continue;
+            }
+            let mut itemset = path.clone();
+            itemset.sort_unstable();
+            kept.push((Reverse(*count), itemset));
+            if is_full {
+                kept.pop();
+            }
+        }
+        Ok(kept.into_sorted_vec().into_iter().map(|(count, itemset)| (itemset, count.0)).collect())
     }
 
     /// Offsets and items of every itemset with its count, for callers that want lists; items ascend.

@@ -1,54 +1,71 @@
 //! Pairs alone: where sets of two are the longest wanted, every pair of a transaction is counted once, and that is all.
 
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use osusume_model::Control;
 use rayon::prelude::*;
 
 use super::conflicts::Conflicts;
-use super::ranked::Frequent;
-use crate::{ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
+use super::ranked::{Frequent, Paths};
+use super::root::{Partner, Root};
+use super::rows::StoredRank;
+use super::{SMALL_RANKS, task_len};
+use crate::error::check_stop;
+use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 
 /// Most frequent items for which every worker has a counter for each two of them: 4 MB.
-const MOST_RANKS: usize = 1024;
+const TABLE_RANKS: usize = 1024;
 /// Transactions between two looks at the control.
 const STOP_STEP: usize = 1 << 13;
 
-/// Weighted transactions with each two frequent items.
-pub(crate) struct Pairs<'a> {
+/// The frequent items, and the frequent pairs of those that may stand in a set together.
+pub(crate) struct Pairs {
     frequent: Frequent,
-    conflicts: Conflicts<'a>,
-    max_length: usize,
-    /// That of ranks a and b < a at n a + b, for n ranks.
-    counts: Vec<u32>,
+    /// Of each rank the more frequent partners, ascending.
+    partners: Vec<Vec<Partner>>,
 }
 
-impl<'a> Pairs<'a> {
-    /// Counts them; `None` when longer sets are wanted, or when there are too many frequent items. Stops early, with counts that mean
-    /// nothing, when the control says so.
-    pub(crate) fn count(db: &Transactions, params: &ItemsetParams<'a>, control: &dyn Control) -> Option<Self> {
-        if params.kind != Kind::All || params.max_length > 2 {
-            return None;
-        }
+impl Pairs {
+    /// Whether longer sets or fewer than all frequent ones are not wanted.
+    pub(crate) fn are_enough(params: &ItemsetParams<'_>) -> bool {
+        params.kind == Kind::All && params.max_length <= 2
+    }
+
+    /// Finds them; `None` when there are more sets than wanted.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(crate) fn find(
+        db: &Transactions,
+        params: &ItemsetParams<'_>,
+        control: &dyn Control,
+    ) -> Result<Option<Self>, Error> {
         let frequent = Frequent::new(db, params);
-        if frequent.n_ranks() > MOST_RANKS {
-            return None;
-        }
-        let counts = if params.max_length == 2 { count(db, &frequent, control) } else { Vec::new() };
+        let n_ranks = frequent.n_ranks();
         let conflicts = Conflicts { roles: params.roles, hierarchy: params.hierarchy };
-        Some(Self { frequent, conflicts, max_length: params.max_length, counts })
+        let search = Search { frequent: &frequent, conflicts, control, left: AtomicU64::new(0) };
+        search.left.store(params.max_sets.saturating_sub(n_ranks as u64), Ordering::Relaxed);
+        let partners = match (params.max_length, n_ranks) {
+            _ if n_ranks as u64 > params.max_sets => return Ok(None),
+            (0..2, _) => Some(vec![Vec::new(); n_ranks]),
+            (_, 0..=TABLE_RANKS) => search.by_table(db)?,
+            (_, 0..=SMALL_RANKS) => search.by_root(&Paths::<u16>::unmerged(db, &frequent, control)?)?,
+            _ => search.by_root(&Paths::<u32>::unmerged(db, &frequent, control)?)?,
+        };
+        Ok(partners.map(|partners| Self { frequent, partners }))
     }
 
     /// How many sets of one and of two items there are.
     pub(crate) fn counted(&self) -> SetCounts {
         let mut out = SetCounts::default();
-        let n_ranks = self.frequent.n_ranks() as u32;
-        let sizes = [u64::from(n_ranks), (0..n_ranks).map(|rank| self.partners(rank).count() as u64).sum()];
-        for (size, sets) in (1..).zip(sizes).filter(|(_, sets)| *sets > 0) {
-            out.add(size, sets);
+        let n_pairs = self.partners.iter().map(Vec::len).sum();
+        for (size, sets) in (1..).zip([self.frequent.n_ranks(), n_pairs]).filter(|(_, sets)| *sets > 0) {
+            out.add(size, sets as u64);
         }
         out
     }
 
-    /// The sets themselves.
+    /// The sets themselves, in the order of every trie: by rank, each before its pairs.
     pub(crate) fn listed(&self, n: u64) -> Itemsets {
         let mut out = Itemsets { n, ..Itemsets::default() };
         out.reserve_exact(self.counted().sets as usize);
@@ -57,58 +74,74 @@ impl<'a> Pairs<'a> {
             out.items.push(self.frequent.items[rank as usize]);
             out.counts.push(count);
         };
-        for (rank, count) in (0..).zip(&self.frequent.counts) {
+        for ((rank, count), partners) in (0..).zip(&self.frequent.counts).zip(&self.partners) {
             push(1, rank, *count);
-            self.partners(rank).for_each(|(partner, count)| push(2, partner, count));
+            for partner in partners {
+                push(2, partner.rank, partner.count);
+            }
         }
         out
     }
-
-    /// The more frequent items that may stand in a set with that of `rank` and occur with it often enough, ascending, and their counts.
-    fn partners(&self, rank: u32) -> impl Iterator<Item = (u32, u32)> {
-        let n_counts = if self.max_length < 2 { 0 } else { rank as usize };
-        let row = &self.counts[rank as usize * (self.counts.len() / self.frequent.n_ranks())..][..n_counts];
-        let is_wanted = move |(partner, count): &(u32, u32)| {
-            *count >= self.frequent.min_count && !self.conflicts.between(&self.frequent, *partner, rank)
-        };
-        (0..).zip(row.iter().copied()).filter(is_wanted)
-    }
 }
 
-/// A table a worker, each for its part of the transactions; what they add up to depends on neither.
-fn count(db: &Transactions, frequent: &Frequent, control: &dyn Control) -> Vec<u32> {
-    let n_ranks = frequent.n_ranks();
-    let mut rank_of = vec![n_ranks as u16; db.n_items() as usize];
-    for (rank, item) in (0..).zip(&frequent.items) {
-        rank_of[*item as usize] = rank;
+/// What both ways of counting need.
+struct Search<'a> {
+    frequent: &'a Frequent,
+    conflicts: Conflicts<'a>,
+    control: &'a dyn Control,
+    /// How many pairs may still be found.
+    left: AtomicU64,
+}
+
+impl Search<'_> {
+    /// Pairs with counters for each root item in turn, which a core keeps close by however many items there are.
+    fn by_root<R: StoredRank>(&self, paths: &Paths<'_, R>) -> Result<Option<Vec<Vec<Partner>>>, Error> {
+        let n_ranks = self.frequent.n_ranks() as u32;
+        let ranks = (0..n_ranks).into_par_iter().with_max_len(task_len(n_ranks as usize));
+        let partners = ranks.map_init(Root::default, |root, rank| {
+            check_stop(self.control)?;
+            root.open(paths, rank);
+            Ok(self.keep(rank, root.partners.iter().copied()))
+        });
+        partners.collect::<Result<Option<Vec<Vec<Partner>>>, Error>>()
     }
-    let n_workers = rayon::current_num_threads();
-    let part_len = db.len().div_ceil(n_workers).max(1);
-    let count_part = |worker: usize| {
-        let mut table = Table { n_ranks, counts: vec![0; n_ranks * n_ranks] };
-        let end = db.len().min((worker + 1) * part_len);
-        for start in (worker * part_len..end).step_by(STOP_STEP) {
-            if control.stop().is_some() {
-                break;
+
+    /// Those of a rank's frequent partners that may stand in a set with it; `None` when there are more pairs than wanted.
+    fn keep(&self, rank: u32, partners: impl Iterator<Item = Partner>) -> Option<Vec<Partner>> {
+        let may_meet = |partner: &Partner| !self.conflicts.between(self.frequent, partner.rank, rank);
+        let kept: Vec<Partner> = partners.filter(may_meet).collect();
+        let take = |left: u64| left.checked_sub(kept.len() as u64);
+        self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok().then_some(kept)
+    }
+
+    /// A table a worker, each for its part of the transactions; what they add up to depends on neither.
+    fn by_table(&self, db: &Transactions) -> Result<Option<Vec<Vec<Partner>>>, Error> {
+        let n_ranks = self.frequent.n_ranks();
+        let mut rank_of = vec![n_ranks as u16; db.n_items() as usize];
+        for (rank, item) in (0..).zip(&self.frequent.items) {
+            rank_of[*item as usize] = rank;
+        }
+        let n_workers = rayon::current_num_threads();
+        let part_len = db.len().div_ceil(n_workers).max(1);
+        let count_part = |worker: usize| {
+            let mut table = Table { n_ranks, counts: vec![0; n_ranks * n_ranks] };
+            let end = db.len().min((worker + 1) * part_len);
+            for start in (worker * part_len..end).step_by(STOP_STEP) {
+                check_stop(self.control)?;
+                table.add(db, start..end.min(start + STOP_STEP), &rank_of);
             }
-            table.add(db, start..end.min(start + STOP_STEP), &rank_of);
-        }
-        table.counts
-    };
-    let sum = |mut a: Vec<u32>, b: Vec<u32>| {
-        a.iter_mut().zip(b).for_each(|(a, b)| *a += b);
-        a
-    };
-    let mut counts = (0..n_workers).into_par_iter().map(count_part).reduce_with(sum).unwrap_or_default();
-    for rank in 0..n_ranks {
-        for partner in 0..rank {
-            counts[n_ranks * rank + partner] += counts[n_ranks * partner + rank];
-        }
+            Ok(table)
+        };
+        let tables = (0..n_workers).into_par_iter().map(count_part);
+        let table = tables.try_reduce_with(|a, b| Ok(a.plus(&b))).transpose()?;
+        Ok(table.and_then(|table| {
+            let partners = |rank: u32| self.keep(rank, table.partners(rank, self.frequent.min_count));
+            (0..n_ranks as u32).map(partners).collect()
+        }))
     }
-    counts
 }
 
-/// Counts of pairs in the order in which a transaction names them: which of the two is more frequent is settled once, in the end.
+/// Counts of pairs in the order in which a transaction names them: which of the two is more frequent is settled in the end.
 struct Table {
     n_ranks: usize,
     counts: Vec<u32>,
@@ -135,5 +168,113 @@ impl Table {
                 }
             }
         }
+    }
+
+    fn plus(mut self, other: &Self) -> Self {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self
+    }
+
+    /// The more frequent items that are with that of `rank` often enough.
+    fn partners(&self, rank: u32, min_count: u32) -> impl Iterator<Item = Partner> {
+        let count = move |other: u32| {
+            let [a, b] = [rank, other].map(|rank| rank as usize);
+            self.counts[self.n_ranks * a + b] + self.counts[self.n_ranks * b + a]
+        };
+        (0..rank).map(move |rank| Partner { rank, count: count(rank) }).filter(move |it| it.count >= min_count)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use osusume_model::NoControl;
+
+    use super::*;
+    use crate::{Baskets, Hierarchy, ItemRole, NO_PARENT};
+
+    /// Baskets of up to 13 items out of 40, in no order, each item in fewer than the one before.
+    fn db() -> Transactions {
+        let mut state = 7_u64;
+        let mut below = |n: u64| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 33) % n
+        };
+        let mut baskets: Vec<Vec<u32>> = Vec::new();
+        for _ in 0..3_000 {
+            let n_items = below(14);
+            baskets.push(
+                (0..n_items)
+                    .map(|_| below(40))
+                    .collect::<Vec<u64>>()
+                    .iter()
+                    .map(|most| below(most + 1) as u32)
+                    .collect(),
+            );
+        }
+        let offsets: Vec<usize> = (0..=baskets.len()).map(|t| baskets[..t].iter().map(Vec::len).sum()).collect();
+        let weights: Vec<u32> = (0..baskets.len()).map(|_| below(4) as u32).collect();
+        let given =
+            Baskets { offsets: &offsets, items: &baskets.concat(), n_items: 40, weights: Some(&weights), groups: None };
+        Transactions::new(&given, 100).unwrap().0
+    }
+
+    /// Partners of each rank with their counts.
+    type Plain = Vec<Vec<(u32, u32)>>;
+
+    fn both_ways(db: &Transactions, params: &ItemsetParams<'_>) -> [Option<Plain>; 3] {
+        let frequent = Frequent::new(db, params);
+        let search = || Search {
+            frequent: &frequent,
+            conflicts: Conflicts { roles: params.roles, hierarchy: params.hierarchy },
+            control: &NoControl,
+            left: AtomicU64::new(params.max_sets),
+        };
+        let short = Paths::<u16>::unmerged(db, &frequent, &NoControl).unwrap();
+        let long = Paths::<u32>::unmerged(db, &frequent, &NoControl).unwrap();
+        let found = [search().by_table(db), search().by_root(&short), search().by_root(&long)];
+        let plain = |of_rank: Vec<Partner>| of_rank.into_iter().map(|it| (it.rank, it.count)).collect();
+        found.map(|found| found.unwrap().map(|partners| partners.into_iter().map(plain).collect()))
+    }
+
+    #[test]
+    fn tables_and_roots_find_the_same_pairs() {
+        let db = db();
+        let roles: Vec<ItemRole> = (0..40)
+            .map(|item| match item % 5 {
+                0 => ItemRole::Consequent,
+                1 => ItemRole::Ignore,
+                2 => ItemRole::Antecedent,
+                _ => ItemRole::Both,
+            })
+            .collect();
+        let forest = Hierarchy::new((0..40).map(|item| if item % 3 == 0 { NO_PARENT } else { item - 1 }).collect());
+        let forest = forest.unwrap();
+        for min_count in [1, 30, 300, 100_000] {
+            let free = ItemsetParams { max_length: 2, ..ItemsetParams::all(min_count) };
+            let bound = ItemsetParams { roles: Some(&roles), hierarchy: Some(&forest), ..free };
+            for params in [free, bound] {
+                for n_threads in [1, 3] {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+                    let [table, short, long] = pool.install(|| both_ways(&db, &params));
+                    assert!(table.is_some() && table == short && table == long, "{params:?}, {n_threads} threads");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_limit_counts_items_and_pairs() {
+        let db = db();
+        let all = ItemsetParams { max_length: 2, ..ItemsetParams::all(30) };
+        let n_sets = Pairs::find(&db, &all, &NoControl).unwrap().unwrap().counted().sets;
+        for (max_sets, fits) in [(n_sets, true), (n_sets - 1, false), (3, false), (0, false)] {
+            let found = Pairs::find(&db, &ItemsetParams { max_sets, ..all }, &NoControl).unwrap();
+            assert_eq!(found.is_some(), fits, "{max_sets}");
+        }
+        let n_pairs = n_sets - Frequent::new(&db, &all).n_ranks() as u64;
+        let [table, short, long] = both_ways(&db, &ItemsetParams { max_sets: n_pairs - 1, ..all });
+        assert!(table.is_none() && short.is_none() && long.is_none());
     }
 }

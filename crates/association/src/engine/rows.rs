@@ -110,6 +110,11 @@ impl<R: StoredRank> Rows<R> {
         &self.ranks[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 
+    /// Every row with its number.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[R])> {
+        (0..self.sources.len()).map(|row| (row, self.row(row)))
+    }
+
     /// The transaction a row was made of.
     pub(crate) fn source(&self, row: usize) -> usize {
         self.sources[row] as usize

@@ -121,7 +121,9 @@ fn roles_and_hierarchy_restrict_the_search() {
         let shop = Shop::random(seed, 30, 8, 0.6);
         for (roles, hierarchy) in [(Some(&roles[..]), None), (None, Some(&forest)), (Some(&roles[..]), Some(&forest))] {
             let params = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(3) };
-            check(&shop, &params, shop.frequent(3, roles, hierarchy));
+            for max_length in [1, 2, usize::MAX] {
+                check(&shop, &ItemsetParams { max_length, ..params }, shop.frequent(3, roles, hierarchy));
+            }
         }
     }
 }
@@ -181,6 +183,23 @@ fn the_most_frequent_by_enumeration() {
     let db = Shop::random(1, 40, 8, 0.5).db();
     let refused = mine_top_k(&db, 0, 1, &ItemsetParams::all(1), &NoControl);
     assert_eq!(refused.unwrap_err(), Error::Parameter { name: "k", allowed: "at least 1", got: 0.0 });
+}
+
+#[test]
+fn the_most_frequent_of_those_listed_come_first() {
+    for seed in 0..40 {
+        let shop = Shop::random(seed, 30, 7, 0.5);
+        let found = mine_itemsets(&shop.db(), &ItemsetParams::all(2), &NoControl).unwrap();
+        for (n, min_length) in [(0, 1), (1, 1), (5, 2), (20, 3), (1_000, 2)] {
+            let mut expected = listed(&found);
+            expected.retain(|(set, _)| set.len() >= min_length);
+            expected.sort_by(|(a, n), (b, m)| m.cmp(n).then(a.cmp(b)));
+            expected.truncate(n);
+            let first = found.most_frequent(n, min_length, &NoControl).unwrap();
+            let first: Vec<(Vec<u32>, u64)> = first.into_iter().map(|(set, count)| (set, u64::from(count))).collect();
+            assert_eq!(first, expected, "{n} of {min_length} items in {shop:?}");
+        }
+    }
 }
 
 #[test]
