@@ -82,6 +82,22 @@ fn every_form_of_a_file_gives_the_same_itemsets() {
 }
 
 #[test]
+fn the_most_frequent_are_found_without_a_support() {
+    let dir = shelves();
+    let found = mined(dir.path(), &["lines.csv", "--top", "2"]);
+    let pair = |other: &str, count: u64| json!({ "items": ["bread", other], "count": count });
+    assert_eq!((&found["sets"], &found["top"]), (&json!(2), &json!([pair("milk", 3), pair("tea", 2)])));
+    // One alone is asked for and two are as frequent; single items count where they are asked for.
+    let found = mined(dir.path(), &["lines.csv", "--top", "2", "--min-length", "1"]);
+    let alone = |item: &str, count: u64| json!({ "items": [item], "count": count });
+    assert_eq!(found["top"], json!([alone("bread", 4), pair("milk", 3), alone("milk", 3)]));
+    // A support can end the list earlier.
+    assert_eq!(mined(dir.path(), &["lines.csv", "--top", "2", "--min-support", "0.6"])["sets"], 1);
+    let page = text(&mine(dir.path(), &["lines.csv", "--top", "2"]).stdout);
+    assert!(page.contains("bread + milk") && page.contains("bread + tea") && !page.contains("0 of"), "{page}");
+}
+
+#[test]
 fn large_baskets_are_left_out_and_counted() {
     let dir = tempfile::tempdir().unwrap();
     let huge: Vec<String> = (0..1_000_000).map(|item| item.to_string()).collect();
@@ -101,10 +117,14 @@ fn what_cannot_be_mined_is_named() {
     };
     check("bad.dat", "1 2\n3 x\n", &["--min-count", "1"], 10, "E1022");
     check("bad.dat", "1 -2\n", &["--min-count", "1"], 10, "E1024");
-    check("bad.dat", "1 2\n", &["--min-support", "1.5"], 10, "E1024");
-    check("bad.dat", "1 2\n", &["--min-support", "NaN"], 10, "E1024");
+    for share in ["2", "0", "NaN", "-1"] {
+        check("bad.dat", "1 2\n", &[&format!("--min-support={share}")], 2, "above 0 and at most 1");
+    }
     check("bad.dat", "1 2\n", &["--min-count", "0"], 2, "min-count");
     check("bad.dat", "1 2\n", &[], 2, "--min-count");
+    check("bad.dat", "1 2\n", &["--min-count", "1", "--min-support", "0.5"], 2, "--min-support");
+    check("bad.dat", "1 2\n", &["--min-count", "1", "--min-length", "2"], 2, "--top");
+    check("bad.dat", "1 2\n", &["--top", "0"], 2, "--top");
     let wide = (0..30).map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
     check("wide.dat", &format!("{wide}\n{wide}\n7\n"), &["--min-count", "1", "--max-sets", "1000"], 14, "E4011");
 }

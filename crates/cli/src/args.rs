@@ -265,7 +265,7 @@ pub(crate) struct RespondArgs {
 
 /// `mine`.
 #[derive(Debug, Args)]
-#[command(group(clap::ArgGroup::new("support").required(true).args(["min_count", "min_support"])))]
+#[command(group(clap::ArgGroup::new("support").required(true).multiple(true).args(["min_count", "min_support", "top"])))]
 pub(crate) struct MineArgs {
     /// Baskets: `.dat` with a basket a line and whole numbers between blanks, `.csv` with a basket a line, or with `--basket` and `--item` CSV or Parquet with a row an item; `.gz` and `.zst` too
     pub(crate) file: PathBuf,
@@ -273,8 +273,14 @@ pub(crate) struct MineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) min_count: Option<u64>,
     /// Least share of baskets an itemset must be in, above 0 and at most 1
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "min_count")]
     pub(crate) min_support: Option<f64>,
+    /// The N most frequent itemsets, and those as frequent as the last of them
+    #[arg(long, value_name = "N", conflicts_with = "count_only", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) top: Option<u64>,
+    /// Least number of items of those most frequent
+    #[arg(long, value_name = "N", requires = "top", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=u64::from(u16::MAX)))]
+    pub(crate) min_length: u64,
     /// Which itemsets
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) kind: KindArg,
@@ -299,6 +305,12 @@ pub(crate) struct MineArgs {
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,
+}
+
+/// A share above 0 and at most 1.
+fn parse_share(text: &str) -> Result<f64, String> {
+    let share = text.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+    share.ok_or_else(|| "a share of baskets above 0 and at most 1, such as 0.01".to_owned())
 }
 
 /// Which itemsets.

@@ -4,9 +4,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_association::{
-    Baskets, Error, ItemsetParams, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets,
+    Baskets, Error, ItemsetParams, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets, mine_top_k,
 };
-use osusume_model::{Code, Fault, Result, Stop};
+use osusume_model::{Code, Control, Fault, Result, Stop};
 use osusume_storage::{Fs, RealFs};
 use osusume_tables::{
     Anonymous, BasketLists, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Format, Identity, Ingest, ItemNames,
@@ -66,6 +66,8 @@ pub struct MineOptions {
     pub max_sets: u64,
     /// Whether itemsets are listed or only counted.
     pub wanted: Wanted,
+    /// Of listed itemsets, how many of the most frequent ones of two items and more to name.
+    pub n_named: usize,
 }
 
 /// What is to come of it.
@@ -75,6 +77,13 @@ pub enum Wanted {
     Counts,
     /// The itemsets themselves.
     Sets,
+    /// The most frequent ones, and those as frequent as the last of them.
+    Top {
+        /// How many.
+        k: u64,
+        /// Least number of items in one.
+        min_length: usize,
+    },
 }
 
 /// What was found.
@@ -96,6 +105,8 @@ pub struct MinedBaskets {
     pub by_size: Vec<u64>,
     /// The itemsets, where they were wanted.
     pub itemsets: Option<Itemsets>,
+    /// The most frequent of them as items and count, equal counts in order of items.
+    pub named: Vec<(Vec<u32>, u32)>,
 }
 
 /// Reads the baskets of a file.
@@ -165,7 +176,7 @@ fn source_spec(path: &Path, basket: &str, item: &str) -> SourceSpec {
 /// Mines baskets that were read.
 ///
 /// # Errors
-/// `OutOfRange` for an option, `ItemsetLimit` with a count that stays within it.
+/// `OutOfRange` for an option, `ItemsetLimit` with a count that stays within it, and a stop asked for.
 pub fn mine_baskets(lists: &BasketLists, options: &MineOptions, host: &dyn Host) -> Result<MinedBaskets> {
     let control = Quiet::new(host);
     let baskets = Baskets {
@@ -185,17 +196,29 @@ pub fn mine_baskets(lists: &BasketLists, options: &MineOptions, host: &dyn Host)
         hierarchy: None,
         max_sets: options.max_sets,
     };
-    let (counts, itemsets) = match options.wanted {
-        Wanted::Counts => (count_itemsets(&db, &params, &control).map_err(|error| fault(&error))?, None),
-        Wanted::Sets => {
-            let itemsets = mine_itemsets(&db, &params, &control).map_err(|error| fault(&error))?;
-            (itemsets.counted(), Some(itemsets))
-        }
-    };
-    Ok(told(db.n(), repairs, min_count, counts, itemsets))
+    let found = find(&db, &params, options, &control).map_err(|error| fault(&error))?;
+    Ok(told(db.n(), repairs, min_count, found))
 }
 
-fn told(n: u64, repairs: Repairs, min_count: u64, counts: SetCounts, itemsets: Option<Itemsets>) -> MinedBaskets {
+/// Numbers of itemsets, the itemsets where they are wanted, and the most frequent of them.
+type Found = (SetCounts, Option<Itemsets>, Vec<(Vec<u32>, u32)>);
+
+fn find(
+    db: &Transactions,
+    params: &ItemsetParams<'_>,
+    options: &MineOptions,
+    control: &dyn Control,
+) -> std::result::Result<Found, Error> {
+    let (itemsets, n_named, min_length) = match options.wanted {
+        Wanted::Counts => return Ok((count_itemsets(db, params, control)?, None, Vec::new())),
+        Wanted::Sets => (mine_itemsets(db, params, control)?, options.n_named, 2),
+        Wanted::Top { k, min_length } => (mine_top_k(db, k, min_length, params, control)?, usize::MAX, min_length),
+    };
+    let named = itemsets.most_frequent(n_named, min_length, control)?;
+    Ok((itemsets.counted(), Some(itemsets), named))
+}
+
+fn told(n: u64, repairs: Repairs, min_count: u64, (counts, itemsets, named): Found) -> MinedBaskets {
     MinedBaskets {
         baskets: n,
         oversize_baskets: repairs.oversize_baskets,
@@ -205,6 +228,7 @@ fn told(n: u64, repairs: Repairs, min_count: u64, counts: SetCounts, itemsets: O
         sets: counts.sets,
         by_size: counts.by_size,
         itemsets,
+        named,
     }
 }
 

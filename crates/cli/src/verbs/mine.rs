@@ -65,7 +65,7 @@ fn find(args: &MineArgs, console: &Console, signals: &Signals) -> Result<Found> 
             let mined = mine_baskets(&lists, &options, &host)?;
             let mine_seconds = started.elapsed().as_secs_f64();
             let named = |items: &[u32]| items.iter().map(|item| lists.names.get(*item)).collect();
-            let top = top(&mined).into_iter().map(|(items, count)| (named(&items), count)).collect();
+            let top = mined.named.iter().map(|(items, count)| (named(items), *count)).collect();
             Ok(Found { mined, top, read_seconds, mine_seconds })
         })?
     });
@@ -91,9 +91,14 @@ fn layout(args: &MineArgs) -> Result<Layout> {
 }
 
 fn options(args: &MineArgs) -> MineOptions {
-    // The command line asks for one of the two.
-    let support = args.min_count.map_or(MinSupport::Fraction(args.min_support.unwrap_or(1.0)), MinSupport::Count);
-    let wanted = if args.count_only { Wanted::Counts } else { Wanted::Sets };
+    // Without either the most frequent are asked for, however rare.
+    let count = MinSupport::Count(args.min_count.unwrap_or(1));
+    let support = args.min_support.map_or(count, MinSupport::Fraction);
+    let wanted = match args.top {
+        Some(k) => Wanted::Top { k, min_length: usize::try_from(args.min_length).unwrap_or(usize::MAX) },
+        None if args.count_only => Wanted::Counts,
+        None => Wanted::Sets,
+    };
     MineOptions {
         support,
         kind: match args.kind {
@@ -104,23 +109,8 @@ fn options(args: &MineArgs) -> MineOptions {
         max_basket: usize::try_from(args.max_basket).unwrap_or(usize::MAX),
         max_sets: args.max_sets.unwrap_or(if args.count_only { u64::MAX } else { MAX_SETS }),
         wanted,
+        n_named: SETS_SHOWN,
     }
-}
-
-/// The most frequent itemsets of two items and more; equal counts in order of items.
-fn top(mined: &MinedBaskets) -> Vec<(Vec<u32>, u32)> {
-    let mut top: Vec<(Vec<u32>, u32)> = Vec::new();
-    let mut keep = |itemset: &[u32], count: u32| {
-        let place = top.partition_point(|(other, n)| (*n, itemset) >= (count, other));
-        if itemset.len() > 1 && place < SETS_SHOWN {
-            top.insert(place, (itemset.to_vec(), count));
-            top.truncate(SETS_SHOWN);
-        }
-    };
-    if let Some(itemsets) = &mined.itemsets {
-        itemsets.for_each(&mut keep);
-    }
-    top
 }
 
 fn page(found: &Found, console: &Console) -> String {
@@ -141,7 +131,7 @@ fn page(found: &Found, console: &Console) -> String {
         (console.word(Word::LeastCount), number(mined.min_count)),
         (console.word(Word::Itemsets), number(mined.sets)),
     ];
-    for (size, sets) in mined.by_size.iter().enumerate().skip(1) {
+    for (size, sets) in mined.by_size.iter().enumerate().filter(|(_, sets)| **sets > 0) {
         let args = [("size", Arg::from(size)), ("sets", Arg::from(*sets))];
         lines.push((console.word(Word::BySize), console.say(Word::BySizeValue, &args)));
     }
