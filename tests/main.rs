@@ -4,6 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
+mod additive;
 mod baskets;
 mod delivery;
 mod demo;

@@ -4,6 +4,7 @@
 //!
 //! Not here: the terminal, the clock and the environment (crate `cli`), sentences (crate `text`), mathematics (the kernels).
 
+mod additive;
 pub mod baskets;
 mod calendar;
 mod catalogue;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use osusume_decide::{Decision, Layer, Ranked, Rule};
 use osusume_export::PublishedRun;
 use osusume_model::{Code, Control, Date, Fault, FeatureSpec, OfferId, Result, check_stop};
+use osusume_propensity::encoder::Encoder;
 use osusume_storage::{Fs, RealFs, Run, RunId, Runs};
 use osusume_tables::arrow::array::{Array, AsArray, RecordBatch};
 use osusume_tables::arrow::datatypes::UInt32Type;
@@ -21,11 +22,12 @@ use crate::checked::Checked;
 use crate::config::Config;
 use crate::host::Host;
 use crate::job::{Quiet, Scene};
+use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
-use crate::stages::decide::{Arbiter, DECISIONS, Explainer, Ledger, Reader, Weights, decision_words};
+use crate::stages::decide::{Arbiter, DECISIONS, Explainer, Grounds, Ledger, Reader, Weights, decision_words};
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
-use crate::stages::train::{PublishedModel, read_models};
+use crate::stages::train::{AnyModel, Curves, PublishedModel, raw_kinds, read_models};
 
 /// Where the run to explain is found.
 #[derive(Clone, Copy, Debug)]
@@ -264,25 +266,19 @@ impl Retracing<'_> {
     /// Reason codes of every offer that no rule removed.
     fn reasons(&self, models: &[PublishedModel], block: &RawBlock, ranked: &Ranked) -> Result<Vec<Vec<String>>> {
         let offers = &self.goods.catalogue.offers;
-        let nothing = osusume_propensity::encoder::Encoder {
-            kinds: crate::stages::train::raw_kinds(self.specs),
-            columns: Vec::new(),
-            dropped: Vec::new(),
-        };
-        // All models of a run share one encoder.
-        let encoder = models.iter().find_map(|model| model.linear.as_ref()).map_or(&nothing, |linear| &linear.encoder);
-        if models.iter().filter_map(|model| model.linear.as_ref()).any(|linear| linear.encoder != *encoder) {
+        let damaged = |what: &str| {
             let models = self.run.dir.join("models").display().to_string();
-            return Err(Fault::new(Code::FileDamaged).in_file(models).because("the models have different columns"));
-        }
-        let weights: Vec<Option<Weights<'_>>> = models
-            .iter()
-            .map(|model| {
-                let linear = model.linear.as_ref()?;
-                Some(Weights { beta: &linear.beta, intercept: linear.intercept, calibrator: linear.calibrator })
-            })
-            .collect();
-        let explainer = Explainer::new(self.specs, offers, encoder, &weights)?;
+            Fault::new(Code::FileDamaged).in_file(models).because(what)
+        };
+        let additive = models.iter().any(|model| matches!(model.model, Some(AnyModel::Additive(_))));
+        let curves = if additive { Curves::published(models).map(Some) } else { Ok(None) };
+        let curves = curves.map_err(|()| damaged("the models have different curves"))?;
+        let nothing = Encoder { kinds: raw_kinds(self.specs), columns: Vec::new(), dropped: Vec::new() };
+        let grounds = match &curves {
+            Some(curves) => Grounds::Additive(curves, models.iter().map(PublishedModel::calibrator).collect()),
+            None => linear_grounds(models, &nothing).ok_or_else(|| damaged("the models have different columns"))?,
+        };
+        let explainer = Explainer::new(self.specs, offers, grounds)?;
         let encoded = explainer.encode(block)?;
         let reasons = |offer: usize| match ranked.decisions[offer] {
             Decision::Removed(_) => Ok(Vec::new()),
@@ -313,6 +309,22 @@ impl Retracing<'_> {
             }
         }
     }
+}
+
+/// Linear models over their one encoder; `None` where they have several.
+fn linear_grounds<'a>(models: &'a [PublishedModel], nothing: &'a Encoder) -> Option<Grounds<'a>> {
+    let linear = |model: &'a PublishedModel| match &model.model {
+        Some(AnyModel::Linear(linear)) => Some(linear),
+        _ => None,
+    };
+    let encoder = models.iter().find_map(linear).map_or(nothing, |linear| &linear.encoder);
+    let is_shared = models.iter().filter_map(linear).all(|linear| linear.encoder == *encoder);
+    let weights = |linear: &'a LinearModel| Weights {
+        beta: &linear.beta,
+        intercept: linear.intercept,
+        calibrator: linear.calibrator,
+    };
+    is_shared.then(|| Grounds::Linear(encoder, models.iter().map(|model| linear(model).map(weights)).collect()))
 }
 
 fn layer(rule: Rule) -> &'static str {

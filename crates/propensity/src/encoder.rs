@@ -223,7 +223,8 @@ fn check_shape(raw: &RawColumns<'_>, kinds: &[RawKind]) -> Result<(), Error> {
 }
 
 impl Column {
-    fn encode<'o>(&self, values: &'o [f32], cells: impl Iterator<Item = &'o mut f32>) {
+    /// Sets each cell to the design value of its raw value.
+    pub(crate) fn encode<'o>(&self, values: &'o [f32], cells: impl Iterator<Item = &'o mut f32>) {
         let pairs = values.iter().zip(cells);
         match &self.transform {
             Transform::Absent => {

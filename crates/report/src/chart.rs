@@ -11,5 +11,5 @@ mod plot;
 pub(crate) use calibration::calibration;
 pub(crate) use gains::gains;
 pub(crate) use lift::lift;
-pub(crate) use marks::{Share, bar, interval, stacked};
+pub(crate) use marks::{Share, bar, curve, interval, stacked};
 pub(crate) use plot::{Caption, scale_top};

@@ -225,6 +225,9 @@ pub struct Feature {
     pub subject: String,
     /// What it says of the chance.
     pub push: Push,
+    /// What its number adds to the log-odds, from the lowest values to the highest; empty where a model has no curve.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<f64>,
 }
 
 /// How a feature moves the chance of a take.

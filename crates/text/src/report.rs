@@ -117,6 +117,7 @@ lines! {
 
     Strongest("What weighs most", "影響の大きい特徴");
     StrongestMeans("What weighs most: the factor on the odds of buying. For a number, one standard deviation in the direction named; for a category or a yes or no, this answer against the others. Gray bars speak against. It is what goes together, not what causes it.", "影響の大きい特徴: 購入オッズの倍率です。数値は示した方向に標準偏差1つ分、区分や有無はその回答に当たる場合の値です。灰色は購入しにくい方向です。関連であり、因果ではありません。");
+    CurvesMean("A small curve below a bar is the model itself: what the feature adds from its lowest values on the left to its highest on the right, in steps of about as many customers each; above the line it speaks for the offer.", "棒の下の小さな曲線はモデルそのものです。左端が最も低い値、右端が最も高い値で、各段はほぼ同じ人数です。線より上は購入しやすい方向です。");
     FeatureHigh("high {label}", "{label} が高い");
     FeatureLow("low {label}", "{label} が低い");
     FeatureYes("{label}: yes", "{label}: はい");

@@ -357,7 +357,13 @@ pub const FIELDS: &[Field] = &[
          had ended by then. Without any, the newest date whose label window has ended is the test.",
     )
     .list(ListCheck::Increasing),
-    Field::new("train.model", Choice(&["linear"]), Is("\"linear\""), "The kind of model: one logistic regression an offer."),
+    Field::new(
+        "train.model",
+        Choice(&["linear", "additive"]),
+        Is("\"linear\""),
+        "The kind of model: one logistic regression an offer, or the same with a curve for each feature that bends and a map \
+         for each pair that acts together, where the offers say so.",
+    ),
     Field::new(
         "train.solver",
         Choice(&["newton", "linfa"]),

@@ -203,6 +203,8 @@ words! {
     ModelKind {
         /// One logistic regression an offer.
         Linear = "linear",
+        /// Curves and maps of pairs, from columns all offers share.
+        Additive = "additive",
     }
 }
 

@@ -7,10 +7,10 @@ use osusume_storage::{Digest, Fs, RealFs};
 use serde::{Deserialize, Serialize};
 
 use super::Kind;
-use super::additive::{AdditiveFile, AdditiveModel};
 use super::columns::{Column, Table};
 use super::infer::{ColumnType, Plan};
 use super::learn::{Fitted, Learned, Measured, min_level_rows};
+use crate::additive::{AdditiveFile, AdditiveModel, Written};
 use crate::linear::{LinearFile, LinearModel, RawFeature};
 
 /// Versions of the format: of a linear model, and of an additive one.
@@ -138,7 +138,17 @@ impl ModelFile {
         let model = match &learned.fitted {
             Fitted::Linear { encoder, fit } => AnyFile::Linear(LinearFile::new(fit, learned.calibrator, encoder, &raw)),
             Fitted::Additive { bins, codes, fit } => {
-                AnyFile::Additive(AdditiveFile::new(fit, learned.calibrator, bins, codes, &raw))
+                let written = Written {
+                    model: &fit.model,
+                    bins,
+                    shares: &codes.shares(bins),
+                    strength: &fit.strength,
+                    calibrator: learned.calibrator,
+                    iterations: fit.iterations,
+                    max_gradient: fit.max_gradient,
+                    effective_dof: fit.effective_dof,
+                };
+                AnyFile::Additive(AdditiveFile::new(&written, &raw))
             }
         };
         let is_used = |column: &&Column| model.uses(&column.name);

@@ -6,7 +6,6 @@
 //! A column is numbers, dates or a category by what stands in it (`infer.rs`); levels of categories that few rows have, and columns in
 //! which nearly every row has a value of its own, never reach the model file.
 
-mod additive;
 mod columns;
 mod file;
 mod infer;

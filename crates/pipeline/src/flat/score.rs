@@ -14,11 +14,11 @@ use osusume_text::flat::{Word, say};
 use rayon::prelude::*;
 
 use super::Input;
-use super::additive::AdditiveModel;
 use super::columns::{Column, NewLevels};
 use super::file::{AnyModel, ModelFile};
 use super::infer::ColumnType;
 use super::place::{Whole, check_other};
+use crate::additive::AdditiveModel;
 use crate::host::Host;
 use crate::job::Quiet;
 use crate::kernel::propensity_fault;

@@ -8,12 +8,12 @@ use osusume_text::flat::{Word, say};
 use osusume_text::{Language, thousands};
 
 use super::Kind;
-use super::additive::{AdditiveFile, CurveFile, MapFile, Side};
 use super::file::{AnyFile, AnyModel, Feature, ModelFile};
 use super::infer::ColumnType;
 use super::learn::Measured;
 use super::picture;
 use super::place;
+use crate::additive::{AdditiveFile, CurveFile, MapFile, Side};
 use crate::linear::{Coefficient, LinearFile, TransformName};
 
 /// What a model file says.

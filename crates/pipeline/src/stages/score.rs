@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use osusume_decide::ChannelSet;
-use osusume_model::{AsOf, Code, Fault, FeatureSpec, Result};
+use osusume_model::{AsOf, Code, Control, Fault, FeatureSpec, Result};
 use osusume_numeric::elementary::logit;
-use osusume_propensity::encoder::{RawColumns, RawKind};
+use osusume_propensity::additive::score::{AdditiveScorer, OfferGround};
+use osusume_propensity::calibration::Calibrator;
+use osusume_propensity::encoder::{Encoder, RawColumns, RawKind};
 use osusume_propensity::score::Scorer;
 use osusume_tables::arrow::array::{
     ArrayRef, AsArray, Date32Array, FixedSizeListArray, Float32Array, RecordBatch, StringArray,
@@ -15,7 +17,7 @@ use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
 use super::consents::consents;
 use super::features::SCORING;
-use super::train::{Evidence, Models, raw_kinds};
+use super::train::{Columns, Curves, Evidence, Models, OfferModel, raw_kinds};
 use crate::checked::Checked;
 use crate::job::Job;
 use crate::kernel::propensity_fault;
@@ -62,24 +64,63 @@ impl RawBlock {
     }
 }
 
-/// The scorer of all offers; one without a model gives its shrunken rate to everybody.
-pub(crate) fn scorer(models: &Models) -> Result<Scorer> {
-    let mut scorer = Scorer::new(models.encoder.clone());
-    for offer in &models.offers {
+/// All offers, ready to score; one without a model gives its shrunken rate to everybody.
+pub(crate) enum AnyScorer {
+    /// Products of columns and coefficients.
+    Linear(Scorer),
+    /// Lookups in tables.
+    Additive(AdditiveScorer),
+}
+
+impl AnyScorer {
+    pub(crate) fn new(models: &Models) -> Result<Self> {
+        match &models.columns {
+            Columns::Linear(encoder) => linear(encoder, &models.offers).map(Self::Linear),
+            Columns::Additive(curves) => additive(curves, &models.offers).map(Self::Additive),
+        }
+    }
+
+    fn n_offers(&self) -> usize {
+        match self {
+            Self::Linear(scorer) => scorer.n_offers(),
+            Self::Additive(scorer) => scorer.n_offers(),
+        }
+    }
+
+    fn score_block(&self, raw: &RawColumns<'_>, out: &mut [f32], control: &dyn Control) -> Result<()> {
+        match self {
+            Self::Linear(scorer) => scorer.score_block(raw, out, control),
+            Self::Additive(scorer) => scorer.score_block(raw, out, control),
+        }
+        .map_err(|error| propensity_fault(&error, "score"))
+    }
+}
+
+fn linear(encoder: &Encoder, offers: &[OfferModel]) -> Result<Scorer> {
+    let mut scorer = Scorer::new(encoder.clone());
+    for offer in offers {
         let pushed = match &offer.evidence {
             Evidence::Model(fit) => scorer.push_fit(fit, &offer.calibrator),
             Evidence::Rate => {
-                let nothing = vec![0.0; models.encoder.n_cols()];
-                scorer.push_offer(
-                    &nothing,
-                    logit(offer.rate.rate),
-                    &osusume_propensity::calibration::Calibrator::IDENTITY,
-                )
+                let nothing = vec![0.0; encoder.n_cols()];
+                scorer.push_offer(&nothing, logit(offer.rate.rate), &Calibrator::IDENTITY)
             }
         };
         pushed.map_err(|error| propensity_fault(&error, &offer.key))?;
     }
     Ok(scorer)
+}
+
+fn additive(curves: &Curves, offers: &[OfferModel]) -> Result<AdditiveScorer> {
+    let grounds: Vec<OfferGround<'_>> = offers
+        .iter()
+        .zip(&curves.offers)
+        .map(|(offer, model)| match model {
+            Some(model) => OfferGround::Model(model, offer.calibrator),
+            None => OfferGround::LogOdds(logit(offer.rate.rate)),
+        })
+        .collect();
+    AdditiveScorer::new(&curves.bins, &curves.terms, &grounds).map_err(|error| propensity_fault(&error, "score"))
 }
 
 /// Scores every row of the scoring features whose customer consents to a channel of the run; returns the number of rows written.
@@ -93,7 +134,7 @@ pub(crate) fn score(
     tables: &Checked,
     as_of: AsOf,
 ) -> Result<u64> {
-    let scorer = scorer(models)?;
+    let scorer = AnyScorer::new(models)?;
     let kinds = raw_kinds(specs);
     let schema = Arc::new(schema(models.offers.len()));
     let keys: Vec<&str> = models.offers.iter().map(|offer| offer.key.as_str()).collect();
@@ -109,9 +150,7 @@ pub(crate) fn score(
         let rows = block.select(&asked);
         let slices = rows.slices();
         let mut propensity = vec![0.0; asked.len() * scorer.n_offers()];
-        scorer
-            .score_block(&rows.raw(&slices, &kinds), &mut propensity, &job.quiet())
-            .map_err(|error| propensity_fault(&error, "score"))?;
+        scorer.score_block(&rows.raw(&slices, &kinds), &mut propensity, &job.quiet())?;
         let propensity = spread(&asked, &propensity, consents.len(), scorer.n_offers());
         sink.write(&batch_of(&schema, &block.customer, &tables.customers, as_of, propensity)?)?;
         done += block.customer.len() as u64;

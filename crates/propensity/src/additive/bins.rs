@@ -15,6 +15,9 @@ pub const MAX_CODES: usize = 1_000;
 /// A feature keeps at least so many bins or levels.
 pub const FEWEST_CODES: usize = 4;
 
+/// Rows from which [`Bins::fit_rows`] takes the edges of a number; every k-th of more.
+pub(crate) const SAMPLE: usize = 16_384;
+
 /// How the values of a feature fall into codes.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Cut {
@@ -108,16 +111,28 @@ impl Bins {
     pub fn fit(raw: &RawColumns<'_>, min_level_count: u64) -> Result<Self, Error> {
         check_len("kinds", raw.kinds.len(), raw.columns.len())?;
         raw.columns.iter().try_for_each(|column| check_len("column", column.len(), raw.n_rows))?;
-        let fit_to = |cap: usize| -> Result<Vec<FeatureBins>, Error> {
-            let one = |column: usize| fit_feature(raw, column, min_level_count, cap);
-            let fitted: Vec<Result<Option<FeatureBins>, Error>> =
-                (0..raw.columns.len()).into_par_iter().map(one).collect();
-            fitted.into_iter().filter_map(Result::transpose).collect()
-        };
+        let fit_to = |cap: usize| fit_features(raw, None, min_level_count, cap);
         let features = fit_to(usize::MAX)?;
         let sizes: Vec<usize> = features.iter().map(FeatureBins::n_codes).collect();
         let cap = equal_cap(&sizes);
         let features = if sizes.iter().any(|size| *size > cap) { fit_to(cap)? } else { features };
+        Ok(Self { kinds: raw.kinds.to_vec(), features })
+    }
+
+    /// Cuts every feature by its values in some rows, into at most `max_bins` bins or levels; labels play no part.
+    ///
+    /// As [`Bins::fit`], with the cap given instead of one that all codes together set, and the edges of a number from 16,384 rows spread
+    /// over all of them: what is left of it are features of which hardly any row differs.
+    ///
+    /// # Errors
+    /// As [`Bins::fit`]; [`Error::Shape`] for a row there is not.
+    pub fn fit_rows(raw: &RawColumns<'_>, rows: &[u32], min_level_count: u64, max_bins: usize) -> Result<Self, Error> {
+        check_len("kinds", raw.kinds.len(), raw.columns.len())?;
+        raw.columns.iter().try_for_each(|column| check_len("column", column.len(), raw.n_rows))?;
+        if let Some(row) = rows.iter().find(|row| **row as usize >= raw.n_rows) {
+            return Err(Error::Shape { what: "rows", got: *row as usize, expected: raw.n_rows });
+        }
+        let features = fit_features(raw, Some(rows), min_level_count, max_bins.saturating_add(2))?;
         Ok(Self { kinds: raw.kinds.to_vec(), features })
     }
 
@@ -144,6 +159,14 @@ impl Codes {
         Self { n_rows: rows.len(), columns: self.columns.par_iter().map(gather).collect() }
     }
 
+    /// Share of the rows with each code, by feature.
+    #[must_use]
+    pub fn shares(&self, bins: &Bins) -> Vec<Vec<f64>> {
+        let counts = crate::additive::terms::code_counts(bins, self);
+        let share = |count: u64| count as f64 / self.n_rows.max(1) as f64;
+        counts.into_iter().map(|counts| counts.into_iter().map(share).collect()).collect()
+    }
+
     /// Refuses codes other than those of `bins`.
     pub(crate) fn check(&self, bins: &Bins) -> Result<(), Error> {
         check_len("codes", self.columns.len(), bins.features.len())?;
@@ -164,19 +187,38 @@ fn equal_cap(sizes: &[usize]) -> usize {
     (FEWEST_CODES + 2..=largest).rev().find(|cap| total(*cap) <= MAX_CODES).unwrap_or(FEWEST_CODES + 2)
 }
 
-fn fit_feature(
+fn fit_features(
     raw: &RawColumns<'_>,
+    rows: Option<&[u32]>,
+    min_level_count: u64,
+    cap: usize,
+) -> Result<Vec<FeatureBins>, Error> {
+    let one = |column: usize| {
+        let all = raw.columns[column];
+        let chosen = rows.map(|rows| rows.iter().map(|row| all[*row as usize]).collect::<Vec<f32>>());
+        let values = chosen.as_deref().unwrap_or(all);
+        let stride = if rows.is_some() { values.len().div_ceil(SAMPLE).max(1) } else { 1 };
+        let spread = (stride > 1).then(|| values.iter().copied().step_by(stride).collect::<Vec<f32>>());
+        let sample = spread.as_deref().unwrap_or(values);
+        fit_feature(raw.kinds[column], column, [values, sample], min_level_count, cap)
+    };
+    let fitted: Vec<Result<Option<FeatureBins>, Error>> = (0..raw.columns.len()).into_par_iter().map(one).collect();
+    fitted.into_iter().filter_map(Result::transpose).collect()
+}
+
+fn fit_feature(
+    kind: RawKind,
     column: usize,
+    [values, sample]: [&[f32]; 2],
     min_level_count: u64,
     cap: usize,
 ) -> Result<Option<FeatureBins>, Error> {
-    let values = raw.columns[column];
-    let cut = match raw.kinds[column] {
+    let cut = match kind {
         RawKind::Numeric => {
             if let Some(row) = values.iter().position(|value| value.is_infinite()) {
                 return Err(Error::NotFinite { what: "raw", row, column });
             }
-            Cut::Number { edges: edges(values, MAX_BINS.min(cap - 2)) }
+            Cut::Number { edges: edges(sample, MAX_BINS.min(cap - 2)) }
         }
         RawKind::Category { n_levels } => {
             Cut::Category { levels: levels(values, n_levels, min_level_count, MAX_LEVELS.min(cap - 2)) }

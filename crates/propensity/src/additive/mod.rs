@@ -23,6 +23,7 @@
 //! # Ok::<(), osusume_propensity::Error>(())
 //! ```
 
+pub mod basis;
 mod binned;
 pub mod bins;
 mod evidence;
@@ -31,5 +32,7 @@ pub mod folds;
 pub mod model;
 pub mod pairs;
 mod penalty;
+pub mod score;
+pub mod screen;
 mod search;
 pub mod terms;

@@ -101,10 +101,15 @@ impl Term {
 
     /// The cell of one row, given by its codes; `None` for a row in none.
     pub fn cell(&self, codes: &[u8]) -> Option<usize> {
+        self.cell_by(|feature| codes[feature])
+    }
+
+    /// The cell of one row, given by the code it has of a feature; `None` for a row in none.
+    pub fn cell_by(&self, code: impl Fn(usize) -> u8) -> Option<usize> {
         match self {
-            Self::Curve { feature } => Some(usize::from(codes[*feature])),
+            Self::Curve { feature } => Some(usize::from(code(*feature))),
             Self::Map { features, groups } => {
-                let [a, b] = features.map(|feature| codes[feature]);
+                let [a, b] = features.map(code);
                 Some(groups[0].group(a)? * groups[1].n + groups[1].group(b)?)
             }
         }

@@ -3,6 +3,7 @@
 mod support;
 
 mod additive;
+mod basis;
 mod calibration;
 mod encoder;
 mod folds;

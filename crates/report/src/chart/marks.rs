@@ -1,7 +1,7 @@
 //! Small charts inside tables and sentences.
 
 use super::plot::{dot, line, pixel, rectangle};
-use crate::markup::{Markup, element};
+use crate::markup::{Markup, element, void};
 
 /// A bar from the left as long as `share` of its cell.
 pub(crate) fn bar(share: f64, is_muted: bool) -> Markup {
@@ -10,6 +10,24 @@ pub(crate) fn bar(share: f64, is_muted: bool) -> Markup {
     let attributes =
         [("viewBox", "0 0 100 10"), ("preserveAspectRatio", "none"), ("class", "bar"), ("aria-hidden", "true")];
     element("svg", &attributes, [rectangle(class, [0.0, 0.0, width, 10.0])])
+}
+
+/// Steps of equal width around a line, as high as `top` at most.
+pub(crate) fn curve(steps: &[f64], top: f64) -> Markup {
+    let width = 100.0 / steps.len().max(1) as f64;
+    let y = |effect: f64| 12.0 - 11.0 * (effect / top).clamp(-1.0, 1.0);
+    let corners = steps
+        .iter()
+        .enumerate()
+        .flat_map(|(i, &effect)| [i, i + 1].map(|edge| format!("{},{}", pixel(edge as f64 * width), pixel(y(effect)))));
+    let points: Vec<String> = corners.collect();
+    let marks = [
+        line("reference", [0.0, 12.0, 100.0, 12.0]),
+        void("polyline", &[("class", "line"), ("points", &points.join(" "))]),
+    ];
+    let attributes =
+        [("viewBox", "0 0 100 24"), ("preserveAspectRatio", "none"), ("class", "curve"), ("aria-hidden", "true")];
+    element("svg", &attributes, marks)
 }
 
 /// Width of an interval's cell.

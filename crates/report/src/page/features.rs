@@ -5,7 +5,7 @@ use osusume_text::labels;
 use osusume_text::report::Line;
 
 use super::words::Words;
-use crate::chart::bar;
+use crate::chart::{bar, curve};
 use crate::markup::{Markup, classed, element};
 use crate::numbers::Feature;
 
@@ -18,7 +18,10 @@ pub(super) fn features(words: &Words<'_>, features: &[Feature], strongest: f64) 
         let (sentence, odds) = said(words, feature);
         let factor = format!("×{odds:.2}");
         let length = (odds.ln().abs() / strongest).min(1.0);
-        element("li", &[], [classed("span", "what", &sentence), bar(length, odds < 1.0), classed("span", "n", &factor)])
+        let bar = bar(length, odds < 1.0);
+        let shown =
+            if feature.curve.is_empty() { bar } else { element("div", &[], [bar, curve(&feature.curve, strongest)]) };
+        element("li", &[], [classed("span", "what", &sentence), shown, classed("span", "n", &factor)])
     };
     let parts =
         [words.line("h4", "", Line::Strongest), element("ul", &[("class", "features")], features.iter().map(row))];

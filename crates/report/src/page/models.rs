@@ -16,6 +16,9 @@ const FEWEST_BANDS: usize = 2;
 pub(super) fn models(words: &Words<'_>) -> Markup {
     let meanings =
         [Line::LiftMeans, Line::GainsMeans, Line::CalibrationMeans, Line::LogLossMeans, Line::StrongestMeans];
+    let has_curves =
+        words.numbers.offers.iter().flat_map(|offer| &offer.features).any(|feature| !feature.curve.is_empty());
+    let meanings = meanings.into_iter().chain(has_curves.then_some(Line::CurvesMean));
     let meanings = meanings.map(|line| words.line("li", "", line));
     let joined = words.say(Line::BandsNote, &[("smallest", SMALLEST_SHOWN.into())]);
     let intro = [

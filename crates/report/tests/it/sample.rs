@@ -107,6 +107,7 @@ fn feature(name: &str, text_key: &str, subject: &str, push: Push) -> Feature {
         text_key: text_key.to_owned(),
         subject: subject.to_owned(),
         push,
+        curve: Vec::new(),
     }
 }
 
@@ -133,7 +134,10 @@ fn line() -> OfferRow {
         )],
         features: vec![
             feature("evening_gb_sum_30d", "sum_window", "evening_gb", push("high", None, 1.82)),
-            feature("days_to_renewal", "days_to_renewal", "", push("high", None, 0.61)),
+            Feature {
+                curve: vec![0.6, 0.55, 0.2, -0.1, -0.3, -0.35],
+                ..feature("days_to_renewal", "days_to_renewal", "", push("high", None, 0.61))
+            },
             feature("household", "attribute", "household", push("level", Some("family"), 1.33)),
             feature("prefecture", "attribute", "prefecture", push("level", None, 0.8)),
             feature("remote_work", "attribute", "remote_work", push("flag", None, 0.9)),

@@ -16,7 +16,7 @@ use osusume_storage::Run;
 use osusume_tables::{ParquetSink, read_batches};
 
 pub(crate) use self::arbiter::Arbiter;
-pub(crate) use self::explain::{Explainer, Weights};
+pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
@@ -25,7 +25,7 @@ pub(crate) use self::state::{Reader, held_rows, is_purchase};
 use self::rows::{DecisionRow, OfferRow};
 use super::features::SCORING;
 use super::score::{RawBlock, SCORES, propensities};
-use super::train::{Evidence, Models, OfferModel};
+use super::train::{Columns, Evidence, Models, OfferModel};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
@@ -127,14 +127,19 @@ impl<'a> Decider<'a> {
         units: &'a Units,
     ) -> Result<Self> {
         let config = job.config;
-        let weights: Vec<Option<Weights<'_>>> = models.offers.iter().map(weights).collect();
+        let grounds = match &models.columns {
+            Columns::Linear(encoder) => Grounds::Linear(encoder, models.offers.iter().map(weights).collect()),
+            Columns::Additive(curves) => {
+                Grounds::Additive(curves, models.offers.iter().map(|model| model.calibrator).collect())
+            }
+        };
         Ok(Self {
             job,
             goods,
             models,
             units,
             arbiter: Arbiter::new(config, goods)?,
-            explainer: Explainer::new(specs, &goods.catalogue.offers, &models.encoder, &weights)?,
+            explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
             holdout: Holdout {
                 salt: config.decide.holdout_salt.reveal().to_owned(),
                 fraction: config.decide.holdout_fraction,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use osusume_model::{FeatureKind, FeatureSpec, NullMeaning, Unit};
 use osusume_numeric::elementary::{exp, ln_1p};
-use osusume_propensity::encoder::{Column, Transform};
+use osusume_propensity::encoder::{Column, Encoder, Transform};
+use osusume_propensity::logistic::Fit;
 use osusume_report::{Feature, Push, SMALLEST_SHOWN};
 
-use super::Told;
-use crate::stages::train::{Evidence, OfferModel};
+use super::{Told, curves};
+use crate::stages::train::{Columns, Evidence, OfferModel};
 
 /// Features told of an offer.
 const TOLD: usize = 6;
@@ -19,31 +20,39 @@ const WEAKEST: f64 = 0.02;
 const IMPOSSIBLE: f64 = 50.0;
 
 /// An effect of a feature.
-struct Weight {
-    of: &'static str,
-    level: Option<u32>,
+pub(super) struct Weight {
+    pub(super) of: &'static str,
+    pub(super) level: Option<u32>,
     /// Log-odds of the step that is told: a standard deviation, or from absent to present.
-    step: f64,
+    pub(super) step: f64,
     /// Standard deviation of the effect over the customers; what features are ranked by.
-    importance: f64,
+    pub(super) importance: f64,
+    /// Effects from the lowest numbers to the highest, where there is a curve.
+    pub(super) curve: Vec<f64>,
 }
 
 /// The strongest features of an offer, one entry a feature; none where there is no model.
-pub(super) fn strongest(told: &Told<'_>, model: &OfferModel) -> Vec<Feature> {
-    let Evidence::Model(fit) = &model.evidence else { return Vec::new() };
-    let mut columns: BTreeMap<u32, Vec<(&Column, f64)>> = BTreeMap::new();
-    for (column, beta) in told.models.encoder.columns.iter().zip(&fit.beta) {
-        columns.entry(column.raw).or_default().push((column, model.calibrator.slope * beta));
-    }
-    let is_flag = |raw: u32| told.specs[raw as usize].unit == Unit::Flag;
-    let mut weights: Vec<(u32, Weight)> = columns
-        .iter()
-        .filter_map(|(raw, columns)| Some((*raw, weight(columns, is_flag(*raw))?)))
-        .filter(|(_, weight)| weight.importance >= WEAKEST && weight.step.abs() < IMPOSSIBLE)
-        .collect();
+pub(super) fn strongest(told: &Told<'_>, offer: usize, model: &OfferModel) -> Vec<Feature> {
+    let unit = |raw: u32| told.specs[raw as usize].unit;
+    let mut weights = match (&told.models.columns, &model.evidence) {
+        (Columns::Linear(encoder), Evidence::Model(fit)) => of_columns(encoder, fit, model, unit),
+        (Columns::Additive(curves), _) => curves::weights(curves, offer, model, unit),
+        (Columns::Linear(_), Evidence::Rate) => return Vec::new(),
+    };
+    weights.retain(|(_, weight)| weight.importance >= WEAKEST && weight.step.abs() < IMPOSSIBLE);
     weights.sort_by(|a, b| b.1.importance.total_cmp(&a.1.importance).then(a.0.cmp(&b.0)));
     weights.truncate(TOLD);
-    weights.into_iter().map(|(raw, weight)| feature(told, raw, &columns[&raw], &weight)).collect()
+    weights.into_iter().map(|(raw, weight)| feature(told, raw, weight)).collect()
+}
+
+fn of_columns(encoder: &Encoder, fit: &Fit, model: &OfferModel, unit: impl Fn(u32) -> Unit) -> Vec<(u32, Weight)> {
+    let mut columns: BTreeMap<u32, Vec<(&Column, f64)>> = BTreeMap::new();
+    for (column, beta) in encoder.columns.iter().zip(&fit.beta) {
+        columns.entry(column.raw).or_default().push((column, model.calibrator.slope * beta));
+    }
+    let weight =
+        |(raw, columns): (&u32, &Vec<(&Column, f64)>)| Some((*raw, weight(columns, unit(*raw) == Unit::Flag)?));
+    columns.iter().filter_map(weight).collect()
 }
 
 /// The strongest of what the columns of one feature say.
@@ -61,7 +70,13 @@ fn indicator(column: &Column, effect: f64) -> Option<Weight> {
         Transform::Linear { .. } | Transform::Log1p { .. } => return None,
     };
     let step = effect / column.scale;
-    Some(Weight { of, level, step, importance: (column.mean * (1.0 - column.mean)).max(0.0).sqrt() * step.abs() })
+    Some(Weight {
+        of,
+        level,
+        step,
+        importance: (column.mean * (1.0 - column.mean)).max(0.0).sqrt() * step.abs(),
+        curve: Vec::new(),
+    })
 }
 
 /// A number: the effect of a value one standard deviation above the mean, through all its columns; a flag: of 1 against 0.
@@ -80,10 +95,10 @@ fn number(columns: &[(&Column, f64)], is_flag: bool) -> Option<Weight> {
     };
     let spread = at(mean + deviation) - at(mean);
     let (of, step) = if is_flag { ("flag", at(1.0) - at(0.0)) } else { ("high", spread) };
-    Some(Weight { of, level: None, step, importance: spread.abs() })
+    Some(Weight { of, level: None, step, importance: spread.abs(), curve: Vec::new() })
 }
 
-fn feature(told: &Told<'_>, raw: u32, columns: &[(&Column, f64)], weight: &Weight) -> Feature {
+fn feature(told: &Told<'_>, raw: u32, weight: Weight) -> Feature {
     let spec = &told.specs[raw as usize];
     Feature {
         name: spec.name.clone(),
@@ -95,21 +110,30 @@ fn feature(told: &Told<'_>, raw: u32, columns: &[(&Column, f64)], weight: &Weigh
         subject: spec.subject.clone(),
         push: Push {
             of: weight.of.to_owned(),
-            level: weight.level.filter(|level| is_common(told, columns, *level)).and_then(|level| name(spec, level)),
+            level: weight.level.filter(|level| is_common(told, raw, *level)).and_then(|level| name(spec, level)),
             odds: exp(weight.step),
         },
+        curve: weight.curve,
     }
 }
 
 /// Whether enough customers have a level to name it. Rows repeat customers from date to date, so they are divided by the dates.
-fn is_common(told: &Told<'_>, columns: &[(&Column, f64)], level: u32) -> bool {
-    let share = |wanted: &dyn Fn(&Transform) -> bool| {
-        columns.iter().find(|(column, _)| wanted(&column.transform)).map_or(0.0, |(column, _)| column.mean)
-    };
-    let present = 1.0 - share(&|transform| matches!(transform, Transform::Absent));
-    let of_present = share(&|transform| *transform == Transform::Level(level));
+fn is_common(told: &Told<'_>, raw: u32, level: u32) -> bool {
     let rows_a_date = told.summary.training_rows as f64 / told.summary.as_of_dates.len().max(1) as f64;
-    rows_a_date * present * of_present >= SMALLEST_SHOWN as f64
+    let share = match &told.models.columns {
+        Columns::Linear(encoder) => share_of_column(encoder, raw, level),
+        Columns::Additive(curves) => curves::share_of_level(curves, raw, level),
+    };
+    rows_a_date * share >= SMALLEST_SHOWN as f64
+}
+
+/// Share of the training rows with a level.
+fn share_of_column(encoder: &Encoder, raw: u32, level: u32) -> f64 {
+    let share = |wanted: &Transform| {
+        let mut columns = encoder.columns.iter().filter(|column| column.raw == raw);
+        columns.find(|column| column.transform == *wanted).map_or(0.0, |column| column.mean)
+    };
+    (1.0 - share(&Transform::Absent)) * share(&Transform::Level(level))
 }
 
 fn name(spec: &FeatureSpec, level: u32) -> Option<String> {

@@ -1,5 +1,6 @@
 //! Report: the numbers of every stage as one page and as JSON.
 
+mod curves;
 mod features;
 
 use osusume_evaluate as evaluate;
@@ -71,7 +72,7 @@ impl Told<'_> {
             rows: row.rows.into(),
             takes: row.positives.into(),
             tests: row.tests.iter().map(test).collect(),
-            features: features::strongest(self, model),
+            features: features::strongest(self, i, model),
         }
     }
 

@@ -6,13 +6,12 @@ use osusume_numeric::linalg::linear_rows_at;
 use osusume_propensity::calibration::{Calibrator, Sample, calibrate_together};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
-use osusume_propensity::pooled::Precisions;
 use osusume_windows::check_disjoint_takes;
 use rayon::prelude::*;
 
 use super::Progress;
 use super::data::{Outcomes, TrainingData};
-use super::fit::{Encoded, Task, fit_offers};
+use super::fit::{Encoded, Ground, Known, Task, learn};
 use crate::calendar::Schedule;
 use crate::job::Job;
 use crate::kernel::{propensity_fault, windows_fault};
@@ -54,13 +53,13 @@ pub(crate) fn nothing_to_learn(schedule: &Schedule, test: usize) -> Fault {
 
 /// Tests every offer at `schedule.mature[test]`; `None` for offers with too little to learn from or to test on.
 ///
-/// `precisions` go from test to test: those of an earlier one know nothing of this one's dates.
+/// `known` goes from test to test: what an earlier one learned knows nothing of this one's dates.
 pub(super) fn run(
     setting: &Setting<'_>,
     schedule: &Schedule,
     test: usize,
     offers: &[String],
-    precisions: &mut Option<Precisions>,
+    known: &mut Option<Known>,
 ) -> Result<Vec<Option<Tested>>> {
     let dates: Vec<Date> = schedule.purged(test).into_iter().map(|i| schedule.mature[i].date).collect();
     if dates.is_empty() {
@@ -68,7 +67,6 @@ pub(super) fn run(
         return Ok(vec![None; offers.len()]);
     }
     let (data, date) = (setting.data, schedule.mature[test].date);
-    let encoded = Encoded::new(data, &dates)?;
     let (train, at_test) = (data.rows_of(&dates), data.rows_of(&[date]));
     let split = |offer: usize| Split::new(data, offer, &train, &at_test);
     let splits: Vec<Split> = (0..offers.len()).into_par_iter().map(split).collect::<Result<_>>()?;
@@ -76,8 +74,8 @@ pub(super) fn run(
     let learned: Vec<usize> = (0..offers.len()).filter(|&i| splits[i].learned.is_learnable(needed)).collect();
     let tasks: Vec<Task<'_>> =
         learned.iter().map(|&i| Task { name: &offers[i], outcomes: &splits[i].learned }).collect();
-    let fitted = fit_offers(setting.job, data, &encoded, &tasks, precisions.as_ref())?;
-    *precisions = fitted.precisions;
+    let ground = Ground { job: setting.job, data, folds: setting.folds };
+    let (encoded, fits) = learn(&ground, &dates, &tasks, known)?;
     // Offers side by side: a fit's bits do not depend on the threads it gets.
     let predict = |(&offer, fit): (&usize, &Fit)| {
         setting.job.check_stop()?;
@@ -87,7 +85,7 @@ pub(super) fn run(
         setting.progress.step();
         Ok(unseen.map(|eta| Predicted { offer, eta, split }))
     };
-    let predicted = learned.par_iter().zip(&fitted.fits).map(predict).collect::<Result<Vec<_>>>()?;
+    let predicted = learned.par_iter().zip(&fits).map(predict).collect::<Result<Vec<_>>>()?;
     let predicted: Vec<Predicted<'_>> = predicted.into_iter().flatten().collect();
     let mut tested = vec![None; offers.len()];
     for (predicted, found) in predicted.iter().zip(calibrated(setting, date, &predicted, offers)?) {

@@ -8,26 +8,43 @@ use osusume_propensity::pooled::{PooledParams, Precisions, Shared, fit_pooled};
 use osusume_propensity::reference::fit_linfa;
 use rayon::prelude::*;
 
+use super::additive::{self, Found, Shape};
 use super::data::{Outcomes, TrainingData};
-use crate::config::{Config, Penalty, Solver};
+use crate::config::{Config, ModelKind, Penalty, Solver};
 use crate::job::Job;
 use crate::kernel::propensity_fault;
 
-/// An encoder fitted on the rows of some dates, and every training row encoded by it.
+/// Where the columns of a design come from.
+pub(super) enum Columns {
+    /// One encoder.
+    Linear(Encoder),
+    /// Functions of codes.
+    Additive(Box<Shape>),
+}
+
+/// Columns chosen by the rows of some dates, and every training row encoded by them.
 pub(super) struct Encoded {
-    pub(super) encoder: Encoder,
+    pub(super) columns: Columns,
     pub(super) design: Design,
 }
 
 impl Encoded {
-    /// Fits the encoder on the rows of `dates` only, and encodes all rows with it.
-    pub(super) fn new(data: &TrainingData, dates: &[Date]) -> Result<Self> {
+    /// Chooses the columns by the rows of `dates` only, and encodes all rows with them. Additive ones are those that the offers of
+    /// `tasks` ask for one by one.
+    pub(super) fn new(ground: &Ground<'_>, dates: &[Date], tasks: &[Task<'_>]) -> Result<Self> {
+        let rows = ground.data.rows_of(dates);
+        let encoder = encoder(ground.data, &rows)?;
+        if ground.job.config.train.model == ModelKind::Additive {
+            return additive::encode(ground, &encoder, &rows, tasks);
+        }
+        Self::linear(ground.data, encoder)
+    }
+
+    fn linear(data: &TrainingData, encoder: Encoder) -> Result<Self> {
         let slices = data.slices();
-        let raw = data.raw(&slices);
-        let bug = |error: osusume_propensity::Error| propensity_fault(&error, "encoder");
-        let encoder = Encoder::fit(&raw, &data.rows_of(dates), &EncoderParams::WINDOWS).map_err(bug)?;
-        let design = Design::encode(&encoder, &raw).map_err(bug)?;
-        Ok(Self { encoder, design })
+        let design =
+            Design::encode(&encoder, &data.raw(&slices)).map_err(|error| propensity_fault(&error, "encoder"))?;
+        Ok(Self { columns: Columns::Linear(encoder), design })
     }
 
     /// The problem of one offer on the given outcomes.
@@ -49,12 +66,30 @@ fn parameters(config: &Config) -> LogisticParams {
     LogisticParams { penalty, ..LogisticParams::STANDARD }
 }
 
+/// What every fit stands on.
+#[derive(Clone, Copy)]
+pub(super) struct Ground<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) data: &'a TrainingData,
+    /// Fold of each training row.
+    pub(super) folds: &'a [u8],
+}
+
 /// An offer to be fitted.
 pub(super) struct Task<'a> {
     /// Its key.
     pub(super) name: &'a str,
     /// What it is learned from.
     pub(super) outcomes: &'a Outcomes,
+}
+
+/// A design, and which precision each of its columns has.
+pub(super) struct Grouped<'a> {
+    pub(super) design: &'a Design,
+    /// By column.
+    pub(super) groups: Vec<u32>,
+    /// How many precisions there are.
+    pub(super) n_groups: usize,
 }
 
 /// Fits of several offers, and the precisions a later fit may start from.
@@ -74,24 +109,70 @@ pub(super) struct Fits {
 pub(super) fn fit_offers(
     job: &Job<'_>,
     data: &TrainingData,
-    encoded: &Encoded,
+    grouped: &Grouped<'_>,
     tasks: &[Task<'_>],
     start: Option<&Precisions>,
 ) -> Result<Fits> {
     if job.config.train.penalty != Penalty::Auto || job.config.train.solver != Solver::Newton {
-        let fits = tasks.par_iter().map(|task| fit_alone(job, &encoded.design, task)).collect::<Result<Vec<Fit>>>()?;
+        let fits = tasks.par_iter().map(|task| fit_alone(job, grouped.design, task)).collect::<Result<Vec<Fit>>>()?;
         return Ok(Fits { fits, precisions: None });
     }
     if tasks.is_empty() {
         return Ok(Fits { fits: Vec::new(), precisions: start.cloned() });
     }
-    let features: Vec<u32> = encoded.encoder.columns.iter().map(|column| column.raw).collect();
-    let shared =
-        Shared { features: &features, n_features: encoded.encoder.kinds.len(), customers: Some(&data.customer), start };
-    let problems: Vec<Problem<'_>> = tasks.iter().map(|task| encoded.problem(task.outcomes)).collect();
+    let (features, n_features) = (grouped.groups.as_slice(), grouped.n_groups);
+    let start = start.map(|start| fitting(start, n_features, features.len()));
+    let shared = Shared { features, n_features, customers: Some(&data.customer), start: start.as_ref() };
+    let problems: Vec<Problem<'_>> = tasks.iter().map(|task| problem(grouped.design, task.outcomes)).collect();
     let pooled = fit_pooled(&problems, &shared, &PooledParams::STANDARD, &job.quiet())
         .map_err(|failed| propensity_fault(&failed.error, tasks[failed.offer].name))?;
     Ok(Fits { fits: pooled.fits, precisions: Some(pooled.precisions) })
+}
+
+/// What one fit knows for the next one, whose dates include its own.
+pub(super) struct Known {
+    /// Of the pooled prior.
+    pub(super) precisions: Option<Precisions>,
+    /// Of additive models.
+    pub(super) found: Found,
+}
+
+/// Chooses columns by the rows of `dates` only and fits the models of all offers; `known` comes from a fit that knew no later date, and
+/// goes on from here to the next.
+///
+/// # Errors
+/// As [`fit_offers`].
+pub(super) fn learn(
+    ground: &Ground<'_>,
+    dates: &[Date],
+    tasks: &[Task<'_>],
+    known: &mut Option<Known>,
+) -> Result<(Encoded, Vec<Fit>)> {
+    let rows = ground.data.rows_of(dates);
+    let encoder = encoder(ground.data, &rows)?;
+    let (encoded, fits) = if ground.job.config.train.model == ModelKind::Additive {
+        additive::learn(ground, &encoder, &rows, tasks, known.as_ref())?
+    } else {
+        let (groups, n_groups) = (encoder.columns.iter().map(|column| column.raw).collect(), encoder.kinds.len());
+        let encoded = Encoded::linear(ground.data, encoder)?;
+        let start = known.as_ref().and_then(|known| known.precisions.as_ref());
+        let grouped = Grouped { design: &encoded.design, groups, n_groups };
+        let fits = fit_offers(ground.job, ground.data, &grouped, tasks, start)?;
+        (encoded, fits)
+    };
+    *known = Some(Known::of(&encoded, &fits));
+    Ok((encoded, fits.fits))
+}
+
+fn encoder(data: &TrainingData, rows: &[u32]) -> Result<Encoder> {
+    let slices = data.slices();
+    Encoder::fit(&data.raw(&slices), rows, &EncoderParams::WINDOWS).map_err(|error| propensity_fault(&error, "encoder"))
+}
+
+/// Precisions of an earlier fit for `n` groups, new ones as free as those of a first fit of `n_cols` columns.
+fn fitting(start: &Precisions, n: usize, n_cols: usize) -> Precisions {
+    let resized = |values: &[f64]| values.iter().copied().chain(std::iter::repeat(n_cols as f64)).take(n).collect();
+    Precisions { own: resized(&start.own), common: resized(&start.common) }
 }
 
 /// Fits the model of one offer by itself, with the solver the pipeline file names.

@@ -1,5 +1,6 @@
 //! Train: one calibrated model an offer, tested out of time; rates borrowed from the family where takes are too few.
 
+mod additive;
 mod backtest;
 mod cross_section;
 mod data;
@@ -13,13 +14,13 @@ use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::encoder::Encoder;
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
-use osusume_propensity::pooled::Precisions;
 use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
+pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use data::raw_kinds;
-pub(crate) use model_file::{PublishedModel, read as read_models};
+pub(crate) use model_file::{AnyModel, PublishedModel, read as read_models};
 
 use self::data::{Outcomes, TrainingData};
 use self::fit::{Encoded, Task};
@@ -69,10 +70,18 @@ impl OfferModel {
     }
 }
 
+/// What all models of a run share.
+pub(crate) enum Columns {
+    /// The encoder of linear models.
+    Linear(Encoder),
+    /// Bins and terms of additive models, and the models.
+    Additive(Curves),
+}
+
 /// All that was learned.
 pub(crate) struct Models {
-    /// The encoder all models share.
-    pub(crate) encoder: Encoder,
+    /// What all models share.
+    pub(crate) columns: Columns,
     /// One entry an offer, in the order of offers.
     pub(crate) offers: Vec<OfferModel>,
     /// The tests row by row, by test and offer; for measures over several offers.
@@ -99,54 +108,53 @@ pub(crate) fn train(
     let folds = folds(job, &data, units);
     let progress = Progress::new(job, (schedule.tests.len() + 1) * keys.len());
     let mut tested = Vec::new();
-    let mut precisions = None;
+    let mut known = None;
     for &test in &schedule.tests {
         let setting = backtest::Setting { job, data: &data, folds: &folds, progress: &progress };
-        tested.push(backtest::run(&setting, schedule, test, &keys, &mut precisions)?);
+        tested.push(backtest::run(&setting, schedule, test, &keys, &mut known)?);
     }
-    let encoded = Encoded::new(&data, &all)?;
+    let tasks = learnable(job, &keys, &outcomes);
+    let ground = fit::Ground { job, data: &data, folds: &folds };
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
     let hash = |customer| units.hash("decile", customer);
-    let offers = if job.config.is_cross_section() {
-        let (data, encoded, folds, specs) = (&data, &encoded, folds.as_slice(), features.specs.as_slice());
-        let setting = cross_section::Setting { job, data, encoded, folds, goods, specs };
+    let (encoded, offers) = if job.config.is_cross_section() {
+        let encoded = Encoded::new(&ground, &all, &tasks)?;
+        let (data, folds, specs) = (&data, folds.as_slice(), features.specs.as_slice());
+        let setting = cross_section::Setting { job, data, encoded: &encoded, folds, goods, specs };
         let (offers, by_fold) = at_once(&setting, &outcomes, &rates, &progress, hash)?;
         tested.push(by_fold);
-        offers
+        (encoded, offers)
     } else {
-        let mut fits = fit_learnable(job, &data, &encoded, &keys, &outcomes, precisions.as_ref())?;
+        let (encoded, fits) = fit::learn(&ground, &all, &tasks, &mut known)?;
+        let mut of_task = tasks.iter().map(|task| task.name).zip(fits).peekable();
+        let mut fits: Vec<Option<Fit>> =
+            keys.iter().map(|key| of_task.next_if(|(name, _)| name == key).map(|(_, fit)| fit)).collect();
         let learn = |((offer, key), fit): ((usize, &String), &mut Option<Fit>)| {
             let learned = Learned { job, encoded: &encoded, folds: &folds, outcomes: &outcomes[offer], key };
             let model = learned.offer(offer, fit.take(), &tested, rates[offer], hash);
             progress.step();
             model
         };
-        keys.par_iter().enumerate().zip(&mut fits).map(learn).collect::<Result<Vec<OfferModel>>>()?
+        let offers = keys.par_iter().enumerate().zip(&mut fits).map(learn).collect::<Result<Vec<OfferModel>>>()?;
+        (encoded, offers)
     };
     for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
         job.warn(too_few(offer, job.config.train.min_positives));
     }
-    let models = Models { encoder: encoded.encoder, offers, tested };
+    let columns = match encoded.columns {
+        fit::Columns::Linear(encoder) => Columns::Linear(encoder),
+        fit::Columns::Additive(shape) => Columns::Additive(Curves::new(&shape, &offers)?),
+    };
+    let models = Models { columns, offers, tested };
     model_file::write(job, features, goods, schedule, &models)?;
     Ok(models)
 }
 
-/// A fit for every offer with enough takes to have a model of its own.
-fn fit_learnable(
-    job: &Job<'_>,
-    data: &TrainingData,
-    encoded: &Encoded,
-    keys: &[String],
-    outcomes: &[Outcomes],
-    start: Option<&Precisions>,
-) -> Result<Vec<Option<Fit>>> {
-    let learnable: Vec<bool> = outcomes.iter().map(|o| o.is_learnable(job.config.train.min_positives)).collect();
-    let tasks: Vec<Task<'_>> = (keys.iter().zip(outcomes).zip(&learnable))
-        .filter(|(_, is_learnable)| **is_learnable)
-        .map(|((name, outcomes), _)| Task { name, outcomes })
-        .collect();
-    let mut fits = fit::fit_offers(job, data, encoded, &tasks, start)?.fits.into_iter();
-    Ok(learnable.into_iter().map(|is_learnable| if is_learnable { fits.next() } else { None }).collect())
+/// The offers with enough takes to have a model of their own.
+fn learnable<'a>(job: &Job<'_>, keys: &'a [String], outcomes: &'a [Outcomes]) -> Vec<Task<'a>> {
+    let offers = keys.iter().zip(outcomes);
+    let is_learnable = |(_, outcomes): &(&String, &Outcomes)| outcomes.is_learnable(job.config.train.min_positives);
+    offers.filter(is_learnable).map(|(name, outcomes)| Task { name, outcomes }).collect()
 }
 
 /// Learns the offers of a cross-section, one after the other: each has a design of its own.

@@ -1,11 +1,12 @@
 //! The model file: data only, versioned, bound to the features it was learned from, readable by people.
 
 use osusume_model::{Code, Fault, FeatureKind, FeatureSpec, Offer, Result};
-use osusume_propensity::encoder::Encoder;
+use osusume_propensity::calibration::Calibrator;
 use osusume_storage::{Digest, Run};
 use serde::{Deserialize, Serialize};
 
-use super::{Evidence, Models, OfferModel};
+use super::{Columns, Evidence, Models, OfferModel};
+use crate::additive::{AdditiveFile, AdditiveModel, Written};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::job::Job;
@@ -13,8 +14,16 @@ use crate::linear::{LinearFile, LinearModel, RawFeature};
 use crate::runs::read_json;
 use crate::stages::features::FeatureTables;
 
-/// Version of the format of model files.
-const FORMAT_VERSION: u32 = 1;
+/// Versions of the format of model files: of linear models and rates, and of additive ones.
+const FORMAT_VERSIONS: [u32; 2] = [1, 2];
+
+/// The numbers of a model.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum AnyFile {
+    Linear(LinearFile),
+    Additive(AdditiveFile),
+}
 
 #[derive(Serialize)]
 struct ModelFile<'a> {
@@ -37,7 +46,7 @@ struct ModelFile<'a> {
     /// The take rate used where there is no model of its own, and the share of it that is borrowed.
     rate: f64,
     borrowed_share: f64,
-    model: Option<LinearFile>,
+    model: Option<AnyFile>,
     tests: &'a [super::Measures],
 }
 
@@ -47,7 +56,7 @@ struct Header {
     format_version: u32,
     offer: String,
     basis: String,
-    model: Option<LinearFile>,
+    model: Option<AnyFile>,
 }
 
 /// An offer's model out of a published run.
@@ -55,7 +64,24 @@ pub(crate) struct PublishedModel {
     /// `model` or `rate`.
     pub(crate) basis: String,
     /// The model, where the offer has one of its own.
-    pub(crate) linear: Option<LinearModel>,
+    pub(crate) model: Option<AnyModel>,
+}
+
+/// A model read back.
+pub(crate) enum AnyModel {
+    Linear(LinearModel),
+    Additive(AdditiveModel),
+}
+
+impl PublishedModel {
+    /// From the model's linear predictor to log-odds.
+    pub(crate) fn calibrator(&self) -> Calibrator {
+        match &self.model {
+            Some(AnyModel::Linear(model)) => model.calibrator,
+            Some(AnyModel::Additive(model)) => model.calibrator,
+            None => Calibrator::IDENTITY,
+        }
+    }
 }
 
 /// Writes `models/<offer>.json` for every offer.
@@ -68,9 +94,11 @@ pub(super) fn write(
 ) -> Result<()> {
     let fingerprint = fingerprint(&features.specs).to_string();
     let dates: Vec<String> = schedule.mature.iter().map(|date| date.date.to_string()).collect();
+    let raw = raw_features(&features.specs);
     for (offer, (model, declared)) in models.offers.iter().zip(&goods.catalogue.offers).enumerate() {
+        let numbers = numbers(model, &models.columns, offer, &raw);
         let file = ModelFile {
-            format_version: FORMAT_VERSION,
+            format_version: FORMAT_VERSIONS[usize::from(matches!(numbers, Some(AnyFile::Additive(_))))],
             offer: &model.key,
             kind: crate::words::offer_kind(declared.kind),
             family: &declared.family,
@@ -85,7 +113,7 @@ pub(super) fn write(
             withheld: &model.withheld,
             rate: model.rate.rate,
             borrowed_share: model.rate.prior_share,
-            model: linear(model, &models.encoder, &features.specs),
+            model: numbers,
             tests: &model.tests,
         };
         let bytes = serde_json::to_vec_pretty(&file).expect("numbers and texts always become JSON");
@@ -113,9 +141,24 @@ pub(crate) fn fingerprint(specs: &[FeatureSpec]) -> Digest {
     Digest::of_parts(lines.iter().map(String::as_bytes))
 }
 
-fn linear(model: &OfferModel, encoder: &Encoder, specs: &[FeatureSpec]) -> Option<LinearFile> {
+fn numbers(model: &OfferModel, columns: &Columns, offer: usize, raw: &[RawFeature<'_>]) -> Option<AnyFile> {
     let Evidence::Model(fit) = &model.evidence else { return None };
-    Some(LinearFile::new(fit, model.calibrator, encoder, &raw_features(specs)))
+    match columns {
+        Columns::Linear(encoder) => Some(AnyFile::Linear(LinearFile::new(fit, model.calibrator, encoder, raw))),
+        Columns::Additive(curves) => {
+            let written = Written {
+                model: curves.offers[offer].as_ref()?,
+                bins: &curves.bins,
+                shares: &curves.shares,
+                strength: &[],
+                calibrator: model.calibrator,
+                iterations: fit.iterations,
+                max_gradient: fit.max_gradient,
+                effective_dof: fit.effective_dof,
+            };
+            Some(AnyFile::Additive(AdditiveFile::new(&written, raw)))
+        }
+    }
 }
 
 fn raw_features(specs: &[FeatureSpec]) -> Vec<RawFeature<'_>> {
@@ -141,17 +184,21 @@ pub(crate) fn read(run: &Run, offers: &[Offer], specs: &[FeatureSpec]) -> Result
             Fault::new(Code::FileDamaged).in_file(run.dir.join(&name).display().to_string()).because(detail)
         };
         let header: Header = serde_json::from_value(read_json(run, &name)?).map_err(|error| damaged(&error))?;
-        if header.format_version != FORMAT_VERSION {
+        if !FORMAT_VERSIONS.contains(&header.format_version) {
             let fault = Fault::new(Code::FormatVersion).in_file(run.dir.join(&name).display().to_string());
             return Err(fault
                 .with("found", u64::from(header.format_version))
-                .with("supported", u64::from(FORMAT_VERSION)));
+                .with("supported", u64::from(FORMAT_VERSIONS[1])));
         }
         if header.offer != offer.key {
             return Err(damaged(&"it belongs to another offer"));
         }
-        let linear = header.model.map(|file| file.read(&features)).transpose().map_err(|detail| damaged(&detail))?;
-        Ok(PublishedModel { basis: header.basis, linear })
+        let read = |file: AnyFile| match file {
+            AnyFile::Linear(file) => file.read(&features).map(AnyModel::Linear),
+            AnyFile::Additive(file) => file.read(&features).map(AnyModel::Additive),
+        };
+        let model = header.model.map(read).transpose().map_err(|detail| damaged(&detail))?;
+        Ok(PublishedModel { basis: header.basis, model })
     };
     offers.iter().enumerate().map(read).collect()
 }
