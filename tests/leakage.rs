@@ -372,3 +372,40 @@ fn a_version_counts_from_its_arrival() {
     };
     assert!(differs("features/training.parquet") && differs("features/scoring.parquet"));
 }
+
+/// Whoever refused every channel teaches nothing: not the models, and not the rules.
+#[test]
+fn who_refused_everything_is_not_learned_from() {
+    let run = |setting: &str, changes: bool| {
+        let company = Company::new();
+        let table = std::fs::read_to_string(company.path("data/isp/customers.csv")).unwrap();
+        let refusing: Vec<String> = some_customers(&table).into_iter().step_by(4).collect();
+        company.edit("data/isp/consents.csv", |csv| {
+            let channels = ["telephone", "mail", "member_page"];
+            let refusal = |id: &String| channels.map(|at| format!("{id},{at},marketing,no,{INSTANT}\n")).concat();
+            refusing.iter().fold(csv.to_owned(), |text, id| text + &refusal(id))
+        });
+        if changes {
+            company.edit("data/isp/holdings.csv", |csv| {
+                let row = |id: &String| format!("{id},L9,tv,1,2025-11-02,,,900,2025-11-02T17:00:00Z,\n");
+                refusing.iter().fold(csv.to_owned(), |text, id| text + &row(id))
+            });
+            company.edit("data/isp/tickets.csv", |csv| {
+                let row = |id: &String| format!("{id},2026-01-02T03:00:00Z,,speed,slow,,2026-01-02T17:00:00Z\n");
+                refusing.iter().fold(csv.to_owned(), |text, id| text + &row(id))
+            });
+        }
+        let mut files = learned_with(&company, setting);
+        let is_learned = |path: &str| {
+            ["rules", "itemsets", "models/", "offers", "features/training"].iter().any(|p| path.starts_with(p))
+        };
+        files.retain(|(path, _)| is_learned(path));
+        files
+    };
+    let ours = "train={min_positives=5}";
+    assert!(run(ours, false) == run(ours, true), "who refused everything was learned from");
+    let all = "train={min_positives=5,include_opted_out=true}";
+    let (before, after) = (run(all, false), run(all, true));
+    let differs = |name: &str| before.iter().zip(&after).any(|(a, b)| a.0.starts_with(name) && a.1 != b.1);
+    assert!(differs("models/") && differs("rules") && differs("features/training"));
+}

@@ -242,3 +242,31 @@ fn customers_answer_the_published_offers() {
 fn run_id(company: &Company) -> String {
     company.published().0.split(' ').next().unwrap().to_owned()
 }
+
+/// Every offer with a model says what the gate measured of it, and the gate can be left open.
+#[test]
+fn the_calibration_gate_tells_what_it_measured() {
+    let company = Company::new();
+    let offers = |setting: &str| -> Vec<serde_json::Value> {
+        let run = ["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet"];
+        company.succeed(&[&run[..], &["--set", setting, "--set", "train.min_positives=20"]].concat());
+        let summary = std::fs::read(company.path(&format!("runs/isp/{}/summary.json", run_id(&company)))).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&summary).unwrap()["offers"].as_array().unwrap().clone()
+    };
+    let gated = offers("train.calibration_gate=true");
+    let measured: Vec<_> = gated.iter().filter(|offer| !offer["calibration_gate"].is_null()).collect();
+    assert!(measured.len() > 2, "{gated:?}");
+    for offer in measured {
+        let gate = &offer["calibration_gate"];
+        let bounds = |of: &str| [0, 1, 2].map(|i| gate[of][i].as_f64().unwrap());
+        let ([slope, low, high], [level, least, most]) = (bounds("slope"), bounds("observed_over_expected"));
+        assert!(low < slope && slope < high && least < level && level < most, "{offer}");
+        let is_met = low <= 1.25 && high >= 0.8 && least <= 1.1 && most >= 0.9;
+        assert_eq!(
+            (gate["holds"].as_bool(), &offer["basis"]),
+            (Some(is_met), &if is_met { "model" } else { "rate" }.into())
+        );
+    }
+    let open = offers("train.calibration_gate=false");
+    assert!(open.iter().all(|offer| offer["calibration_gate"].is_null()));
+}

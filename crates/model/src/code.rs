@@ -235,6 +235,8 @@ codes! {
     TooManyItemsets = "E4012", Quality, AfterChange;
     /// Most customers had not arrived before the run's date. Args: source, late, rows.
     MostlyLate = "E4013", Input, AfterChange;
+    /// The calibration of an offer did not hold at the newest test; its rate is used. Args: slope?, level?.
+    CalibrationGate = "E4014", Quality, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

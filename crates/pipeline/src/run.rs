@@ -180,7 +180,8 @@ fn produce(
     });
     let mined = mined.transpose()?;
     let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
-    if found.scoring_rows == 0 {
+    let has_nobody_left = found.training_rows == 0 && found.opted_out > 0;
+    if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));
     }
     let models = clock.stage(Stage::Train, || train::train(job, &found, &goods, &schedule, &units))?;
@@ -382,6 +383,7 @@ fn summarize(
         customers: u64::from(tables.checked.n_customers()),
         training_rows: found.training_rows,
         training_sample: found.sample,
+        training_opted_out: found.opted_out,
         features: found.specs.len() as u64,
         is_cross_section: job.config.is_cross_section(),
         as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::stages::decide::DecisionCounts;
 use crate::stages::mine::MineSummary;
-use crate::stages::train::{Measures, Models, OfferModel, Tested};
+use crate::stages::train::{Gate, Measures, Models, OfferModel, Tested};
 
 /// What a finished run has to say.
 #[derive(Clone, Debug)]
@@ -34,6 +34,8 @@ pub struct Summary {
     pub training_rows: u64,
     /// Share of the customers among them.
     pub training_sample: f64,
+    /// Customers who are not learned from because they refused every channel.
+    pub training_opted_out: u64,
     /// Columns of the feature table.
     pub features: u64,
     /// Whether the tables are of one date, so that propensities say who resembles holders and nothing of time.
@@ -75,6 +77,8 @@ pub struct OfferSummary {
     pub offered: u64,
     /// Tests by date.
     pub(crate) tests: Vec<Measures>,
+    /// What the calibration gate found.
+    pub(crate) gate: Option<Gate>,
 }
 
 impl OfferSummary {
@@ -88,6 +92,7 @@ impl OfferSummary {
             labels,
             offered,
             tests: model.tests.clone(),
+            gate: model.gate.clone(),
         }
     }
 
@@ -171,7 +176,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
                     "not_eligible": offer.labels[0], "immature": offer.labels[1], "taken_in_gap": offer.labels[2],
                     "negative": offer.labels[3], "positive": offer.labels[4],
                 },
-                "offered": offer.offered, "tests": offer.tests,
+                "offered": offer.offered, "tests": offer.tests, "calibration_gate": offer.gate,
             })
         })
         .collect();
@@ -193,7 +198,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         "customers": summary.customers, "sources": counts, "rejects": summary.rejects,
         "holdings_of_unknown_products": summary.unknown_products,
         "training": {
-            "rows": summary.training_rows, "share_of_customers": summary.training_sample, "features": summary.features,
+            "rows": summary.training_rows, "share_of_customers": summary.training_sample, "opted_out": summary.training_opted_out, "features": summary.features,
             "as_of_dates": summary.as_of_dates, "tests": summary.pooled,
         },
         "offers": offers, "decisions": summary.decided, "rules": summary.mined,

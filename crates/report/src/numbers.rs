@@ -146,6 +146,9 @@ pub struct OfferRow {
     pub kind: String,
     /// `model` or `rate`.
     pub basis: String,
+    /// What closed the calibration gate on its model; only where it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gate: Option<ClosedGate>,
     /// Rows of the offer table.
     pub offered: Cell,
     /// Sum of their expected values, in minor units; `null` when the offers are withheld.
@@ -165,6 +168,16 @@ impl OfferRow {
     pub fn newest(&self) -> Option<&Test> {
         self.tests.last()
     }
+}
+
+/// Numbers of the newest test that were not good enough to rank by, `[value, lower, upper]`; either may be the reason.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ClosedGate {
+    /// Calibration slope, by a calibrator of earlier windows.
+    pub slope: Option<[f64; 3]>,
+    /// Takes over takes expected.
+    pub observed_over_expected: Option<[f64; 3]>,
 }
 
 /// A test of one offer out of time. Intervals are `[value, lower, upper]`, 95 %.

@@ -103,6 +103,7 @@ lines! {
     NotTested("Not tested: too few sales were known before the test.", "テスト未実施（テスト前に判明した成約が不足）。");
     TooFewForCharts("The test has too few buyers to draw groups of at least {smallest}.", "テストの購入者が少なく、{smallest}人以上の集団に分けた図は描けません。");
     NothingOffered("It is offered to nobody: no customer is worth a contact for it.", "案内に見合う顧客がいないため、この商品は誰にも案内しません。");
+    GateClosed("Its calibration did not hold at the newest test (slope {slope}, takes over expected takes {level}), so every customer gets the same rate.", "最新の検証で較正が保たれなかったため（傾き {slope}、期待成約数に対する成約数 {level}）、全員に同じ率を使います。");
     BasisRate("Too few sales for a model of its own: every customer gets the same rate.", "成約が少なく専用のモデルを作れないため、全員に同じ率を使います。");
     Auc("AUC", "AUC");
     LogLoss("log loss", "対数損失");

@@ -254,6 +254,8 @@ pub(super) fn train(at: At) -> Train {
         penalty: number(at.node("penalty")).map_or(Penalty::Auto, Penalty::Fixed),
         max_rows: at.integer("max_rows"),
         min_positives: at.integer("min_positives"),
+        calibration_gate: at.flag("calibration_gate").expect(CHECKED),
+        include_opted_out: at.flag("include_opted_out").expect(CHECKED),
         folds: at.integer("folds"),
         seed: at.text("seed"),
     }

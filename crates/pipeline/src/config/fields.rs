@@ -383,8 +383,7 @@ pub const FIELDS: &[Field] = &[
         "train.max_rows",
         Integer,
         Is("250_000"),
-        "Rows to learn from: a row is a customer on an as-of date on which they were one, as known then. Where there are more, that \
-         share of the customers is drawn by hash and all their dates are used; nothing else changes, and everybody is scored.",
+        "Rows to learn from, a customer on a date each; where there are more, that share of the customers is drawn by hash.",
     )
     .unit("rows")
     .between(1000.0, 1e9),
@@ -396,6 +395,18 @@ pub const FIELDS: &[Field] = &[
     )
     .unit("takes")
     .between(1.0, 1e9),
+    Field::new(
+        "train.calibration_gate",
+        Flag,
+        Is("true"),
+        "Whether an offer whose calibration slope or level did not hold at the newest test gets its rate instead of a model.",
+    ),
+    Field::new(
+        "train.include_opted_out",
+        Flag,
+        Is("false"),
+        "Whether models and rules also learn from customers who refused every channel; saying nothing refuses nothing.",
+    ),
     Field::new("train.folds", Integer, Is("5"), "Folds of customers for the calibration.")
         .unit("folds")
         .between(2.0, 20.0),

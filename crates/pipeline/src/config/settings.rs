@@ -391,6 +391,10 @@ pub struct Train {
     pub max_rows: usize,
     /// Fewest takes an offer is trained on.
     pub min_positives: u64,
+    /// Whether an offer whose calibration did not hold is scored by its rate.
+    pub calibration_gate: bool,
+    /// Whether customers who refused every channel are learned from.
+    pub include_opted_out: bool,
     /// Folds of customers.
     pub folds: u32,
     /// Key of draws and folds.

@@ -1,4 +1,4 @@
-//! Through which channels each customer may be reached; what is scored and what is decided both ask here.
+//! Through which channels each customer may be reached; what is learned, what is scored and what is decided all ask here.
 
 use osusume_decide::ChannelSet;
 use osusume_model::{AsOf, Code, Fault, Result};
@@ -22,15 +22,60 @@ pub(crate) fn all_channels(scene: &Scene<'_>) -> ChannelSet {
 /// # Errors
 /// `ConsentGate` when consents are required and there is no such table.
 pub(crate) fn consents(scene: &Scene<'_>, tables: &Checked, customers: &[u32], as_of: AsOf) -> Result<Vec<ChannelSet>> {
-    let decide = &scene.config.decide;
-    let otherwise = if decide.is_consent_required { ChannelSet::default() } else { all_channels(scene) };
+    let is_required = scene.config.decide.is_consent_required;
+    let otherwise = if is_required { ChannelSet::default() } else { all_channels(scene) };
+    match answered(scene, tables, customers, as_of, otherwise)? {
+        None if is_required => Err(Fault::new(Code::ConsentGate)),
+        found => Ok(found.unwrap_or_else(|| vec![otherwise; customers.len()])),
+    }
+}
+
+/// Which of `customers` (ascending indexes) are not to be learned from: those who have refused every channel of the run, unless
+/// `train.include_opted_out` says otherwise. Whoever never answered has refused nothing.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn opted_out(scene: &Scene<'_>, tables: &Checked, customers: &[u32], as_of: AsOf) -> Result<Vec<bool>> {
+    let nobody = || vec![false; customers.len()];
+    if scene.config.train.include_opted_out {
+        return Ok(nobody());
+    }
+    let found = answered(scene, tables, customers, as_of, all_channels(scene))?;
+    Ok(found.map_or_else(nobody, |sets| sets.into_iter().map(|set| set == ChannelSet::default()).collect()))
+}
+
+/// The rows of a block of `customers` (ascending indexes) without those of [`opted_out`] customers.
+///
+/// # Errors
+/// As there.
+pub(crate) fn without_opted_out(
+    scene: &Scene<'_>,
+    tables: &Checked,
+    customers: &[u32],
+    as_of: AsOf,
+    block: Block,
+) -> Result<Block> {
+    let left_out = opted_out(scene, tables, customers, as_of)?;
+    if !left_out.contains(&true) {
+        return Ok(block);
+    }
+    let rows = block.offsets.windows(2).zip(left_out);
+    let kept: Vec<bool> =
+        rows.flat_map(|(bounds, out)| std::iter::repeat_n(!out, (bounds[1] - bounds[0]) as usize)).collect();
+    Ok(block.filter(|row| kept[row]))
+}
+
+/// The channels the newest answers of each customer allow; `otherwise` of those nobody spoke of. `None` where there is no such table.
+fn answered(
+    scene: &Scene<'_>,
+    tables: &Checked,
+    customers: &[u32],
+    as_of: AsOf,
+    otherwise: ChannelSet,
+) -> Result<Option<Vec<ChannelSet>>> {
     let source = scene.config.sources.values().find(|source| source.role == Role::Consents);
     let Some((source, table)) = source.and_then(|source| Some((source, tables.table(&source.name)?))) else {
-        return if decide.is_consent_required {
-            Err(Fault::new(Code::ConsentGate))
-        } else {
-            Ok(vec![otherwise; customers.len()])
-        };
+        return Ok(None);
     };
     let wanted =
         ["at", "channel", "purpose", "allowed", "arrived"].into_iter().filter(|name| source.column(name).is_some());
@@ -40,7 +85,7 @@ pub(crate) fn consents(scene: &Scene<'_>, tables: &Checked, customers: &[u32], a
         let known = (bounds[0]..bounds[1]).filter_map(|row| answers[row as usize]);
         standing(known.filter(|answer| !answer.is_allowed || answer.known < as_of.instant.0), otherwise)
     };
-    Ok(block.offsets.windows(2).map(of_customer).collect())
+    Ok(Some(block.offsets.windows(2).map(of_customer).collect()))
 }
 
 /// What one record says.

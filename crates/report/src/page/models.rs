@@ -8,7 +8,7 @@ use super::words::{Words, fact, number, share, totals};
 use crate::SMALLEST_SHOWN;
 use crate::chart::{Caption, calibration, gains, lift};
 use crate::markup::{Markup, element};
-use crate::numbers::{Band, OfferRow, Test};
+use crate::numbers::{Band, ClosedGate, OfferRow, Test};
 
 /// With fewer bands there is nothing to compare.
 const FEWEST_BANDS: usize = 2;
@@ -94,6 +94,7 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
     let learned = if offer.takes.get().is_some() { Line::LearnedFrom } else { Line::LearnedFromWithheld };
     sentences.push(words.say(learned, &[("rows", words.arg(offer.rows)), ("takes", words.arg(offer.takes))]));
     match (offer.basis.as_str(), offer.newest()) {
+        ("rate", _) if offer.gate.is_some() => sentences.extend(offer.gate.as_ref().map(|gate| closed(words, gate))),
         ("rate", _) => sentences.push(words.word(Line::BasisRate).to_owned()),
         (_, None) => sentences.push(words.word(Line::NotTested).to_owned()),
         (_, Some(test)) => {
@@ -110,6 +111,15 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
         }
     }
     words.sentences(&sentences)
+}
+
+/// Why the model is not used.
+fn closed(words: &Words<'_>, gate: &ClosedGate) -> String {
+    let shown = |found: Option<[f64; 3]>| {
+        let text = found.map_or_else(|| "–".to_owned(), |[v, low, high]| format!("{v:.2} ({low:.2}–{high:.2})"));
+        osusume_model::Arg::Number(text)
+    };
+    words.say(Line::GateClosed, &[("slope", shown(gate.slope)), ("level", shown(gate.observed_over_expected))])
 }
 
 fn tested(words: &Words<'_>, test: &Test) -> Markup {

@@ -6,7 +6,7 @@ mod xml;
 use std::collections::BTreeSet;
 
 use osusume_model::Code;
-use osusume_report::{Evaluation, Numbers, Report, SMALLEST_SHOWN};
+use osusume_report::{ClosedGate, Evaluation, Numbers, Report, SMALLEST_SHOWN};
 use osusume_testkit::{check_golden, repository_root};
 use osusume_text::Language;
 use proptest::prelude::*;
@@ -266,4 +266,14 @@ fn rules_say_whether_they_are_about_customers_or_purchases() {
     let [held, bought] = [page(false), page(true)];
     assert!(held.contains("who has") && held.contains("Customers with the products on the left"));
     assert!(!bought.contains("who has") && bought.contains("Purchases with the products on the left"));
+}
+
+#[test]
+fn a_closed_gate_says_what_was_measured() {
+    let mut numbers = numbers();
+    let offer = &mut numbers.offers[0];
+    offer.basis = "rate".to_owned();
+    offer.gate = Some(ClosedGate { slope: Some([0.52, 0.38, 0.66]), observed_over_expected: None });
+    let html = Report::new(numbers).html(Language::En);
+    assert!(html.contains("slope 0.52 (0.38–0.66), takes over expected takes –"));
 }

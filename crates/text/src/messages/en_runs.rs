@@ -323,6 +323,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "as of 2026-10-01, with `loaded_at` = 2026-10-01T02:00 in every row",
     },
     Message {
+        code: Code::CalibrationGate,
+        title: "its calibration did not hold, so it is scored by its rate<<; slope {slope}>><<; takes over expected takes {level}>>",
+        help: &[
+            "look for what changed between the windows learned from and the newest one: a price, a campaign, a column that is filled in another way",
+            "more as-of dates (`train.as_of`) show the models more kinds of seasons; `train.calibration_gate = false` ranks by the model all the same",
+        ],
+        cause: "Offers are ranked by value, and a value is worth what its probability is worth. At the newest test the interval of the calibration slope does not meet 0.8 to 1.25, or that of takes over expected takes does not meet 0.9 to 1.1. Every eligible customer gets the rate of the offer instead, and the offer table says so in its column `basis`.",
+        example: "tv: slope 0.52 (0.38–0.66)",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

@@ -40,6 +40,8 @@ pub(crate) struct FeatureTables {
     pub(crate) specs: Vec<FeatureSpec>,
     /// Share of the customers whose rows are trained on: so many that about `train.max_rows` of the rows there are remain.
     pub(crate) sample: f64,
+    /// Customers left out of them because they refused every channel.
+    pub(crate) opted_out: u64,
     /// Rows in each file.
     pub(crate) training_rows: u64,
     pub(crate) scoring_rows: u64,
@@ -62,7 +64,7 @@ pub(crate) fn build(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &S
     let groups = Groups::draw(job, tables, goods, first, &people)?;
     let n_customers = tables.n_customers();
     let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
-    let mut writer = Writer::create(job, goods, groups, sample, schedule)?;
+    let mut writer = Writer::create(job, goods, groups, (people, sample), schedule)?;
     let partitions = partitions(job, tables, writer.groups.specs.len(), schedule, sample);
     for customers in partitions {
         job.check_stop()?;
@@ -90,13 +92,20 @@ struct Writer {
     training_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     scoring_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     wanted: Vec<Wanted>,
+    people: People,
     sample: f64,
     labels: Vec<[u64; 5]>,
     unknown_products: u64,
 }
 
 impl Writer {
-    fn create(job: &Job<'_>, goods: &Goods, groups: Groups, sample: f64, schedule: &Schedule) -> Result<Self> {
+    fn create(
+        job: &Job<'_>,
+        goods: &Goods,
+        groups: Groups,
+        (people, sample): (People, f64),
+        schedule: &Schedule,
+    ) -> Result<Self> {
         let training_schema = Arc::new(rows::schema(&groups.specs, Some(&goods.catalogue.offers)));
         let scoring_schema = Arc::new(rows::schema(&groups.specs, None));
         let dates: Vec<String> = schedule.mature.iter().map(|date| date.date.to_string()).collect();
@@ -117,6 +126,7 @@ impl Writer {
             training_schema,
             scoring_schema,
             wanted,
+            people,
             sample,
             labels,
             unknown_products: 0,
@@ -139,36 +149,45 @@ impl Writer {
             self.sample >= 1.0
                 || unit_interval(keyed_hash(&seed, tables.customers.id(customer).as_bytes())) < self.sample
         };
-        let keep: Vec<u32> = customers.clone().filter(|&c| is_sampled(c)).map(|c| c - customers.start).collect();
+        let learned = self.people.among(&customers).map(|at| at as u32);
+        let keep: Vec<u32> = learned.filter(|&at| is_sampled(customers.start + at)).collect();
         let (past, now) = (schedule.mature.as_slice(), [schedule.score]);
-        // Where everybody is learned from, one walk over the rows serves all dates; a cross-section has the same date twice.
-        if keep.len() == everybody.len() && past.iter().all(|date| date.instant < now[0].instant) {
+        // Where nearly everybody is learned from, one walk over the rows serves all dates; a cross-section has the same date twice.
+        if self.sample >= 1.0 && past.iter().all(|date| date.instant < now[0].instant) {
+            let mut is_learned = vec![false; everybody.len()];
+            for &at in &keep {
+                is_learned[at as usize] = true;
+            }
             let dates = [past, &now].concat();
-            return self.write(job, goods, &blocks, schedule, &everybody, (&dates, past.len()));
+            return self.write(job, goods, &blocks, schedule, (&everybody, &is_learned), (&dates, past.len()));
         }
-        self.write(job, goods, &blocks, schedule, &everybody, (&now, 0))?;
+        self.write(job, goods, &blocks, schedule, (&everybody, &[]), (&now, 0))?;
         if keep.is_empty() {
             return Ok(());
         }
         let sampled = blocks.iter().map(|(name, block)| (name.clone(), block.select(&keep))).collect();
         let customers: Vec<u32> = keep.iter().map(|&c| c + customers.start).collect();
-        self.write(job, goods, &sampled, schedule, &customers, (past, past.len()))
+        let all = vec![true; customers.len()];
+        self.write(job, goods, &sampled, schedule, (&customers, &all), (past, past.len()))
     }
 
-    /// Writes the rows of some customers: of the first `n_past` dates, all mature, to learn from, of the date behind them, if any, to score.
+    /// Writes the rows of some customers: of the first `n_past` dates, all mature, to learn from if they may be, of the date behind them, if
+    /// any, to score.
     fn write(
         &mut self,
         job: &Job<'_>,
         goods: &Goods,
         blocks: &Blocks,
         schedule: &Schedule,
-        customers: &[u32],
+        (customers, is_learned): (&[u32], &[bool]),
         (dates, n_past): (&[AsOf], usize),
     ) -> Result<()> {
         let active = labels::active(job, goods, blocks, dates, customers.len())?;
         let at = active_rows(&active, dates.len());
         let cells = cells::compute(job, &self.groups.groups, goods, blocks, dates)?;
-        let (learned, scored): (Vec<RowAt>, Vec<RowAt>) = at.into_iter().partition(|row| (row.date as usize) < n_past);
+        let (mut learned, scored): (Vec<RowAt>, Vec<RowAt>) =
+            at.into_iter().partition(|row| (row.date as usize) < n_past);
+        learned.retain(|row| is_learned[row.customer as usize]);
         if n_past < dates.len() {
             self.scoring.write(&rows::batch(&self.scoring_schema, &scored, customers, dates, &cells, None)?)?;
         }
@@ -197,6 +216,7 @@ impl Writer {
         Ok(FeatureTables {
             specs: self.groups.specs,
             sample: self.sample,
+            opted_out: self.people.opted_out,
             training_rows: training.rows,
             scoring_rows: scoring.rows,
             labels: self.labels,

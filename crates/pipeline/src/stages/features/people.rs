@@ -10,6 +10,7 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Role;
 use crate::job::Job;
+use crate::stages::consents::opted_out;
 use crate::stages::ingest;
 
 /// Customers looked at together.
@@ -19,8 +20,10 @@ const BLOCK: u32 = 1 << 16;
 pub(super) struct People {
     /// Pairs of a customer and a date to learn from.
     pub(super) rows: u64,
-    /// By customer: whether one on any of the dates, the run's own included.
-    is_customer: Vec<bool>,
+    /// By customer: whether one on any of the dates, the run's own included, and not opted out.
+    is_learned: Vec<bool>,
+    /// Customers on any of the dates who are left out because they refused every channel.
+    pub(super) opted_out: u64,
 }
 
 impl People {
@@ -31,17 +34,23 @@ impl People {
     pub(super) fn read(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<Self> {
         let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
         let wanted = wanted(job);
-        let mut people = Self { rows: 0, is_customer: Vec::new() };
+        let mut people = Self { rows: 0, is_learned: Vec::new(), opted_out: 0 };
         let n_customers = tables.n_customers();
         for start in (0..n_customers).step_by(BLOCK as usize) {
             job.check_stop()?;
             let customers = start..n_customers.min(start + BLOCK);
             let (blocks, _) = read_blocks(job, tables, goods, &wanted, &customers)?;
             let active = labels::active(job, goods, &blocks, &dates, customers.len())?;
-            for dates in active.chunks_exact(dates.len()) {
+            let asked: Vec<u32> = customers.collect();
+            let opted_out = opted_out(job, tables, &asked, schedule.score)?;
+            for (dates, opted_out) in active.chunks_exact(dates.len()).zip(opted_out) {
                 let (_, learned) = dates.split_last().expect("the run's own date is among them");
-                people.rows += learned.iter().filter(|&&is_customer| is_customer).count() as u64;
-                people.is_customer.push(dates.contains(&true));
+                let is_customer = dates.contains(&true);
+                people.opted_out += u64::from(is_customer && opted_out);
+                people.is_learned.push(is_customer && !opted_out);
+                if !opted_out {
+                    people.rows += learned.iter().filter(|&&is_customer| is_customer).count() as u64;
+                }
             }
         }
         Ok(people)
@@ -49,13 +58,13 @@ impl People {
 
     /// Number of customers, of any date.
     pub(super) fn n_customers(&self) -> u32 {
-        self.is_customer.len() as u32
+        self.is_learned.len() as u32
     }
 
-    /// Those of a run of customers who are one on any of the dates, by position in it.
+    /// Those of a run of customers who may be learned from, by position in it.
     pub(super) fn among(&self, customers: &Range<u32>) -> impl Iterator<Item = usize> {
-        let is_customer = &self.is_customer[customers.start as usize..customers.end as usize];
-        is_customer.iter().enumerate().filter(|(_, is_customer)| **is_customer).map(|(at, _)| at)
+        let is_learned = &self.is_learned[customers.start as usize..customers.end as usize];
+        is_learned.iter().enumerate().filter(|(_, is_learned)| **is_learned).map(|(at, _)| at)
     }
 }
 

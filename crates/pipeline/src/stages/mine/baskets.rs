@@ -13,6 +13,7 @@ use crate::job::Job;
 use crate::kernel::association_fault;
 use crate::plan::Join;
 use crate::seam::Block;
+use crate::stages::consents::without_opted_out;
 use crate::stages::decide::is_purchase;
 
 /// Customers read at once.
@@ -79,7 +80,8 @@ impl Baskets {
         let dictionary = table.dictionary("product").unwrap_or_else(|| std::sync::Arc::from([]));
         let join = goods.join(&config.level, &dictionary).ok_or_else(|| unknown_level(goods, &config.level))?;
         let names = join.names.to_vec();
-        let receipts = Receipts::read(job, source, table, &join, (tables.n_customers(), config.days))?;
+        let asked = (tables, dates[dates.len() - 1]);
+        let receipts = Receipts::read(job, asked, (source, table), &join, config.days)?;
         Ok((Self::Receipts(Box::new(receipts)), items(names)?))
     }
 
@@ -136,11 +138,12 @@ fn held_items(goods: &Goods, level: &str) -> Result<(Vec<String>, Vec<u32>)> {
 impl Receipts {
     fn read(
         job: &Job<'_>,
-        source: &Source,
-        table: &TableFile,
+        (tables, as_of): (&Checked, AsOf),
+        (source, table): (&Source, &TableFile),
         join: &Join,
-        (n_customers, days): (u32, u32),
+        days: u32,
     ) -> Result<Self> {
+        let n_customers = tables.n_customers();
         let needed = table.n_rows() * LINE_BYTES;
         if needed > job.memory / 2 {
             let fault = Fault::new(Code::MemoryBudget).with("budget", job.memory).with("needed", 2 * needed);
@@ -151,7 +154,9 @@ impl Receipts {
         let mut reader = Reader::new(join);
         for start in (0..n_customers).step_by(BLOCK as usize) {
             job.check_stop()?;
-            let block = Block::read(table, start..n_customers.min(start + BLOCK), &declared, &job.quiet())?;
+            let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
+            let block = Block::read_of(table, &customers, &declared, &job.quiet())?;
+            let block = without_opted_out(job, tables, &customers, as_of, block)?;
             for customer in 0..block.n_customers() {
                 reader.add(&block, customer, start + customer as u32);
             }

@@ -9,6 +9,7 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::job::Job;
 use crate::kernel::association_fault;
+use crate::stages::consents::without_opted_out;
 use crate::stages::decide::{Known, held_rows};
 use crate::stages::features::{known_products, product_positions};
 
@@ -94,6 +95,7 @@ impl Held {
             job.host.progress(u64::from(start), u64::from(n_customers));
             let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
             let Some(block) = held_rows(job, tables, source, &customers)? else { continue };
+            let block = without_opted_out(job, tables, &customers, days[days.len() - 1], block)?;
             let block = known_products(goods, block).0;
             let positions = product_positions(goods, &block);
             let on = |day: &AsOf| Lists::new(&Known::new(&block, &positions, day.instant.0), of_product, n_items);

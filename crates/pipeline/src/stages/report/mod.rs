@@ -7,12 +7,12 @@ use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_report::{
-    About, Band, Cell, ChannelRow, Customers, Data, Decisions, FORMAT_VERSION, Learning, Names, Numbers, OfferRow,
-    ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    About, Band, Cell, ChannelRow, ClosedGate, Customers, Data, Decisions, FORMAT_VERSION, Learning, Names, Numbers,
+    OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
 };
 
 use super::mine::ToldRule;
-use super::train::{CONFIDENCE, DecileCounts, Measures, Models, OfferModel, Tested, deciles};
+use super::train::{CONFIDENCE, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::config::Mine;
@@ -67,6 +67,7 @@ impl Told<'_> {
             names: Names { en, ja },
             kind: row.kind.to_owned(),
             basis: row.basis.to_owned(),
+            gate: row.gate.as_ref().filter(|gate| !gate.holds).map(closed_gate),
             offered: row.offered.into(),
             expected_value_minor: self.summary.decided.expected_value_by_offer.get(i).map(|(_, value)| *value),
             rows: row.rows.into(),
@@ -111,6 +112,10 @@ impl Told<'_> {
             bands: bands(&deciles(&propensity, &y, &hashes)),
         })
     }
+}
+
+fn closed_gate(gate: &Gate) -> ClosedGate {
+    ClosedGate { slope: gate.slope, observed_over_expected: gate.observed_over_expected }
 }
 
 fn about(job: &Job<'_>, summary: &Summary, as_of: Date) -> About {

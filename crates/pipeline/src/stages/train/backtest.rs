@@ -31,6 +31,9 @@ pub(crate) struct Tested {
     pub(crate) base_rate: f64,
     /// The calibrator fitted on all rows of the test; the next model is calibrated by it.
     pub(crate) calibrator: Calibrator,
+    /// Propensity by a calibrator of windows that were over at the date, as a run of that day would have given it; for the gate, empty without
+    /// one.
+    pub(crate) carried: Vec<f64>,
 }
 
 /// What all tests share.
@@ -83,7 +86,7 @@ pub(super) fn run(
         let split = &splits[offer];
         let unseen = split.tested.is_mixed().then(|| test.unseen(&split.learned, &split.tested, fit)).transpose()?;
         setting.progress.step();
-        Ok(unseen.map(|eta| Predicted { offer, eta, split }))
+        Ok(unseen.map(|(eta, earlier)| Predicted { offer, eta, earlier, split }))
     };
     let predicted = learned.par_iter().zip(&fits).map(predict).collect::<Result<Vec<_>>>()?;
     let predicted: Vec<Predicted<'_>> = predicted.into_iter().flatten().collect();
@@ -113,6 +116,8 @@ impl Split {
 struct Predicted<'a> {
     offer: usize,
     eta: Vec<f64>,
+    /// Those of the rows learned from, by models that have not seen the customer; empty where all takes are of one fold.
+    earlier: Vec<f64>,
     split: &'a Split,
 }
 
@@ -134,15 +139,31 @@ fn calibrated(
         }
     }
     let calibrators = calibrators(setting, predicted, offers, |_, _| true)?;
-    let tested = predicted.iter().zip(propensity).zip(calibrators).map(|((test, propensity), calibrator)| Tested {
+    let carried = carried(setting, predicted, offers)?;
+    let found = predicted.iter().zip(propensity).zip(calibrators).zip(carried);
+    let tested = found.map(|(((test, propensity), calibrator), carried)| Tested {
         date,
         customer: test.split.tested.rows.iter().map(|&row| setting.data.customer[row as usize]).collect(),
         propensity,
         y: test.split.tested.y.clone(),
         base_rate: test.split.learned.rate(),
         calibrator,
+        carried,
     });
     Ok(tested.collect())
+}
+
+/// Propensities of all test rows by calibrators of the windows learned from; only where the gate asks for them.
+fn carried(setting: &Setting<'_>, predicted: &[Predicted<'_>], offers: &[String]) -> Result<Vec<Vec<f64>>> {
+    let is_known = |test: &&Predicted<'_>| setting.job.config.train.calibration_gate && !test.earlier.is_empty();
+    let samples: Vec<Sample<'_>> =
+        predicted.iter().filter(is_known).map(|test| Sample { eta: &test.earlier, y: &test.split.learned.y }).collect();
+    let mut calibrators = together(setting, &samples, offers)?.into_iter();
+    let of = |test: &Predicted<'_>| {
+        let calibrator = if is_known(&test) { calibrators.next() } else { None };
+        calibrator.map_or_else(Vec::new, |found| test.eta.iter().map(|&eta| found.propensity(eta)).collect())
+    };
+    Ok(predicted.iter().map(of).collect())
 }
 
 /// The calibrators of all offers on the chosen test rows.
@@ -158,7 +179,11 @@ fn calibrators(
         .map(Iterator::unzip)
         .collect();
     let samples: Vec<Sample<'_>> = chosen.iter().map(|(eta, y)| Sample { eta, y }).collect();
-    calibrate_together(&samples, &setting.job.quiet())
+    together(setting, &samples, offers)
+}
+
+fn together(setting: &Setting<'_>, samples: &[Sample<'_>], offers: &[String]) -> Result<Vec<Calibrator>> {
+    calibrate_together(samples, &setting.job.quiet())
         .map(|found| found.into_iter().map(|calibration| calibration.calibrator).collect())
         .map_err(|error| propensity_fault(&error, offers.first().map_or("", String::as_str)))
 }
@@ -171,18 +196,20 @@ struct TestOf<'a> {
 }
 
 impl TestOf<'_> {
-    /// Linear predictors of the test rows by the model that left out their customer's fold.
-    fn unseen(&self, learned: &Outcomes, tested: &Outcomes, full: &Fit) -> Result<Vec<f64>> {
+    /// Linear predictors of the test rows by the model that left out their customer's fold; and of the rows learned from, likewise.
+    fn unseen(&self, learned: &Outcomes, tested: &Outcomes, full: &Fit) -> Result<(Vec<f64>, Vec<f64>)> {
         let fold: Vec<u8> = learned.rows.iter().map(|&row| self.setting.folds[row as usize]).collect();
         let n_folds = self.setting.job.config.train.folds as u8;
         let problem = self.encoded.problem(learned);
-        let params = match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.setting.job.quiet())
-        {
-            Ok(folds) => each_filled(folds.params, &full.params()),
-            // All takes lie in one fold: leaving it out leaves nothing to learn from, so time alone keeps the rows apart.
-            Err(osusume_propensity::Error::OneClassFold { .. }) => vec![full.params(); n_folds as usize],
-            Err(error) => return Err(propensity_fault(&error, self.name)),
-        };
+        let (params, earlier) =
+            match out_of_fold(&problem, &fold, n_folds, full, &FoldParams::STANDARD, &self.setting.job.quiet()) {
+                Ok(folds) => (each_filled(folds.params, &full.params()), folds.eta),
+                // All takes lie in one fold: leaving it out leaves nothing to learn from, so time alone keeps the rows apart.
+                Err(osusume_propensity::Error::OneClassFold { .. }) => {
+                    (vec![full.params(); n_folds as usize], Vec::new())
+                }
+                Err(error) => return Err(propensity_fault(&error, self.name)),
+            };
         let mut eta = vec![0.0; tested.rows.len()];
         for (fold, params) in params.iter().enumerate() {
             let at: Vec<usize> = (0..tested.rows.len())
@@ -196,7 +223,7 @@ impl TestOf<'_> {
                 eta[i] = value;
             }
         }
-        Ok(eta)
+        Ok((eta, earlier))
     }
 }
 

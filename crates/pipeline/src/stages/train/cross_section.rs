@@ -51,6 +51,7 @@ impl Setting<'_> {
             rows,
             positives,
             tests: Vec::new(),
+            gate: None,
             withheld: withheld.iter().map(|&feature| self.specs[feature].name.clone()).collect(),
         };
         if positives < self.job.config.train.min_positives || positives == rows {
@@ -88,6 +89,7 @@ impl Setting<'_> {
             calibrator: calibrator(job, &eta, &outcomes.y, offer)?,
             y: outcomes.y.clone(),
             base_rate: outcomes.rate(),
+            carried: Vec::new(),
         }))
     }
 }

@@ -5,6 +5,7 @@ mod backtest;
 mod cross_section;
 mod data;
 mod fit;
+mod gate;
 mod model_file;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use rayon::prelude::*;
 pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use data::raw_kinds;
+pub(crate) use gate::Gate;
 pub(crate) use model_file::{AnyModel, PublishedModel, read as read_models};
 
 use self::data::{Outcomes, TrainingData};
@@ -36,7 +38,7 @@ use crate::units::Units;
 pub(crate) enum Evidence {
     /// A model of its own.
     Model(Box<Fit>),
-    /// The takes were too few: the rate, shrunk toward the family's.
+    /// The takes were too few, or the calibration did not hold: the rate, shrunk toward the family's.
     Rate,
 }
 
@@ -58,6 +60,8 @@ pub(crate) struct OfferModel {
     pub(crate) tests: Vec<Measures>,
     /// Features the model may not see; only in a cross-section.
     pub(crate) withheld: Vec<String>,
+    /// What the calibration gate found; absent for an offer without a model or a test, and where there is no gate.
+    pub(crate) gate: Option<Gate>,
 }
 
 impl OfferModel {
@@ -117,7 +121,7 @@ pub(crate) fn train(
     let ground = fit::Ground { job, data: &data, folds: &folds };
     let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
     let hash = |customer| units.hash("decile", customer);
-    let (encoded, offers) = if job.config.is_cross_section() {
+    let (encoded, mut offers) = if job.config.is_cross_section() {
         let encoded = Encoded::new(&ground, &all, &tasks)?;
         let (data, folds, specs) = (&data, folds.as_slice(), features.specs.as_slice());
         let setting = cross_section::Setting { job, data, encoded: &encoded, folds, goods, specs };
@@ -140,6 +144,12 @@ pub(crate) fn train(
     };
     for offer in offers.iter().filter(|offer| matches!(offer.evidence, Evidence::Rate)) {
         job.warn(too_few(offer, job.config.train.min_positives));
+    }
+    if let Some(newest) = tested.last().filter(|_| job.config.train.calibration_gate && !job.config.is_cross_section())
+    {
+        for fault in gate::close(&mut offers, newest) {
+            job.warn(fault);
+        }
     }
     let columns = match encoded.columns {
         fit::Columns::Linear(encoder) => Columns::Linear(encoder),
@@ -258,6 +268,7 @@ impl Learned<'_> {
             positives,
             tests: tests.into_iter().map(|test| backtest::measure(test, &hash)).collect(),
             withheld: Vec::new(),
+            gate: None,
         })
     }
 

@@ -46,6 +46,9 @@ struct ModelFile<'a> {
     /// The take rate used where there is no model of its own, and the share of it that is borrowed.
     rate: f64,
     borrowed_share: f64,
+    /// What the calibration gate found at the newest test.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    calibration_gate: Option<&'a super::Gate>,
     model: Option<AnyFile>,
     tests: &'a [super::Measures],
 }
@@ -113,6 +116,7 @@ pub(super) fn write(
             withheld: &model.withheld,
             rate: model.rate.rate,
             borrowed_share: model.rate.prior_share,
+            calibration_gate: model.gate.as_ref(),
             model: numbers,
             tests: &model.tests,
         };
