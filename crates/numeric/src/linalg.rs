@@ -6,9 +6,11 @@ use std::fmt;
 
 mod cholesky;
 mod gram;
+mod gram_single;
 
 pub use cholesky::{Cholesky, dependent_columns};
 pub use gram::{GramScratch, PANEL_ROWS, add_t_product, add_t_product_at, linear_rows, linear_rows_at, mixed_dot};
+pub use gram_single::GramScratchSingle;
 
 /// A matrix is not positive definite: the pivot of `column` is not positive once the columns before it are eliminated.
 #[derive(Clone, Copy, Debug, PartialEq)]
