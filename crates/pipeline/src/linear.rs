@@ -211,6 +211,7 @@ mod tests {
             hessians: 3,
             hessian_diagonal: vec![1.0; 6],
             effective_dof: 4.0,
+            factor: None,
             total_weight: 10.0,
             positives: 5,
             rows: 10,

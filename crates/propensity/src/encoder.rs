@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use osusume_numeric::dispatch;
 use osusume_numeric::elementary::ln_1p;
 
 use crate::design::STRIP_ROWS;
@@ -175,6 +176,25 @@ impl Encoder {
         self.columns.len()
     }
 
+    /// Parameters (one a column, then the intercept) that say with these columns what `params` says with those of `from`, as far as
+    /// they have columns in common: the clips of a number do not matter. Columns only one of them has are left at zero.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] when `params` are not those of `from`.
+    pub fn carry(&self, from: &Self, params: &[f64]) -> Result<Vec<f64>, Error> {
+        check_len("params", params.len(), from.columns.len() + 1)?;
+        let mut carried = vec![0.0; self.columns.len() + 1];
+        let mut intercept = params[from.columns.len()];
+        for (column, out) in self.columns.iter().zip(&mut carried) {
+            let Some(at) = from.columns.iter().position(|other| column.is_like(other)) else { continue };
+            let (old, beta) = (&from.columns[at], params[at]);
+            *out = beta * column.scale / old.scale;
+            intercept += beta * (column.mean - old.mean) / old.scale;
+        }
+        carried[self.columns.len()] = intercept;
+        Ok(carried)
+    }
+
     /// Encodes all rows of a raw block. Sets `out` (`raw.n_rows × n_cols`, row-major); every value is finite, infinities are clipped.
     ///
     /// # Errors
@@ -223,33 +243,40 @@ fn check_shape(raw: &RawColumns<'_>, kinds: &[RawKind]) -> Result<(), Error> {
 }
 
 impl Column {
+    /// Whether both take the same of the same feature.
+    fn is_like(&self, other: &Self) -> bool {
+        self.raw == other.raw
+            && match (&self.transform, &other.transform) {
+                (Transform::Level(a), Transform::Level(b)) => a == b,
+                (a, b) => std::mem::discriminant(a) == std::mem::discriminant(b),
+            }
+    }
+
     /// Sets each cell to the design value of its raw value.
     pub(crate) fn encode<'o>(&self, values: &'o [f32], cells: impl Iterator<Item = &'o mut f32>) {
-        let pairs = values.iter().zip(cells);
+        let scaling = |low: &f64, high: &f64| [*low, *high, self.mean, self.scale];
         match &self.transform {
-            Transform::Absent => {
-                let [absent, present] = [self.standardize(1.0), self.standardize(0.0)];
-                pairs.for_each(|(v, cell)| *cell = if v.is_nan() { absent } else { present });
-            }
-            Transform::Level(level) => self.indicate(pairs, |code| code == Some(*level)),
-            Transform::Other { known } => {
-                self.indicate(pairs, |code| code.is_none_or(|code| known.binary_search(&code).is_err()));
-            }
             Transform::Linear { low, high } => {
-                pairs.for_each(|(v, cell)| *cell = self.number(*v, |v| v.clamp(*low, *high)));
+                in_strips(values, cells, |values, out| linear_block(values, scaling(low, high), out));
             }
             Transform::Log1p { low, high } => {
-                pairs.for_each(|(v, cell)| *cell = self.number(*v, |v| ln_1p(v.clamp(*low, *high))));
+                in_strips(values, cells, |values, out| log_block(values, scaling(low, high), out));
+            }
+            Transform::Absent => {
+                let [absent, present] = [self.standardize(1.0), self.standardize(0.0)];
+                values.iter().zip(cells).for_each(|(v, cell)| *cell = if v.is_nan() { absent } else { present });
+            }
+            Transform::Level(level) => self.indicate(values.iter().zip(cells), |code| code == Some(*level)),
+            Transform::Other { known } => {
+                self.indicate(values.iter().zip(cells), |code| {
+                    code.is_none_or(|code| known.binary_search(&code).is_err())
+                });
             }
         }
     }
 
     fn standardize(&self, value: f64) -> f32 {
         ((value - self.mean) / self.scale) as f32
-    }
-
-    fn number(&self, value: f32, transform: impl Fn(f64) -> f64) -> f32 {
-        if value.is_nan() { 0.0 } else { self.standardize(transform(f64::from(value))) }
     }
 
     fn indicate<'v>(&self, pairs: impl Iterator<Item = (&'v f32, &'v mut f32)>, holds: impl Fn(Option<u32>) -> bool) {
@@ -260,6 +287,37 @@ impl Column {
                 v if holds(level_code(v)) => yes,
                 _ => no,
             };
+        }
+    }
+}
+
+/// Sets cells by blocks of numbers.
+fn in_strips<'o>(values: &[f32], mut cells: impl Iterator<Item = &'o mut f32>, encode: impl Fn(&[f32], &mut [f32])) {
+    let mut numbers = [0.0; STRIP_ROWS];
+    for values in values.chunks(STRIP_ROWS) {
+        let numbers = &mut numbers[..values.len()];
+        encode(values, numbers);
+        // The cells come second: a zip asks its first side once too often.
+        numbers.iter().zip(&mut cells).for_each(|(number, cell)| *cell = *number);
+    }
+}
+
+dispatch! {
+    /// Clipped and standardized numbers; `scaling` is low, high, mean, scale.
+    fn linear_block(values: &[f32], scaling: [f64; 4], out: &mut [f32]) {
+        let [low, high, mean, scale] = scaling;
+        for (out, value) in out.iter_mut().zip(values) {
+            let number = ((f64::from(*value).clamp(low, high) - mean) / scale) as f32;
+            *out = if value.is_nan() { 0.0 } else { number };
+        }
+    }
+
+    /// As [`linear_block`], of log(1 + x).
+    fn log_block(values: &[f32], scaling: [f64; 4], out: &mut [f32]) {
+        let [low, high, mean, scale] = scaling;
+        for (out, value) in out.iter_mut().zip(values) {
+            let number = ((ln_1p(f64::from(*value).clamp(low, high)) - mean) / scale) as f32;
+            *out = if value.is_nan() { 0.0 } else { number };
         }
     }
 }

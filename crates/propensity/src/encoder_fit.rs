@@ -2,7 +2,9 @@
 
 use rayon::prelude::*;
 
-use osusume_numeric::elementary::ln_1p;
+use osusume_numeric::dispatch;
+use osusume_numeric::elementary::ln_1p_slice;
+use osusume_numeric::sums::{LANES, sum};
 
 use crate::encoder::{Column, DropReason, Dropped, Encoder, EncoderParams, RawColumns, RawKind, Transform, level_code};
 use crate::error::Error;
@@ -90,14 +92,18 @@ fn fit_numeric(raw: u32, mut values: Vec<f32>, params: &EncoderParams, fitted: &
         fitted.dropped.push(Dropped { raw, reason: DropReason::Constant });
         return;
     };
-    let (mean, scale) = moments(&values, |v| v.clamp(low, high));
+    let mut clipped = vec![0.0; values.len()];
+    clip(&values, low, high, &mut clipped);
+    let (mean, scale) = moments(&clipped);
     let is_non_negative = values.iter().all(|value| *value >= 0.0);
     let is_heavy = is_non_negative && high > LOG_BENDS_ABOVE && high > params.heavy_tail_ratio * mean;
     if !is_heavy || params.keeps_linear {
         fitted.columns.push(Column { raw, transform: Transform::Linear { low, high }, mean, scale });
     }
     if is_heavy {
-        let (mean, scale) = moments(&values, |v| ln_1p(v.clamp(low, high)));
+        let mut logarithms = vec![0.0; clipped.len()];
+        ln_1p_slice(&clipped, &mut logarithms);
+        let (mean, scale) = moments(&logarithms);
         fitted.columns.push(Column { raw, transform: Transform::Log1p { low, high }, mean, scale });
     }
 }
@@ -116,13 +122,30 @@ fn clip_bounds(values: &mut [f32], share: f64) -> Option<(f64, f64)> {
     (low < high).then(|| (f64::from(low), f64::from(high)))
 }
 
-/// Mean and standard deviation of the transformed values. The order of `values` is that left by the selection, a function of the
-/// values alone.
-fn moments(values: &[f32], transform: impl Fn(f64) -> f64) -> (f64, f64) {
+/// Mean and standard deviation. The order of `values` is that left by the selection, a function of the values alone.
+fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
-    let mean = values.iter().map(|v| transform(f64::from(*v))).sum::<f64>() / n;
-    let variance = values.iter().map(|v| (transform(f64::from(*v)) - mean).powi(2)).sum::<f64>() / n;
-    (mean, variance.sqrt())
+    let mean = sum(values) / n;
+    (mean, (squared_deviations(values, mean) / n).sqrt())
+}
+
+dispatch! {
+    fn clip(values: &[f32], low: f64, high: f64, out: &mut [f64]) {
+        for (out, value) in out.iter_mut().zip(values) {
+            *out = f64::from(*value).clamp(low, high);
+        }
+    }
+
+    fn squared_deviations(values: &[f64], mean: f64) -> f64 {
+        let mut sums = [0.0; LANES];
+        let (whole, rest) = values.as_chunks::<LANES>();
+        for values in whole {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += (value - mean) * (value - mean);
+            }
+        }
+        sums.iter().sum::<f64>() + rest.iter().map(|value| (value - mean) * (value - mean)).sum::<f64>()
+    }
 }
 
 fn fit_category(raw: u32, values: &[f32], n_levels: u32, params: &EncoderParams, fitted: &mut Fitted) {

@@ -86,6 +86,17 @@ pub enum Error {
     Stopped(Stop),
 }
 
+/// An offer's fit failed.
+#[derive(Debug, thiserror::Error)]
+#[error("offer {offer}: {error}")]
+pub struct OfferError {
+    /// Position of the offer.
+    pub offer: usize,
+    /// Why.
+    #[source]
+    pub error: Error,
+}
+
 /// Findings that do not stop a fit. Columns are design columns.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Warning {

@@ -45,6 +45,8 @@ mod problem;
 pub mod reference;
 pub mod score;
 pub mod shrink;
+mod sweep;
+mod team;
 
-pub use error::{Error, Warning};
+pub use error::{Error, OfferError, Warning};
 pub use prior::Prior;

@@ -1,32 +1,40 @@
-//! Newton's method with a line search, on a checked objective and a given penalty.
+//! Newton's method with a kept Hessian, corrected by what the steps have shown, on checked objectives and given penalties.
 //!
-//! Each step solves (H + Λ) δ = −∇f, where Λ is the diagonal of penalties, without the intercept's. The Hessian takes d/4 times the operations of the
-//! rest of a step, so it is kept while the row weights μ(1 − μ) hardly move, and beyond that as the preconditioner of conjugate
-//! gradients on the exact one, as long as these are cheaper than a new Hessian. The gradient is always exact, so this changes the
-//! number of steps and never the optimum. η = Xβ and ξ = Xδ are cached: the line search evaluates the objective without reading X.
+//! Each step solves (H + Λ) δ = −∇f, where Λ is the diagonal of penalties, without the intercept's. The Hessian takes d/4 times the
+//! operations of the rest of a step, so it is kept while the row weights μ(1 − μ) hardly move, and beyond that for as many steps as
+//! cost about half of a new one. What the gradient did on the last steps corrects it meanwhile (limited-memory BFGS started from the
+//! kept factor). The gradient is always exact, so this changes the number of steps and never the optimum.
+//!
+//! Searches over one design go side by side: one read of it serves the step of every one of them.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
 
 use osusume_model::Control;
 use osusume_numeric::linalg::Cholesky;
+use rayon::prelude::*;
 
 use crate::error::{Error, check_control};
 use crate::prior::Prior;
 use crate::problem::{Objective, relative_change};
+use crate::sweep::{Place, Ray, sweep};
+use crate::team::Failure;
 
-/// The Hessian is computed anew when Σ |c − c₀| exceeds this share of Σ c₀, c being the row weights now and c₀ those in it.
-/// On 160,000 × 120 an eighth halves the time of a fit against a Hessian at every step; two fifths costs more steps than it saves.
+/// The Hessian is outdated when Σ |c − c₀| exceeds this share of Σ c₀, c being the row weights now and c₀ those in it.
 const REFRESH_SHARE: f64 = 0.125;
 /// With a kept Hessian each step must shrink the gradient by at least this factor.
 const KEPT_PROGRESS: f64 = 0.25;
-/// A Hessian may serve as preconditioner for d / 16 products with the exact one: together about half of its own operations, which run
-/// several times faster.
-const COLUMNS_A_PRODUCT: u32 = 16;
-/// Conjugate gradients end when the squared residual, in the preconditioner's norm, is below this share of the first.
-const INNER_RESIDUAL: f64 = 1e-4;
-/// Products one step may take.
-const MAX_PRODUCTS: u32 = 12;
+/// An outdated Hessian may serve for d / 16 steps: together about half of its own operations, which run several times faster.
+const COLUMNS_A_STEP: u32 = 16;
+/// Last steps whose change of the gradient corrects the kept Hessian.
+const MAX_PAIRS: usize = 8;
+/// A correction must have at least this curvature along its step, as a share of ‖s‖ ‖y‖: below it is rounding.
+const LEAST_CURVATURE: f64 = 1e-8;
 /// A rough Hessian takes at least this many rows a parameter and this share of all rows.
 const ROUGH_ROWS: usize = 3;
 const ROUGH_SHARE: usize = 8;
+/// A Hessian may be rounded to six digits where every penalty is at least this share of the curvature of a standardized column.
+const ROUNDING_MARGIN: f64 = 1e-5;
 /// Fewer columns do not pay for a rough Hessian.
 const ROUGH_COLUMNS: usize = 64;
 /// Sufficient decrease of Armijo's rule.
@@ -38,11 +46,12 @@ const LOSS_ROUNDING: f64 = 1e-13;
 
 /// A Hessian of the mean log-loss and the row weights it was computed with.
 pub(crate) struct Curvature {
-    /// Lower triangle, (d + 1) × (d + 1), without the penalty.
+    /// Lower triangle, (d + 1) × (d + 1), without the penalty. Empty where only its factor was taken over.
     pub(crate) hessian: Vec<f64>,
-    pub(crate) row_weights: Vec<f64>,
-    /// Products it has preconditioned.
-    products: u32,
+    /// Empty where it was never exact: infinitely far from any.
+    row_weights: Vec<f64>,
+    /// Steps taken by it when it was outdated.
+    steps: u32,
 }
 
 /// When to stop.
@@ -52,49 +61,76 @@ pub(crate) struct Stopping {
     pub(crate) max_iterations: u32,
 }
 
-/// Where the search stands: parameters, their linear predictor and the last Hessian.
+/// A step and the change of the data's gradient along it.
+struct Pair {
+    step: Vec<f64>,
+    change: Vec<f64>,
+}
+
+/// Where a search stands: parameters, what the objective is there, and the last Hessian.
 pub(crate) struct State {
     pub(crate) params: Vec<f64>,
-    pub(crate) eta: Vec<f64>,
+    pub(crate) at: Place,
     pub(crate) curvature: Option<Curvature>,
     /// Factor of the kept Hessian plus Λ, with the penalties in it.
-    factor: Option<(Cholesky, Vec<f64>)>,
+    factor: Option<(Arc<Cholesky>, Vec<f64>)>,
+    pairs: VecDeque<Pair>,
     pub(crate) iterations: u32,
     pub(crate) hessians: u32,
     pub(crate) max_gradient: f64,
     pub(crate) is_converged: bool,
-    residual: Vec<f64>,
-    row_weights: Vec<f64>,
-    xi: Vec<f64>,
+    /// Whether the present call has nothing left to do.
+    is_done: bool,
+    step: Vec<f64>,
+    squared_decrement: f64,
+    /// Where the step leads.
+    trial: Place,
 }
 
 impl State {
-    pub(crate) fn new(objective: &Objective<'_>, params: Vec<f64>) -> Self {
+    /// A search at `params`, where the objective is `at`.
+    pub(crate) fn at(objective: &Objective<'_>, params: Vec<f64>, at: Place) -> Self {
         let n = objective.n_rows();
-        let mut eta = vec![0.0; n];
-        objective.eta(&params, &mut eta);
         Self {
             params,
-            eta,
+            at,
             curvature: None,
             factor: None,
+            pairs: VecDeque::new(),
             iterations: 0,
             hessians: 0,
             max_gradient: f64::INFINITY,
             is_converged: false,
-            residual: vec![0.0; n],
-            row_weights: vec![0.0; n],
-            xi: vec![0.0; n],
+            is_done: false,
+            step: Vec::new(),
+            squared_decrement: 0.0,
+            trial: Place { eta: vec![0.0; n], row_weights: vec![0.0; n], ..Place::default() },
         }
     }
 
-    /// Starts with a Hessian computed elsewhere for the present parameters.
-    pub(crate) fn adopt(&mut self, objective: &Objective<'_>, hessian: Vec<f64>) {
-        objective.link(&self.eta, &mut self.residual, &mut self.row_weights);
-        self.set_curvature(hessian);
+    /// A search at `params`.
+    pub(crate) fn new(objective: &Objective<'_>, params: Vec<f64>) -> Self {
+        let at = Place::of(objective, &params);
+        Self::at(objective, params, at)
     }
 
-    /// Starts with a Hessian of some of the rows, good enough to precondition the first steps and never taken for exact.
+    /// Searches over one design at their `params`, found in one read of it.
+    pub(crate) fn new_each(objectives: &[Objective<'_>], params: Vec<Vec<f64>>) -> Vec<Self> {
+        let from: Vec<Place> = objectives.iter().map(Place::new).collect();
+        let mut to: Vec<Place> = objectives.iter().map(Place::new).collect();
+        let rays = objectives.iter().zip(&from).zip(&params).zip(&mut to);
+        sweep(rays.map(|(((objective, from), step), to)| Ray { objective, from: &from.eta, step, to }).collect());
+        objectives.iter().zip(params).zip(to).map(|((objective, params), at)| Self::at(objective, params, at)).collect()
+    }
+
+    /// Starts with a Hessian computed elsewhere for the present parameters.
+    pub(crate) fn adopt(&mut self, hessian: Vec<f64>) {
+        self.curvature = Some(Curvature { hessian, row_weights: self.at.row_weights.clone(), steps: 0 });
+        self.factor = None;
+        self.pairs.clear();
+    }
+
+    /// Starts with a Hessian of some of the rows, good enough for the first steps and never taken for exact.
     /// For a positive penalty: without one it may be singular where that of all rows is not.
     pub(crate) fn adopt_rough(&mut self, objective: &Objective<'_>, control: &dyn Control) -> Result<(), Error> {
         let n = objective.n_rows();
@@ -102,28 +138,32 @@ impl State {
         if stride < 2 || objective.design.n_cols() < ROUGH_COLUMNS {
             return Ok(());
         }
-        objective.link(&self.eta, &mut self.residual, &mut self.row_weights);
-        if let Some(hessian) = objective.rough_hessian(stride, &self.row_weights, control)? {
+        if let Some(hessian) = objective.rough_hessian(stride, &self.at.row_weights, control)? {
             self.hessians += 1;
-            // No row weights: infinitely far from any.
-            self.curvature = Some(Curvature { hessian, row_weights: vec![0.0; n], products: 0 });
+            self.curvature = Some(Curvature { hessian, row_weights: Vec::new(), steps: 0 });
         }
         Ok(())
     }
 
-    fn set_curvature(&mut self, hessian: Vec<f64>) {
-        self.curvature = Some(Curvature { hessian, row_weights: self.row_weights.clone(), products: 0 });
-        self.factor = None;
+    /// Starts with the factor of a Hessian of other rows plus a penalty much like `prior`, as with a rough Hessian.
+    pub(crate) fn adopt_factor(&mut self, factor: Arc<Cholesky>, prior: &Prior) {
+        self.curvature = Some(Curvature { hessian: Vec::new(), row_weights: Vec::new(), steps: 0 });
+        self.factor = Some((factor, prior.precision.clone()));
+    }
+
+    /// The factor of the kept Hessian plus Λ, computed unless it is at hand.
+    pub(crate) fn factor_with(&mut self, prior: &Prior) -> Result<&Arc<Cholesky>, Error> {
+        if self.factor.as_ref().is_none_or(|(_, of)| *of != prior.precision) {
+            let curvature = self.curvature.as_ref().expect("every search computes a Hessian first");
+            let factor = factor(&curvature.hessian, self.params.len(), prior)?;
+            self.factor = Some((Arc::new(factor), prior.precision.clone()));
+        }
+        Ok(&self.factor.as_ref().expect("just computed").0)
     }
 
     /// The last factor of H + Λ.
     pub(crate) fn factor(&self) -> &Cholesky {
         &self.factor.as_ref().expect("the Hessian was factored before the step").0
-    }
-
-    /// w (μ − y) at the last gradient.
-    pub(crate) fn residual(&self) -> &[f64] {
-        &self.residual
     }
 
     /// The last Hessian, without the penalty.
@@ -134,33 +174,58 @@ impl State {
 
     /// Σ |c − c₀| / Σ c₀ of the row weights now against those in the Hessian.
     fn drift(&self) -> f64 {
-        let kept = self.curvature.as_ref().map(|curvature| &curvature.row_weights);
-        kept.map_or(f64::INFINITY, |kept| relative_change(&self.row_weights, kept))
+        match &self.curvature {
+            Some(curvature) if !curvature.row_weights.is_empty() => {
+                relative_change(&self.at.row_weights, &curvature.row_weights)
+            }
+            _ => f64::INFINITY,
+        }
     }
 }
 
 /// Replaces a Hessian whose row weights are not within an eighth of the present ones. Whether it was replaced.
 pub(crate) fn renew_outdated(
     objective: &Objective<'_>,
+    prior: &Prior,
     state: &mut State,
     control: &dyn Control,
 ) -> Result<bool, Error> {
-    objective.link(&state.eta, &mut state.residual, &mut state.row_weights);
     let is_outdated = state.drift() > REFRESH_SHARE;
     if is_outdated {
-        renew(objective, state, control)?;
+        renew(objective, prior, state, control)?;
     }
     Ok(is_outdated)
 }
 
-fn renew(objective: &Objective<'_>, state: &mut State, control: &dyn Control) -> Result<(), Error> {
-    let hessian = objective.hessian(&state.row_weights, control)?;
+fn renew(objective: &Objective<'_>, prior: &Prior, state: &mut State, control: &dyn Control) -> Result<(), Error> {
+    // A penalty far above the rounding keeps the sum of both positive definite.
+    let floor = ROUNDING_MARGIN * objective.mean_y * (1.0 - objective.mean_y);
+    let is_rounded = prior.precision.iter().all(|precision| *precision >= floor);
+    let hessian = objective.hessian(&state.at.row_weights, is_rounded, control)?;
     state.hessians += 1;
-    state.set_curvature(hessian);
+    state.adopt(hessian);
     Ok(())
 }
 
-/// Minimizes the objective from the state's parameters. Sets every field of `state`.
+/// One of several searches over the same design.
+pub(crate) struct Search<'s, 'a> {
+    pub(crate) objective: &'s Objective<'a>,
+    pub(crate) prior: &'s Prior,
+    pub(crate) state: &'s mut State,
+}
+
+/// [`minimize`] for a single search.
+pub(crate) fn minimize_one(
+    objective: &Objective<'_>,
+    prior: &Prior,
+    stopping: Stopping,
+    state: &mut State,
+    control: &dyn Control,
+) -> Result<(), Error> {
+    minimize(&mut [Search { objective, prior, state }], stopping, control).map_err(|(_, error)| error)
+}
+
+/// Minimizes every objective from its state's parameters.
 ///
 /// Converged when max |∇f| and the squared Newton decrement, −∇f·δ, are at most tolerance · 4 ȳ(1 − ȳ): rare labels have small
 /// gradients everywhere, and the factor keeps the accuracy of the coefficients independent of the base rate.
@@ -168,39 +233,36 @@ fn renew(objective: &Objective<'_>, state: &mut State, control: &dyn Control) ->
 /// # Errors
 /// [`Error::Singular`], [`Error::Stopped`]. Missing the tolerance is not an error here.
 pub(crate) fn minimize(
-    objective: &Objective<'_>,
-    prior: &Prior,
+    searches: &mut [Search<'_, '_>],
     stopping: Stopping,
-    state: &mut State,
     control: &dyn Control,
-) -> Result<(), Error> {
-    let tolerance = scaled_tolerance(objective, stopping.tolerance);
-    state.is_converged = false;
-    let mut previous = f64::INFINITY;
+) -> Result<(), Failure> {
+    for search in searches.iter_mut() {
+        search.state.is_converged = false;
+        search.state.is_done = false;
+        search.state.max_gradient = f64::INFINITY;
+    }
     for iteration in 0..=stopping.max_iterations {
-        check_control(control)?;
-        let gradient = gradient(objective, prior, state);
-        let is_slow = state.max_gradient > KEPT_PROGRESS * previous;
-        let is_near = refresh(objective, prior, is_slow, state, control)?;
-        previous = state.max_gradient;
-        let step = if is_near { newton_step(&gradient, state) } else { inner_step(objective, prior, &gradient, state) };
-        let squared_decrement = -dot(&gradient, &step);
-        if state.max_gradient <= tolerance && squared_decrement <= tolerance {
-            state.is_converged = true;
+        check_control(control).map_err(|error| (0, error))?;
+        let is_last = iteration == stopping.max_iterations;
+        let chosen: Vec<Result<(), Error>> = searches
+            .par_iter_mut()
+            .map(
+                |search| {
+                    if search.state.is_done { Ok(()) } else { search.choose(stopping.tolerance, is_last, control) }
+                },
+            )
+            .collect();
+        for (at, result) in chosen.into_iter().enumerate() {
+            result.map_err(|error| (at, error))?;
         }
-        if state.is_converged || iteration == stopping.max_iterations {
+        let mut active: Vec<&mut Search<'_, '_>> = searches.iter_mut().filter(|search| !search.state.is_done).collect();
+        if active.is_empty() {
             return Ok(());
         }
-        if !advance(objective, prior, &step, squared_decrement, state) {
-            if is_exact(state) {
-                return Ok(());
-            }
-            // Only a kept Hessian can be to blame.
-            state.curvature = None;
-            state.factor = None;
-        }
-        state.iterations += 1;
-        control.progress(u64::from(state.iterations), 0);
+        sweep(active.iter_mut().map(|search| search.ray()).collect());
+        active.into_par_iter().for_each(Search::advance);
+        control.progress(u64::from(iteration) + 1, 0);
     }
     Ok(())
 }
@@ -210,53 +272,99 @@ pub(crate) fn scaled_tolerance(objective: &Objective<'_>, tolerance: f64) -> f64
     tolerance * 4.0 * objective.mean_y * (1.0 - objective.mean_y)
 }
 
-/// Gradient of the mean log-loss at the state, without the penalty. Sets residuals and row weights.
-pub(crate) fn data_gradient(objective: &Objective<'_>, state: &mut State) -> Vec<f64> {
-    objective.link(&state.eta, &mut state.residual, &mut state.row_weights);
-    objective.gradient(&state.residual)
+impl<'a> Search<'_, 'a> {
+    /// Sets the next step, or finds that none is needed or left.
+    fn choose(&mut self, tolerance: f64, is_last: bool, control: &dyn Control) -> Result<(), Error> {
+        let tolerance = scaled_tolerance(self.objective, tolerance);
+        let d = self.objective.design.n_cols();
+        let state = &mut *self.state;
+        let mut gradient = state.at.gradient.clone();
+        self.prior.add_gradient(&state.params[..d], &mut gradient[..d]);
+        let previous = state.max_gradient;
+        state.max_gradient =
+            gradient.iter().fold(0.0, |max: f64, g| if g.is_nan() { f64::NAN } else { max.max(g.abs()) });
+        let is_slow = state.max_gradient > KEPT_PROGRESS * previous;
+        refresh(self.objective, self.prior, is_slow, state, control)?;
+        state.step = corrected_step(&gradient, self.prior, state);
+        state.squared_decrement = -dot(&gradient, &state.step);
+        state.is_converged = state.max_gradient <= tolerance && state.squared_decrement <= tolerance;
+        state.is_done = state.is_converged || is_last;
+        Ok(())
+    }
+
+    fn ray(&mut self) -> Ray<'_, 'a> {
+        let State { at, step, trial, .. } = &mut *self.state;
+        Ray { objective: self.objective, from: &at.eta, step, to: trial }
+    }
+
+    /// Moves to where the step leads, if that is low enough by Armijo's rule; else to where a shorter one does. Where none does, only a
+    /// kept Hessian can be to blame; an exact one leaves nothing to do.
+    fn advance(&mut self) {
+        let d = self.objective.design.n_cols();
+        let state = &mut *self.state;
+        let [constant, linear, square] = self.prior.along(&state.params[..d], &state.step[..d]);
+        let penalty = |t: f64| constant + t * (linear + t * square);
+        let start = state.at.loss + penalty(0.0);
+        let rounding = LOSS_ROUNDING * start.abs();
+        let is_low = |loss: f64, t: f64| loss + penalty(t) <= start - ARMIJO * t * state.squared_decrement + rounding;
+        if is_low(state.trial.loss, 1.0) {
+            state.move_to_trial();
+            return;
+        }
+        let xi: Vec<f64> = state.trial.eta.iter().zip(&state.at.eta).map(|(to, from)| to - from).collect();
+        let shorter = (1..MAX_HALVINGS)
+            .map(|halvings| 0.5_f64.powi(halvings as i32))
+            .find(|t| is_low(self.objective.loss(&state.at.eta, &xi, *t), *t));
+        if let Some(t) = shorter {
+            state.step.iter_mut().for_each(|s| *s *= t);
+            sweep(vec![self.ray()]);
+            self.state.move_to_trial();
+        } else if state.drift() <= 0.0 {
+            state.is_done = true;
+        } else {
+            state.curvature = None;
+            state.factor = None;
+            state.pairs.clear();
+            state.iterations += 1;
+        }
+    }
 }
 
-/// Gradient of the penalized objective at the state. Sets residuals, row weights and `max_gradient`.
-fn gradient(objective: &Objective<'_>, prior: &Prior, state: &mut State) -> Vec<f64> {
-    let mut gradient = data_gradient(objective, state);
-    let d = objective.design.n_cols();
-    prior.add_gradient(&state.params[..d], &mut gradient[..d]);
-    state.max_gradient = gradient.iter().fold(0.0, |max: f64, g| if g.is_nan() { f64::NAN } else { max.max(g.abs()) });
-    gradient
+impl State {
+    fn move_to_trial(&mut self) {
+        self.params.iter_mut().zip(&self.step).for_each(|(p, s)| *p += s);
+        let change: Vec<f64> = self.trial.gradient.iter().zip(&self.at.gradient).map(|(to, from)| to - from).collect();
+        if self.pairs.len() == MAX_PAIRS {
+            self.pairs.pop_front();
+        }
+        self.pairs.push_back(Pair { step: std::mem::take(&mut self.step), change });
+        std::mem::swap(&mut self.at, &mut self.trial);
+        self.iterations += 1;
+    }
 }
 
-/// Sets the factor of H + Λ, with a new H where the kept one is too far away and has done its products. Whether it is near enough to
-/// take steps by it alone.
+/// Sets the factor of H + Λ, with a new H where the kept one is too far away and has done its steps.
 fn refresh(
     objective: &Objective<'_>,
     prior: &Prior,
     is_slow: bool,
     state: &mut State,
     control: &dyn Control,
-) -> Result<bool, Error> {
+) -> Result<(), Error> {
     // An exact Hessian cannot be improved, however slow the step was.
     let limit = if is_slow { 0.0 } else { REFRESH_SHARE };
-    let is_near = state.drift() <= limit;
-    let allowed = objective.design.n_cols() as u32 / COLUMNS_A_PRODUCT;
-    let can_precondition = state.curvature.as_ref().is_some_and(|curvature| curvature.products < allowed);
-    let is_kept = is_near || can_precondition;
-    if !is_kept {
-        renew(objective, state, control)?;
+    if state.drift() > limit {
+        let allowed = objective.design.n_cols() as u32 / COLUMNS_A_STEP;
+        match &mut state.curvature {
+            Some(curvature) if curvature.steps < allowed => curvature.steps += 1,
+            _ => renew(objective, prior, state, control)?,
+        }
     }
-    if state.factor.as_ref().is_none_or(|(_, of)| *of != prior.precision) {
-        let curvature = state.curvature.as_ref().expect("kept or computed above");
-        state.factor = Some((factor(&curvature.hessian, objective.n_params(), prior)?, prior.precision.clone()));
-    }
-    Ok(is_near || !is_kept)
-}
-
-/// Whether the Hessian belongs to the present parameters.
-fn is_exact(state: &State) -> bool {
-    state.drift() <= 0.0
+    state.factor_with(prior).map(|_| ())
 }
 
 /// Cholesky factor of H + Λ.
-pub(crate) fn factor(hessian: &[f64], n: usize, prior: &Prior) -> Result<Cholesky, Error> {
+fn factor(hessian: &[f64], n: usize, prior: &Prior) -> Result<Cholesky, Error> {
     let mut penalized = hessian.to_vec();
     prior.add_diagonal(&mut penalized, n);
     let lambda = |column: usize| prior.precision.get(column).copied().unwrap_or(0.0);
@@ -264,69 +372,31 @@ pub(crate) fn factor(hessian: &[f64], n: usize, prior: &Prior) -> Result<Cholesk
         .map_err(|error| Error::Singular { column: error.column, lambda: lambda(error.column) })
 }
 
-fn newton_step(gradient: &[f64], state: &State) -> Vec<f64> {
+/// The step of the kept Hessian, corrected by the last steps: the two loops of limited-memory BFGS. A descent direction, since every
+/// correction has positive curvature. The penalty's part of the curvature is exact and may have changed since.
+/// Source: Nocedal and Wright, Numerical Optimization (2006), algorithm 7.4.
+fn corrected_step(gradient: &[f64], prior: &Prior, state: &State) -> Vec<f64> {
     let mut step: Vec<f64> = gradient.iter().map(|g| -g).collect();
-    state.factor().solve(&mut step);
-    step
-}
-
-/// The step of the exact Hessian by conjugate gradients, preconditioned by the kept one. A descent direction wherever it ends.
-/// Source: Nocedal and Wright, Numerical Optimization (2006), algorithms 5.3 and 7.1.
-fn inner_step(objective: &Objective<'_>, prior: &Prior, gradient: &[f64], state: &mut State) -> Vec<f64> {
-    let mut residual: Vec<f64> = gradient.iter().map(|g| -g).collect();
-    let mut step = vec![0.0; gradient.len()];
-    let mut preconditioned = newton_step(gradient, state);
-    let mut direction = preconditioned.clone();
-    let mut size = dot(&residual, &preconditioned);
-    let enough = INNER_RESIDUAL * size;
-    let mut products = 0;
-    while products < MAX_PRODUCTS && size > enough {
-        let image = hessian_product(objective, prior, &direction, state);
-        let length = size / dot(&direction, &image);
-        step.iter_mut().zip(&direction).for_each(|(s, p)| *s += length * p);
-        residual.iter_mut().zip(&image).for_each(|(r, a)| *r -= length * a);
-        preconditioned.copy_from_slice(&residual);
-        state.factor().solve(&mut preconditioned);
-        let next = dot(&residual, &preconditioned);
-        direction.iter_mut().zip(&preconditioned).for_each(|(p, z)| *p = z + next / size * *p);
-        size = next;
-        products += 1;
-    }
-    if let Some(curvature) = &mut state.curvature {
-        // A step without a product still counts, so that the search ends.
-        curvature.products += products.max(1);
-    }
-    step
-}
-
-/// (H + Λ) v at the present row weights.
-fn hessian_product(objective: &Objective<'_>, prior: &Prior, v: &[f64], state: &mut State) -> Vec<f64> {
-    objective.linear(v, &mut state.xi);
-    state.xi.iter_mut().zip(&state.row_weights).for_each(|(xi, c)| *xi *= c);
-    let mut product = objective.gradient(&state.xi);
-    let d = objective.design.n_cols();
-    prior.add_product(&v[..d], &mut product[..d]);
-    product
-}
-
-/// Moves along `step` by Armijo's rule. False when no step length lowers the objective.
-fn advance(objective: &Objective<'_>, prior: &Prior, step: &[f64], squared_decrement: f64, state: &mut State) -> bool {
-    objective.linear(step, &mut state.xi);
-    let d = objective.design.n_cols();
-    let [constant, linear, square] = prior.along(&state.params[..d], &step[..d]);
-    let value = |t: f64| objective.loss(&state.eta, &state.xi, t) + (constant + t * (linear + t * square));
-    let start = value(0.0);
-    let rounding = LOSS_ROUNDING * start.abs();
-    let mut t = 1.0;
-    for _ in 0..MAX_HALVINGS {
-        if value(t) <= start - ARMIJO * t * squared_decrement + rounding {
-            state.params.iter_mut().zip(step).for_each(|(p, s)| *p += t * s);
-            state.eta.iter_mut().zip(&state.xi).for_each(|(eta, xi)| *eta += t * xi);
-            return true;
+    let d = gradient.len() - 1;
+    // y and 1 / s·y of each pair, newest first, and the share of it that was taken out.
+    let mut taken = Vec::with_capacity(state.pairs.len());
+    for pair in state.pairs.iter().rev() {
+        let mut change = pair.change.clone();
+        prior.add_product(&pair.step[..d], &mut change[..d]);
+        let curvature = dot(&pair.step, &change);
+        let size = (dot(&pair.step, &pair.step) * dot(&change, &change)).sqrt();
+        if curvature > LEAST_CURVATURE * size {
+            let share = dot(&pair.step, &step) / curvature;
+            step.iter_mut().zip(&change).for_each(|(q, y)| *q -= share * y);
+            taken.push((pair, change, curvature, share));
         }
-        t *= 0.5;
     }
-    false
+    state.factor().solve(&mut step);
+    for (pair, change, curvature, share) in taken.iter().rev() {
+        let correction = share - dot(change, &step) / curvature;
+        step.iter_mut().zip(&pair.step).for_each(|(r, s)| *r += correction * s);
+    }
+    step
 }
 
 fn dot(a: &[f64], b: &[f64]) -> f64 {

@@ -20,7 +20,7 @@ use osusume_model::Control;
 use osusume_numeric::elementary::{exp, ln};
 
 use crate::error::{Error, Warning};
-use crate::newton::{State, Stopping, minimize, renew_outdated};
+use crate::newton::{State, Stopping, minimize_one, renew_outdated};
 use crate::prior::Prior;
 use crate::problem::Objective;
 
@@ -59,7 +59,7 @@ pub(crate) fn empirical_bayes(
     let mut last = None;
     state.adopt_rough(objective, control)?;
     for _ in 0..MAX_UPDATES {
-        minimize(objective, &Prior::uniform(lambda, d), Stopping { tolerance, ..stopping }, state, control)?;
+        minimize_one(objective, &Prior::uniform(lambda, d), Stopping { tolerance, ..stopping }, state, control)?;
         let [determined, size, curvature] = summary(state, d, lambda);
         ceiling = (CEILING * curvature).max(floor);
         let update = (determined / (weight * size)).min(ceiling).max(floor);
@@ -68,7 +68,7 @@ pub(crate) fn empirical_bayes(
             lambda = update;
             // An update by a hasty fit or an outdated Hessian proves nothing.
             let is_hasty = tolerance > COARSE.max(stopping.tolerance);
-            if !renew_outdated(objective, state, control)? && !is_hasty {
+            if !renew_outdated(objective, &Prior::uniform(lambda, d), state, control)? && !is_hasty {
                 break;
             }
             last = None;

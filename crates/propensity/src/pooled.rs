@@ -11,18 +11,20 @@
 use osusume_model::Control;
 use rayon::prelude::*;
 
-use crate::error::{Error, check_len};
+use crate::error::{Error, OfferError, check_len};
 use crate::evidence::{Evidence, Quadratic};
-use crate::logistic::{Fit, Problem, solve, start_params};
-use crate::newton::{State, Stopping, data_gradient, minimize, renew_outdated};
+use crate::logistic::{Fit, Problem, conclude, start_params};
+use crate::newton::{Search, State, Stopping, minimize, renew_outdated};
+use crate::prior::Prior;
 use crate::problem::Objective;
+use crate::team::{Failure, collect, in_teams};
 
 /// Rounds of fitting all offers and updating the precisions.
-const MAX_ROUNDS: u32 = 3;
+const MAX_ROUNDS: u32 = 2;
 /// Mean change of ln p and ln q over a round, weighted by what the data determine, below which no further round follows.
-const SETTLED: f64 = 0.05;
+const SETTLED: f64 = 0.1;
 /// Accuracy of the coefficients while the precisions still move.
-const COARSE: f64 = 1e-3;
+const COARSE: f64 = 1e-2;
 /// A design effect above this says more about a broken table than about repeated rows.
 const MAX_DISPERSION: f64 = 20.0;
 
@@ -62,17 +64,6 @@ pub struct Pooled {
     pub dispersion: Vec<f64>,
 }
 
-/// An offer's fit failed.
-#[derive(Debug, thiserror::Error)]
-#[error("offer {offer}: {error}")]
-pub struct OfferError {
-    /// Position of the offer.
-    pub offer: usize,
-    /// Why.
-    #[source]
-    pub error: Error,
-}
-
 /// What all offers share before anything is fitted.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared<'a> {
@@ -84,11 +75,14 @@ pub struct Shared<'a> {
     pub customers: Option<&'a [u32]>,
     /// Precisions to start from, of an earlier fit of the same features.
     pub start: Option<&'a Precisions>,
+    /// Parameters to start from, one slice an offer: d coefficients and the intercept, or none. They save steps and change nothing
+    /// beyond the tolerances.
+    pub params: Option<&'a [Option<Vec<f64>>]>,
 }
 
 /// Fits one model an offer, each drawn toward what the offers have in common.
 ///
-/// All problems use the same design. Offers run side by side; no bit depends on the number of threads.
+/// All problems use the same design. One read of it serves a step of many offers; no bit depends on the number of threads.
 ///
 /// # Errors
 /// [`Error::Shape`] of the shared slices for offer 0; otherwise as [`crate::logistic::fit`], with the offer.
@@ -102,11 +96,14 @@ pub fn fit_pooled(
     let d = first.design.n_cols();
     check_shared(shared, first).map_err(|error| OfferError { offer: 0, error })?;
     let mut evidence = Evidence::new(shared, d, problems.len());
-    let mut points: Vec<Point> = problems.iter().map(|_| Point::default()).collect();
+    let start =
+        |offer: usize| shared.params.and_then(|params| params.get(offer).cloned().flatten()).unwrap_or_default();
+    let mut points: Vec<Point> =
+        (0..problems.len()).map(|offer| Point { params: start(offer), ..Point::default() }).collect();
     let coarse = Stopping { tolerance: params.tolerance.max(COARSE), max_iterations: params.max_iterations };
     for _ in 0..MAX_ROUNDS {
         let round = Round { shared, evidence: &evidence, stopping: coarse, control };
-        let quadratics = each(problems, &mut points, |problem, point| round.approach(problem, point))?;
+        let quadratics = in_teams(problems, &mut points, |team, points| round.approach(team, points))?;
         let change = evidence.update(&quadratics, control).map_err(|error| OfferError { offer: 0, error })?;
         for ((point, quadratic), beta) in points.iter_mut().zip(&quadratics).zip(&evidence.coefficients) {
             quadratic.move_to(beta, &mut point.params);
@@ -117,7 +114,7 @@ pub fn fit_pooled(
     }
     let exact = Stopping { tolerance: params.tolerance, max_iterations: params.max_iterations };
     let round = Round { shared, evidence: &evidence, stopping: exact, control };
-    let fits = each(problems, &mut points, |problem, point| round.finish(problem, point))?;
+    let fits = in_teams(problems, &mut points, |team, points| round.finish(team, points))?;
     let dispersion = points.iter().map(|point| point.dispersion).collect();
     Ok(Pooled { fits, common: evidence.common, precisions: evidence.precisions, dispersion })
 }
@@ -146,28 +143,20 @@ fn check_shared(shared: &Shared<'_>, first: &Problem<'_>) -> Result<(), Error> {
 }
 
 /// Where the search for an offer stands between rounds. The rows' own vectors are not kept: with many offers they would fill memory.
-#[derive(Default)]
 struct Point {
     /// Coefficients and intercept; empty before the first round.
     params: Vec<f64>,
     /// Hessian of the mean log-loss near `params`.
     hessian: Option<Vec<f64>>,
     dispersion: f64,
+    /// Whether `dispersion` was measured.
+    is_dispersed: bool,
 }
 
-/// `work` on every offer, side by side; the first failure by position.
-fn each<T: Send>(
-    problems: &[Problem<'_>],
-    points: &mut [Point],
-    work: impl Fn(&Problem<'_>, &mut Point) -> Result<T, Error> + Sync,
-) -> Result<Vec<T>, OfferError> {
-    let done: Vec<Result<T, OfferError>> = problems
-        .par_iter()
-        .zip(points.par_iter_mut())
-        .enumerate()
-        .map(|(offer, (problem, point))| work(problem, point).map_err(|error| OfferError { offer, error }))
-        .collect();
-    done.into_iter().collect()
+impl Default for Point {
+    fn default() -> Self {
+        Self { params: Vec::new(), hessian: None, dispersion: 1.0, is_dispersed: false }
+    }
 }
 
 /// One pass over the offers under fixed precisions.
@@ -178,55 +167,93 @@ struct Round<'a> {
     control: &'a dyn Control,
 }
 
+/// An offer of a team under way.
+struct Member<'a> {
+    objective: Objective<'a>,
+    prior: Prior,
+    state: State,
+}
+
 impl Round<'_> {
-    /// Fits an offer coarsely and gives the quadratic its log-likelihood looks like there.
-    fn approach(&self, problem: &Problem<'_>, point: &mut Point) -> Result<Quadratic, Error> {
+    /// Fits offers coarsely and gives the quadratics their log-likelihoods look like there.
+    fn approach(&self, problems: &[Problem<'_>], points: &mut [Point]) -> Result<Vec<Quadratic>, Failure> {
+        let mut members = self.gather(problems, points)?;
+        self.minimize(&mut members)?;
+        let results: Vec<Result<Quadratic, Error>> =
+            members.par_iter_mut().zip(points).map(|(member, point)| self.quadratic(member, point)).collect();
+        collect(results)
+    }
+
+    /// Fits offers to the tolerance asked for.
+    fn finish(&self, problems: &[Problem<'_>], points: &mut [Point]) -> Result<Vec<Fit>, Failure> {
+        let mut members = self.gather(problems, points)?;
+        self.minimize(&mut members)?;
+        let fits: Vec<Result<Fit, Error>> = members
+            .into_par_iter()
+            .map(|Member { objective, prior, mut state }| {
+                conclude(&objective, prior, self.stopping, false, &mut state, self.control)
+            })
+            .collect();
+        collect(fits)
+    }
+
+    /// The searches of a team, taken up where they were left.
+    fn gather<'p>(&self, problems: &[Problem<'p>], points: &mut [Point]) -> Result<Vec<Member<'p>>, Failure> {
+        let checked: Vec<Result<Objective<'p>, Error>> =
+            problems.par_iter().zip(&mut *points).map(|(problem, point)| point.check(problem)).collect();
+        let objectives = collect(checked)?;
+        let states = State::new_each(&objectives, points.iter().map(|point| point.params.clone()).collect());
+        let members: Vec<Result<Member<'p>, Error>> = objectives
+            .into_par_iter()
+            .zip(states)
+            .zip(points)
+            .map(|((objective, mut state), point)| {
+                match point.hessian.take() {
+                    Some(hessian) => state.adopt(hessian),
+                    None => state.adopt_rough(&objective, self.control)?,
+                }
+                let prior = self.evidence.prior(point.dispersion / objective.total_weight);
+                Ok(Member { objective, prior, state })
+            })
+            .collect();
+        collect(members)
+    }
+
+    fn minimize(&self, members: &mut [Member<'_>]) -> Result<(), Failure> {
+        let mut searches: Vec<Search<'_, '_>> =
+            members.iter_mut().map(|Member { objective, prior, state }| Search { objective, prior, state }).collect();
+        minimize(&mut searches, self.stopping, self.control)
+    }
+
+    fn quadratic(&self, member: &mut Member<'_>, point: &mut Point) -> Result<Quadratic, Error> {
+        let Member { objective, prior, state } = member;
+        renew_outdated(objective, prior, state, self.control)?;
+        if !point.is_dispersed {
+            point.is_dispersed = true;
+            if let Some(customers) = self.shared.customers {
+                point.dispersion = design_effect(objective, &objective.residual(&state.at.eta), customers);
+            }
+        }
+        let hessian = state.take_hessian();
+        let scale = objective.total_weight / point.dispersion;
+        let quadratic = Quadratic::new(&hessian, &state.at.gradient, &state.params, scale);
+        point.params.clone_from(&state.params);
+        point.hessian = Some(hessian);
+        Ok(quadratic)
+    }
+}
+
+impl Point {
+    /// The checked problem. Sets the parameters to start from.
+    fn check<'a>(&mut self, problem: &Problem<'a>) -> Result<Objective<'a>, Error> {
         let objective = Objective::new(problem)?;
         let classes = objective.classes();
         if !classes.is_mixed() {
             return Err(Error::OneClass { positives: classes.positives, rows: classes.rows });
         }
-        let is_first = point.params.is_empty();
-        if is_first {
-            point.params = start_params(&objective, None)?;
-            point.dispersion = 1.0;
-        }
-        let mut state = point.resume(&objective);
-        if is_first {
-            state.adopt_rough(&objective, self.control)?;
-        }
-        let prior = self.evidence.prior(point.dispersion / objective.total_weight);
-        minimize(&objective, &prior, self.stopping, &mut state, self.control)?;
-        renew_outdated(&objective, &mut state, self.control)?;
-        let gradient = data_gradient(&objective, &mut state);
-        if is_first && let Some(customers) = self.shared.customers {
-            point.dispersion = design_effect(&objective, state.residual(), customers);
-        }
-        let hessian = state.take_hessian();
-        let scale = objective.total_weight / point.dispersion;
-        let quadratic = Quadratic::new(&hessian, &gradient, &state.params, scale);
-        point.params = state.params;
-        point.hessian = Some(hessian);
-        Ok(quadratic)
-    }
-
-    /// Fits an offer to the tolerance asked for.
-    fn finish(&self, problem: &Problem<'_>, point: &mut Point) -> Result<Fit, Error> {
-        let objective = Objective::new(problem)?;
-        let mut state = point.resume(&objective);
-        let prior = self.evidence.prior(point.dispersion / objective.total_weight);
-        solve(&objective, prior, self.stopping, false, &mut state, self.control)
-    }
-}
-
-impl Point {
-    /// The search taken up where it was left.
-    fn resume(&mut self, objective: &Objective<'_>) -> State {
-        let mut state = State::new(objective, self.params.clone());
-        if let Some(hessian) = self.hessian.take() {
-            state.adopt(objective, hessian);
-        }
-        state
+        let start = (!self.params.is_empty()).then_some(self.params.as_slice());
+        self.params = start_params(&objective, start)?;
+        Ok(objective)
     }
 }
 

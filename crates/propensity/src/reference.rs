@@ -16,6 +16,7 @@ use crate::design::Design;
 use crate::error::{Error, check_len};
 use crate::logistic::{Fit, LogisticParams, fit};
 use crate::problem::{Objective, Problem};
+use crate::sweep::Place;
 
 /// What the reference solver found, in our scale and orientation.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,12 +66,8 @@ fn column_major(design: &Design) -> Array2<f64> {
 }
 
 fn max_gradient(objective: &Objective<'_>, beta: &[f64], intercept: f64, lambda: f64) -> f64 {
-    let n = objective.n_rows();
     let params: Vec<f64> = beta.iter().copied().chain([intercept]).collect();
-    let (mut eta, mut residual, mut curvature) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
-    objective.eta(&params, &mut eta);
-    objective.link(&eta, &mut residual, &mut curvature);
-    let gradient = objective.gradient(&residual);
+    let gradient = Place::of(objective, &params).gradient;
     let penalized = gradient.iter().zip(beta.iter().map(|beta| lambda * beta).chain([0.0])).map(|(g, p)| g + p);
     penalized.fold(0.0, |max: f64, g| max.max(g.abs()))
 }

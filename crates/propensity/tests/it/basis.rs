@@ -75,7 +75,8 @@ impl World {
     fn fitted<'a>(&self, coded: &Coded, basis: &Basis, rows: &'a [u32]) -> (Vec<Vec<f64>>, Vec<Residuals<'a>>) {
         let design = basis.design(&coded.codes).expect("codes of the basis");
         let (groups, n_features) = (basis.groups(), basis.n_groups());
-        let shared = Shared { features: &groups, n_features, customers: Some(&self.customer), start: None };
+        let shared =
+            Shared { features: &groups, n_features, customers: Some(&self.customer), start: None, params: None };
         let problems: Vec<Problem<'_>> = self.y.iter().map(|y| problem(&design, y)).collect();
         let pooled = fit_pooled(&problems, &shared, &PooledParams::STANDARD, &NoControl).expect("both classes");
         let params: Vec<Vec<f64>> = pooled.fits.iter().map(osusume_propensity::logistic::Fit::params).collect();

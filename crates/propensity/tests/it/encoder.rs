@@ -27,6 +27,35 @@ fn column(design: &Design, j: usize) -> Vec<f64> {
 }
 
 #[test]
+fn carried_parameters_say_the_same_by_other_means_and_scales() {
+    let number: Vec<f32> = (0..400).map(|i| (i * 37 % 101) as f32 / 10.0 - 5.0).collect();
+    let level: Vec<f32> =
+        (0..400).map(|i| if i % 7 == 0 { f32::NAN } else { [0.0, 0.0, 0.0, 1.0, 1.0, 2.0][i % 6] }).collect();
+    let columns: [&[f32]; 2] = [&number, &level];
+    let kinds = [RawKind::Numeric, RawKind::Category { n_levels: 3 }];
+    let raw = RawColumns { n_rows: 400, columns: &columns, kinds: &kinds };
+    let params = EncoderParams { clip_share: 0.0, min_level_count: 1, ..EncoderParams::STANDARD };
+    let early = Encoder::fit(&raw, &(0..150).collect::<Vec<u32>>(), &params).unwrap();
+    let late = Encoder::fit(&raw, &(0..400).collect::<Vec<u32>>(), &params).unwrap();
+    assert_eq!(early.n_cols(), late.n_cols());
+    let beta: Vec<f64> = (0..=early.n_cols()).map(|j| 0.3 - 0.2 * j as f64).collect();
+    let carried = late.carry(&early, &beta).unwrap();
+    let eta = |encoder: &Encoder, params: &[f64]| -> Vec<f64> {
+        let design = Design::encode(encoder, &raw).unwrap();
+        let (intercept, beta) = params.split_last().unwrap();
+        (0..400)
+            .map(|i| intercept + design.row(i).iter().zip(beta).map(|(x, b)| f64::from(*x) * b).sum::<f64>())
+            .collect()
+    };
+    let (before, after) = (eta(&early, &beta), eta(&late, &carried));
+    // An absent level is encoded as the mean, which moved.
+    for i in (0..400).filter(|i| !level[*i].is_nan()) {
+        assert!((before[i] - after[i]).abs() < 1e-5, "{i}: {} against {}", before[i], after[i]);
+    }
+    assert!(late.carry(&early, &beta[1..]).is_err());
+}
+
+#[test]
 fn numbers_are_clipped_and_standardised() {
     let mut noise = Noise::new(1);
     let mut values: Vec<f32> = (0..10_000).map(|_| 5.0 + 2.0 * noise.normal() as f32).collect();

@@ -20,7 +20,11 @@ fn each_fold_equals_a_cold_fit_of_the_others() {
     let problem = Problem { rows: Some(&rows), weight: Some(&weight), ..problem(&design, &y[500..]) };
     let full = fit_with(&problem, &LogisticParams::STANDARD).unwrap();
     let fold = fold_of(2_000);
-    let result = out_of_fold(&problem, &fold, 5, &full, &FoldParams::STANDARD, &NoControl).unwrap();
+    let exact = FoldParams { tolerance: 1e-6, ..FoldParams::STANDARD };
+    let result = out_of_fold(&problem, &fold, 5, &full, &exact, &NoControl).unwrap();
+    let standard = out_of_fold(&problem, &fold, 5, &full, &FoldParams::STANDARD, &NoControl).unwrap();
+    // What a tolerance of 1e-4 leaves open is far below what a fold's rows leave open.
+    assert_close(&standard.eta, &result.eta, 5e-3);
     for k in 0..5_u8 {
         let train: Vec<usize> = (0..2_000).filter(|i| fold[*i] != k).collect();
         let train_rows: Vec<u32> = train.iter().map(|i| rows[*i]).collect();
@@ -44,6 +48,24 @@ fn each_fold_equals_a_cold_fit_of_the_others() {
         }
         assert!(result.iterations[usize::from(k)] <= 5);
     }
+}
+
+#[test]
+fn predictions_stand_in_the_order_of_the_rows() {
+    let design = design(900, 6, 35);
+    let y = labels(&design, &truth(6), -1.0, 35);
+    let full = fit_with(&problem(&design, &y), &fixed(0.01)).unwrap();
+    let run = |rows: &[u32]| {
+        let y: Vec<bool> = rows.iter().map(|row| y[*row as usize]).collect();
+        let fold: Vec<u8> = rows.iter().map(|row| (row % 5) as u8).collect();
+        let some = Problem { design: &design, rows: Some(rows), y: &y, weight: None, offset: None };
+        out_of_fold(&some, &fold, 5, &full, &FoldParams::STANDARD, &NoControl).unwrap().eta
+    };
+    let rows: Vec<u32> = (0..900).collect();
+    let shuffled: Vec<u32> = (0..900).map(|i| i * 7 % 900).collect();
+    let (eta, eta_shuffled) = (run(&rows), run(&shuffled));
+    let expected: Vec<f64> = shuffled.iter().map(|row| eta[*row as usize]).collect();
+    assert_eq!(bits(&eta_shuffled), bits(&expected));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use osusume_model::{Control, NoControl, Stop};
 use osusume_numeric::dispatch::{with_baseline, without_avx512};
 use osusume_propensity::design::Design;
-use osusume_propensity::logistic::{Fit, LogisticParams, Penalty, Problem, fit};
+use osusume_propensity::logistic::{Fit, LogisticParams, Penalty, Problem, fit, fit_each};
 use osusume_propensity::{Error, Warning};
 use proptest::prelude::*;
 
@@ -89,6 +89,25 @@ fn weight_two_is_the_row_twice_and_zero_the_row_absent() {
 }
 
 #[test]
+fn the_order_of_rows_does_not_matter_and_a_row_may_come_twice() {
+    let design = design(700, 9, 44);
+    let y = labels(&design, &truth(9), -1.0, 44);
+    let once: Vec<u32> = (0..700).map(|i| i * 11 % 700).collect();
+    let shuffled: Vec<bool> = once.iter().map(|row| y[*row as usize]).collect();
+    let some = Problem { rows: Some(&once), ..problem(&design, &shuffled) };
+    let in_order = fit_with(&problem(&design, &y), &fixed(0.01)).unwrap();
+    assert_eq!(bits(&fit_with(&some, &fixed(0.01)).unwrap().params()), bits(&in_order.params()));
+    // 300 rows of one strip.
+    let rows: Vec<u32> = (0..700).chain([3; 300]).collect();
+    let repeated: Vec<bool> = rows.iter().map(|row| y[*row as usize]).collect();
+    let weight: Vec<f64> = (0..700).map(|row| if row == 3 { 301.0 } else { 1.0 }).collect();
+    let weighted = Problem { weight: Some(&weight), ..problem(&design, &y) };
+    let some = Problem { rows: Some(&rows), ..problem(&design, &repeated) };
+    let [some, weighted] = [some, weighted].map(|problem| fit_with(&problem, &fixed(0.01)).unwrap().params());
+    assert_close(&some, &weighted, 1e-8);
+}
+
+#[test]
 fn flipping_labels_flips_signs() {
     let design = design(500, 4, 5);
     let y = labels(&design, &truth(4), -1.0, 5);
@@ -153,6 +172,26 @@ fn a_warm_start_reaches_the_same_optimum_in_fewer_steps() {
     let again = fit_with(&problem, &fixed(0.011)).unwrap();
     assert_close(&warm.params(), &again.params(), 1e-7);
     assert!(warm.iterations < again.iterations);
+}
+
+#[test]
+fn side_by_side_is_one_by_one() {
+    let design = design(4_000, 70, 61);
+    let y: Vec<Vec<bool>> = (0..4).map(|k| labels(&design, &truth(70), -1.0 - f64::from(k), 61 + k as u64)).collect();
+    let problems: Vec<Problem<'_>> = y.iter().map(|y| problem(&design, y)).collect();
+    let together = fit_each(&problems, &fixed(1e-3), &NoControl).unwrap();
+    for (problem, fit) in problems.iter().zip(&together) {
+        assert!(fit.converged);
+        assert_close(&fit.params(), &fit_with(problem, &fixed(1e-3)).unwrap().params(), 1e-6);
+        assert_close(&numeric_gradient(problem, &fit.params(), 1e-3), &[0.0; 71], 1e-8);
+    }
+    let one_class = [false; 4_000];
+    let refused = [problems[0], problem(&design, &one_class)];
+    let failed = fit_each(&refused, &fixed(1e-3), &NoControl).unwrap_err();
+    assert!(failed.offer == 1 && matches!(failed.error, Error::OneClass { positives: 0, rows: 4_000 }));
+    let failed = fit_each(&problems, &LogisticParams::STANDARD, &NoControl).unwrap_err();
+    assert!(matches!(failed.error, Error::Parameter { name: "penalty", .. }));
+    assert!(fit_each(&[], &fixed(1e-3), &NoControl).unwrap().is_empty());
 }
 
 #[test]

@@ -11,7 +11,7 @@ use osusume_propensity::design::Design;
 use osusume_propensity::encoder::{Encoder, EncoderParams};
 use osusume_propensity::logistic::Fit;
 
-use super::fit::{Columns, Encoded, Fits, Ground, Grouped, Known, Task, fit_offers};
+use super::fit::{Columns, Encoded, Fits, Ground, Grouped, Known, Start, Task, fit_offers};
 use super::model_file::{AnyModel, PublishedModel};
 use super::{Evidence, OfferModel};
 use crate::additive::AdditiveModel;
@@ -62,12 +62,14 @@ pub(super) fn learn(
     rows: &[u32],
     tasks: &[Task<'_>],
     before: Option<&Known>,
+    tolerance: f64,
 ) -> Result<(Encoded, Fits)> {
     let (mut shape, useful) = Shape::straight(ground, encoder, rows, tasks)?;
     if let Some(known) = before {
         known.found.recall(&mut shape);
     }
-    let start = before.and_then(|known| known.precisions.as_ref());
+    let precisions = before.and_then(|known| known.precisions.as_ref());
+    let start = Start { precisions, params: None, tolerance };
     let (job, data) = (ground.job, ground.data);
     let design = shape.design()?;
     let fits = fit_offers(job, data, &shape.grouped(&design), tasks, start)?;
@@ -79,7 +81,8 @@ pub(super) fn learn(
     drop(design);
     shape.basis.extend(joining);
     let design = shape.design()?;
-    let again = fit_offers(job, data, &shape.grouped(&design), tasks, fits.precisions.as_ref())?;
+    let again =
+        fit_offers(job, data, &shape.grouped(&design), tasks, Start { precisions: fits.precisions.as_ref(), ..start })?;
     Ok((Encoded { columns: Columns::Additive(shape), design }, again))
 }
 
@@ -195,7 +198,7 @@ impl Known {
             Columns::Additive(shape) => Found::of(&shape.basis),
             Columns::Linear(_) => Found::default(),
         };
-        Self { precisions: fits.precisions.clone(), found }
+        Self { precisions: fits.precisions.clone(), found, params: None }
     }
 }
 

@@ -45,6 +45,9 @@ pub(super) struct Setting<'a> {
     pub(super) progress: &'a Progress<'a>,
 }
 
+/// Tolerance of a test's models of all folds: they are never published, only what the models of folds start from.
+const TOLERANCE: f64 = 1e-5;
+
 /// No date's labels were known by the test: it measures nothing.
 pub(crate) fn nothing_to_learn(schedule: &Schedule, test: usize) -> Fault {
     Fault::new(Code::NoMatureLabels)
@@ -78,7 +81,7 @@ pub(super) fn run(
     let tasks: Vec<Task<'_>> =
         learned.iter().map(|&i| Task { name: &offers[i], outcomes: &splits[i].learned }).collect();
     let ground = Ground { job: setting.job, data, folds: setting.folds };
-    let (encoded, fits) = learn(&ground, &dates, &tasks, known)?;
+    let (encoded, fits) = learn(&ground, &dates, &tasks, known, TOLERANCE)?;
     // Offers side by side: a fit's bits do not depend on the threads it gets.
     let predict = |(&offer, fit): (&usize, &Fit)| {
         setting.job.check_stop()?;

@@ -162,7 +162,7 @@ impl Narrow {
         let mut hessian_diagonal = spread(&fit.hessian_diagonal);
         hessian_diagonal.extend(fit.hessian_diagonal.last());
         let prior = Prior { precision: spread(&fit.prior.precision), center: spread(&fit.prior.center) };
-        Fit { beta: spread(&fit.beta), prior, hessian_diagonal, ..fit }
+        Fit { beta: spread(&fit.beta), prior, hessian_diagonal, factor: None, ..fit }
     }
 }
 

@@ -1,6 +1,9 @@
 //! Fitting: one model an offer on the rows of some dates, over one shared design and drawn toward what all offers have in common.
 
+use std::collections::HashMap;
+
 use osusume_model::{Code, Date, Fault, Result};
+use osusume_propensity::OfferError;
 use osusume_propensity::design::Design;
 use osusume_propensity::encoder::{Encoder, EncoderParams};
 use osusume_propensity::logistic::{self, Fit, LogisticParams, Problem};
@@ -100,9 +103,19 @@ pub(super) struct Fits {
     pub(super) precisions: Option<Precisions>,
 }
 
-/// Fits the models of all offers: together where penalty and solver are the default, else each by itself.
-///
-/// `start` are the precisions of a fit that knew no later date.
+/// What a fit starts from and how far it goes.
+#[derive(Clone, Copy)]
+pub(super) struct Start<'a> {
+    /// Of a fit that knew no later date.
+    pub(super) precisions: Option<&'a Precisions>,
+    /// As [`Shared::params`].
+    pub(super) params: Option<&'a [Option<Vec<f64>>]>,
+    /// As [`PooledParams::tolerance`].
+    pub(super) tolerance: f64,
+}
+
+/// Fits the models of all offers: together where penalty and solver are the default, side by side under a fixed penalty, and each by
+/// itself with another solver.
 ///
 /// # Errors
 /// `NotConverged` with offer, iterations, gradient and tolerance; a stop asked for.
@@ -111,21 +124,32 @@ pub(super) fn fit_offers(
     data: &TrainingData,
     grouped: &Grouped<'_>,
     tasks: &[Task<'_>],
-    start: Option<&Precisions>,
+    start: Start<'_>,
 ) -> Result<Fits> {
-    if job.config.train.penalty != Penalty::Auto || job.config.train.solver != Solver::Newton {
+    let problems: Vec<Problem<'_>> = tasks.iter().map(|task| problem(grouped.design, task.outcomes)).collect();
+    let refused = |failed: OfferError| propensity_fault(&failed.error, tasks[failed.offer].name);
+    if job.config.train.solver == Solver::Newton && job.config.train.penalty != Penalty::Auto {
+        let fits = logistic::fit_each(&problems, &parameters(job.config), &job.quiet()).map_err(refused)?;
+        return Ok(Fits { fits, precisions: None });
+    }
+    if job.config.train.solver != Solver::Newton {
         let fits = tasks.par_iter().map(|task| fit_alone(job, grouped.design, task)).collect::<Result<Vec<Fit>>>()?;
         return Ok(Fits { fits, precisions: None });
     }
     if tasks.is_empty() {
-        return Ok(Fits { fits: Vec::new(), precisions: start.cloned() });
+        return Ok(Fits { fits: Vec::new(), precisions: start.precisions.cloned() });
     }
     let (features, n_features) = (grouped.groups.as_slice(), grouped.n_groups);
-    let start = start.map(|start| fitting(start, n_features, features.len()));
-    let shared = Shared { features, n_features, customers: Some(&data.customer), start: start.as_ref() };
-    let problems: Vec<Problem<'_>> = tasks.iter().map(|task| problem(grouped.design, task.outcomes)).collect();
-    let pooled = fit_pooled(&problems, &shared, &PooledParams::STANDARD, &job.quiet())
-        .map_err(|failed| propensity_fault(&failed.error, tasks[failed.offer].name))?;
+    let precisions = start.precisions.map(|precisions| fitting(precisions, n_features, features.len()));
+    let shared = Shared {
+        features,
+        n_features,
+        customers: Some(&data.customer),
+        start: precisions.as_ref(),
+        params: start.params,
+    };
+    let params = PooledParams { tolerance: start.tolerance, ..PooledParams::STANDARD };
+    let pooled = fit_pooled(&problems, &shared, &params, &job.quiet()).map_err(refused)?;
     Ok(Fits { fits: pooled.fits, precisions: Some(pooled.precisions) })
 }
 
@@ -135,10 +159,36 @@ pub(super) struct Known {
     pub(super) precisions: Option<Precisions>,
     /// Of additive models.
     pub(super) found: Found,
+    /// Of linear models.
+    pub(super) params: Option<Parameters>,
+}
+
+/// The parameters of linear models.
+pub(super) struct Parameters {
+    /// Their columns.
+    encoder: Encoder,
+    /// By offer's key: coefficients and intercept.
+    by_offer: HashMap<String, Vec<f64>>,
+}
+
+impl Parameters {
+    fn of(encoder: &Encoder, tasks: &[Task<'_>], fits: &[Fit]) -> Self {
+        let by_offer = tasks.iter().zip(fits).map(|(task, fit)| (task.name.to_owned(), fit.params())).collect();
+        Self { encoder: encoder.clone(), by_offer }
+    }
+
+    /// Those of each task by the columns of another encoder; `None` for an offer that was not learned then.
+    fn carried(&self, tasks: &[Task<'_>], encoder: &Encoder) -> Result<Vec<Option<Vec<f64>>>> {
+        let carried = |task: &Task<'_>| {
+            let params = self.by_offer.get(task.name).map(|params| encoder.carry(&self.encoder, params));
+            params.transpose().map_err(|error| propensity_fault(&error, task.name))
+        };
+        tasks.iter().map(carried).collect()
+    }
 }
 
 /// Chooses columns by the rows of `dates` only and fits the models of all offers; `known` comes from a fit that knew no later date, and
-/// goes on from here to the next.
+/// goes on from here to the next; `tolerance` is that of [`PooledParams`].
 ///
 /// # Errors
 /// As [`fit_offers`].
@@ -147,20 +197,28 @@ pub(super) fn learn(
     dates: &[Date],
     tasks: &[Task<'_>],
     known: &mut Option<Known>,
+    tolerance: f64,
 ) -> Result<(Encoded, Vec<Fit>)> {
     let rows = ground.data.rows_of(dates);
     let encoder = encoder(ground.data, &rows)?;
     let (encoded, fits) = if ground.job.config.train.model == ModelKind::Additive {
-        additive::learn(ground, &encoder, &rows, tasks, known.as_ref())?
+        additive::learn(ground, &encoder, &rows, tasks, known.as_ref(), tolerance)?
     } else {
         let (groups, n_groups) = (encoder.columns.iter().map(|column| column.raw).collect(), encoder.kinds.len());
+        let before = known.as_ref().and_then(|known| known.params.as_ref());
+        let params = before.map(|before| before.carried(tasks, &encoder)).transpose()?;
         let encoded = Encoded::linear(ground.data, encoder)?;
-        let start = known.as_ref().and_then(|known| known.precisions.as_ref());
+        let precisions = known.as_ref().and_then(|known| known.precisions.as_ref());
         let grouped = Grouped { design: &encoded.design, groups, n_groups };
+        let start = Start { precisions, params: params.as_deref(), tolerance };
         let fits = fit_offers(ground.job, ground.data, &grouped, tasks, start)?;
         (encoded, fits)
     };
-    *known = Some(Known::of(&encoded, &fits));
+    let mut now = Known::of(&encoded, &fits);
+    if let Columns::Linear(encoder) = &encoded.columns {
+        now.params = Some(Parameters::of(encoder, tasks, &fits.fits));
+    }
+    *known = Some(now);
     Ok((encoded, fits.fits))
 }
 

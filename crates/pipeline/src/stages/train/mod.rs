@@ -15,6 +15,7 @@ use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::encoder::Encoder;
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::Fit;
+use osusume_propensity::pooled::PooledParams;
 use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
@@ -129,7 +130,7 @@ pub(crate) fn train(
         tested.push(by_fold);
         (encoded, offers)
     } else {
-        let (encoded, fits) = fit::learn(&ground, &all, &tasks, &mut known)?;
+        let (encoded, fits) = fit::learn(&ground, &all, &tasks, &mut known, PooledParams::STANDARD.tolerance)?;
         let mut of_task = tasks.iter().map(|task| task.name).zip(fits).peekable();
         let mut fits: Vec<Option<Fit>> =
             keys.iter().map(|key| of_task.next_if(|(name, _)| name == key).map(|(_, fit)| fit)).collect();
@@ -255,7 +256,7 @@ impl Learned<'_> {
             Some(fit) => {
                 let newest = tests.last().map(|newest| newest.calibrator);
                 let calibrator = if newest.is_some() { newest } else { self.calibrated_by_customer(&fit)? };
-                calibrator.map(|calibrator| (Evidence::Model(Box::new(fit)), calibrator))
+                calibrator.map(|calibrator| (Evidence::Model(Box::new(Fit { factor: None, ..fit })), calibrator))
             }
         }
         .unwrap_or((Evidence::Rate, Calibrator::IDENTITY));
