@@ -1,6 +1,6 @@
 //! Fitting: one model an offer on the rows of some dates, over one shared design and drawn toward what all offers have in common.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use osusume_model::{Code, Date, Fault, Result};
 use osusume_propensity::OfferError;
@@ -168,7 +168,7 @@ pub(super) struct Parameters {
     /// Their columns.
     encoder: Encoder,
     /// By offer's key: coefficients and intercept.
-    by_offer: HashMap<String, Vec<f64>>,
+    by_offer: BTreeMap<String, Vec<f64>>,
 }
 
 impl Parameters {
