@@ -63,6 +63,7 @@ lines! {
     Underestimated("That the probabilities are low enough, for: {names}. In the test more customers bought than predicted.", "次のオファーの確率の低さ: {names}（テストでは予測より成約が多かった）");
     Untested("Anything about the model, for lack of sales known before the test: {names}.", "次のオファーのモデル全般（テスト前に判明した成約が不足）: {names}");
     RateOnly("Any difference between customers, for: {names}. Their sales are too few for a model, and everybody gets the same rate.", "次のオファーでの顧客ごとの違い: {names}（成約が少なくモデルを作れないため、全員に同じ率を使用）");
+    GateRate("Any difference between customers, for: {names}. What their models said did not hold in the newest window, so everybody gets the same rate.", "次のオファーでの顧客ごとの違い: {names}（モデルの予測が直近の期間で成り立たなかったため、全員に同じ率を使用）");
     EffectMeasured("The effect has been measured since; see below.", "効果は測定済みです（後述）。");
 
     // Offers.

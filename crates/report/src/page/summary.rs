@@ -124,7 +124,8 @@ fn not_proven(words: &Words<'_>) -> Markup {
     };
     let ratio = |offer: &OfferRow| offer.newest().and_then(|test| test.observed_over_expected);
     let has_model = |offer: &OfferRow| offer.basis == "model";
-    doubt(Line::RateOnly, &|offer| !has_model(offer));
+    doubt(Line::RateOnly, &|offer| !has_model(offer) && offer.gate.is_none());
+    doubt(Line::GateRate, &|offer| !has_model(offer) && offer.gate.is_some());
     doubt(Line::Untested, &|offer| has_model(offer) && offer.tests.is_empty());
     doubt(Line::NoBetterThanChance, &|offer| {
         offer.newest().is_some_and(|test| test.auc.is_none_or(|auc| auc[1] <= 0.5))

@@ -276,4 +276,7 @@ fn a_closed_gate_says_what_was_measured() {
     offer.gate = Some(ClosedGate { slope: Some([0.52, 0.38, 0.66]), observed_over_expected: None });
     let html = Report::new(numbers).html(Language::En);
     assert!(html.contains("slope 0.52 (0.38–0.66), takes over expected takes –"));
+    // Its takes were enough for a model, so the page may not say that they were too few.
+    let doubt = html.find("What their models said did not hold").expect("a doubt of its own");
+    assert!(html[..doubt].rfind("1 Gbps").is_some_and(|name| doubt - name < 100), "the doubt names the offer");
 }
