@@ -1,29 +1,36 @@
 //! "Buys A, adds B within N days": a rate, compared with the rate after any other purchase.
 //!
 //! Whoever has just bought anything is active, so a rate among buyers of A against the rate of everybody finds that A leads to everything.
-//! Here the unit is a purchase: each starts a window of N days in which its customer, who does not own B yet, may add B. The window ends
-//! early with the first B and with the end of what is known of the customer. Windows after A are compared with windows after purchases
-//! of anything but A and B in the same band of tenure and the same calendar month; were A nothing but a mark that some purchases carry by
+//! Here the unit is a day with purchases: each starts a window of N days in which its customer, who does not own B yet, may add B. The
+//! window ends early with the first B, with what makes B impossible, and with the end of what is known of the customer. Windows after days
+//! with A are compared with windows after days without it, in the same band of tenure, in the same calendar month, and with as many items
+//! bought: large purchases hold everything, and those who make them come back sooner. Were A nothing but a mark that some items carry by
 //! chance, both would have the same rate, whatever the customers' activity.
 //!
-//! The ratio is Mantel and Haenszel's for rates, R = Σₛ D₁ₛ T₀ₛ/Tₛ ∕ Σₛ D₀ₛ T₁ₛ/Tₛ with D added, T days, 1 after A, 0 after others
-//! (Rothman and Boice 1979). Windows of one customer overlap and share their B, so the variance is that of the customers' sums in the
-//! estimating equation, not the one for independent counts.
+//! The ratio is Mantel and Haenszel's for rates, R = Σₛ D₁ₛ T₀ₛ/Tₛ ∕ Σₛ D₀ₛ T₁ₛ/Tₛ with D windows that end with B, T days, 1 after A, 0
+//! after others (Rothman and Boice 1979). Windows of one customer overlap and share their B, so the variance is that of the customers'
+//! sums in the estimating equation, not the one for independent counts.
+
+mod compare;
+mod days;
 
 use osusume_model::{Control, Date};
-use osusume_numeric::distributions::normal_quantile;
-use osusume_numeric::elementary::exp;
 use rayon::prelude::*;
 
-use crate::Error;
+use self::compare::Problem;
+use self::days::Days;
 use crate::error::check_stop;
+use crate::{Error, ItemRole};
+
+/// Antecedents compared together; their cells and coefficients stay within some megabytes.
+const TILE: usize = 256;
 
 /// Customers with what they bought, each by day.
 #[derive(Clone, Copy, Debug)]
 pub struct History<'a> {
     /// `n + 1` positions: customer c bought `items[offsets[c]..offsets[c + 1]]`.
     pub offsets: &'a [usize],
-    /// Items below `n_items`.
+    /// Items below `n_items`; one that occurs twice on a day counts once.
     pub items: &'a [u32],
     /// Day of each purchase, ascending within a customer.
     pub days: &'a [Date],
@@ -35,62 +42,99 @@ pub struct History<'a> {
     pub n_items: u32,
 }
 
-/// How windows are compared.
+/// How windows are compared, and which pairs.
 #[derive(Clone, Copy, Debug)]
 pub struct FollowParams<'a> {
-    /// Length of a window in days, at least 1.
+    /// Length of a window in days, from 1 to 3,660.
     pub within_days: u32,
+    /// First day on which a window may start; what was bought before still counts as owned.
+    pub from: Date,
     /// Borders between bands of tenure in days, ascending.
     pub tenure_borders: &'a [u32],
     /// Level of the two-sided interval, in (0, 1).
     pub level: f64,
+    /// Where each item may stand; absent: [`ItemRole::Both`].
+    pub roles: Option<&'a [ItemRole]>,
+    /// For each item, what can no longer be added once it was bought: lower steps of its ladder. Absent: nothing but the item itself.
+    pub closes: Option<&'a [Vec<u32>]>,
+    /// Fewest customers with a window after A, and fewest who add B in any window.
+    pub min_customers: u64,
+    /// Fewest customers expected to add B after A by chance.
+    pub min_expected: f64,
 }
 
 /// What follows A.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Follow {
-    /// Purchases of A by customers without B.
-    pub n_exposed: u64,
-    /// Those followed by a first B within the window.
+    /// A.
+    pub antecedent: u32,
+    /// B.
+    pub consequent: u32,
+    /// Customers who bought A without owning B.
+    pub n_customers: u64,
+    /// Those of them who added B within a window.
     pub n_added: u64,
-    /// Days in the windows after A.
-    pub exposed_days: u64,
-    /// Rate after A over the rate after other purchases. NaN when a side has nothing to compare.
+    /// Days on which A was bought by customers without B.
+    pub n_windows: u64,
+    /// Days in the windows after them.
+    pub days: u64,
+    /// Rate after A over the rate after other purchases.
     pub rate_ratio: f64,
     /// Lower end of its interval.
     pub lower: f64,
-    /// Upper end of its interval.
+    /// Upper end of its interval; infinite where nobody added B.
     pub upper: f64,
-    /// Days from A to B, at the first quartile, the median and the third: the least day by which that share of those who added had.
-    /// NaN without any.
+    /// One-sided, of a ratio of at most 1: the larger of the normal one of ln R over its error, and the exact one of two Poisson counts
+    /// that are as uncertain.
+    pub p_value: f64,
+    /// Days to B from the last A before it, at the first quartile, the median and the third: the least day by which that share of those
+    /// who added had. NaN without any.
     pub lead_days: [f64; 3],
 }
 
-/// Compares, for every pair (A, B), the rate of first purchases of B after A with the rate after other purchases.
-///
-/// A purchase on the day of the first B, or later, starts no window. O(purchases) a pair.
-///
-/// # Errors
-/// [`Error::Length`], [`Error::Offsets`], [`Error::Item`] for an item or a pair outside `n_items`, [`Error::Parameter`], [`Error::Stopped`].
-pub fn follow(
-    history: &History<'_>,
-    pairs: &[(u32, u32)],
-    params: &FollowParams<'_>,
-    control: &dyn Control,
-) -> Result<Vec<Follow>, Error> {
-    check(history, pairs, params)?;
-    let first = first_month(history);
-    let z = normal_quantile(0.5 + 0.5 * params.level);
-    pairs
-        .par_iter()
-        .map(|(a, b)| {
-            check_stop(control)?;
-            Ok(Comparison { history, params, first_month: first, a: *a, b: *b }.run(z))
-        })
-        .collect()
+/// Every pair compared.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Follows {
+    /// By consequent, then antecedent.
+    pub found: Vec<Follow>,
+    /// Pairs that could be tested by their margins, among them those without a ratio because nobody added B after anything else:
+    /// corrections for multiple tests divide by it.
+    pub n_hypotheses: u64,
 }
 
-fn check(history: &History<'_>, pairs: &[(u32, u32)], params: &FollowParams<'_>) -> Result<(), Error> {
+/// Compares, for every pair (A, B) that could be told from chance, the rate of first purchases of B after A with the rate after other
+/// purchases.
+///
+/// A pair is compared when its margins allow it: enough customers with windows after A, enough who add B after whatever, and enough
+/// expected to do both. Who adds B after A is not asked, because that is what is tested. A purchase on the day of the first B, or later,
+/// starts no window. O(items bought) a consequent, and O(windows) a pair.
+///
+/// # Errors
+/// [`Error::Length`], [`Error::Offsets`], [`Error::Unsorted`], [`Error::Item`], [`Error::Parameter`], [`Error::Stopped`].
+pub fn follow(history: &History<'_>, params: &FollowParams<'_>, control: &dyn Control) -> Result<Follows, Error> {
+    check(history)?;
+    check_params(history.n_items, params)?;
+    check_stop(control)?;
+    let days = Days::new(history, params);
+    let may = |item: u32, stands: fn(ItemRole) -> bool| params.roles.is_none_or(|roles| stands(roles[item as usize]));
+    let counted = days.customers_by_item(history.n_items);
+    let is_left = |item: &u32| {
+        may(*item, ItemRole::may_precede) && counted[*item as usize].starting >= params.min_customers.max(1)
+    };
+    let is_right =
+        |item: &u32| may(*item, ItemRole::may_follow) && counted[*item as usize].buying >= params.min_customers.max(1);
+    let lefts: Vec<u32> = (0..history.n_items).filter(is_left).collect();
+    let rights: Vec<u32> = (0..history.n_items).filter(is_right).collect();
+    let tasks: Vec<(u32, &[u32])> =
+        rights.iter().flat_map(|right| lefts.chunks(TILE).map(move |tile| (*right, tile))).collect();
+    let problem = Problem::new(&days, params, history.n_items);
+    let compared: Vec<Follows> =
+        tasks.par_iter().map(|(right, tile)| problem.compare(*right, tile, control)).collect::<Result<_, Error>>()?;
+    let n_hypotheses = compared.iter().map(|it| it.n_hypotheses).sum();
+    Ok(Follows { found: compared.into_iter().flat_map(|it| it.found).collect(), n_hypotheses })
+}
+
+fn check(history: &History<'_>) -> Result<(), Error> {
     let Some(n) = history.offsets.len().checked_sub(1) else {
         return Err(Error::Length { what: "offsets", got: 0, expected: 1 });
     };
@@ -111,150 +155,30 @@ fn check(history: &History<'_>, pairs: &[(u32, u32)], params: &FollowParams<'_>)
     if let Some(basket) = (0..n).find(unsorted) {
         return Err(Error::Unsorted { what: "days", customer: basket });
     }
-    let of_pairs = pairs.iter().flat_map(|(a, b)| [a, b]);
-    if let Some(item) = history.items.iter().chain(of_pairs).find(|item| **item >= history.n_items) {
+    if let Some(item) = history.items.iter().find(|item| **item >= history.n_items) {
         return Err(Error::Item { basket: 0, item: *item, n_items: history.n_items });
-    }
-    if params.within_days == 0 {
-        return Err(Error::Parameter { name: "within_days", allowed: "at least 1", got: 0.0 });
-    }
-    if !(params.level > 0.0 && params.level < 1.0) {
-        return Err(Error::Parameter { name: "level", allowed: "above 0 and below 1", got: params.level });
     }
     Ok(())
 }
 
-fn month_of(day: Date) -> i32 {
-    let (year, month, _) = day.ymd();
-    year * 12 + month as i32 - 1
-}
-
-fn first_month(history: &History<'_>) -> i32 {
-    history.days.iter().min().map_or(0, |day| month_of(*day))
-}
-
-/// Windows of one stratum: added and days, after A and after others.
-#[derive(Clone, Copy, Default)]
-struct Cell {
-    added: [f64; 2],
-    days: [f64; 2],
-}
-
-impl Cell {
-    fn all_days(&self) -> f64 {
-        self.days[0] + self.days[1]
+fn check_params(n_items: u32, params: &FollowParams<'_>) -> Result<(), Error> {
+    // Ten years: longer windows are no longer about what was bought, and their days must fit a table.
+    if !(1..=3_660).contains(&params.within_days) {
+        let got = f64::from(params.within_days);
+        return Err(Error::Parameter { name: "within_days", allowed: "from 1 to 3660", got });
     }
-}
-
-/// One window.
-struct Window {
-    stratum: usize,
-    /// 1 after A, 0 after others.
-    side: usize,
-    /// Days until it ended.
-    days: f64,
-    is_added: bool,
-}
-
-struct Comparison<'a> {
-    history: &'a History<'a>,
-    params: &'a FollowParams<'a>,
-    first_month: i32,
-    a: u32,
-    b: u32,
-}
-
-impl Comparison<'_> {
-    fn run(&self, z: f64) -> Follow {
-        let mut cells: Vec<Cell> = Vec::new();
-        let mut leads: Vec<f64> = Vec::new();
-        let mut n_exposed = 0;
-        for customer in 0..self.history.since.len() {
-            self.windows(customer, |window| {
-                if cells.len() <= window.stratum {
-                    cells.resize(window.stratum + 1, Cell::default());
-                }
-                let cell = &mut cells[window.stratum];
-                cell.days[window.side] += window.days;
-                cell.added[window.side] += f64::from(u8::from(window.is_added));
-                if window.side == 1 {
-                    n_exposed += 1;
-                    leads.extend(window.is_added.then_some(window.days));
-                }
-            });
-        }
-        // Products of an added one on a side and the days of the other, the two halves of R.
-        let half = |side: usize| -> f64 {
-            let filled = cells.iter().filter(|cell| cell.all_days() > 0.0);
-            filled.map(|cell| cell.added[side] * cell.days[1 - side] / cell.all_days()).sum()
-        };
-        let (upper_half, lower_half) = (half(1), half(0));
-        let rate_ratio = if lower_half > 0.0 { upper_half / lower_half } else { f64::NAN };
-        let error = self.variance(&cells, rate_ratio).sqrt() / upper_half;
-        let exposed_days: f64 = cells.iter().map(|cell| cell.days[1]).sum();
-        leads.sort_unstable_by(f64::total_cmp);
-        Follow {
-            n_exposed,
-            n_added: leads.len() as u64,
-            exposed_days: exposed_days as u64,
-            rate_ratio,
-            lower: rate_ratio * exp(-z * error),
-            upper: rate_ratio * exp(z * error),
-            lead_days: [0.25, 0.5, 0.75].map(|share| quantile(&leads, share)),
+    if !(params.level > 0.0 && params.level < 1.0) {
+        return Err(Error::Parameter { name: "level", allowed: "above 0 and below 1", got: params.level });
+    }
+    if params.min_expected.is_nan() || params.min_expected < 0.0 {
+        return Err(Error::Parameter { name: "min_expected", allowed: "at least 0", got: params.min_expected });
+    }
+    let by_item = [("roles", params.roles.map(<[_]>::len)), ("closes", params.closes.map(<[_]>::len))];
+    for (what, len) in by_item {
+        if let Some(got) = len.filter(|len| *len != n_items as usize) {
+            return Err(Error::Length { what, got, expected: n_items as usize });
         }
     }
-
-    /// Σ over customers of (Σ over their windows of what each adds to Σₛ (D₁ T₀ − R D₀ T₁)/T)².
-    fn variance(&self, cells: &[Cell], ratio: f64) -> f64 {
-        let mut variance = 0.0;
-        for customer in 0..self.history.since.len() {
-            let mut sum = 0.0;
-            self.windows(customer, |window| {
-                let cell = &cells[window.stratum];
-                let (total, added) = (cell.all_days(), f64::from(u8::from(window.is_added)));
-                let other = 1 - window.side;
-                let own = added * cell.days[other] * if window.side == 1 { 1.0 } else { -ratio };
-                let days = window.days * cell.added[other] * if window.side == 1 { -ratio } else { 1.0 };
-                let whole = (cell.added[1] * cell.days[0] - ratio * cell.added[0] * cell.days[1]) / total;
-                sum += (own + days - window.days * whole) / total;
-            });
-            variance += sum * sum;
-        }
-        variance
-    }
-
-    fn windows(&self, customer: usize, mut f: impl FnMut(&Window)) {
-        let range = self.history.offsets[customer]..self.history.offsets[customer + 1];
-        let (items, days) = (&self.history.items[range.clone()], &self.history.days[range]);
-        let first_b = items.iter().position(|item| *item == self.b).map(|at| days[at]);
-        let (since, until) = (self.history.since[customer], self.history.until[customer]);
-        for (item, day) in items.iter().zip(days) {
-            if first_b.is_some_and(|first| *day >= first) {
-                break;
-            }
-            let known = (until - *day).min(self.params.within_days as i32);
-            if known <= 0 {
-                break;
-            }
-            let lead = first_b.map(|first| first - *day).filter(|lead| *lead <= known);
-            f(&Window {
-                stratum: self.stratum(*day - since, *day),
-                side: usize::from(*item == self.a),
-                days: f64::from(lead.unwrap_or(known)),
-                is_added: lead.is_some(),
-            });
-        }
-    }
-
-    fn stratum(&self, tenure: i32, day: Date) -> usize {
-        let borders = self.params.tenure_borders;
-        let band = borders.partition_point(|border| i64::from(*border) <= i64::from(tenure));
-        (month_of(day) - self.first_month) as usize * (borders.len() + 1) + band
-    }
-}
-
-/// The least value by which `share` of them is reached.
-fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = (share * sorted.len() as f64).ceil() as usize;
-    sorted.get(at.max(1) - 1).copied().unwrap_or(f64::NAN)
+    let closed = params.closes.unwrap_or_default().iter().flatten().find(|item| **item >= n_items);
+    closed.map_or(Ok(()), |item| Err(Error::Item { basket: 0, item: *item, n_items }))
 }

@@ -2,7 +2,7 @@
 //!
 //! Baskets become [`Transactions`] once; [`mine_itemsets`] and [`count_itemsets`] find what occurs together, [`mine_top_k`] the most frequent of it, [`mine_rules`] draws rules
 //! with sellable consequents from it, [`test_rules`] tests them given basket size with the customer as the unit, and [`recount`] counts
-//! them again in a later period. [`follow()`] asks what is added in the days after a purchase. Every measure of [`MEASURES`] follows from a rule's [`Contingency`].
+//! them again in a later period. [`follow()`] asks what is added in the days after a purchase, beyond what is added after any other. Every measure of [`MEASURES`] follows from a rule's [`Contingency`].
 //!
 //! ```
 //! use osusume_association::{Baskets, ItemsetParams, Transactions, count_itemsets, mine_itemsets};
@@ -42,7 +42,7 @@ mod trie;
 pub use contingency::Contingency;
 pub use cover::recount;
 pub use error::Error;
-pub use follow::{Follow, FollowParams, History, follow};
+pub use follow::{Follow, FollowParams, Follows, History, follow};
 pub use hierarchy::{Hierarchy, NO_PARENT};
 pub use itemsets::{Itemsets, SetCounts, count_itemset};
 pub use measure::{MEASURES, Measure, measure};

@@ -5,6 +5,7 @@ mod fimi;
 mod follow;
 mod groceries;
 mod itemsets;
+mod lives;
 mod measures;
 mod oracle;
 mod planted;
