@@ -2,6 +2,7 @@
 
 mod bitmap;
 mod bits;
+mod bulk;
 mod closed;
 mod conflicts;
 mod dense;
@@ -11,8 +12,10 @@ mod ranked;
 mod root;
 mod rows;
 mod sink;
+mod streams;
 mod tally;
 mod target;
+mod words;
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -98,9 +101,9 @@ fn list_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control
     check_stop(control)?;
     let frequent = Frequent::new(db, params);
     let listed = if frequent.n_ranks() <= SMALL_RANKS {
-        list_paths(&Paths::<u16>::new(db, &frequent), params, control)
+        list_paths(&Paths::<u16>::new(db, &frequent, control)?, params, control)
     } else {
-        list_paths(&Paths::<u32>::new(db, &frequent), params, control)
+        list_paths(&Paths::<u32>::new(db, &frequent, control)?, params, control)
     };
     check_stop(control)?;
     Ok(listed.map(|listed| Itemsets { n: db.n(), ..listed }))
@@ -162,9 +165,9 @@ fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Contro
     let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
     let tally = if frequent.n_ranks() <= SMALL_RANKS {
-        count_paths(&Paths::<u16>::new(db, &frequent), params, &budget)
+        count_paths(&Paths::<u16>::new(db, &frequent, control)?, params, &budget)
     } else {
-        count_paths(&Paths::<u32>::new(db, &frequent), params, &budget)
+        count_paths(&Paths::<u32>::new(db, &frequent, control)?, params, &budget)
     };
     check_stop(control)?;
     Ok((!budget.is_spent()).then(|| tally.into_counts(params.max_length)))
@@ -221,9 +224,9 @@ fn restricted<S: Sink, P: Send>(
     let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
     let parts = if frequent.n_ranks() <= SMALL_RANKS {
-        restricted_parts(&Ranked::<u16>::new(db, &frequent), params, &budget, part_of)
+        restricted_parts(&Ranked::<u16>::new(db, &frequent, control)?, params, &budget, part_of)
     } else {
-        restricted_parts(&Ranked::<u32>::new(db, &frequent), params, &budget, part_of)
+        restricted_parts(&Ranked::<u32>::new(db, &frequent, control)?, params, &budget, part_of)
     };
     check_stop(control)?;
     Ok((!budget.is_spent()).then_some(parts))

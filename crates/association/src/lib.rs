@@ -34,6 +34,7 @@ mod itemsets;
 mod measure;
 mod mine;
 mod rules;
+mod shares;
 mod significance;
 mod support;
 mod transactions;

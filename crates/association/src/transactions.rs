@@ -1,6 +1,16 @@
 //! The database of baskets, checked and repaired once.
 
+use std::ops::Range;
+
+use osusume_model::{Control, NoControl};
+use rayon::prelude::*;
+
+use crate::error::check_stop;
+use crate::shares;
 use crate::{Error, Hierarchy};
+
+/// Baskets between two looks at the control.
+const STOP_STEP: usize = 1 << 13;
 
 /// The largest basket mined unless the caller says otherwise: a longer one is rarely a purchase and holds half a million pairs.
 pub const DEFAULT_MAX_BASKET: usize = 1_000;
@@ -52,19 +62,86 @@ pub struct Transactions {
 impl Transactions {
     /// Checks and repairs baskets. Baskets of more than `max_basket` distinct items are left out and counted.
     ///
-    /// O(items), plus a counting pass when there are groups.
+    /// O(items), plus a counting pass when there are groups. Without groups the threads of the current rayon pool share the work.
     ///
     /// # Errors
     /// [`Error::Length`], [`Error::Offsets`], [`Error::Item`], [`Error::Weight`]; [`Error::Parameter`] when `max_basket` is 0.
     pub fn new(baskets: &Baskets<'_>, max_basket: usize) -> Result<(Self, Repairs), Error> {
+        Self::build(baskets, max_basket, &NoControl)
+    }
+
+    /// As [`Transactions::new`], and ends when `control` says so.
+    ///
+    /// # Errors
+    /// As [`Transactions::new`]; [`Error::Stopped`].
+    pub fn build(baskets: &Baskets<'_>, max_basket: usize, control: &dyn Control) -> Result<(Self, Repairs), Error> {
         check(baskets, max_basket)?;
+        check_stop(control)?;
         let order = baskets.groups.map(order_by_group);
-        let mut builder = Builder::new(baskets, max_basket);
-        match &order {
-            None => (0..baskets.offsets.len() - 1).try_for_each(|basket| builder.add(basket))?,
-            Some(order) => order.iter().try_for_each(|basket| builder.add(*basket as usize))?,
+        let n = baskets.offsets.len() - 1;
+        // The baskets of a range of groups lie anywhere, so that groups are not shared.
+        let n_shares = order.as_ref().map_or(shares::n_shares(baskets.items.len()), |_| 1);
+        let shares = shares::ranges(baskets.offsets, n_shares);
+        let n_values = |share: &Range<usize>| baskets.offsets[share.end] - baskets.offsets[share.start];
+        let (mut items, mut offsets) = (vec![0; baskets.items.len()], vec![0; n + 1]);
+        let parts: Vec<Builder<'_>> = shares::split(&mut items, shares.iter().map(n_values))
+            .into_iter()
+            .zip(shares::split(&mut offsets[1..], shares.iter().map(Range::len)))
+            .map(|(items, ends)| Builder::new(baskets, max_basket, items, ends))
+            .collect();
+        let build = |(part, share): (Builder<'_>, &Range<usize>)| part.build(order.as_deref(), share.clone(), control);
+        let built: Vec<Result<Built, Error>> = parts.into_par_iter().zip(&shares).with_max_len(1).map(build).collect();
+        // In order of the shares: whoever does the work, the first basket at fault is named.
+        let built = built.into_iter().collect::<Result<Vec<Built>, Error>>()?;
+        let kept = shares.iter().map(n_values).zip(built.iter().map(|it| it.n_values));
+        let n_kept = shares::close_gaps(&mut items, kept);
+        items.truncate(n_kept);
+        let mut start = 0;
+        for (share, it) in shares.iter().zip(&built) {
+            offsets[1 + share.start..][..it.n_baskets].iter_mut().for_each(|end| *end += start);
+            start += it.n_values;
         }
-        builder.finish()
+        let kept = shares.iter().map(Range::len).zip(built.iter().map(|it| it.n_baskets));
+        let n_kept = shares::close_gaps(&mut offsets[1..], kept);
+        offsets.truncate(n_kept + 1);
+        Self::of_parts(items, offsets, baskets, built)
+    }
+
+    /// The transactions of all shares, whose items and offsets are together already.
+    fn of_parts(
+        items: Vec<u32>,
+        offsets: Vec<usize>,
+        baskets: &Baskets<'_>,
+        built: Vec<Built>,
+    ) -> Result<(Self, Repairs), Error> {
+        let mut out = Self {
+            weights: baskets.weights.map(|_| Vec::new()),
+            group_offsets: baskets.groups.map(|_| Vec::new()),
+            sizes: None,
+            item_counts: vec![0; baskets.n_items as usize],
+            n: 0,
+            offsets,
+            items,
+        };
+        let mut repairs = Repairs::default();
+        for it in built {
+            out.n += it.n;
+            repairs.add(&it.repairs);
+            out.item_counts.iter_mut().zip(&it.seen).for_each(|(sum, seen)| *sum += u64::from(seen.count));
+            if let Some(weights) = &mut out.weights {
+                weights.extend(it.weights);
+            }
+            if let Some(starts) = &mut out.group_offsets {
+                starts.extend(it.group_starts);
+                starts.push(it.n_baskets);
+            }
+        }
+        let allowed = u64::from(u32::MAX);
+        match (out.items.len() as u64, out.n) {
+            (got, _) if got > allowed => Err(Error::Values { got, allowed }),
+            (_, got) if got > allowed => Err(Error::Weight { got, allowed }),
+            _ => Ok((out, repairs)),
+        }
     }
 
     /// The same baskets with the ancestors of every item added, so that rules can speak of categories.
@@ -161,6 +238,11 @@ impl Transactions {
         self.items.len()
     }
 
+    /// Where each transaction starts among all items, and the end.
+    pub(crate) fn offsets(&self) -> &[usize] {
+        &self.offsets
+    }
+
     /// Weights by transaction; absent when all are 1.
     pub(crate) fn weights(&self) -> Option<&[u32]> {
         self.weights.as_deref()
@@ -223,92 +305,119 @@ fn order_by_group(groups: &[u32]) -> Vec<u32> {
     order
 }
 
-struct Builder<'a> {
-    baskets: &'a Baskets<'a>,
-    max_basket: usize,
-    /// One more than the basket that last held the item.
-    last_seen: Vec<usize>,
-    last_group: Option<u32>,
-    out: Transactions,
+impl Repairs {
+    fn add(&mut self, other: &Self) {
+        self.duplicate_items += other.duplicate_items;
+        self.empty_baskets += other.empty_baskets;
+        self.oversize_baskets += other.oversize_baskets;
+        self.weightless_baskets += other.weightless_baskets;
+    }
+}
+
+/// What a share of the baskets came to, beside its items and where each basket ends.
+#[derive(Default)]
+struct Built {
+    n_values: usize,
+    n_baskets: usize,
+    /// Sum of the weights.
+    n: u64,
+    weights: Vec<u32>,
+    group_starts: Vec<usize>,
+    seen: Vec<Seen>,
     repairs: Repairs,
 }
 
+/// An item, kept together because both are asked for at once.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// Number of the basket that last held it, from 1 on.
+    last: u32,
+    /// Weight of the baskets with it. Wraps, but not while all weights together are allowed.
+    count: u32,
+}
+
+struct Builder<'a> {
+    baskets: &'a Baskets<'a>,
+    max_basket: usize,
+    /// The kept items of the share, and where each basket ends among them.
+    items: &'a mut [u32],
+    ends: &'a mut [usize],
+    /// Number of the current basket.
+    number: u32,
+    last_group: Option<u32>,
+    built: Built,
+}
+
 impl<'a> Builder<'a> {
-    fn new(baskets: &'a Baskets<'a>, max_basket: usize) -> Self {
-        let n = baskets.offsets.len() - 1;
-        let n_items = baskets.n_items as usize;
-        let mut offsets = Vec::with_capacity(n + 1);
-        offsets.push(0);
-        let out = Transactions {
-            offsets,
-            items: Vec::with_capacity(baskets.items.len()),
-            weights: baskets.weights.map(|_| Vec::with_capacity(n)),
-            group_offsets: baskets.groups.map(|_| Vec::new()),
-            sizes: None,
-            item_counts: vec![0; n_items],
-            n: 0,
-        };
-        Self { baskets, max_basket, last_seen: vec![0; n_items], last_group: None, out, repairs: Repairs::default() }
+    fn new(baskets: &'a Baskets<'a>, max_basket: usize, items: &'a mut [u32], ends: &'a mut [usize]) -> Self {
+        let built = Built { seen: vec![Seen::default(); baskets.n_items as usize], ..Built::default() };
+        Self { baskets, max_basket, items, ends, number: 0, last_group: None, built }
+    }
+
+    /// Takes the baskets of `share`, positions in `order` if there is one.
+    fn build(mut self, order: Option<&[u32]>, share: Range<usize>, control: &dyn Control) -> Result<Built, Error> {
+        for (at, basket) in share.enumerate() {
+            if at % STOP_STEP == 0 {
+                check_stop(control)?;
+            }
+            self.add(order.map_or(basket, |order| order[basket] as usize))?;
+        }
+        Ok(self.built)
     }
 
     fn add(&mut self, basket: usize) -> Result<(), Error> {
         let weight = self.baskets.weights.map_or(1, |weights| weights[basket]);
         if weight == 0 {
-            self.repairs.weightless_baskets += 1;
+            self.built.repairs.weightless_baskets += 1;
             return Ok(());
         }
-        let start = self.out.items.len();
+        if self.number == u32::MAX {
+            self.built.seen.iter_mut().for_each(|seen| seen.last = 0);
+            self.number = 0;
+        }
+        self.number += 1;
         let given = &self.baskets.items[self.baskets.offsets[basket]..self.baskets.offsets[basket + 1]];
+        let out = &mut self.items[self.built.n_values..];
+        let mut kept = 0;
         for item in given {
-            let Some(seen) = self.last_seen.get_mut(*item as usize) else {
+            let Some(seen) = self.built.seen.get_mut(*item as usize) else {
                 return Err(Error::Item { basket, item: *item, n_items: self.baskets.n_items });
             };
-            if std::mem::replace(seen, basket + 1) != basket + 1 {
-                self.out.items.push(*item);
-            }
+            let is_new = seen.last != self.number;
+            *seen = Seen { last: self.number, count: seen.count.wrapping_add(if is_new { weight } else { 0 }) };
+            // Written in any case: whether an item was named before is not foreseen by a processor.
+            out[kept] = *item;
+            kept += usize::from(is_new);
         }
-        let kept = self.out.items.len() - start;
         if kept > self.max_basket {
-            self.out.items.truncate(start);
-            self.repairs.oversize_baskets += 1;
+            for item in &out[..kept] {
+                let count = &mut self.built.seen[*item as usize].count;
+                *count = count.wrapping_sub(weight);
+            }
+            self.built.repairs.oversize_baskets += 1;
             return Ok(());
         }
-        self.repairs.duplicate_items += (given.len() - kept) as u64;
-        self.repairs.empty_baskets += u64::from(kept == 0);
-        for item in &self.out.items[start..] {
-            self.out.item_counts[*item as usize] += u64::from(weight);
-        }
-        self.start_group(basket);
-        self.out.offsets.push(self.out.items.len());
-        self.out.n += u64::from(weight);
-        if let Some(weights) = &mut self.out.weights {
-            weights.push(weight);
-        }
+        self.built.repairs.duplicate_items += (given.len() - kept) as u64;
+        self.built.repairs.empty_baskets += u64::from(kept == 0);
+        self.keep(basket, kept, weight);
         Ok(())
     }
 
-    fn start_group(&mut self, basket: usize) {
-        if let (Some(groups), Some(starts)) = (self.baskets.groups, &mut self.out.group_offsets)
+    /// The items of a basket are written, `n_values` of them: it stays.
+    fn keep(&mut self, basket: usize, n_values: usize, weight: u32) {
+        let built = &mut self.built;
+        if let Some(groups) = self.baskets.groups
             && self.last_group.replace(groups[basket]) != Some(groups[basket])
         {
-            starts.push(self.out.offsets.len() - 1);
+            built.group_starts.push(built.n_baskets);
         }
-    }
-
-    fn finish(mut self) -> Result<(Transactions, Repairs), Error> {
-        let allowed = u64::from(u32::MAX);
-        let n_values = self.out.items.len() as u64;
-        if n_values > allowed {
-            return Err(Error::Values { got: n_values, allowed });
+        if self.baskets.weights.is_some() {
+            built.weights.push(weight);
         }
-        if self.out.n > allowed {
-            return Err(Error::Weight { got: self.out.n, allowed });
-        }
-        let n = self.out.len();
-        if let Some(starts) = &mut self.out.group_offsets {
-            starts.push(n);
-        }
-        Ok((self.out, self.repairs))
+        built.n_values += n_values;
+        self.ends[built.n_baskets] = built.n_values;
+        built.n_baskets += 1;
+        built.n += u64::from(weight);
     }
 }
 
@@ -328,6 +437,30 @@ mod tests {
             Repairs { duplicate_items: 1, empty_baskets: 1, oversize_baskets: 1, weightless_baskets: 0 }
         );
         assert_eq!((db.n(), db.len(), db.item_counts()), (2, 2, &[0, 1, 1, 0, 0][..]));
+    }
+
+    /// Baskets of up to 14 items out of 40, some twice, some too long, weightless or empty.
+    #[test]
+    fn threads_change_nothing() {
+        let baskets: Vec<Vec<u32>> =
+            (0..5_000_u32).map(|t| (0..t * 7 % 15).map(|at| (t * 31 + at * (1 + t % 9)) % 40).collect()).collect();
+        let weights: Vec<u32> = (0..5_000).map(|t| t % 4).collect();
+        let offsets: Vec<usize> = std::iter::once(0)
+            .chain(baskets.iter().scan(0, |sum, it| Some(std::mem::replace(sum, *sum + it.len()) + it.len())))
+            .collect();
+        let items = baskets.concat();
+        let plain = Baskets { offsets: &offsets, items: &items, n_items: 40, weights: None, groups: None };
+        let with = |given: &Baskets<'_>, n_threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
+            pool.install(|| Transactions::new(given, 12).map(|(db, repairs)| (format!("{db:?}"), repairs)))
+        };
+        for given in [plain, Baskets { weights: Some(&weights), ..plain }] {
+            let alone = with(&given, 1).unwrap();
+            assert!(alone.1.oversize_baskets > 0 && alone.1.duplicate_items > 0 && alone.1.empty_baskets > 0);
+            assert!(alone == with(&given, 3).unwrap());
+            let few = Baskets { n_items: 39, ..given };
+            assert_eq!(with(&few, 1), with(&few, 3));
+        }
     }
 
     #[test]

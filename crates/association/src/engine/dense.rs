@@ -2,18 +2,18 @@
 
 use super::Budget;
 use super::bits::{Limits, count_common, intersect};
+use super::bulk::Bulk;
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
 use super::ranked::Paths;
-use super::root::{Root, find_at_least, transpose};
+use super::root::{Partner, Root, transpose};
 use super::rows::StoredRank;
 use super::target::{Table, Target};
+use super::words::{self, Node, Words};
 
 /// Tables below this many items cost more than searching.
 const MIN_TABLE_ITEMS: usize = 5;
 /// Bits of a table beyond the logarithm of the transactions: filling the table and scattering into it then cost about the same.
 const EXTRA_BITS: usize = 3;
-/// Most columns of which all pairs are counted at once: their counters stay in the second cache.
-const MAX_TRIANGLE: usize = 1024;
 /// Counting a pair of columns in a row, in units of an AND of two words and counting its bits.
 const PAIR_COST: usize = 4;
 /// What a column costs an intersection beyond its words, in the same unit.
@@ -66,7 +66,8 @@ pub(crate) struct Dense<'a, T> {
     weights: Vec<u32>,
     counts: Vec<u32>,
     table: Vec<u64>,
-    triangle: Vec<u32>,
+    found: Vec<Partner>,
+    tree: Words,
     pub target: T,
 }
 
@@ -84,7 +85,8 @@ impl<'a, T: Target> Dense<'a, T> {
             weights: Vec::new(),
             counts: Vec::new(),
             table: Vec::new(),
-            triangle: Vec::new(),
+            found: Vec::new(),
+            tree: Words::default(),
             target: T::default(),
         }
     }
@@ -113,15 +115,17 @@ impl<'a, T: Target> Dense<'a, T> {
         // Who is not a column is in all the root's transactions and free to add.
         let prefix = Prefix { depth: 1, n_free: self.root.partners.len() - self.columns.len() };
         self.report(prefix, frequent.items[root as usize], count);
-        self.order_columns(0);
         match self.columns.len() {
             0..2 => self.report_each(0, prefix),
             _ if self.max_length == 2 => self.report_each(0, prefix),
             2..=64 => {
-                self.root.gather_masks(self.columns.iter().map(|column| column.at as u32), 2);
+                self.order_columns(0);
+                let columns = self.columns.iter().map(|column| column.at as u32);
+                self.root.gather_masks(columns.clone(), 2);
+                self.root.gather_bulk_masks(paths.bulk(), &columns, 2);
                 self.expand_masks(0, prefix, count);
             }
-            _ => self.expand_wide(prefix, count),
+            _ => self.expand_wide(paths.bulk(), prefix, count),
         }
         self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
     }
@@ -147,6 +151,10 @@ impl<'a, T: Target> Dense<'a, T> {
             self.spend(found);
             return;
         }
+        if self.root.weights.iter().map(|weight| *weight as usize).sum::<usize>() <= words::MAX {
+            self.expand_words(start, prefix);
+            return;
+        }
         let n_items = table_items(n_columns, self.root.masks.len(), u64::from(count));
         if n_items > 0 {
             self.fill_table_with_masks(start, n_items, prefix, count);
@@ -156,6 +164,17 @@ impl<'a, T: Target> Dense<'a, T> {
             self.open_bitmaps(start, start + n_columns, frame);
             self.search(start, n_items, frame, prefix);
         }
+    }
+
+    /// As `expand_masks` where the masks weigh at most 64 together, so that a word is a bitmap.
+    fn expand_words(&mut self, start: usize, prefix: Prefix) {
+        self.root.repeat_masks();
+        let columns = self.columns[start..].iter().map(|column| (column.item, column.count));
+        let node =
+            Node { depth: prefix.depth, n_free: prefix.n_free, min_count: self.min_count, max_length: self.max_length };
+        self.tree.open(&self.root.masks, columns);
+        let found = self.target.words(&mut self.tree, node);
+        self.spend(found);
     }
 
     /// Gives the columns `start..end` the bitmaps of the gathered masks.
@@ -172,73 +191,68 @@ impl<'a, T: Target> Dense<'a, T> {
     }
 
     /// Expands a root of more than 64 columns.
-    fn expand_wide(&mut self, prefix: Prefix, count: u32) {
-        // In order of rank the columns of a row ascend. From here on a column's position stands for it.
-        self.columns.sort_unstable_by_key(|column| column.at);
-        let n_pairs = self.root.cut_rows(self.columns.iter().map(|column| column.at as u32));
+    fn expand_wide(&mut self, bulk: &Bulk, prefix: Prefix, count: u32) {
+        // In order of rank, as the partners come, the columns of a row ascend. From here on a column's position stands for it.
+        let n_pairs = self.root.cut_rows(bulk, self.columns.iter().map(|column| column.at as u32));
         self.columns.iter_mut().enumerate().for_each(|(idx, column)| column.at = idx);
         let (n_columns, n_words) = (self.columns.len(), self.root.n_cut_rows().div_ceil(64));
-        if n_columns > MAX_TRIANGLE || n_pairs * PAIR_COST > n_columns * (n_columns - 1) / 2 * (COLUMN_COST + n_words) {
-            self.expand_sweeps(0, None, prefix, count);
+        if n_pairs * PAIR_COST > n_columns * (n_columns - 1) / 2 * (COLUMN_COST + n_words) {
+            self.expand_sweeps(0, None, n_columns, prefix, count);
             return;
         }
         let n_items = table_items(n_columns, self.root.n_cut_rows(), u64::from(count));
         if n_items > 0 {
-            self.root.gather_cut_masks(None, 0..n_items as u32, 2);
+            self.root.gather_cut_masks(None, n_columns, 0..n_items as u32, 2);
             self.fill_table_with_masks(0, n_items, prefix, count);
         }
-        let mut triangle = std::mem::take(&mut self.triangle);
-        self.root.count_pairs(n_columns, &mut triangle);
         self.root.index_cut_rows(n_columns);
         for idx in n_items..n_columns {
-            let pairs = &triangle[idx * idx.saturating_sub(1) / 2..][..idx];
-            self.extend(idx, pairs, prefix);
+            self.extend(idx, n_columns, prefix);
         }
-        self.triangle = triangle;
     }
 
-    /// Expands by the columns from `start` on of cut rows, with bitmaps made from masks of 64 columns at a time.
-    fn expand_sweeps(&mut self, start: usize, with: Option<usize>, prefix: Prefix, count: u32) {
+    /// Expands by the columns from `start` on of rows cut to `n_columns`, with bitmaps made from masks of 64 columns at a time.
+    fn expand_sweeps(&mut self, start: usize, with: Option<usize>, n_columns: usize, prefix: Prefix, count: u32) {
         let end = self.columns.len();
-        self.root.gather_cut_masks(with, 0..0, 0);
+        self.root.gather_cut_masks(with, n_columns, 0..0, 0);
         let frame = self.open_frame(count);
         for first in (start..end).step_by(64) {
             let last = end.min(first + 64);
             let columns = self.columns[first..last].iter().map(|column| column.at as u32);
-            self.root.gather_cut_masks(with, columns, 0);
+            self.root.gather_cut_masks(with, n_columns, columns, 0);
             self.open_bitmaps(first, last, frame);
         }
         self.order_columns(start);
         self.expand(start, frame, prefix);
     }
 
-    /// The sets with a wide root's column `idx` and any before it. `pairs` are the counts with each of those; few of them are frequent,
-    /// and only the rows of the column are looked at.
-    fn extend(&mut self, idx: usize, pairs: &[u32], prefix: Prefix) {
-        self.counts.clear();
-        find_at_least(pairs, self.min_count, &mut self.counts);
+    /// The sets with column `idx` of a wide root's `n_columns` and any before it. Few of those are frequent with it, and only the rows of
+    /// the column are looked at.
+    fn extend(&mut self, idx: usize, n_columns: usize, prefix: Prefix) {
         let (chosen, first) = (self.columns[idx], self.columns.len());
-        for at in &self.counts {
-            let count = pairs[*at as usize];
-            if T::LISTS || count < chosen.count {
-                self.columns.push(Column { count, ..self.columns[*at as usize] });
+        if prefix.depth + 1 >= self.max_length {
+            self.report(Prefix { depth: prefix.depth + 1, ..prefix }, chosen.item, chosen.count);
+            return;
+        }
+        self.root.find_columns(idx, self.min_count, &mut self.found);
+        for Partner { rank: at, count } in &self.found {
+            if T::LISTS || *count < chosen.count {
+                self.columns.push(Column { count: *count, ..self.columns[*at as usize] });
             }
         }
-        let n_columns = self.columns.len() - first;
-        let child = Prefix { depth: prefix.depth + 1, n_free: prefix.n_free + self.counts.len() - n_columns };
+        let n_children = self.columns.len() - first;
+        let child = Prefix { depth: prefix.depth + 1, n_free: prefix.n_free + self.found.len() - n_children };
         self.report(child, chosen.item, chosen.count);
         let (n_words, n_weights) = (self.words.len(), self.weights.len());
-        if child.depth >= self.max_length {
-            // The columns were only counted.
-        } else if n_columns < 2 || child.depth + 1 == self.max_length {
+        if n_children < 2 || child.depth + 1 == self.max_length {
             self.report_each(first, child);
-        } else if n_columns <= 64 {
+        } else if n_children <= 64 {
             self.order_columns(first);
             let columns = self.columns[first..].iter().map(|column| column.at as u32);
-            self.root.gather_cut_masks(Some(idx), columns, 2);
+            self.root.gather_cut_masks(Some(idx), n_columns, columns, 2);
             self.expand_masks(first, child, chosen.count);
         } else {
-            self.expand_sweeps(first, Some(idx), child, chosen.count);
+            self.expand_sweeps(first, Some(idx), n_columns, child, chosen.count);
         }
         self.words.truncate(n_words);
         self.weights.truncate(n_weights);

@@ -6,9 +6,10 @@ use osusume_model::Control;
 use rayon::prelude::*;
 
 use super::conflicts::Conflicts;
-use super::ranked::{Frequent, Paths};
-use super::root::{Partner, Root};
-use super::rows::StoredRank;
+use super::ranked::Frequent;
+use super::root::Partner;
+use super::rows::{Rows, StoredRank};
+use super::streams::{Counters, Streams};
 use super::{SMALL_RANKS, task_len};
 use crate::error::check_stop;
 use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
@@ -49,8 +50,8 @@ impl Pairs {
             _ if n_ranks as u64 > params.max_sets => return Ok(None),
             (0..2, _) => Some(vec![Vec::new(); n_ranks]),
             (_, 0..=TABLE_RANKS) => search.by_table(db)?,
-            (_, 0..=SMALL_RANKS) => search.by_root(&Paths::<u16>::unmerged(db, &frequent, control)?)?,
-            _ => search.by_root(&Paths::<u32>::unmerged(db, &frequent, control)?)?,
+            (_, 0..=SMALL_RANKS) => search.by_root(&Rows::<u16>::new(db, &frequent.items, control)?)?,
+            _ => search.by_root(&Rows::<u32>::new(db, &frequent.items, control)?)?,
         };
         Ok(partners.map(|partners| Self { frequent, partners }))
     }
@@ -95,15 +96,27 @@ struct Search<'a> {
 
 impl Search<'_> {
     /// Pairs with counters for each root item in turn, which a core keeps close by however many items there are.
-    fn by_root<R: StoredRank>(&self, paths: &Paths<'_, R>) -> Result<Option<Vec<Vec<Partner>>>, Error> {
-        let n_ranks = self.frequent.n_ranks() as u32;
-        let ranks = (0..n_ranks).into_par_iter().with_max_len(task_len(n_ranks as usize));
-        let partners = ranks.map_init(Root::default, |root, rank| {
-            check_stop(self.control)?;
-            root.open(paths, rank);
-            Ok(self.keep(rank, root.partners.iter().copied()))
-        });
-        partners.collect::<Result<Option<Vec<Vec<Partner>>>, Error>>()
+    fn by_root<R: StoredRank>(&self, rows: &Rows<R>) -> Result<Option<Vec<Vec<Partner>>>, Error> {
+        let n_ranks = self.frequent.n_ranks();
+        let mut streams = Streams::new(rows, n_ranks);
+        let mut all = Vec::with_capacity(n_ranks);
+        while all.len() < n_ranks {
+            let roots = streams.read(all.len(), self.control)?;
+            let n_roots = roots.len();
+            let partners = roots.into_par_iter().with_max_len(task_len(n_roots)).map_init(
+                || Counters::new(n_ranks),
+                |counters, root| {
+                    check_stop(self.control)?;
+                    let partners = counters.partners(streams.before(root), root as u32, self.frequent.min_count);
+                    Ok(self.keep(root as u32, partners.iter().copied()))
+                },
+            );
+            match partners.collect::<Result<Option<Vec<Vec<Partner>>>, Error>>()? {
+                Some(partners) => all.extend(partners),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(all))
     }
 
     /// Those of a rank's frequent partners that may stand in a set with it; `None` when there are more pairs than wanted.
@@ -231,8 +244,8 @@ mod tests {
             control: &NoControl,
             left: AtomicU64::new(params.max_sets),
         };
-        let short = Paths::<u16>::unmerged(db, &frequent, &NoControl).unwrap();
-        let long = Paths::<u32>::unmerged(db, &frequent, &NoControl).unwrap();
+        let short = Rows::<u16>::new(db, &frequent.items, &NoControl).unwrap();
+        let long = Rows::<u32>::new(db, &frequent.items, &NoControl).unwrap();
         let found = [search().by_table(db), search().by_root(&short), search().by_root(&long)];
         let plain = |of_rank: Vec<Partner>| of_rank.into_iter().map(|it| (it.rank, it.count)).collect();
         found.map(|found| found.unwrap().map(|partners| partners.into_iter().map(plain).collect()))

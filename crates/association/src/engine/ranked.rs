@@ -1,12 +1,9 @@
 //! The database as the search wants it: frequent items only, renumbered by frequency, equal transactions merged.
 
-use std::ops::Range;
-
 use osusume_model::Control;
-use rayon::prelude::*;
 
+use super::bulk::Bulk;
 use super::rows::{Rows, StoredRank};
-use crate::error::check_stop;
 use crate::{Error, ItemRole, ItemsetParams, Transactions};
 
 /// Rows asked for at once: more than a processor fetches side by side, few enough to stay in the first cache.
@@ -51,17 +48,17 @@ pub(crate) struct Ranked<'a, R> {
 
 impl<'a, R: StoredRank> Ranked<'a, R> {
     /// `R` must hold every rank.
-    pub(crate) fn new(db: &Transactions, frequent: &'a Frequent) -> Self {
-        let rows = Rows::<R>::new(db, &frequent.items);
+    pub(crate) fn new(db: &Transactions, frequent: &'a Frequent, control: &dyn Control) -> Result<Self, Error> {
+        let rows = Rows::<R>::new(db, &frequent.items, control)?;
         let mut kept: Vec<(u32, u32)> = Vec::new();
         for row in rows.sorted(frequent.n_ranks()) {
-            let weight = db.weight(rows.source(row as usize));
+            let weight = rows.weight(row as usize);
             match kept.last_mut() {
                 Some((last, sum)) if rows.row(*last as usize) == rows.row(row as usize) => *sum += weight,
                 _ => kept.push((row, weight)),
             }
         }
-        Self { frequent, rows, kept }
+        Ok(Self { frequent, rows, kept })
     }
 
     pub(crate) fn n_rows(&self) -> usize {
@@ -132,6 +129,8 @@ pub(crate) struct Paths<'a, R> {
     ranks: Vec<R>,
     starts: Vec<usize>,
     nodes: Vec<Path>,
+    /// Rows that are in no path.
+    bulk: Bulk,
 }
 
 /// What stands before a rank in some rows.
@@ -146,50 +145,25 @@ pub(crate) struct Path {
 
 impl<'a, R: StoredRank> Paths<'a, R> {
     /// `R` must hold every rank.
-    pub(crate) fn new(db: &Transactions, frequent: &'a Frequent) -> Self {
-        let rows = Rows::<R>::new(db, &frequent.items);
-        let order = rows.sorted(frequent.n_ranks());
-        let mut paths = Writer::new(&rows, frequent.n_ranks());
+    pub(crate) fn new(db: &Transactions, frequent: &'a Frequent, control: &dyn Control) -> Result<Self, Error> {
+        let rows = Rows::<R>::new(db, &frequent.items, control)?;
+        let n_ranks = frequent.n_ranks();
+        let chosen = Bulk::choose(&rows, n_ranks);
+        let bulk = Bulk::new(&rows, &chosen, n_ranks);
+        let mut order = rows.sorted(n_ranks);
+        if !chosen.is_empty() {
+            order.retain(|row| chosen.binary_search(row).is_err());
+        }
+        let mut paths = Writer::new(&rows, n_ranks);
         for batch in order.chunks(FETCH) {
             // Asked for together, so that the processor fetches them all at once.
             std::hint::black_box(batch.iter().fold(0, |sum, row| sum ^ rows.row(*row as usize)[0].index()));
             for row in batch {
-                paths.add(*row as usize, db.weight(rows.source(*row as usize)));
+                paths.add(*row as usize, rows.weight(*row as usize));
             }
         }
         let (starts, nodes) = paths.finish();
-        Self { frequent, ranks: rows.into_ranks(), starts, nodes }
-    }
-
-    /// The same without making equal beginnings one, in the order of transactions: enough to count pairs, and much sooner done than sorting.
-    /// Every thread finds the paths before its share of the ranks. `R` must hold every rank.
-    pub(crate) fn unmerged(db: &Transactions, frequent: &'a Frequent, control: &dyn Control) -> Result<Self, Error> {
-        let rows = Rows::<R>::new(db, &frequent.items);
-        check_stop(control)?;
-        let n_ranks = frequent.n_ranks();
-        let mut starts = vec![0; 2 * n_ranks + 2];
-        for rank in rows.iter().flat_map(|(_, row)| row.iter().skip(1)) {
-            starts[2 * rank.index() + 2] += 1;
-        }
-        for rank in 0..n_ranks {
-            starts[2 * rank + 2] += starts[2 * rank];
-            starts[2 * rank + 1] = starts[2 * rank + 2];
-        }
-        check_stop(control)?;
-        let mut nodes = vec![Path::default(); starts[2 * n_ranks]];
-        let mut shares = Vec::new();
-        let (mut rest, mut first) = (&mut nodes[..], 0);
-        let n_shares = rayon::current_num_threads();
-        for share in 1..=n_shares {
-            let wanted = starts[2 * n_ranks] * share / n_shares;
-            let end = (first..n_ranks).find(|rank| starts[2 * rank] >= wanted).unwrap_or(n_ranks);
-            let end = if share == n_shares { n_ranks } else { end };
-            let (mine, others) = rest.split_at_mut(starts[2 * end] - starts[2 * first]);
-            shares.push((first..end, mine));
-            (rest, first) = (others, end);
-        }
-        shares.into_par_iter().try_for_each(|(ranks, nodes)| find_paths(db, &rows, ranks, &starts, nodes, control))?;
-        Ok(Self { frequent, ranks: rows.into_ranks(), starts, nodes })
+        Ok(Self { frequent, ranks: rows.into_ranks(), starts, nodes, bulk })
     }
 
     pub(crate) fn frequent(&self) -> &'a Frequent {
@@ -201,38 +175,15 @@ impl<'a, R: StoredRank> Paths<'a, R> {
         &self.ranks
     }
 
+    /// Rows that are in no path.
+    pub(crate) fn bulk(&self) -> &Bulk {
+        &self.bulk
+    }
+
     /// What stands before a rank, in lexicographic order.
     pub(crate) fn before(&self, rank: u32) -> &[Path] {
         &self.nodes[self.starts[2 * rank as usize]..self.starts[2 * rank as usize + 1]]
     }
-}
-
-/// Rows between two looks at the control.
-const STOP_STEP: usize = 1 << 16;
-
-/// Writes what stands before each of `ranks` in every row; `starts` are those of [`Paths`].
-fn find_paths<R: StoredRank>(
-    db: &Transactions,
-    rows: &Rows<R>,
-    ranks: Range<usize>,
-    starts: &[usize],
-    nodes: &mut [Path],
-    control: &dyn Control,
-) -> Result<(), Error> {
-    let mut next: Vec<usize> = ranks.clone().map(|rank| starts[2 * rank] - starts[2 * ranks.start]).collect();
-    for (t, row) in rows.iter() {
-        if t % STOP_STEP == 0 {
-            check_stop(control)?;
-        }
-        let (at, weight) = (rows.start(t), db.weight(rows.source(t)));
-        let first = row.iter().position(|rank| rank.index() >= ranks.start).unwrap_or(row.len()).max(1);
-        for (len, rank) in row.iter().enumerate().skip(first).take_while(|(_, rank)| rank.index() < ranks.end) {
-            let next = &mut next[rank.index() - ranks.start];
-            nodes[*next] = Path { at, len: len as u32, weight };
-            *next += 1;
-        }
-    }
-    Ok(())
 }
 
 /// Writes the paths of rows that come in lexicographic order. A path is written when its last row is known, so once, and nothing in an

@@ -2,6 +2,7 @@
 
 #![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
 
+use super::bulk::Bulk;
 use super::ranked::{FETCH, Frequent, Path, Paths};
 use super::rows::StoredRank;
 
@@ -37,15 +38,19 @@ pub(crate) struct Root {
     frequent: Vec<u32>,
     /// Bit of each rank (or column, for cut rows) that is wanted in masks; zero between gatherings.
     bits: Vec<u64>,
-    /// Rows cut down to columns, see [`Root::cut_rows`], and those with each column.
-    cut: Vec<CutRow>,
-    with: Vec<u32>,
-    with_starts: Vec<u32>,
+    /// Rows cut down to columns, see [`Root::cut_rows`], and for each column what stands before it in those.
+    cut: Vec<Segment>,
+    before: Vec<Segment>,
+    before_starts: Vec<u32>,
+    /// The root's bulk rows, a word for 64 of them: which word, and which of its rows hold the root.
+    bulk: Vec<(usize, u64)>,
+    /// For each of those words one for every column of the cut rows.
+    bulk_columns: Vec<u64>,
 }
 
-/// A row of columns instead of ranks: `ranks[start..start + len]`, filled up to a multiple of [`STEP`] with a number above all columns.
-#[derive(Clone, Copy)]
-struct CutRow {
+/// Columns instead of ranks: `ranks[start..start + len]`, filled up to a multiple of [`STEP`] with others.
+#[derive(Clone, Copy, Default)]
+struct Segment {
     start: u32,
     len: u32,
     weight: u32,
@@ -54,11 +59,25 @@ struct CutRow {
 impl Root {
     /// Reads the rows below `root` and finds its partners.
     pub(crate) fn open<R: StoredRank>(&mut self, paths: &Paths<'_, R>, root: u32) {
-        self.open_rows(paths.ranks(), paths.before(root), paths.frequent(), root);
+        let frequent = paths.frequent();
+        let n_values = self.open_counts(paths.ranks(), paths.before(root), frequent);
+        self.bulk.extend(paths.bulk().with(root));
+        for (word, rows) in &self.bulk {
+            add_common(&paths.bulk().words(*word)[..root as usize], *rows, &mut self.pair_counts);
+        }
+        self.find_partners(root, n_values, frequent.min_count);
+        self.pair_counts[frequent.n_ranks()..].fill(0);
     }
 
     /// Reads the rows `paths`, places in `ranks`, and finds who of the first `limit` ranks is frequent in them.
     pub(crate) fn open_rows<R: StoredRank>(&mut self, ranks: &[R], paths: &[Path], frequent: &Frequent, limit: u32) {
+        let n_values = self.open_counts(ranks, paths, frequent);
+        self.find_partners(limit, n_values, frequent.min_count);
+        self.pair_counts[frequent.n_ranks()..].fill(0);
+    }
+
+    /// Reads rows and counts who is in them. Returns how many values they are, filled up.
+    fn open_counts<R: StoredRank>(&mut self, ranks: &[R], paths: &[Path], frequent: &Frequent) -> usize {
         self.close();
         let n_ranks = frequent.n_ranks();
         self.pair_counts.resize(n_ranks + STEP, 0);
@@ -68,8 +87,7 @@ impl Root {
             self.ranks.resize(n_values + BLOCK, 0);
         }
         self.read(ranks, paths, n_values);
-        self.find_partners(limit, n_values, frequent.min_count);
-        self.pair_counts[n_ranks..].fill(0);
+        n_values
     }
 
     /// Forgets everything.
@@ -78,6 +96,7 @@ impl Root {
         self.weights.clear();
         self.masks.clear();
         self.ends.clear();
+        self.bulk.clear();
     }
 
     fn read<R: StoredRank>(&mut self, all: &[R], paths: &[Path], n_values: usize) {
@@ -114,7 +133,7 @@ impl Root {
 
     /// Leaves the pair counts at zero.
     fn find_partners(&mut self, limit: u32, n_values: usize, min_count: u32) {
-        if n_values * SCAN_SPEED < limit as usize {
+        if self.bulk.is_empty() && n_values * SCAN_SPEED < limit as usize {
             for rank in &self.ranks[..n_values] {
                 let count = std::mem::take(&mut self.pair_counts[*rank as usize]);
                 if count >= min_count && *rank < limit {
@@ -161,9 +180,31 @@ impl Root {
         }
     }
 
+    /// As [`Root::gather_masks`] for the root's bulk rows, whose masks follow the others.
+    pub(crate) fn gather_bulk_masks(
+        &mut self,
+        bulk: &Bulk,
+        columns: &(impl Iterator<Item = u32> + Clone),
+        min_bits: u32,
+    ) {
+        for (word, rows) in &self.bulk {
+            let words = bulk.words(*word);
+            let mut block = [0; 64];
+            for (bits, rank) in block.iter_mut().zip(columns.clone()) {
+                *bits = words[rank as usize];
+            }
+            push_masks(&mut block, *rows, min_bits, &mut self.masks, &mut self.weights);
+        }
+    }
+
     /// Cuts rows down to columns, whose positions take the place of their ranks, and drops rows with less than two: only sets of one column
     /// are in them, and those have their counts. Returns how many pairs of columns the rows hold.
-    pub(crate) fn cut_rows(&mut self, columns: impl ExactSizeIterator<Item = u32> + Clone) -> usize {
+    pub(crate) fn cut_rows(&mut self, bulk: &Bulk, columns: impl ExactSizeIterator<Item = u32> + Clone) -> usize {
+        self.bulk_columns.clear();
+        for (word, rows) in &self.bulk {
+            let words = bulk.words(*word);
+            self.bulk_columns.extend(columns.clone().map(|rank| words[rank as usize] & rows));
+        }
         // While this lasts the pair counter holds one more than the column.
         for (column, rank) in (1..).zip(columns.clone()) {
             self.pair_counts[rank as usize] = column;
@@ -183,7 +224,7 @@ impl Root {
                 n_pairs += len * (len - 1) / 2;
                 let filled = len.next_multiple_of(STEP);
                 self.ranks[next + len..next + filled].copy_from_slice(&filler[..filled - len]);
-                self.cut.push(CutRow { start: next as u32, len: len as u32, weight: *weight });
+                self.cut.push(Segment { start: next as u32, len: len as u32, weight: *weight });
                 next += filled;
             }
             start = end;
@@ -192,32 +233,22 @@ impl Root {
         n_pairs
     }
 
+    /// Cut rows, and the bulk rows with the root.
     pub(crate) fn n_cut_rows(&self) -> usize {
-        self.cut.len()
+        self.cut.len() + self.n_bulk_rows()
     }
 
-    /// Sets `triangle` to the weighted counts of all pairs of columns in cut rows: that of a and b < a at a (a − 1) / 2 + b.
-    pub(crate) fn count_pairs(&self, n_columns: usize, triangle: &mut Vec<u32>) {
-        triangle.clear();
-        triangle.resize(n_columns * (n_columns - 1) / 2, 0);
-        for CutRow { start, len, weight } in &self.cut {
-            let row = &self.ranks[*start as usize..][..*len as usize];
-            for (at, column) in row.iter().enumerate().skip(1) {
-                let column = *column as usize;
-                let counts = &mut triangle[column * (column - 1) / 2..][..column];
-                for other in &row[..at] {
-                    counts[*other as usize] += weight;
-                }
-            }
-        }
+    /// Bulk rows with the root.
+    pub(crate) fn n_bulk_rows(&self) -> usize {
+        self.bulk.iter().map(|(_, rows)| rows.count_ones() as usize).sum()
     }
 
-    /// Finds the cut rows with each of `n_columns` columns.
+    /// Finds what stands before each of `n_columns` columns in the cut rows.
     pub(crate) fn index_cut_rows(&mut self, n_columns: usize) {
-        let starts = &mut self.with_starts;
+        let starts = &mut self.before_starts;
         starts.clear();
         starts.resize(n_columns + 2, 0);
-        let columns = |row: &CutRow| &self.ranks[row.start as usize..][..row.len as usize];
+        let columns = |row: &Segment| &self.ranks[row.start as usize..][1..row.len as usize];
         for row in &self.cut {
             for column in columns(row) {
                 starts[*column as usize + 2] += 1;
@@ -227,20 +258,69 @@ impl Root {
             starts[column] += starts[column - 1];
         }
         // Where a column's rows go is kept a place later than where they start, so that in the end it is where they start.
-        self.with.resize(starts[n_columns + 1] as usize, 0);
-        for (at, row) in (0..).zip(&self.cut) {
-            for column in columns(row) {
+        let n_segments = starts[n_columns + 1] as usize;
+        if self.before.len() < n_segments {
+            self.before.resize(n_segments, Segment::default());
+        }
+        for row in &self.cut {
+            for (len, column) in (1..).zip(columns(row)) {
                 let next = &mut starts[*column as usize + 1];
-                self.with[*next as usize] = at;
+                self.before[*next as usize] = Segment { len, ..*row };
                 *next += 1;
             }
         }
     }
 
-    /// As [`Root::gather_masks`], for cut rows: all of them, or those with column `with`. Rows with less than `min_bits` are dropped.
+    /// What stands before a column in the cut rows.
+    fn before(&self, column: usize) -> &[Segment] {
+        &self.before[self.before_starts[column] as usize..self.before_starts[column + 1] as usize]
+    }
+
+    /// The columns before `column` that are frequent together with it and the root, ascending. All of them are in `found` with their counts.
+    pub(crate) fn find_columns(&mut self, column: usize, min_count: u32, found: &mut Vec<Partner>) {
+        found.clear();
+        let n_columns = self.before_starts.len() - 2;
+        let words = self.bulk_columns.chunks_exact(n_columns);
+        let most = words.clone().map(|words| words[column].count_ones()).sum::<u32>();
+        let (weight, n_values) = (self.before(column).iter())
+            .fold((most, 0), |(weight, n_values), it| (weight + it.weight, n_values + it.len as usize));
+        if weight < min_count {
+            return;
+        }
+        let mut counts = std::mem::take(&mut self.pair_counts);
+        for Segment { start, len, weight } in self.before(column) {
+            for other in &self.ranks[*start as usize..][..*len as usize] {
+                counts[*other as usize] += weight;
+            }
+        }
+        if self.bulk.is_empty() && n_values * SCAN_SPEED < column {
+            for Segment { start, len, .. } in self.before(column) {
+                for other in &self.ranks[*start as usize..][..*len as usize] {
+                    let count = std::mem::take(&mut counts[*other as usize]);
+                    if count >= min_count {
+                        found.push(Partner { rank: *other, count });
+                    }
+                }
+            }
+            found.sort_unstable_by_key(|partner| partner.rank);
+        } else {
+            for words in words {
+                add_common(&words[..column], words[column], &mut counts);
+            }
+            self.frequent.clear();
+            find_at_least(&counts[..column], min_count, &mut self.frequent);
+            found.extend(self.frequent.iter().map(|at| Partner { rank: *at, count: counts[*at as usize] }));
+            counts[..column].fill(0);
+        }
+        self.pair_counts = counts;
+    }
+
+    /// As [`Root::gather_masks`], for cut and bulk rows: all of them, or those with column `with`, of whose rows only columns before it are
+    /// asked for. Rows with less than `min_bits` are dropped. `n_columns` is how many columns the rows were cut down to.
     pub(crate) fn gather_cut_masks(
         &mut self,
         with: Option<usize>,
+        n_columns: usize,
         columns: impl Iterator<Item = u32> + Clone,
         min_bits: u32,
     ) {
@@ -248,28 +328,24 @@ impl Root {
             self.bits[column as usize] = 1 << bit;
         }
         let picked = match with {
-            None => {
-                self.frequent.clear();
-                self.frequent.extend(0..self.cut.len() as u32);
-                &self.frequent[..]
-            }
-            Some(column) => &self.with[self.with_starts[column] as usize..self.with_starts[column + 1] as usize],
+            None => &self.cut[..],
+            Some(column) => &self.before[self.before_starts[column] as usize..self.before_starts[column + 1] as usize],
         };
         self.masks.resize(picked.len(), 0);
         self.weights.resize(picked.len(), 0);
-        let rows = CutRows { rows: &self.cut, columns: &self.ranks };
-        let kept = gather_cut(rows, picked, &self.bits, min_bits, &mut self.masks, &mut self.weights);
+        let kept = gather_cut(picked, &self.ranks, &self.bits, min_bits, &mut self.masks, &mut self.weights);
         self.masks.truncate(kept);
         self.weights.truncate(kept);
+        for ((_, rows), words) in self.bulk.iter().zip(self.bulk_columns.chunks_exact(n_columns)) {
+            let mut block = [0; 64];
+            for (bits, column) in block.iter_mut().zip(columns.clone()) {
+                *bits = words[column as usize];
+            }
+            let rows = with.map_or(*rows, |column| words[column]);
+            push_masks(&mut block, rows, min_bits, &mut self.masks, &mut self.weights);
+        }
         columns.for_each(|column| self.bits[column as usize] = 0);
     }
-}
-
-/// Rows and the columns they are made of.
-#[derive(Clone, Copy)]
-struct CutRows<'a> {
-    rows: &'a [CutRow],
-    columns: &'a [u32],
 }
 
 osusume_numeric::dispatch! {
@@ -308,27 +384,45 @@ osusume_numeric::dispatch! {
         kept
     }
 
-    /// As `gather`, for the rows `picked`; those with at least `min_bits`.
+    /// As `gather`, for the rows `picked` of `columns`; those with at least `min_bits`.
     fn gather_cut(
-        all: CutRows<'_>,
-        picked: &[u32],
+        picked: &[Segment],
+        columns: &[u32],
         bits: &[u64],
         min_bits: u32,
         masks: &mut [u64],
         weights: &mut [u32],
     ) -> usize {
         let mut kept = 0;
-        for row in picked {
-            let CutRow { start, len, weight } = all.rows[*row as usize];
+        for Segment { start, len, weight } in picked {
             let mut mask = 0;
-            for columns in all.columns[start as usize..][..(len as usize).next_multiple_of(STEP)].as_chunks::<STEP>().0 {
+            for columns in columns[*start as usize..][..(*len as usize).next_multiple_of(STEP)].as_chunks::<STEP>().0 {
                 mask |= columns.iter().fold(0, |mask, column| mask | bits[*column as usize]);
             }
             masks[kept] = mask;
-            weights[kept] = weight;
+            weights[kept] = *weight;
             kept += usize::from(mask.count_ones() >= min_bits);
         }
         kept
+    }
+
+    /// Adds to each counter how many of the `rows` are in its word.
+    fn add_common(words: &[u64], rows: u64, counts: &mut [u32]) {
+        for (count, word) in counts.iter_mut().zip(words) {
+            *count += (word & rows).count_ones();
+        }
+    }
+
+    /// Pushes the masks of those of 64 rows that are in `rows`, as far as they have `min_bits`, each with weight 1. Word c of the block says
+    /// which rows have column c.
+    fn push_masks(block: &mut [u64; 64], rows: u64, min_bits: u32, masks: &mut Vec<u64>, weights: &mut Vec<u32>) {
+        transpose_block(block);
+        for (row, mask) in block.iter().enumerate() {
+            if rows >> row & 1 == 1 && mask.count_ones() >= min_bits {
+                masks.push(*mask);
+                weights.push(1);
+            }
+        }
     }
 
     /// Turns masks into bitmaps: bit r of word w of bitmap b is bit b of mask 64 w + r. Bitmaps have `n_words` words each.
@@ -357,7 +451,7 @@ fn push_at_least(counts: &[u32], min_count: u32, first: u32, out: &mut Vec<u32>)
 /// Transposes a 64 × 64 matrix of bits: blocks of half the size change places, then halves of those
 /// (Warren, "Hacker's Delight", 2nd edition, section 7-3).
 #[inline(always)]
-fn transpose_block(rows: &mut [u64; 64]) {
+pub(crate) fn transpose_block(rows: &mut [u64; 64]) {
     swap_blocks::<32>(rows, 0x0000_0000_FFFF_FFFF);
     swap_blocks::<16>(rows, 0x0000_FFFF_0000_FFFF);
     swap_blocks::<8>(rows, 0x00FF_00FF_00FF_00FF);

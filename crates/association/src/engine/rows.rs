@@ -2,15 +2,20 @@
 
 #![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
 
-use osusume_numeric::sort::sort_u64;
+use std::ops::Range;
 
-use crate::Transactions;
+use osusume_model::Control;
+use osusume_numeric::sort::sort_u64;
+use rayon::prelude::*;
+
+use crate::error::check_stop;
+use crate::{Error, Transactions, shares};
 
 /// Groups of rows of at least this size are sorted by a radix sort.
 const RADIX_FROM: usize = 512;
 
 /// A rank as stored: u16 where that is enough, because rows are visited in an order no cache foresees.
-pub(crate) trait StoredRank: Copy + Ord + TryFrom<usize> + Send + Sync {
+pub(crate) trait StoredRank: Copy + Default + Ord + TryFrom<usize> + Send + Sync {
     /// Stands for no rank; above all of them.
     const NONE: Self;
     /// So many values follow the last row, so that rows can be read in blocks.
@@ -53,42 +58,53 @@ impl StoredRank for u32 {
 pub(crate) struct Rows<R> {
     offsets: Vec<u32>,
     ranks: Vec<R>,
-    /// Transaction of each row.
-    sources: Vec<u32>,
+    /// Weight of each row; absent when all are 1.
+    weights: Option<Vec<u32>>,
 }
 
 impl<R: StoredRank> Rows<R> {
-    /// `items` are the items of the ranks.
-    pub(crate) fn new(db: &Transactions, items: &[u32]) -> Self {
+    /// `items` are the items of the ranks. The threads of the current rayon pool share the work.
+    ///
+    /// # Errors
+    /// [`Error::Stopped`].
+    pub(crate) fn new(db: &Transactions, items: &[u32], control: &dyn Control) -> Result<Self, Error> {
         let mut rank_of = vec![R::NONE; db.n_items() as usize];
         for (rank, item) in items.iter().enumerate() {
             rank_of[*item as usize] =
                 R::try_from(rank).unwrap_or_else(|_| unreachable!("the caller chose a type for all ranks"));
         }
-        let mut ranks = vec![R::NONE; db.n_values() + R::PADDING];
-        let (mut offsets, mut sources) = (Vec::with_capacity(db.len() + 1), Vec::with_capacity(db.len()));
-        let mut len = 0;
-        offsets.push(0);
-        for t in 0..db.len() {
-            let start = len;
-            for item in db.basket(t) {
-                let rank = rank_of[*item as usize];
-                // Written in any case: whether an item is frequent is not foreseen by a processor.
-                ranks[len] = rank;
-                len += usize::from(rank != R::NONE);
-            }
-            if len > start {
-                offsets.push(len as u32);
-                sources.push(t as u32);
-            }
+        let shares = shares::ranges(db.offsets(), shares::n_shares(db.n_values()));
+        let n_values = |share: &Range<usize>| db.offsets()[share.end] - db.offsets()[share.start];
+        // Every share needs room behind its last row.
+        let rooms: Vec<usize> = shares.iter().map(|share| n_values(share) + R::PADDING).collect();
+        let (mut ranks, mut offsets) = (vec![R::default(); rooms.iter().sum()], vec![0; db.len() + 1]);
+        let parts: Vec<_> = shares::split(&mut ranks, rooms.iter().copied())
+            .into_iter()
+            .zip(shares::split(&mut offsets[1..], shares.iter().map(Range::len)))
+            .collect();
+        let write = |((ranks, ends), share): ((&mut [R], &mut [u32]), &Range<usize>)| {
+            write_rows(db, share.clone(), &rank_of, ranks, ends, control)
+        };
+        let written = parts.into_par_iter().zip(&shares).with_max_len(1).map(write);
+        let written = written.collect::<Result<Vec<Written>, Error>>()?;
+        let kept = rooms.iter().copied().zip(written.iter().map(|it| it.n_values));
+        let n_kept = shares::close_gaps(&mut ranks, kept);
+        ranks.truncate(n_kept + R::PADDING);
+        let mut start = 0;
+        for (share, it) in shares.iter().zip(&written) {
+            offsets[1 + share.start..][..it.n_rows].iter_mut().for_each(|end| *end += start);
+            start += it.n_values as u32;
         }
-        R::sort_rows(&mut ranks, &offsets);
-        Self { offsets, ranks, sources }
+        let kept = shares.iter().map(Range::len).zip(written.iter().map(|it| it.n_rows));
+        let n_kept = shares::close_gaps(&mut offsets[1..], kept);
+        offsets.truncate(n_kept + 1);
+        let weights = db.weights().map(|_| written.into_iter().flat_map(|it| it.weights).collect());
+        Ok(Self { offsets, ranks, weights })
     }
 
     /// The ranks of all rows one after the other.
     pub(crate) fn ranks(&self) -> &[R] {
-        &self.ranks[..self.offsets[self.sources.len()] as usize]
+        &self.ranks[..self.offsets[self.len()] as usize]
     }
 
     /// As [`Rows::ranks`], with padding after the last.
@@ -110,14 +126,23 @@ impl<R: StoredRank> Rows<R> {
         &self.ranks[self.offsets[row] as usize..self.offsets[row + 1] as usize]
     }
 
-    /// Every row with its number.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (usize, &[R])> {
-        (0..self.sources.len()).map(|row| (row, self.row(row)))
+    /// How many rows there are.
+    pub(crate) fn len(&self) -> usize {
+        self.offsets.len() - 1
     }
 
-    /// The transaction a row was made of.
-    pub(crate) fn source(&self, row: usize) -> usize {
-        self.sources[row] as usize
+    /// Where each row starts in [`Rows::ranks`], and the end.
+    pub(crate) fn offsets(&self) -> &[u32] {
+        &self.offsets
+    }
+
+    pub(crate) fn weight(&self, row: usize) -> u32 {
+        self.weights.as_ref().map_or(1, |weights| weights[row])
+    }
+
+    /// Weights by row; absent when all are 1.
+    pub(crate) fn weights(&self) -> Option<&[u32]> {
+        self.weights.as_deref()
     }
 
     /// Rows in lexicographic order; `n_ranks` bounds the ranks. By as many first ranks as fit a key; rows that agree in them by the
@@ -126,7 +151,7 @@ impl<R: StoredRank> Rows<R> {
     pub(crate) fn sorted(&self, n_ranks: usize) -> Vec<u32> {
         let bits = usize::BITS - n_ranks.max(1).leading_zeros();
         let n_ranks_a_key = (u64::BITS / bits) as usize;
-        let mut order: Vec<u32> = (0..self.sources.len() as u32).collect();
+        let mut order: Vec<u32> = (0..self.len() as u32).collect();
         let mut keys = vec![0_u64; order.len()];
         let mut pairs = Vec::new();
         let mut groups = vec![(0, order.len(), 0)];
@@ -147,6 +172,54 @@ impl<R: StoredRank> Rows<R> {
         }
         order
     }
+}
+
+/// Rows between two looks at the control, which are also sorted while a core has them close by.
+const STEP: usize = 1 << 13;
+
+/// What a share of the rows came to.
+struct Written {
+    n_values: usize,
+    n_rows: usize,
+    /// None when all are 1.
+    weights: Vec<u32>,
+}
+
+/// Writes the rows of `transactions` with a rank at the start of `ranks`, and where each ends.
+fn write_rows<R: StoredRank>(
+    db: &Transactions,
+    transactions: Range<usize>,
+    rank_of: &[R],
+    ranks: &mut [R],
+    ends: &mut [u32],
+    control: &dyn Control,
+) -> Result<Written, Error> {
+    let mut out = Written { n_values: 0, n_rows: 0, weights: Vec::new() };
+    let mut offsets = Vec::with_capacity(STEP + 1);
+    for first in transactions.clone().step_by(STEP) {
+        check_stop(control)?;
+        offsets.clear();
+        offsets.push(out.n_values as u32);
+        for t in first..transactions.end.min(first + STEP) {
+            let start = out.n_values;
+            for item in db.basket(t) {
+                let rank = rank_of[*item as usize];
+                // Written in any case: whether an item is frequent is not foreseen by a processor.
+                ranks[out.n_values] = rank;
+                out.n_values += usize::from(rank != R::NONE);
+            }
+            if out.n_values > start {
+                offsets.push(out.n_values as u32);
+                if db.weights().is_some() {
+                    out.weights.push(db.weight(t));
+                }
+            }
+        }
+        R::sort_rows(ranks, &offsets);
+        ends[out.n_rows..][..offsets.len() - 1].copy_from_slice(&offsets[1..]);
+        out.n_rows += offsets.len() - 1;
+    }
+    Ok(out)
 }
 
 fn sort_group(keys: &mut [u64], order: &mut [u32], pairs: &mut Vec<(u64, u32)>) {
@@ -207,6 +280,8 @@ fn sort_by_ranking<const N: usize>(ranks: &mut [u16], start: usize, end: usize) 
 
 #[cfg(test)]
 mod tests {
+    use osusume_model::NoControl;
+
     use super::*;
     use crate::Baskets;
 
@@ -240,7 +315,7 @@ mod tests {
     }
 
     fn check<R: StoredRank>(db: &Transactions, items: &[u32], expected: &[Vec<usize>]) {
-        let rows = Rows::<R>::new(db, items);
+        let rows = Rows::<R>::new(db, items, &NoControl).unwrap();
         let got: Vec<Vec<usize>> = (rows.sorted(items.len()).iter())
             .map(|row| rows.row(*row as usize).iter().map(|rank| rank.index()).collect())
             .collect();

@@ -4,6 +4,8 @@
 //! changing the count. Written as a generating function over sizes, a set of size d with q such items adds x^d (1 + x)^q, and all 2^m − 1
 //! nonempty extensions of a set by m items that are frequent together add x^d ((1 + x)^m − 1) (1 + x)^q.
 
+#![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
+
 use super::lattice::{BLOCK, narrow, wide};
 use crate::SetCounts;
 
@@ -29,11 +31,13 @@ const MAX_TABLES: u32 = 65_535 / 462;
 
 impl Tally {
     /// One set of size `d` with `q` items that may be added freely.
+    #[inline(always)]
     pub(crate) fn set(&mut self, d: usize, q: usize) {
         *entry(&mut self.terms, q, d) += 1;
     }
 
     /// All nonempty extensions by `m` items of a set of size `d` with `q` free items.
+    #[inline(always)]
     pub(crate) fn cube(&mut self, d: usize, q: usize, m: usize) {
         *entry(&mut self.terms, q + m, d) += 1;
         *entry(&mut self.terms, q, d) -= 1;
@@ -132,6 +136,7 @@ impl Tally {
 }
 
 /// The entry of row `q` and column `d`, made when it is not there.
+#[inline(always)]
 fn entry<T: Clone + Default>(rows: &mut Vec<Vec<T>>, q: usize, d: usize) -> &mut T {
     if rows.len() <= q {
         rows.resize_with(q + 1, Vec::new);

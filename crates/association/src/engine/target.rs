@@ -1,7 +1,10 @@
 //! What becomes of the sets the dense search finds: counted, or listed where they belong.
 
+#![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
+
 use super::lattice::{narrow, wide};
 use super::tally::Tally;
+use super::words::{self, Node, Words};
 
 /// What becomes of the sets found.
 pub(crate) trait Target: Default + Send {
@@ -13,6 +16,8 @@ pub(crate) trait Target: Default + Send {
     fn cube(&mut self, depth: usize, n_free: usize, n_items: usize) -> u64;
     /// The frequent masks of a table over a set of size `depth`.
     fn table(&mut self, depth: usize, n_free: usize, table: &Table<'_>) -> u64;
+    /// All extensions of a set by columns that are words.
+    fn words(&mut self, words: &mut Words, node: Node) -> u64;
 }
 
 /// A filled table of supports.
@@ -29,11 +34,13 @@ pub(crate) struct Table<'a> {
 impl Target for Tally {
     const LISTS: bool = false;
 
+    #[inline(always)]
     fn set(&mut self, depth: usize, n_free: usize, _item: u32, _count: u32) -> u64 {
         Self::set(self, depth, n_free);
         power_of_two(n_free)
     }
 
+    #[inline(always)]
     fn cube(&mut self, depth: usize, n_free: usize, n_items: usize) -> u64 {
         Self::cube(self, depth, n_free, n_items);
         (power_of_two(n_items) - 1).saturating_mul(power_of_two(n_free))
@@ -46,6 +53,10 @@ impl Target for Tally {
             self.wide(depth, n_free, table.words, table.min_count)
         };
         n_masks.saturating_mul(power_of_two(n_free))
+    }
+
+    fn words(&mut self, words: &mut Words, node: Node) -> u64 {
+        words::count(words, node, self)
     }
 }
 
@@ -62,6 +73,7 @@ pub(crate) struct Place<'a> {
 impl Target for Place<'_> {
     const LISTS: bool = true;
 
+    #[inline(always)]
     fn set(&mut self, depth: usize, _n_free: usize, item: u32, count: u32) -> u64 {
         self.depths[self.len] = depth as u16;
         self.items[self.len] = item;
@@ -90,9 +102,14 @@ impl Target for Place<'_> {
         }
         (self.len - before) as u64
     }
+
+    fn words(&mut self, words: &mut Words, node: Node) -> u64 {
+        words::list(words, node, self)
+    }
 }
 
 /// 2^n, or the largest u64.
+#[inline(always)]
 fn power_of_two(n: usize) -> u64 {
     1_u64.checked_shl(n as u32).unwrap_or(u64::MAX)
 }

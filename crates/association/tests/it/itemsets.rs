@@ -1,8 +1,10 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use osusume_association::{
-    Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, count_itemsets, mine_itemsets, mine_top_k,
-    propose_min_count,
+    Baskets, Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, Transactions, count_itemsets, mine_itemsets,
+    mine_top_k, propose_min_count,
 };
-use osusume_model::NoControl;
+use osusume_model::{Control, NoControl, Stop};
 
 use crate::oracle::{Shop, Stream, listed};
 
@@ -123,6 +125,78 @@ fn roles_and_hierarchy_restrict_the_search() {
             let params = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(3) };
             for max_length in [1, 2, usize::MAX] {
                 check(&shop, &ItemsetParams { max_length, ..params }, shop.frequent(3, roles, hierarchy));
+            }
+        }
+    }
+}
+
+/// Baskets with most of the items among many small ones: whether they are few enough to be kept as bits or not.
+#[test]
+fn a_few_huge_baskets() {
+    for (seed, n_small, n_huge) in [(0, 150, 9), (1, 1_200, 70), (2, 300, 40), (3, 400, 7)] {
+        let mut shop = Shop::random(seed, n_small, 60, 0.05);
+        shop.baskets.extend(Shop::random(100 + seed, n_huge, 60, 0.5).baskets);
+        let mut stream = Stream::new(seed);
+        shop.baskets.sort_by_cached_key(|_| stream.next());
+        let weights: Vec<u32> = (0..shop.baskets.len()).map(|_| 1 + stream.below(20) / 19).collect();
+        let min_count = n_huge as u64 / 4 + 2;
+        for weights in [None, Some(weights)] {
+            let shop = Shop { weights, ..shop.clone() };
+            let expected = shop.frequent_by_lists(min_count);
+            assert!(expected.iter().any(|(set, _)| set.len() > 2));
+            for max_length in [usize::MAX, 3, 2] {
+                check(&shop, &ItemsetParams { max_length, ..ItemsetParams::all(min_count) }, expected.clone());
+            }
+        }
+    }
+}
+
+/// Says stop when it was asked more than so many times.
+struct StopAfter(AtomicUsize);
+
+impl Control for StopAfter {
+    fn progress(&self, _done: u64, _total: u64) {}
+
+    fn stop(&self) -> Option<Stop> {
+        let asked = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        asked.is_err().then_some(Stop::Cancelled)
+    }
+}
+
+/// How often `run` looks at its control when nothing stops it; stopped at any of these it must say so.
+fn looks(run: impl Fn(&dyn Control) -> Result<(), Error>) -> usize {
+    let patient = StopAfter(AtomicUsize::new(1_000_000));
+    run(&patient).expect("asked less often than that");
+    let n_looks = 1_000_000 - patient.0.load(Ordering::Relaxed);
+    for look in (0..n_looks).step_by((n_looks / 50).max(1)) {
+        assert_eq!(
+            run(&StopAfter(AtomicUsize::new(look))),
+            Err(Error::Stopped(Stop::Cancelled)),
+            "look {look} of {n_looks}"
+        );
+    }
+    n_looks
+}
+
+#[test]
+fn a_stop_ends_everything() {
+    let mut stream = Stream::new(1);
+    let n_items = 1_500;
+    let items: Vec<u32> = (0..200_000).map(|_| stream.below(n_items)).collect();
+    let offsets: Vec<usize> = (0..=40_000).map(|t| 5 * t).collect();
+    let baskets = Baskets { offsets: &offsets, items: &items, n_items, weights: None, groups: None };
+    assert!(looks(|control| Transactions::build(&baskets, 10, control).map(drop)) > 4);
+    let db = Transactions::new(&baskets, 10).expect("well-formed baskets").0;
+    for max_length in [2, usize::MAX] {
+        for (kind, roles) in
+            [(Kind::All, None), (Kind::Closed, None), (Kind::All, Some(vec![ItemRole::Both; n_items as usize]))]
+        {
+            // Many roots, and with roles few items, counted in a table.
+            for min_count in [20, 150] {
+                let params =
+                    ItemsetParams { kind, max_length, roles: roles.as_deref(), ..ItemsetParams::all(min_count) };
+                assert!(looks(|control| count_itemsets(&db, &params, control).map(drop)) > 4, "{params:?}");
+                assert!(looks(|control| mine_itemsets(&db, &params, control).map(drop)) > 4, "{params:?}");
             }
         }
     }
