@@ -31,6 +31,18 @@ const CATEGORIES: [&str; 3] = ["SOUP", "COLD CEREAL", "POTATOES"];
 /// ```
 const LABELS: [[u64; 3]; 3] = [[9_150, 4_933, 515], [9_375, 4_842, 381], [7_846, 6_299, 453]];
 
+/// Households that bought the first before ever buying the second, those of them that added it within 28 days, the ratio of rates to
+/// other shopping days of the same month, tenure and size, and the days by which a quarter, half and three quarters of them had.
+///
+/// Computed with polars 1.36 from days of purchases, with a column for each stratum and the sums of days and additions within it:
+///
+/// ```python
+/// strata = days.group_by("month", "tenure", "size").agg(...)  # d1, t1 after the first, d0, t0 after others
+/// ratio = (d1 * t0 / (t0 + t1)).sum() / (d0 * t1 / (t0 + t1)).sum()
+/// ```
+const FOLLOWS: (&str, &str, [u64; 2], f64, [f64; 3]) =
+    ("DIAPERS & DISPOSABLES", "COLD CEREAL", [182, 86], 1.739_333_093_139_018_7, [6.0, 9.0, 14.0]);
+
 /// Rows of the tables and their households, as the publisher documents them.
 const TRANSACTIONS: u64 = 1_469_307;
 /// Those of them at or after the midnight in UTC that ends the year.
@@ -89,6 +101,7 @@ fn a_year_of_a_grocer_agrees_with_what_others_count() {
         let of = |name: &str| test[name].as_f64().unwrap();
         assert!(of("mean_auc") > 0.6 && of("log_loss") < of("base_log_loss"), "{test}");
     }
+    follows_agree(&summary["rules"]["follows"]);
     let again = run(&tables, &out.path().join("three"), "3");
     let published = |dir: &Path| {
         let mut files = files_below(dir);
@@ -101,4 +114,13 @@ fn a_year_of_a_grocer_agrees_with_what_others_count() {
     assert_eq!(paths(&one), paths(&three));
     let differing: Vec<&String> = one.iter().zip(&three).filter(|(a, b)| a.1 != b.1).map(|(a, _)| &a.0).collect();
     assert!(differing.is_empty(), "{differing:?} differ with the number of threads");
+}
+
+fn follows_agree(follows: &Value) {
+    let (antecedent, consequent, [customers, added], ratio, leads) = FOLLOWS;
+    let is_asked = |it: &&Value| it["antecedent"] == antecedent && it["consequent"] == consequent;
+    let found = follows["top"].as_array().unwrap().iter().find(is_asked).expect("it is among the surest");
+    assert_eq!((&found["customers"], &found["added"]), (&customers.into(), &added.into()));
+    assert!((found["rate_ratio"][0].as_f64().unwrap() - ratio).abs() < 1e-12, "{found}");
+    assert_eq!(found["lead_days"], serde_json::json!(leads));
 }

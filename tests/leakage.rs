@@ -34,7 +34,7 @@ fn learned_with(company: &Company, setting: &str) -> Vec<(String, Vec<u8>)> {
     let run = names(&runs).into_iter().find(|name| name.starts_with(PAST)).unwrap();
     let mut files = files_below(&runs.join(run));
     let says_what_was_learned = |path: &str| {
-        ["rules", "itemsets", "tables/", "features/", "models/", "scores", "offers", "shadow", "decisions"]
+        ["rules", "itemsets", "follows", "tables/", "features/", "models/", "scores", "offers", "shadow", "decisions"]
             .iter()
             .any(|p| path.starts_with(p))
     };

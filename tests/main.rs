@@ -12,6 +12,7 @@ mod determinism;
 mod errors;
 mod evaluate;
 mod flat;
+mod follows;
 mod grocer;
 mod leakage;
 mod ledger;

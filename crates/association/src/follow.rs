@@ -23,7 +23,7 @@ use crate::error::check_stop;
 use crate::{Error, ItemRole};
 
 /// Antecedents compared together; their cells and coefficients stay within some megabytes.
-const TILE: usize = 256;
+const TILE: usize = 512;
 
 /// Customers with what they bought, each by day.
 #[derive(Clone, Copy, Debug)]

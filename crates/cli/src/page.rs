@@ -37,7 +37,8 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// Everything below the headline.
     pub(crate) fn body(&self) -> String {
-        let tables = [self.facts(), self.sources(), self.offers(), self.rules(), self.removed(), self.places()];
+        let tables =
+            [self.facts(), self.sources(), self.offers(), self.rules(), self.follows(), self.removed(), self.places()];
         let filled: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
         filled.join("\n")
     }
@@ -163,7 +164,6 @@ impl Page<'_> {
         let heading = self.console.say(Word::Rules, &args);
         let mut rows = vec![self.heads(&[Word::Joint, Word::Confidence, Word::Lift, Word::LaterLift])];
         rows[0].insert(0, String::new());
-        let decimal = |value: &Value| value.as_f64().map_or_else(|| NONE.to_owned(), |x| format!("{x:.2}"));
         rows.extend(told.iter().map(|rule| {
             let lift = format!("{} ({})", decimal(&rule["lift"]), decimal(&rule["lift_lower"]));
             let confidence = rule["confidence"].as_f64().map_or_else(|| NONE.to_owned(), percent);
@@ -178,6 +178,32 @@ impl Page<'_> {
         let antecedent = items.collect::<Vec<_>>().join(self.console.word(Word::And));
         let args = [("antecedent", Arg::from(antecedent)), ("consequent", Arg::from(text(rule, "consequent")))];
         self.console.say(Word::Rule, &args)
+    }
+
+    /// What is added after what, the surest first; those told of few customers are left to the table.
+    fn follows(&self) -> String {
+        let follows = &self.run.summary["rules"]["follows"];
+        let told = follows["top"].as_array().map_or(&[][..], Vec::as_slice);
+        let told: Vec<&Value> =
+            told.iter().filter(|follow| number(&follow["added"]) >= SMALL_CELL).take(RULES_TOLD).collect();
+        if told.is_empty() {
+            return String::new();
+        }
+        let args = [("days", "within_days"), ("reported", "reported"), ("compared", "compared")];
+        let heading = self.console.say(Word::Follows, &args.map(|(arg, key)| (arg, Arg::from(number(&follows[key])))));
+        let heads = [Word::FollowAdded, Word::FollowRatio, Word::FollowHalf, Word::FollowLater];
+        let mut rows = vec![self.heads(&heads)];
+        rows[0].insert(0, String::new());
+        rows.extend(told.iter().map(|follow| {
+            let names = ["antecedent", "consequent"].map(|key| (key, Arg::from(text(follow, key))));
+            let [ratio, lower, upper] = [0, 1, 2].map(|at| decimal(&follow["rate_ratio"][at]));
+            let half = follow["lead_days"][1].as_f64().map_or_else(|| NONE.to_owned(), |days| format!("{days:.0}"));
+            let later = decimal(&follow["later_rate_ratio"]);
+            let pair = self.console.say(Word::Follow, &names);
+            vec![pair, shown(&follow["added"]), format!("{ratio} ({lower}-{upper})"), half, later]
+        }));
+        let align = [Align::Left, Align::Right, Align::Right, Align::Right, Align::Right];
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
     }
 
     /// Every reason, the most frequent first; being outranked by better offers is what happens to most of them and says nothing.
@@ -261,6 +287,10 @@ fn number(value: &Value) -> u64 {
 
 fn shown(value: &Value) -> String {
     value.as_i64().map_or_else(|| NONE.to_owned(), thousands)
+}
+
+fn decimal(value: &Value) -> String {
+    value.as_f64().map_or_else(|| NONE.to_owned(), |x| format!("{x:.2}"))
 }
 
 fn text<'a>(value: &'a Value, name: &str) -> &'a str {

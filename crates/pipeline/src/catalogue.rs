@@ -60,7 +60,8 @@ impl Goods {
         Ok(goods)
     }
 
-    fn of_products(products: Vec<Product>) -> Self {
+    /// Of products alone, sorted by key, without names, attributes or offers.
+    pub(crate) fn of_products(products: Vec<Product>) -> Self {
         let mut families: Vec<String> = products.iter().map(|p| p.family.clone()).collect();
         families.sort();
         families.dedup();

@@ -40,6 +40,6 @@ pub use run::{Outcome, Ran, Request, run, runs_root};
 pub use stages::decide::DecisionCounts;
 pub use stages::evaluate::{EvaluateRequest, Evaluated, evaluate, evaluations_root};
 pub use stages::export::{Exported, export, is_exported};
-pub use stages::mine::{MineSummary, ToldRule};
+pub use stages::mine::{FollowSummary, MineSummary, ToldFollow, ToldRule};
 pub use summary::{OfferSummary, Pooled, Summary};
 pub use threads::with_threads;

@@ -8,7 +8,7 @@ use osusume_text::Language;
 use osusume_text::reasons::rule_sentence;
 
 use crate::stages::decide::{OFFER_MEANINGS, offer_schema};
-use crate::stages::mine::{RULE_MEANINGS, rule_schema};
+use crate::stages::mine::{FOLLOW_MEANINGS, RULE_MEANINGS, follow_schema, rule_schema};
 
 /// The prose, with a line `@name@` where a table goes.
 const PROSE: &str = include_str!("outputs.in.md");
@@ -20,6 +20,7 @@ pub fn outputs_page() -> String {
         match line {
             "@offers@" => page.push_str(&columns(&offer_schema(), &OFFER_MEANINGS)),
             "@mined_rules@" => page.push_str(&columns(&rule_schema(), &RULE_MEANINGS)),
+            "@follows@" => page.push_str(&columns(&follow_schema(), &FOLLOW_MEANINGS)),
             "@rules@" => page.push_str(&rules()),
             "@delivered@" => page.push_str(&delivered()),
             _ => {
@@ -94,6 +95,7 @@ mod tests {
     fn every_column_has_a_meaning() {
         assert_eq!(offer_schema().fields().len(), OFFER_MEANINGS.len());
         assert_eq!(rule_schema().fields().len(), RULE_MEANINGS.len());
+        assert_eq!(follow_schema().fields().len(), FOLLOW_MEANINGS.len());
         assert!(!outputs_page().contains('@'), "every table has been put in its place");
     }
 }

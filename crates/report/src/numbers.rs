@@ -24,6 +24,9 @@ pub struct Numbers {
     pub learning: Learning,
     /// What is bought or held together; empty where nothing was mined.
     pub rules: Vec<Rule>,
+    /// What is added after what, the surest first.
+    #[serde(default)]
+    pub follows: Vec<Follow>,
     /// Rows read, used and set aside.
     pub data: Data,
     /// What the offers earned, once that is known.
@@ -313,6 +316,28 @@ pub struct Rule {
     pub later_confidence: Option<f64>,
     /// Lift on later data.
     pub later_lift: Option<f64>,
+}
+
+/// How many times as often something is added after something else was bought as after other purchases.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Follow {
+    /// What was bought.
+    pub antecedent: String,
+    /// What is added.
+    pub consequent: String,
+    /// Within so many days.
+    pub within_days: u32,
+    /// Customers who bought the first without owning the second.
+    pub customers: Cell,
+    /// Those of them who added the second in time.
+    pub added: Cell,
+    /// The ratio with its 95 % interval.
+    pub rate_ratio: [f64; 3],
+    /// Days by which a quarter, half and three quarters of them had.
+    pub lead_days: [f64; 3],
+    /// The ratio on later data the pair was not found in.
+    pub later_rate_ratio: Option<f64>,
 }
 
 /// Rows read, used and set aside. Rows of files, not customers: they are never withheld.

@@ -5,7 +5,7 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Effect, Numbers, OfferRow, Rule, Test};
+use crate::numbers::{Arm, Decisions, Effect, Follow, Numbers, OfferRow, Rule, Test};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -29,6 +29,7 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     primary(&mut numbers.learning.rows);
     together(numbers);
     numbers.rules.retain(rests_on_enough);
+    numbers.follows.retain(is_of_enough);
     for effect in numbers.evaluation.iter_mut().flat_map(|found| found.total.iter_mut().chain(&mut found.offers)) {
         arms(effect);
     }
@@ -162,6 +163,13 @@ fn rests_on_enough(rule: &Rule) -> bool {
     let consequent = rule.confidence * all / rule.lift;
     let cells = [both, antecedent - both, consequent - both, all - antecedent - consequent + both];
     cells.iter().all(|cell| cell.is_finite() && !is_small(cell.round().max(0.0) as u64))
+}
+
+/// A ratio with its interval tells about how many it rests on; one of a few is left out, and so is one that leaves a few.
+fn is_of_enough(follow: &Follow) -> bool {
+    let (Some(customers), Some(added)) = (follow.customers.get(), follow.added.get()) else { return false };
+    let others = customers.saturating_sub(added);
+    added > 0 && others > 0 && !is_small(added) && !is_small(others)
 }
 
 /// The difference and one rate tell the other rate, so the takes of both arms are withheld together.

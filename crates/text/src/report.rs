@@ -141,6 +141,16 @@ lines! {
     RuleLift("lift (size alike)", "リフト（同数比）");
     RuleLater("later", "後の期間");
 
+    // What follows what.
+    Follows("What is added after what", "購入後に追加される商品");
+    FollowsNote("Customers who took the product on the left and do not have the one on the right: how many times as often they add it within {days} days as after other purchases of the same month, tenure and size, with its 95 % interval; 1 is what being active alone would give. The table is sorted by the lower end. Half of them: the days by which half of those who added it had. Later: the same on data the pair was not found in.", "左の商品を購入し、右の商品を持っていない顧客が、{days}日以内に右の商品を追加する頻度です。月・利用期間・購入点数が同じ、ほかの購入の後と比べた倍率と95％区間を示します。1なら、購買が活発なことだけで説明できます。区間の下限の順に並べています。「半数まで」は、追加した顧客の半数が追加するまでの日数です。「後の期間」は、この組を見つけるのに使っていないデータでの値です。");
+    FollowOf("who took", "左の商品");
+    FollowAdds("adds", "右の商品");
+    FollowRatio("how many times as often", "倍率");
+    FollowHalf("half of them within", "半数まで");
+    FollowDays("{days} {days?day:days}", "{days}日");
+    FollowAdded("customers who did", "追加した顧客");
+
     // Decisions.
     Decisions("Reach, and why no offer", "案内先と、オファーがない理由");
     Reach("Offers by channel", "チャネル別のオファー");

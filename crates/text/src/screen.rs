@@ -126,6 +126,18 @@ pub enum Word {
     Lift,
     /// Column: lift in the time that followed.
     LaterLift,
+    /// Heading: what is added after what. Args: days, reported, compared.
+    Follows,
+    /// What is added after what. Args: antecedent, consequent.
+    Follow,
+    /// Column: how many added it.
+    FollowAdded,
+    /// Column: how many times as often, with its interval.
+    FollowRatio,
+    /// Column: days by which half of them had.
+    FollowHalf,
+    /// Column: how many times as often in the time that followed.
+    FollowLater,
     /// Row label: attributes left out.
     NotUsed,
     /// Attributes that are no features, because a reload overwrites them. Args: source, names.
@@ -158,7 +170,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 73] = [
+    pub const ALL: [Self; 79] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -218,6 +230,12 @@ impl Word {
         Self::Confidence,
         Self::Lift,
         Self::LaterLift,
+        Self::Follows,
+        Self::Follow,
+        Self::FollowAdded,
+        Self::FollowRatio,
+        Self::FollowHalf,
+        Self::FollowLater,
         Self::NotUsed,
         Self::NotStatic,
         Self::Answered,
@@ -298,6 +316,15 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
         Word::Confidence => ["confidence", "確信度"],
         Word::Lift => ["lift (size alike)", "リフト（同数比）"],
         Word::LaterLift => ["lift later", "その後のリフト"],
+        Word::Follows => [
+            "added within {days} days: {reported} of {compared} pairs beyond chance; compared with other purchases of the same month, tenure and size",
+            "{days}日以内の追加: 偶然とは言えないもの{reported}組／{compared}組（月・利用期間・購入点数が同じ、ほかの購入の後との比較）",
+        ],
+        Word::Follow => ["{antecedent}, then {consequent}", "{antecedent}の後に{consequent}"],
+        Word::FollowAdded => ["customers", "顧客"],
+        Word::FollowRatio => ["times as often (95 %)", "倍率（95％区間）"],
+        Word::FollowHalf => ["half within days", "半数までの日数"],
+        Word::FollowLater => ["later", "その後の倍率"],
         other => page_templates(other),
     }
 }

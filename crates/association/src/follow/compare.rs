@@ -45,8 +45,8 @@ struct Window {
 /// The windows in which B may be added.
 struct Target<'a> {
     days: &'a Days,
-    /// What an item does to B.
-    effect: Vec<Effect>,
+    /// By customer, the first day on which B is added or becomes impossible, and whether it is added.
+    ends: Vec<(Option<usize>, bool)>,
     within: i32,
 }
 
@@ -59,11 +59,17 @@ enum Effect {
     Closes,
 }
 
-impl Target<'_> {
+impl<'a> Target<'a> {
+    /// `effect` is what each item does to B.
+    fn new(days: &'a Days, effect: &[Effect], within: i32) -> Self {
+        let ends = days.of_customer.windows(2).map(|bounds| end(days, effect, bounds[0]..bounds[1])).collect();
+        Self { days, ends, within }
+    }
+
     /// Calls `f` for every window of a customer, in the order of days.
     fn windows(&self, customer: usize, mut f: impl FnMut(&Window)) {
         let range = self.days.of_customer[customer]..self.days.of_customer[customer + 1];
-        let (end, adds) = self.end(range.clone());
+        let (end, adds) = self.ends[customer];
         let last = end.map(|end| self.days.date[end]);
         for at in range.start..end.unwrap_or(range.end) {
             let stratum = self.days.stratum[at];
@@ -77,18 +83,17 @@ impl Target<'_> {
             f(&Window { at, stratum: stratum as usize, days, is_added: adds && lead.is_some() });
         }
     }
+}
 
-    /// The first day on which B is added or becomes impossible, and whether it is added.
-    fn end(&self, days: std::ops::Range<usize>) -> (Option<usize>, bool) {
-        let starts = &self.days.item_starts[days.start..=days.end];
-        let bought = &self.days.items[starts[0]..starts[starts.len() - 1]];
-        let Some(first) = bought.iter().position(|item| self.effect[*item as usize] != Effect::None) else {
-            return (None, false);
-        };
-        let day = days.start + starts.partition_point(|start| *start <= starts[0] + first) - 1;
-        let adds = self.days.items_of(day).iter().any(|item| self.effect[*item as usize] == Effect::Adds);
-        (Some(day), adds)
-    }
+/// The first of a customer's days on which B is added or becomes impossible, and whether it is added.
+fn end(days: &Days, effect: &[Effect], of_customer: std::ops::Range<usize>) -> (Option<usize>, bool) {
+    let starts = &days.item_starts[of_customer.start..=of_customer.end];
+    let bought = &days.items[starts[0]..starts[starts.len() - 1]];
+    let Some(first) = bought.iter().position(|item| effect[*item as usize] != Effect::None) else {
+        return (None, false);
+    };
+    let day = of_customer.start + starts.partition_point(|start| *start <= starts[0] + first) - 1;
+    (Some(day), days.items_of(day).iter().any(|item| effect[*item as usize] == Effect::Adds))
 }
 
 /// What windows say of one consequent and a tile of antecedents.
@@ -114,11 +119,12 @@ impl<'a> Problem<'a> {
     pub(super) fn compare(&self, consequent: u32, tile: &[u32], control: &dyn Control) -> Result<Follows, Error> {
         let target = self.target(consequent);
         let cells = self.cells(&target, tile, control)?;
-        let lanes = self.testable(consequent, tile, &cells);
+        let sums = Sums::of(&cells, tile.len());
+        let lanes = self.testable(consequent, tile, &cells, &sums);
         if lanes.is_empty() {
             return Ok(Follows::default());
         }
-        let ratios: Vec<Ratio> = lanes.iter().map(|left| Ratio::new(&cells, tile.len(), *left)).collect();
+        let ratios: Vec<Ratio> = lanes.iter().map(|left| Ratio::new(&sums[*left])).collect();
         let mut spread = Spread::new(&cells, tile, &lanes, &ratios, self);
         spread.visit(&target, self.days, control)?;
         let found = lanes.iter().zip(&ratios).enumerate().filter(|(_, (_, ratio))| ratio.value.is_finite());
@@ -131,7 +137,7 @@ impl<'a> Problem<'a> {
                 n_customers: cells.n_customers[left],
                 n_added: leads.iter().map(|n| u64::from(*n)).sum(),
                 n_windows: cells.n_windows[left],
-                days: cells.after.iter().skip(left).step_by(tile.len()).map(|side| side.days as u64).sum(),
+                days: sums[left].days as u64,
                 rate_ratio: ratio.value,
                 lower: ratio.lower(self.z, error),
                 upper: ratio.upper(self.z, error),
@@ -150,7 +156,7 @@ impl<'a> Problem<'a> {
             }
         }
         effect[consequent as usize] = Effect::Adds;
-        Target { days: self.days, effect, within: self.params.within_days as i32 }
+        Target::new(self.days, &effect, self.params.within_days as i32)
     }
 
     fn cells(&self, target: &Target<'_>, tile: &[u32], control: &dyn Control) -> Result<Cells, Error> {
@@ -201,15 +207,13 @@ impl<'a> Problem<'a> {
     }
 
     /// Positions of the antecedents that can be told from chance, by their margins alone.
-    fn testable(&self, consequent: u32, tile: &[u32], cells: &Cells) -> Vec<usize> {
+    fn testable(&self, consequent: u32, tile: &[u32], cells: &Cells, sums: &[Sums]) -> Vec<usize> {
         let added: f64 = cells.all.iter().map(|side| side.added).sum();
         if cells.n_adding < self.params.min_customers.max(1) {
             return Vec::new();
         }
         let is_testable = |left: &usize| {
-            let sides = cells.all.iter().zip(cells.after.iter().skip(*left).step_by(tile.len()));
-            let compared = sides.filter(|(all, after)| after.days > 0.0 && after.days < all.days);
-            let expected: f64 = compared.map(|(all, after)| all.added * after.days / all.days).sum();
+            let expected = sums[*left].expected;
             // Windows share what is added; as many customers stand for them as for windows at large.
             tile[*left] != consequent
                 && cells.n_customers[*left] >= self.params.min_customers
@@ -217,6 +221,43 @@ impl<'a> Problem<'a> {
                 && expected * cells.n_adding as f64 / added >= self.params.min_expected
         };
         (0..tile.len()).filter(is_testable).collect()
+    }
+}
+
+/// Sums over strata of one antecedent; but for `days`, over those with windows on either side.
+#[derive(Clone, Copy, Default)]
+struct Sums {
+    /// Days in the windows after A.
+    days: f64,
+    /// Windows after A that would end with B by chance.
+    expected: f64,
+    /// Σ D₁ T₀ / T and Σ D₀ T₁ / T.
+    halves: [f64; 2],
+    /// Windows that end with B after A and after others.
+    added: [f64; 2],
+}
+
+impl Sums {
+    fn of(cells: &Cells, width: usize) -> Vec<Self> {
+        let mut sums = vec![Self::default(); width];
+        for (all, row) in cells.all.iter().zip(cells.after.chunks_exact(width)) {
+            for (sums, after) in sums.iter_mut().zip(row) {
+                sums.add(all, after);
+            }
+        }
+        sums
+    }
+
+    fn add(&mut self, all: &Side, after: &Side) {
+        let days = all.days - after.days;
+        self.days += after.days;
+        if after.days > 0.0 && days > 0.0 {
+            let others = all.added - after.added;
+            self.expected += all.added * after.days / all.days;
+            self.halves[0] += after.added * days / all.days;
+            self.halves[1] += others * after.days / all.days;
+            self.added = [self.added[0] + after.added, self.added[1] + others];
+        }
     }
 }
 
@@ -235,17 +276,9 @@ struct Ratio {
 }
 
 impl Ratio {
-    fn new(cells: &Cells, width: usize, left: usize) -> Self {
-        let (mut after, mut other, mut added) = (0.0, 0.0, [0.0; 2]);
-        for (all, side) in cells.all.iter().zip(cells.after.iter().skip(left).step_by(width)) {
-            let days = all.days - side.days;
-            if side.days > 0.0 && days > 0.0 {
-                after += side.added * days / all.days;
-                other += (all.added - side.added) * side.days / all.days;
-                added = [added[0] + side.added, added[1] + all.added - side.added];
-            }
-        }
-        Self { value: if other > 0.0 { after / other } else { f64::NAN }, after, added }
+    fn new(sums: &Sums) -> Self {
+        let [after, other] = sums.halves;
+        Self { value: if other > 0.0 { after / other } else { f64::NAN }, after, added: sums.added }
     }
 
     fn lower(&self, z: f64, error: f64) -> f64 {

@@ -8,9 +8,9 @@ use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Decide, Encoding, Export, Features,
-    Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, Penalty, Pipeline, Quality,
-    Recipe, Role, Run, Secret, Solver, Source, Train,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Correction, Decide, Encoding, Export,
+    Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, Penalty, Pipeline,
+    Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -270,6 +270,8 @@ pub(super) fn mine(at: At) -> Mine {
         max_length: at.integer("max_length"),
         consequents: at.word("consequents", Consequents::parse),
         false_discovery_rate: at.number("false_discovery_rate"),
+        correction: at.word("correction", Correction::parse),
+        follow_days: at.integer("follow_days"),
         max_itemsets: at.integer("max_itemsets"),
     }
 }

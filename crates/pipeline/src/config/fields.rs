@@ -430,7 +430,8 @@ pub const FIELDS: &[Field] = &[
         "mine.days",
         Integer,
         Is("365"),
-        "Purchases within so many days before a date are its baskets. Holdings are those of the day.",
+        "Purchases within so many days before a date are its baskets, and what follows is looked for after purchases in them. \
+         Holdings are those of the day.",
     )
     .unit("days")
     .between(1.0, 3660.0),
@@ -455,10 +456,26 @@ pub const FIELDS: &[Field] = &[
         "mine.false_discovery_rate",
         Number,
         Is("0.05"),
-        "The share of rules that are chance among those reported, by Benjamini and Hochberg over all pairs the margins admit.",
+        "The share that is chance among the rules reported, and among what is reported to follow, over all pairs the margins admit.",
     )
     .unit("share")
     .above(0.0, 0.5),
+    Field::new(
+        "mine.correction",
+        Choice(&["benjamini_hochberg", "benjamini_yekutieli"]),
+        Is("\"benjamini_hochberg\""),
+        "How many tests are allowed for: by the first, as far as tests are independent or depend on each other positively; by the \
+         second, however they depend, at the price of fewer findings.",
+    ),
+    Field::new(
+        "mine.follow_days",
+        Integer,
+        Is("90"),
+        "What is added within so many days after something else was bought or taken, compared with what is added after other \
+         purchases; 0 leaves it out.",
+    )
+    .unit("days")
+    .between(0.0, 366.0),
     Field::new(
         "mine.max_itemsets",
         Integer,

@@ -421,6 +421,16 @@ words! {
     }
 }
 
+words! {
+    /// How many tests are allowed for.
+    Correction {
+        /// Benjamini's and Hochberg's procedure.
+        BenjaminiHochberg = "benjamini_hochberg",
+        /// Benjamini's and Yekutieli's.
+        BenjaminiYekutieli = "benjamini_yekutieli",
+    }
+}
+
 /// `[mine]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mine {
@@ -438,6 +448,10 @@ pub struct Mine {
     pub consequents: Consequents,
     /// Highest q-value of a rule that is reported.
     pub false_discovery_rate: f64,
+    /// How many tests are allowed for.
+    pub correction: Correction,
+    /// Days after a purchase within which something is added; 0 where nobody asks.
+    pub follow_days: u32,
     /// Most itemsets of a date.
     pub max_itemsets: u64,
 }

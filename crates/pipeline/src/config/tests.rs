@@ -203,6 +203,7 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("mine.baskets"), BasketKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("mine.correction"), Correction::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("mine.consequents"), Consequents::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("decide.hold_after[].event"), HoldEvent::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("report.language"), Language::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());

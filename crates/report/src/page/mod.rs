@@ -47,6 +47,7 @@ pub(crate) fn page(numbers: &Numbers, language: Language) -> String {
         evaluation::evaluation(&words),
         decisions::decisions(&words),
         rules::rules(&words),
+        rules::follows(&words),
         models::models(&words),
         learning::learning(&words),
         learning::data(&words),

@@ -1,12 +1,13 @@
-//! What is bought or held together.
+//! What is bought or held together, and what is added after what.
 
+use osusume_model::Arg;
 use osusume_text::report::Line;
 
 use super::section;
 use super::words::{Words, share};
 use crate::chart::bar;
 use crate::markup::{Markup, classed};
-use crate::numbers::Rule;
+use crate::numbers::{Follow, Rule};
 
 /// More would not be read; `report.json` holds them all.
 const SHOWN: usize = 15;
@@ -44,5 +45,34 @@ fn row(words: &Words<'_>, rule: &Rule) -> Vec<Markup> {
         Markup::text(&format!("×{:.2}{lower}", rule.lift)),
         Markup::text(&later),
         Markup::text(&words.count(rule.joint)),
+    ]
+}
+
+pub(super) fn follows(words: &Words<'_>) -> Markup {
+    let follows = &words.numbers.follows;
+    let Some(first) = follows.first() else { return Markup::default() };
+    let note = words.paragraph("fine", Line::FollowsNote, &[("days", u64::from(first.within_days).into())]);
+    let heads = [
+        ("name", words.word(Line::FollowOf)),
+        ("name", words.word(Line::FollowAdds)),
+        ("num", words.word(Line::FollowRatio)),
+        ("num", words.word(Line::FollowHalf)),
+        ("num", words.word(Line::RuleLater)),
+        ("num wide", words.word(Line::FollowAdded)),
+    ];
+    let table = Words::table("rules", &heads, follows.iter().take(SHOWN).map(|follow| follow_row(words, follow)));
+    section(words, Line::Follows, [note, table])
+}
+
+fn follow_row(words: &Words<'_>, follow: &Follow) -> Vec<Markup> {
+    let half = Arg::Number(format!("{:.0}", follow.lead_days[1]));
+    let later = follow.later_rate_ratio.map_or_else(|| "–".to_owned(), |ratio| format!("×{ratio:.2}"));
+    vec![
+        Markup::text(words.name_of(&follow.antecedent)),
+        Markup::text(words.name_of(&follow.consequent)),
+        Markup::text(&format!("×{}", words.interval(follow.rate_ratio, |ratio| format!("{ratio:.2}")))),
+        Markup::text(&words.say(Line::FollowDays, &[("days", half)])),
+        Markup::text(&later),
+        Markup::text(&words.count(follow.added)),
     ]
 }

@@ -100,6 +100,7 @@ fn small_counts_are_withheld_with_what_would_tell_them() {
     // 7 takes in a test: neither they nor the charts.
     assert_eq!(count(shown.offers[1].tests[0].takes), None);
     assert_eq!(shown.rules.len(), 1, "4 customers do not follow the second rule");
+    assert_eq!(shown.follows.len(), 1, "9 customers added it, or did not");
     // 2 takes among those held back: the difference and the other rate would tell them.
     let effect = &shown.evaluation.as_ref().unwrap().offers[0];
     assert_eq!((effect.offered.rate, count(effect.offered.takes), effect.held_back.rate), (None, None, None));
@@ -110,6 +111,7 @@ fn small_counts_are_withheld_with_what_would_tell_them() {
 fn a_report_without_anything_to_show_is_drawn() {
     let mut bare = numbers();
     (bare.offers, bare.rules, bare.evaluation, bare.learning.together) = (Vec::new(), Vec::new(), None, None);
+    bare.follows = Vec::new();
     (bare.learning.as_of_dates, bare.learning.tests, bare.data.sources) = (Vec::new(), Vec::new(), Vec::new());
     (bare.customers.known, bare.customers.with_offer, bare.decisions.offers) = (0.into(), 0.into(), 0.into());
     (bare.customers.without_offer, bare.customers.not_asked, bare.customers.holdout) = (0.into(), 0.into(), 0.into());
@@ -121,7 +123,7 @@ fn a_report_without_anything_to_show_is_drawn() {
 
 /// Every number under a key that counts customers.
 fn counts(value: &Value, found: &mut Vec<u64>) {
-    const KEYS: [&str; 13] = [
+    const KEYS: [&str; 14] = [
         "known",
         "with_offer",
         "without_offer",
@@ -134,6 +136,7 @@ fn counts(value: &Value, found: &mut Vec<u64>) {
         "takes",
         "joint",
         "customers",
+        "added",
         "held_back",
     ];
     match value {

@@ -2,7 +2,7 @@
 
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, Customers, Data, Decisions, Effect, Evaluation, FORMAT_VERSION, Feature,
-    Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -24,6 +24,7 @@ pub(crate) fn numbers() -> Numbers {
         offers: vec![line(), security(), hostile()],
         learning: learning(),
         rules: rules(),
+        follows: follows(),
         data: data(),
         evaluation: Some(evaluation()),
     }
@@ -216,6 +217,21 @@ fn rules() -> Vec<Rule> {
     };
     // The second leaves 4 of 84 customers without the consequent.
     vec![rule(120, 0.4), rule(80, 0.952)]
+}
+
+fn follows() -> Vec<Follow> {
+    let follow = |antecedent: &str, customers: u64, added: u64| Follow {
+        antecedent: antecedent.to_owned(),
+        consequent: "security".to_owned(),
+        within_days: 90,
+        customers: customers.into(),
+        added: added.into(),
+        rate_ratio: [1.8, 1.4, 2.31],
+        lead_days: [9.0, 21.0, 47.0],
+        later_rate_ratio: Some(1.55),
+    };
+    // Nine added it after the second, and nine did not after the third.
+    vec![follow("line_1g", 400, 61), follow(HOSTILE, 400, 9), follow("tv", 50, 41)]
 }
 
 fn data() -> Data {

@@ -1,9 +1,12 @@
 //! Baskets out of the checked tables: lines of one receipt, or what a customer holds on a day.
 
 use osusume_association::{Baskets as Raw, Contingency, DEFAULT_MAX_BASKET, Rules, Transactions, recount};
-use osusume_model::{AsOf, Code, Fault, Result};
-use osusume_tables::TableFile;
+use std::borrow::Cow;
 
+use osusume_model::{AsOf, Code, Date, Fault, Result, Timestamp};
+use osusume_tables::{TableFile, Zone};
+
+use super::bought::{Bought, Starts, closed_items};
 use super::held::Held;
 use super::{Items, roles};
 use crate::catalogue::Goods;
@@ -20,13 +23,15 @@ use crate::stages::decide::is_purchase;
 const BLOCK: u32 = 1 << 16;
 /// Bytes a line of a purchase takes while baskets are made: item, basket and their share of the copy for one date.
 const LINE_BYTES: u64 = 24;
+/// Bytes a row of holdings takes while what follows is found: day and item for two dates, and their days with strata.
+const START_BYTES: u64 = 48;
 
 /// What is mined, whatever the date.
 pub(super) enum Baskets {
     /// Receipts, read once; a date chooses among them.
     Receipts(Box<Receipts>),
-    /// What customers hold on every date.
-    Held(Held),
+    /// What customers hold on every date, and what they bought before the newest ones, where what follows is asked.
+    Held(Held, Vec<Bought>),
 }
 
 /// Every receipt with something on it.
@@ -39,6 +44,11 @@ pub(super) struct Receipts {
     at: Vec<i64>,
     /// Since when all of it was known.
     known: Vec<i64>,
+    /// The day of each, and its customer.
+    day: Vec<Date>,
+    customer: Vec<u32>,
+    /// Whether what follows is asked.
+    is_followed: bool,
     /// Memory taken while one date is mined.
     bytes: u64,
 }
@@ -69,11 +79,15 @@ impl Baskets {
         dates: &[AsOf],
         config: &Mine,
     ) -> Result<(Self, Items)> {
-        let items = |names: Vec<String>| Ok(Items { roles: roles(goods, config, &names)?, names });
+        let items = |names: Vec<String>| Ok(Items { roles: roles(goods, config, &names)?, names, closes: None });
         if !config.is_of_purchases() {
             let (names, of_product) = held_items(goods, &config.level)?;
-            let held = Held::read(job, tables, goods, (&of_product, names.len() as u32), dates)?;
-            return Ok((Self::Held(held), items(names)?));
+            let of_product = (&of_product[..], names.len() as u32);
+            let mut starts = Starts::new(job, goods, of_product, followed_dates(job, config, dates), config.days)?;
+            check_starts(job, tables, &starts)?;
+            let held = Held::read(job, tables, goods, of_product, dates, &mut starts)?;
+            let closes = Some(closed_items(goods, of_product.0, of_product.1));
+            return Ok((Self::Held(held, starts.finish()), Items { closes, ..items(names)? }));
         }
         let source = job.config.source_of(crate::config::Role::Purchases).expect("the configuration was checked");
         let table = tables.table(&source.name).expect("every source is a table");
@@ -81,7 +95,7 @@ impl Baskets {
         let join = goods.join(&config.level, &dictionary).ok_or_else(|| unknown_level(goods, &config.level))?;
         let names = join.names.to_vec();
         let asked = (tables, dates[dates.len() - 1]);
-        let receipts = Receipts::read(job, asked, (source, table), &join, config.days)?;
+        let receipts = Receipts::read(job, asked, (source, table), &join, config)?;
         Ok((Self::Receipts(Box::new(receipts)), items(names)?))
     }
 
@@ -90,7 +104,7 @@ impl Baskets {
         match self {
             Self::Receipts(receipts) => receipts.bytes * n_dates as u64 <= job.memory / 2,
             // The same few sets on every date.
-            Self::Held(_) => true,
+            Self::Held(..) => true,
         }
     }
 
@@ -101,7 +115,15 @@ impl Baskets {
                 let from = job.calendar.midnight(date.date - receipts.days as i32).0;
                 Ok(receipts.between(from, date.instant.0, date.instant.0))
             }
-            Self::Held(held) => held.transactions(date.date),
+            Self::Held(held, _) => held.transactions(date.date),
+        }
+    }
+
+    /// What customers bought as known before `date`, one of the two newest; `None` where what follows is not asked.
+    pub(super) fn bought(&self, date: AsOf) -> Option<Cow<'_, Bought>> {
+        match self {
+            Self::Receipts(receipts) => receipts.is_followed.then(|| Cow::Owned(receipts.bought(date))),
+            Self::Held(_, bought) => bought.iter().find(|bought| bought.as_of == date.date).map(Cow::Borrowed),
         }
     }
 
@@ -113,9 +135,26 @@ impl Baskets {
                 let later = receipts.between(date.instant.0, end.instant.0, end.instant.0);
                 recount(&later, rules, &job.quiet()).map_err(|error| association_fault(&error))
             }
-            Self::Held(held) => held.taken(date.date, rules, &job.quiet()),
+            Self::Held(held, _) => held.taken(date.date, rules, &job.quiet()),
         }
     }
+}
+
+/// The newest date models learn from and the run's own, where what follows is asked; a cross-section knows no before and after.
+fn followed_dates<'a>(job: &Job<'_>, config: &Mine, dates: &'a [AsOf]) -> &'a [AsOf] {
+    let is_asked = config.follow_days > 0 && !job.config.is_cross_section();
+    if is_asked { &dates[dates.len().saturating_sub(2)..] } else { &[] }
+}
+
+/// Whether there is memory for what customers with holdings bought.
+fn check_starts(job: &Job<'_>, tables: &Checked, starts: &Starts<'_>) -> Result<()> {
+    let table = job.config.holdings().and_then(|source| tables.table(&source.name));
+    let needed = table.map_or(0, |table| table.n_rows() * START_BYTES);
+    if starts.is_asked() && needed > job.memory / 2 {
+        let fault = Fault::new(Code::MemoryBudget).with("budget", job.memory).with("needed", 2 * needed);
+        return Err(fault.with("largest", "what follows what (mine.follow_days)"));
+    }
+    Ok(())
 }
 
 fn unknown_level(goods: &Goods, level: &str) -> Fault {
@@ -141,7 +180,7 @@ impl Receipts {
         (tables, as_of): (&Checked, AsOf),
         (source, table): (&Source, &TableFile),
         join: &Join,
-        days: u32,
+        config: &Mine,
     ) -> Result<Self> {
         let n_customers = tables.n_customers();
         let needed = table.n_rows() * LINE_BYTES;
@@ -161,7 +200,30 @@ impl Receipts {
                 reader.add(&block, customer, start + customer as u32);
             }
         }
-        reader.finish(days, needed)
+        let zone = Zone::new(&job.config.pipeline.time_zone)?;
+        reader.finish((config.days, config.follow_days > 0), &zone, needed)
+    }
+
+    /// What was on the receipts that had happened and were known before `date`, by customer and day.
+    fn bought(&self, date: AsOf) -> Bought {
+        let (before, mut at) = (date.instant.0, 0);
+        let mut bought = Bought::new(date.date, self.all.n_items());
+        let (mut receipts, mut rows): (Vec<usize>, Vec<(Date, u32)>) = (Vec::new(), Vec::new());
+        for same in self.customer.chunk_by(|a, b| a == b) {
+            let known = (at..at + same.len()).filter(|&receipt| self.at[receipt].max(self.known[receipt]) < before);
+            receipts.clear();
+            receipts.extend(known);
+            receipts.sort_by_key(|&receipt| self.day[receipt]);
+            at += same.len();
+            rows.clear();
+            for &receipt in &receipts {
+                rows.extend(self.all.basket(receipt).iter().map(|item| (self.day[receipt], *item)));
+            }
+            if let Some((since, _)) = rows.first() {
+                bought.push((*since, date.date), &rows);
+            }
+        }
+        bought
     }
 
     /// Receipts from `from` to before `until` of which everything was known before `known_before`.
@@ -226,31 +288,48 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn finish(self, days: u32, bytes: u64) -> Result<Receipts> {
+    fn finish(self, (days, is_followed): (u32, bool), zone: &Zone, bytes: u64) -> Result<Receipts> {
         let Self { offsets, items, n_items, customer, at, known, .. } = self;
         let raw = Raw { offsets: &offsets, items: &items, n_items, weights: None, groups: Some(&customer) };
         let all = Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db);
-        Ok(Receipts { days, all: all.map_err(|error| association_fault(&error))?, at, known, bytes })
+        let all = all.map_err(|error| association_fault(&error))?;
+        // Without the question neither days nor customers are kept.
+        let asked = if is_followed { &at[..] } else { &[] };
+        let day = asked.iter().map(|at| zone.date_of(Timestamp(*at))).collect();
+        let customer = if is_followed { customer } else { Vec::new() };
+        Ok(Receipts { days, all, at, known, day, customer, is_followed, bytes })
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use osusume_model::DAY_US;
+
     use super::*;
 
     #[test]
     fn a_receipt_counts_once_all_of_it_is_known() {
         let join = Join { map: [0, 1].into(), names: ["bread".to_owned(), "milk".to_owned()].into() };
         let mut reader = Reader::new(&join);
-        for (items, at, known) in [(vec![0, 1, 0], 10, 10), (vec![1], 20, 30)] {
+        for (items, at, known, customer) in [(vec![0, 1, 0], 10, 10, 0), (vec![1], 20, 30, 0), (vec![0], DAY_US, 0, 4)]
+        {
             assert!(reader.add_items(items.into_iter()));
             reader.at.push(at);
             reader.known.push(known);
-            reader.customer.push(0);
+            reader.customer.push(customer);
         }
-        let receipts = reader.finish(10, 0).unwrap();
-        assert_eq!(receipts.all.item_counts(), [1, 2]);
+        let receipts = reader.finish((10, true), &Zone::new("Asia/Tokyo").unwrap(), 0).unwrap();
+        assert_eq!(receipts.all.item_counts(), [2, 2]);
         let n = |from, until, known| receipts.between(from, until, known).n();
         assert_eq!((n(0, 30, 30), n(0, 30, 31), n(10, 20, 31), n(11, 20, 31)), (1, 2, 1, 0));
+        let bought = |instant| {
+            let bought = receipts.bought(AsOf { date: Date(9), instant: Timestamp(instant) });
+            let history = bought.history();
+            (history.offsets.to_vec(), history.items.to_vec(), history.days.to_vec())
+        };
+        assert_eq!(bought(30), (vec![0, 2], vec![0, 1], vec![Date(0); 2]), "the second was not known yet");
+        assert_eq!(bought(DAY_US), (vec![0, 3], vec![0, 1, 1], vec![Date(0); 3]));
+        // The other customer bought at nine in the morning of Tokyo's next day.
+        assert_eq!(bought(i64::MAX).2, [Date(0), Date(0), Date(0), Date(1)]);
     }
 }

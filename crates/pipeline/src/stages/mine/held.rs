@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use osusume_association::{Baskets as Raw, Contingency, DEFAULT_MAX_BASKET, Rules, Transactions, recount};
 use osusume_model::{AsOf, Control, Date, Result};
 
+use super::bought::Starts;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::job::Job;
@@ -76,7 +77,7 @@ impl Lists {
 }
 
 impl Held {
-    /// Reads the holdings once; `days` ascend, and the last is the one all are compared with.
+    /// Reads the holdings once, for `starts` too; `days` ascend, and the last is the one all are compared with.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
@@ -86,6 +87,7 @@ impl Held {
         goods: &Goods,
         (of_product, n_items): (&[u32], u32),
         days: &[AsOf],
+        starts: &mut Starts<'_>,
     ) -> Result<Self> {
         let source = job.config.holdings().expect("the configuration was checked");
         let mut counter = Counter::new(days.len());
@@ -100,6 +102,7 @@ impl Held {
             let positions = product_positions(goods, &block);
             let on = |day: &AsOf| Lists::new(&Known::new(&block, &positions, day.instant.0), of_product, n_items);
             counter.add(&days.iter().map(on).collect::<Vec<Lists>>(), customers.len());
+            starts.add(&block, &positions)?;
         }
         Ok(counter.finish(n_items, days))
     }

@@ -4,6 +4,9 @@
 //! that was there before and holds afterwards is more than a find.
 
 mod baskets;
+mod bought;
+mod follow_rows;
+mod follows;
 mod held;
 mod rows;
 
@@ -18,13 +21,14 @@ use osusume_model::{AsOf, Code, Date, Fault, OfferKind, Result};
 use rayon::prelude::*;
 
 use self::baskets::Baskets;
-pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
-
+pub(crate) use self::follow_rows::{FOLLOW_MEANINGS, follow_schema};
+pub use self::follows::{FollowSummary, ToldFollow};
 use self::rows::Writer;
+pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Consequents, Mine};
+use crate::config::{Consequents, Correction, Mine};
 use crate::job::Job;
 use crate::kernel::association_fault;
 
@@ -41,6 +45,8 @@ pub(super) struct Items {
     pub(super) names: Vec<String>,
     /// Where it may stand in a rule.
     pub(super) roles: Vec<ItemRole>,
+    /// For each item, what nobody who has it can add; absent where everything can be bought again.
+    pub(super) closes: Option<Vec<Vec<u32>>>,
 }
 
 /// What was found as of one date.
@@ -75,6 +81,8 @@ pub struct MineSummary {
     pub reported: u64,
     /// The strongest of these, by the lower bound of their lift.
     pub top: Vec<ToldRule>,
+    /// What is added after what; absent where nobody asks.
+    pub follows: Option<FollowSummary>,
 }
 
 /// A rule in the summary.
@@ -100,7 +108,7 @@ pub struct ToldRule {
     pub later_lift: Option<f64>,
 }
 
-/// Mines itemsets and rules and writes both tables; nothing where the pipeline file has no `[mine]`.
+/// Mines itemsets, rules and what follows what, and writes their tables; nothing where the pipeline file has no `[mine]`.
 ///
 /// # Errors
 /// `MemoryBudget`, `ConfigUnknownName`, faults of reading and writing, and a stop asked for.
@@ -128,7 +136,22 @@ pub(crate) fn mine(
     }
     let n_itemsets = writer.itemsets(&items, schedule.score.date, &own.itemsets)?;
     writer.finish()?;
-    Ok(summary(&items, &own.found, n_itemsets, config.false_discovery_rate))
+    let followed = follows::find(job, config, &items, &baskets, &dates)?;
+    let told = followed.last().map(|own| follows::summary(config, &items, own));
+    if told.is_some() {
+        follow_rows::write(job, config, &items, &followed)?;
+    }
+    let summary = summary(&items, &own.found, n_itemsets, config.false_discovery_rate);
+    Ok(MineSummary { follows: told, ..summary })
+}
+
+impl From<Correction> for FalseDiscovery {
+    fn from(correction: Correction) -> Self {
+        match correction {
+            Correction::BenjaminiHochberg => Self::BenjaminiHochberg,
+            Correction::BenjaminiYekutieli => Self::BenjaminiYekutieli,
+        }
+    }
 }
 
 /// What is asked of the baskets of every date.
@@ -190,7 +213,7 @@ impl Miner<'_> {
         };
         let (params, itemsets, warning) = self.itemsets(&db, params, date)?;
         let rules = rules_of(&db, &itemsets, &rule_params(&params), &control).map_err(|e| association_fault(&e))?;
-        let test = TestParams { false_discovery: FalseDiscovery::BenjaminiHochberg, level: LEVEL };
+        let test = TestParams { false_discovery: self.config.correction.into(), level: LEVEL };
         let evidence = test_rules(&db, &rules, &test, &control).map_err(|e| association_fault(&e))?;
         let later = vec![None; rules.len()];
         Ok(Mined { found: Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets, warning })
@@ -294,6 +317,7 @@ fn summary(items: &Items, found: &Found, itemsets: u64, rate: f64) -> MineSummar
         rules: found.rules.len() as u64,
         reported: reported.len() as u64,
         top: reported.iter().take(TOLD).map(told).collect(),
+        follows: None,
     }
 }
 

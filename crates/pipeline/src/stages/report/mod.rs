@@ -7,11 +7,11 @@ use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_report::{
-    About, Band, Cell, ChannelRow, ClosedGate, Customers, Data, Decisions, FORMAT_VERSION, Learning, Names, Numbers,
-    OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    About, Band, Cell, ChannelRow, ClosedGate, Customers, Data, Decisions, FORMAT_VERSION, Follow, Learning, Names,
+    Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
 };
 
-use super::mine::ToldRule;
+use super::mine::{FollowSummary, ToldRule};
 use super::train::{CONFIDENCE, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -54,6 +54,7 @@ impl Told<'_> {
             offers: described.enumerate().map(|(i, ((row, model), offer))| self.offer(i, row, model, offer)).collect(),
             learning: self.learning(),
             rules: summary.mined.iter().flat_map(|mined| &mined.top).map(rule).collect(),
+            follows: summary.mined.iter().flat_map(|mined| &mined.follows).flat_map(follows).collect(),
             data: data(summary),
             evaluation: None,
         }
@@ -151,6 +152,19 @@ fn rule(told: &ToldRule) -> Rule {
         later_confidence: told.later_confidence,
         later_lift: told.later_lift,
     }
+}
+
+fn follows(told: &FollowSummary) -> impl Iterator<Item = Follow> + '_ {
+    told.top.iter().map(|pair| Follow {
+        antecedent: pair.antecedent.clone(),
+        consequent: pair.consequent.clone(),
+        within_days: told.within_days,
+        customers: pair.customers.into(),
+        added: pair.added.into(),
+        rate_ratio: pair.rate_ratio,
+        lead_days: pair.lead_days,
+        later_rate_ratio: pair.later_rate_ratio,
+    })
 }
 
 fn customers(summary: &Summary) -> Customers {
