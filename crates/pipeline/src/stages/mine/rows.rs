@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use osusume_association::{Contingency, Itemsets};
+use osusume_association::{Contingency, Itemsets, measure};
 use osusume_model::{Date, Result};
 use osusume_tables::ParquetSink;
 use osusume_tables::arrow::array::{
@@ -120,12 +120,18 @@ fn itemset_schema() -> Schema {
 
 /// Columns of numbers behind antecedent and consequent, in order; those of the time that followed may be absent.
 const COUNTS: [&str; 4] = ["n", "n_antecedent", "n_consequent", "n_both"];
-const MEASURES: [&str; 11] = [
+const MEASURES: [&str; 17] = [
     "support",
     "confidence",
     "lift",
     "leverage",
     "conviction",
+    "jaccard",
+    "kulczynski",
+    "imbalance_ratio",
+    "zhang",
+    "odds_ratio",
+    "chi_squared",
     "improvement",
     "expected",
     "conditional_lift",
@@ -136,7 +142,7 @@ const MEASURES: [&str; 11] = [
 const LATER_MEASURES: [&str; 2] = ["later_confidence", "later_lift"];
 
 /// What the columns of `rules.parquet` mean, in their order.
-pub(crate) const RULE_MEANINGS: [(&str, &str); 26] = [
+pub(crate) const RULE_MEANINGS: [(&str, &str); 32] = [
     ("as_of", "the rule rests on nothing that happened or arrived on this day or after it"),
     ("antecedent", "what is there: products, or levels of the attribute `mine.level`"),
     ("consequent", "what is there as well; only what is offered, unless `mine.consequents = \"all\"`"),
@@ -152,6 +158,18 @@ pub(crate) const RULE_MEANINGS: [(&str, &str); 26] = [
         "conviction",
         "how much rarer the antecedent stands without the consequent than by chance; infinite for a rule that never fails",
     ),
+    ("jaccard", "`n_both` over the baskets with either"),
+    ("kulczynski", "mean of `confidence` and the antecedent's share of the baskets with the consequent"),
+    (
+        "imbalance_ratio",
+        "how unequal the two are: the difference of their counts over the baskets with either; 0 for equal ones",
+    ),
+    ("zhang", "association from -1 (never together) to 1 (always), 0 is independence"),
+    (
+        "odds_ratio",
+        "odds of the consequent with the antecedent over those without it; infinite for a rule that never fails",
+    ),
+    ("chi_squared", "of independence, whatever the sizes of baskets: what is evidence stands in `p_value`"),
     (
         "improvement",
         "`confidence` less the highest confidence of a rule with fewer of the antecedents; rules that improve nothing are left out",
@@ -219,14 +237,21 @@ fn cells(counts: Contingency) -> [i64; 4] {
     [counts.n, counts.n_antecedent, counts.n_consequent, counts.n_both].map(|count| count as i64)
 }
 
-fn measures(found: &Found, r: usize) -> [f64; 11] {
+fn measures(found: &Found, r: usize) -> [f64; 17] {
     let (counts, evidence) = (found.rules.contingency(r), &found.evidence[r]);
+    let of = |name: &str| (measure(name).expect("it is one of the kernel's").value)(&counts);
     [
         counts.support(),
         counts.confidence(),
         counts.lift(),
         counts.leverage(),
         counts.conviction(),
+        of("jaccard"),
+        of("kulczynski"),
+        of("imbalance_ratio"),
+        of("zhang"),
+        of("odds_ratio"),
+        of("chi_squared"),
         found.rules.improvements[r],
         evidence.expected,
         evidence.conditional_lift,
