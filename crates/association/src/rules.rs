@@ -10,6 +10,8 @@ use crate::{Contingency, Error, Hierarchy, ItemRole, ItemsetParams, Itemsets, Ki
 
 /// Nodes between two looks at the control.
 const STOP_STEP: usize = 1 << 16;
+/// Rules held are cut to the highest of them whenever they are twice as many as wanted and at least so many.
+const MIN_HELD: usize = 1 << 10;
 
 /// Which rules to find. Every field is the caller's decision.
 #[derive(Clone, Copy, Debug)]
@@ -183,6 +185,8 @@ struct Walk<'a> {
     targets: Vec<u32>,
     scratch: Vec<u32>,
     found: Vec<Found>,
+    /// What a rule's excess must reach to be among those wanted, as far as they were cut.
+    least_excess: Option<u128>,
     n_found: u64,
     n_redundant: u64,
     n_hypotheses: u64,
@@ -200,11 +204,12 @@ impl<'a> Walk<'a> {
             path_nodes: Vec::new(),
             without: Vec::new(),
             cursors: Vec::new(),
-            best: Vec::new(),
-            best_starts: Vec::new(),
+            best: Vec::with_capacity(trie.n_values()),
+            best_starts: Vec::with_capacity(trie.n_nodes()),
             targets,
             scratch: Vec::new(),
             found: Vec::new(),
+            least_excess: None,
             n_found: 0,
             n_redundant: 0,
             n_hypotheses: 0,
@@ -297,7 +302,9 @@ impl<'a> Walk<'a> {
         };
         let (confidence, below) = (table.confidence(), self.best[at]);
         self.best[at] = confidence.max(below);
-        if confidence < self.params.min_confidence || table.lift() < self.params.min_lift {
+        // A division less where any lift will do.
+        let is_lifted = self.params.min_lift <= 0.0 || table.lift() >= self.params.min_lift;
+        if confidence < self.params.min_confidence || !is_lifted {
             return;
         }
         self.n_found += 1;
@@ -306,7 +313,38 @@ impl<'a> Walk<'a> {
             self.n_redundant += 1;
             return;
         }
-        self.found.push(Found { node, consequent, n_antecedent, n_both, improvement });
+        self.hold(Found { node, consequent, n_antecedent, n_both, improvement });
+    }
+
+    fn hold(&mut self, rule: Found) {
+        if self.least_excess.is_some_and(|least| self.excess(&rule) < least) {
+            return;
+        }
+        self.found.push(rule);
+        if self.found.len() / 2 >= self.params.max_rules && self.found.len() >= MIN_HELD {
+            self.cut();
+        }
+    }
+
+    /// n² times the leverage, exactly, moved to be positive.
+    fn excess(&self, rule: &Found) -> u128 {
+        let n = u128::from(self.db.n());
+        let expected = u128::from(rule.n_antecedent) * u128::from(self.db.item_counts()[rule.consequent as usize]);
+        n * n + u128::from(rule.n_both) * n - expected
+    }
+
+    /// Of more rules than wanted those with the highest leverage stay, in no order.
+    fn cut(&mut self) {
+        let Some(last) = self.params.max_rules.checked_sub(1) else {
+            self.found.clear();
+            return;
+        };
+        let mut found = std::mem::take(&mut self.found);
+        let order = |rule: &Found| (Reverse(self.excess(rule)), rule.node, rule.consequent);
+        let (_, last, _) = found.select_nth_unstable_by_key(last, order);
+        self.least_excess = Some(self.excess(last));
+        found.truncate(self.params.max_rules);
+        self.found = found;
     }
 
     /// Pushes, for every item of the path, the highest confidence of a rule with it on the right and fewer antecedents than the path has,
@@ -325,16 +363,9 @@ impl<'a> Walk<'a> {
 
     fn finish(mut self) -> Rules {
         if self.found.len() > self.params.max_rules {
-            let n = u128::from(self.db.n());
-            let counts = self.db.item_counts();
-            // n² times the leverage, exactly, moved to be positive.
-            let excess = |rule: &Found| {
-                let expected = u128::from(rule.n_antecedent) * u128::from(counts[rule.consequent as usize]);
-                n * n + u128::from(rule.n_both) * n - expected
-            };
-            let order = |rule: &Found| (Reverse(excess(rule)), rule.node, rule.consequent);
-            self.found.select_nth_unstable_by_key(self.params.max_rules, order);
-            self.found.truncate(self.params.max_rules);
+            self.cut();
+        }
+        if self.least_excess.is_some() {
             self.found.sort_unstable_by_key(|rule| (rule.node, rule.consequent));
         }
         let mut rules = Rules {

@@ -34,6 +34,15 @@ impl<'a> Trie<'a> {
         Self { sets, ends, singles }
     }
 
+    pub(crate) fn n_nodes(&self) -> usize {
+        self.sets.n_nodes()
+    }
+
+    /// Items in all sets together.
+    pub(crate) fn n_values(&self) -> usize {
+        self.sets.depths.iter().map(|depth| usize::from(*depth)).sum()
+    }
+
     pub(crate) fn item(&self, node: u32) -> u32 {
         self.sets.items[node as usize]
     }

@@ -88,9 +88,21 @@ impl<'a, R: StoredRank> Closed<'a, R> {
         if self.has_ended {
             return;
         }
+        self.close_root(item, sink);
+        self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
+    }
+
+    fn close_root<S: Sink>(&mut self, item: u32, sink: &mut S) {
+        let rows = self.occurrences.of(item);
+        if let [row] = rows
+            && self.ranked.row(*row).last().is_some_and(|last| last.index() > item as usize)
+        {
+            // In its only row the item is not the rarest.
+            return;
+        }
         self.item = item;
         self.paths.clear();
-        self.paths.extend(self.occurrences.of(item).iter().map(|t| self.ranked.path(*t)));
+        self.paths.extend(rows.iter().map(|t| self.ranked.path(*t)));
         let frequent = self.ranked.frequent;
         self.root.open_rows(self.ranked.ranks(), &self.paths, frequent, frequent.n_ranks() as u32);
         let count = frequent.counts[item as usize];
@@ -116,7 +128,6 @@ impl<'a, R: StoredRank> Closed<'a, R> {
                 self.expand(0, depth, sink);
             }
         }
-        self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
     }
 
     /// Bitmaps of the weights, the columns and, unless they are many, the root's partners from `rarer` on.

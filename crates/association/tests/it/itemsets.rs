@@ -203,6 +203,19 @@ fn a_stop_ends_everything() {
     }
 }
 
+/// Items of one basket: all but the rarest are in another's closure, and a stop must be seen among them too.
+#[test]
+fn a_stop_ends_closed_sets_of_a_huge_basket() {
+    let items: Vec<u32> = (0..3_000).collect();
+    let twice: Vec<u32> = items.iter().chain(&items[1..]).copied().collect();
+    let offsets = [0, items.len(), twice.len()];
+    let baskets = Baskets { offsets: &offsets, items: &twice, n_items: 3_000, weights: None, groups: None };
+    let db = Transactions::new(&baskets, 3_000).expect("well-formed baskets").0;
+    let params = ItemsetParams::closed(1);
+    assert!(looks(|control| count_itemsets(&db, &params, control).map(drop)) > 3_000);
+    assert_eq!(count_itemsets(&db, &params, &NoControl).expect("no limit is set").sets, 2);
+}
+
 #[test]
 fn order_and_merging_change_nothing() {
     let shop = Shop::random(5, 200, 9, 0.4);
