@@ -3,7 +3,7 @@
 use osusume_association::History;
 use osusume_model::{AsOf, DAY_US, Date, Result};
 use osusume_tables::Zone;
-use osusume_windows::{Intervals, Ladder, Take, Truth, find_takes};
+use osusume_windows::{Intervals, Ladder, Maybe, Take, Truth, find_takes};
 use rayon::prelude::*;
 
 use crate::catalogue::Goods;
@@ -168,28 +168,31 @@ impl<'a> Starts<'a> {
 
 /// Rows of holdings as known before an instant.
 struct KnownRows<'a> {
-    block: &'a Block,
     start: &'a [i64],
+    start_arrived: Option<Maybe<'a, i64>>,
+    end: Option<Maybe<'a, i64>>,
+    end_arrived: Option<Maybe<'a, i64>>,
     before: i64,
 }
 
 impl<'a> KnownRows<'a> {
     fn new(block: &'a Block, before: i64) -> Self {
-        Self { block, start: block.times("start"), before }
+        let [start_arrived, end, end_arrived] =
+            ["start_arrived", "end", "end_arrived"].map(|name| block.integers(name));
+        Self { start: block.times("start"), start_arrived, end, end_arrived, before }
     }
 
     /// Whether the row is known to have started.
     fn starts(&self, row: usize) -> bool {
-        let arrived = self.block.integers("start_arrived").and_then(|arrived| arrived.get(row));
+        let arrived = self.start_arrived.and_then(|arrived| arrived.get(row));
         self.start[row].max(arrived.unwrap_or(i64::MIN)) < self.before
     }
 
     /// The instant at which the last of `rows` ended; `None` while one lasts.
     fn until(&self, rows: std::ops::Range<usize>) -> Option<i64> {
-        let (end, arrived) = (self.block.integers("end"), self.block.integers("end_arrived"));
         let known_end = |row: usize| {
-            let end = end.and_then(|end| end.get(row))?;
-            let known = arrived.and_then(|arrived| arrived.get(row)).unwrap_or(end);
+            let end = self.end.and_then(|end| end.get(row))?;
+            let known = self.end_arrived.and_then(|arrived| arrived.get(row)).unwrap_or(end);
             (known < self.before).then_some(end)
         };
         let ends = rows.filter(|&row| self.starts(row)).map(|row| known_end(row).unwrap_or(i64::MAX));
