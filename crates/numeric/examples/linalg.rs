@@ -1,4 +1,4 @@
-//! Times the dense kernels of a fit: weighted Gram matrix, Cholesky factor, trace of the inverse, dependent columns.
+//! Times the dense kernels of a fit: weighted Gram matrix, products of bundles, Cholesky factor, trace of the inverse, dependent columns.
 //!
 //! Run: `cargo run --release -p osusume-numeric --example linalg`. Each time is the least of several runs.
 
@@ -6,13 +6,21 @@
 
 use std::time::Instant;
 
-use osusume_numeric::linalg::{Cholesky, GramScratch, add_t_product, dependent_columns, linear_rows};
+use osusume_numeric::linalg::{
+    Bundle, Cholesky, GramScratch, add_t_product, add_t_products, dependent_columns, linear_rows,
+};
 
 fn main() {
     println!("{:>5} {:>8} {:>10} {:>10} {:>10}", "d", "rows", "gram", "X v", "X' r");
     for d in [60, 120, 250, 550] {
         for n_rows in [6_000, 100_000] {
             time_passes(d, n_rows);
+        }
+    }
+    println!("{:>5} {:>8} {:>10} {:>10} {:>10}", "d", "rows", "vectors", "X V", "X' R");
+    for d in [100, 200] {
+        for n_vectors in [1, 2, 5, 8] {
+            time_bundle(d, 100_000, n_vectors);
         }
     }
     println!("{:>5} {:>10} {:>10} {:>10} {:>10}", "d", "factor", "trace", "dependent", "solve");
@@ -28,6 +36,18 @@ fn time_passes(d: usize, n_rows: usize) {
     let product = least(3, || linear_rows(&x, &v, 0.1, &mut eta));
     let transposed = least(3, || add_t_product(&x, &eta, &mut gradient));
     println!("{d:>5} {n_rows:>8} {gram_time:>10.5} {product:>10.5} {transposed:>10.5}");
+}
+
+/// By strips of 64 rows, as a sweep goes.
+fn time_bundle(d: usize, n_rows: usize, n_vectors: usize) {
+    let x = matrix(n_rows, d);
+    let vector = vec![0.5; d + 1];
+    let bundle = Bundle::new(&vec![vector.as_slice(); n_vectors]);
+    let (mut out, mut gradients) = (vec![0.0; 64 * n_vectors], vec![0.0; (d + 1) * n_vectors]);
+    let product = least(3, || x.chunks_exact(64 * d).for_each(|x| bundle.linear_rows(x, &mut out)));
+    let transposed =
+        least(3, || x.chunks_exact(64 * d).for_each(|x| add_t_products(x, n_vectors, &out, &mut gradients)));
+    println!("{d:>5} {n_rows:>8} {n_vectors:>10} {product:>10.5} {transposed:>10.5}");
 }
 
 fn time_factor(d: usize) {

@@ -2,8 +2,10 @@
 //!
 //! The build targets plain x86-64, which has neither AVX2 nor popcount.
 //! [`dispatch!`](crate::dispatch!) compiles one body for each and picks at run time.
-//! All bodies run the same operations in the same order on each element and never fuse a multiplication with an addition,
-//! so they give equal bits; [`with_baseline`] and [`without_avx512`] let a test compare them.
+//! All bodies run the same operations in the same order on each element, so they give equal bits; [`with_baseline`] and
+//! [`without_avx512`] let a test compare them. A compiler never fuses a multiplication with an addition of its own accord. Where a kernel
+//! says `mul_add`, all bodies fuse: one rounding, exact by IEEE 754. A processor without the instruction, none of AVX2's, gets it from
+//! the C library, with the same bits and slowly.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -19,7 +21,8 @@ pub fn use_avx2() -> bool {
     let is_capable = std::is_x86_feature_detected!("avx2")
         && std::is_x86_feature_detected!("bmi1")
         && std::is_x86_feature_detected!("bmi2")
-        && std::is_x86_feature_detected!("popcnt");
+        && std::is_x86_feature_detected!("popcnt")
+        && std::is_x86_feature_detected!("fma");
     is_capable && BASELINE_WANTED.load(Ordering::Relaxed) == 0
 }
 
@@ -71,7 +74,7 @@ fn counted<R>(callers: &'static AtomicUsize, f: impl FnOnce() -> R) -> R {
     f()
 }
 
-/// Defines functions whose bodies are compiled for plain x86-64, for AVX2 + BMI + POPCNT and for AVX-512 F + VL + DQ + BW.
+/// Defines functions whose bodies are compiled for plain x86-64, for AVX2 + FMA + BMI + POPCNT and for AVX-512 F + VL + DQ + BW.
 ///
 /// What the body calls must be `#[inline(always)]` to be compiled with it; the choice costs a few loads, so a body works on a block.
 ///
@@ -101,13 +104,13 @@ macro_rules! dispatch {
             fn body($($arg: $ty),*) $(-> $ret)? $body
 
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx2,bmi1,bmi2,popcnt")]
+            #[target_feature(enable = "avx2,bmi1,bmi2,popcnt,fma")]
             fn avx2($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
             }
 
             #[cfg(target_arch = "x86_64")]
-            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi1,bmi2,popcnt")]
+            #[target_feature(enable = "avx512f,avx512vl,avx512dq,avx512bw,bmi1,bmi2,popcnt,fma")]
             fn avx512($($arg: $ty),*) $(-> $ret)? {
                 body($($arg),*)
             }

@@ -133,6 +133,55 @@ pub fn log_loss_row(eta: f64, y: f64) -> f64 {
     positive - y * eta + ln_1p(exp(-eta.abs()))
 }
 
+/// What the log-loss of a row and its derivatives are made of.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Tails {
+    /// 1 / (1 + e^|η|), the smaller of μ and 1 − μ; at least 1e-308.
+    pub small: f64,
+    /// The larger.
+    pub large: f64,
+    /// ln(1 + e^-|η|), the log-loss of the likelier label.
+    pub loss: f64,
+}
+
+/// Both tails and the loss at η from one exponential and one division, to a few units in the last place.
+///
+/// The exponential is that of [`exp`] without its edges. With s = e / (2 + e) ≤ 1/3, ln(1 + e) = 2 artanh s = 2 Σ s^(2k+1) / (2k + 1) up
+/// to s^29, remainder below 2^-56 of it. 1 / (1 + e) and s share the division by (1 + e)(2 + e).
+#[inline(always)]
+pub fn tails(eta: f64) -> Tails {
+    let x = (-eta.abs()).clamp(-708.0, 0.0);
+    let shifted = x.mul_add(std::f64::consts::LOG2_E, ROUND);
+    let k = shifted - ROUND;
+    let r = k.mul_add(-LN2_LO, k.mul_add(-LN2_HI, x));
+    let t = r * r;
+    let even = series(t, [1.0 / 479_001_600.0, 1.0 / 3_628_800.0, 1.0 / 40_320.0, 1.0 / 720.0, 1.0 / 24.0, 0.5]);
+    let odd =
+        series(t, [1.0 / 6_227_020_800.0, 1.0 / 39_916_800.0, 1.0 / 362_880.0, 1.0 / 5_040.0, 1.0 / 120.0, 1.0 / 6.0]);
+    let y = 1.0 + t.mul_add(r.mul_add(odd, even), r);
+    let e = y * power_of_two(shifted.to_bits().wrapping_sub(ROUND.to_bits()));
+    let (one, two) = (1.0 + e, 2.0 + e);
+    let inverse = 1.0 / (one * two);
+    let large = two * inverse;
+    let s = e * (one * inverse);
+    let z = s * s;
+    // Two halves of the series side by side.
+    let w = z * z;
+    let even = series(w, [2.0 / 29.0, 2.0 / 25.0, 2.0 / 21.0, 2.0 / 17.0, 2.0 / 13.0, 2.0 / 9.0, 2.0 / 5.0, 2.0]);
+    let odd = series(w, [2.0 / 27.0, 2.0 / 23.0, 2.0 / 19.0, 2.0 / 15.0, 2.0 / 11.0, 2.0 / 7.0, 2.0 / 3.0]);
+    Tails { small: e * large, large, loss: s * z.mul_add(odd, even) }
+}
+
+/// Σ c x^i by Horner's rule, fused, the highest power first.
+#[inline(always)]
+fn series<const N: usize>(x: f64, coefficients: [f64; N]) -> f64 {
+    let mut sum = coefficients[0];
+    for c in &coefficients[1..] {
+        sum = sum.mul_add(x, *c);
+    }
+    sum
+}
+
 dispatch! {
     /// `out[i]` = e^`x[i]`. Panics when the lengths differ.
     pub fn exp_slice(x: &[f64], out: &mut [f64]) {
@@ -248,6 +297,16 @@ mod tests {
     }
 
     #[test]
+    fn tails_keep_their_edges() {
+        assert_eq!(tails(0.0), Tails { small: 0.5, large: 0.5, loss: tails(0.0).loss });
+        for eta in [708.0, -708.0, 1e300, f64::INFINITY, f64::NEG_INFINITY] {
+            let Tails { small, large, loss } = tails(eta);
+            assert!(small > 0.0 && small < 1e-307 && large >= 1.0 - 1e-15 && loss > 0.0 && loss < 1e-307, "{eta}");
+        }
+        assert!(tails(f64::NAN).loss.is_nan() && tails(f64::NAN).small.is_nan());
+    }
+
+    #[test]
     fn log_loss_does_not_overflow() {
         assert!((log_loss_row(1e6, 0.0) - 1e6).abs() < 1e-9);
         assert!(log_loss_row(1e6, 1.0).abs() < 1e-12);
@@ -300,6 +359,21 @@ mod tests {
         fn sigmoid_is_close(x in -740.0_f64..740.0) {
             let e = (-x.abs()).exp();
             check(sigmoid(x), if x < 0.0 { e } else { 1.0 } / (1.0 + e), 2, x);
+        }
+
+        #[test]
+        fn tails_are_close(eta in -700.0_f64..700.0) {
+            let e = (-eta.abs()).exp();
+            let Tails { small, large, loss } = tails(eta);
+            check(small, e / (1.0 + e), 6, eta);
+            check(large, 1.0 / (1.0 + e), 4, eta);
+            check(loss, e.ln_1p(), 6, eta);
+        }
+
+        #[test]
+        fn tails_are_close_near_zero(eta in -4.0_f64..4.0) {
+            let e = (-eta.abs()).exp();
+            check(tails(eta).loss, e.ln_1p(), 6, eta);
         }
 
         #[test]

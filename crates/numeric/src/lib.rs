@@ -1,7 +1,7 @@
 //! Shared numerics: stable elementary functions, fixed-shape sums, small dense linear algebra, distributions, sorting, and the SIMD dispatch.
 //!
-//! Everything gives the same bits on every processor and for any number of threads: no platform `exp` or `ln`, no fused multiply-add,
-//! constant lane counts and block sizes.
+//! Everything gives the same bits on every processor and for any number of threads: no platform `exp` or `ln`, no multiplication fused
+//! with an addition but by name, constant lane counts and block sizes.
 //!
 //! Not here: models (crate `propensity`), metrics (crate `evaluate`).
 

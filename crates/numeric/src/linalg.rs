@@ -4,10 +4,12 @@
 
 use std::fmt;
 
+mod bundle;
 mod cholesky;
 mod gram;
 mod gram_single;
 
+pub use bundle::{Bundle, MOST as BUNDLE_VECTORS, add_t_products};
 pub use cholesky::{Cholesky, dependent_columns};
 pub use gram::{GramScratch, PANEL_ROWS, add_t_product, add_t_product_at, linear_rows, linear_rows_at, mixed_dot};
 pub use gram_single::GramScratchSingle;

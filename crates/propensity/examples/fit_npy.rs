@@ -15,6 +15,8 @@ use osusume_propensity::design::Design;
 use osusume_propensity::logistic::{LogisticParams, Penalty, Problem, fit_each};
 
 const LAMBDA: f64 = 1e-4;
+/// As strict as scikit-learn's `tol` of the same number, or stricter: ours is a share of the spread of the labels.
+const TOLERANCE: f64 = 1e-6;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let dir = std::env::args().nth(1).ok_or("usage: fit_npy DIR")?;
@@ -32,17 +34,18 @@ fn main() -> Result<(), Box<dyn Error>> {
         (0..n_offers).map(|offer| labels.iter().skip(offer).step_by(n_offers).map(|y| *y != 0).collect()).collect();
     let problems: Vec<Problem<'_>> =
         y.iter().map(|y| Problem { design: &design, rows: None, y, weight: None, offset: None }).collect();
-    let params = LogisticParams { penalty: Penalty::Fixed(LAMBDA), ..LogisticParams::STANDARD };
+    let params = LogisticParams { penalty: Penalty::Fixed(LAMBDA), tolerance: TOLERANCE, ..LogisticParams::STANDARD };
     let fits = fit_each(&problems, &params, &NoControl)?;
     let seconds = start.elapsed().as_secs_f64();
 
     let coefficients: Vec<f64> = fits.iter().flat_map(osusume_propensity::logistic::Fit::params).collect();
     write(&dir.join("coef.npy"), n_offers, n_cols + 1, &coefficients)?;
     let steps = fits.iter().map(|fit| fit.iterations).max().unwrap_or(0);
+    let hessians: u32 = fits.iter().map(|fit| fit.hessians).sum();
     let gradient = fits.iter().map(|fit| fit.max_gradient).fold(0.0, f64::max);
     println!(
         "{{\"task\":\"logistic\",\"rows\":{n_rows},\"cols\":{n_cols},\"offers\":{n_offers},\"threads\":{},\"seconds\":{seconds:.3},\
-         \"steps\":{steps},\"max_gradient\":{gradient:e}}}",
+         \"steps\":{steps},\"hessians\":{hessians},\"max_gradient\":{gradient:e}}}",
         rayon::current_num_threads()
     );
     Ok(())

@@ -187,17 +187,18 @@ impl<'s, 'a> FoldSearch<'s, 'a> {
                 gradient.iter_mut().zip(&other.place.gradient).for_each(|(sum, g)| *sum += share * g);
             }
         }
-        let (eta, row_weights) = self.gather(k);
+        let eta = self.gather(k);
         let prior = self.full.prior.rescaled(self.full.total_weight / objective.total_weight);
-        let mut state = State::at(&objective, self.full.params(), Place { eta, row_weights, gradient, loss });
+        let trial = Place { eta: vec![0.0; eta.len()], ..Place::default() };
+        let mut state = State::at(self.full.params(), Place { eta, gradient, loss }, trial);
         if let Some(factor) = &self.full.factor {
             state.adopt_factor(Arc::clone(factor), &prior);
         }
         Ok((objective, prior, state))
     }
 
-    /// η and row weights at the full fit of all rows outside fold `k`.
-    fn gather(&self, k: u8) -> (Vec<f64>, Vec<f64>) {
+    /// η at the full fit of all rows outside fold `k`.
+    fn gather(&self, k: u8) -> Vec<f64> {
         let mut next = vec![0; self.held_out.len()];
         let mut values = Vec::with_capacity(self.order.len());
         for &position in &self.order {
@@ -205,10 +206,10 @@ impl<'s, 'a> FoldSearch<'s, 'a> {
             if fold != k {
                 let at = &mut next[usize::from(fold)];
                 let place = &self.held_out[usize::from(fold)].place;
-                values.push((place.eta[*at], place.row_weights[*at]));
+                values.push(place.eta[*at]);
                 *at += 1;
             }
         }
-        values.into_iter().unzip()
+        values
     }
 }

@@ -36,6 +36,7 @@ mod encoder_fit;
 mod error;
 mod evidence;
 pub mod folds;
+mod hessian;
 pub mod logistic;
 mod newton;
 mod penalty;

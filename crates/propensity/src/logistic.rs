@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use crate::calibration::solve_intercept;
 use crate::error::{Error, OfferError, Warning};
-use crate::newton::{Search, State, Stopping, minimize, minimize_one, renew_outdated, scaled_tolerance};
+use crate::newton::{Search, State, Stopping, minimize, minimize_one, renew_drifted, renew_outdated, scaled_tolerance};
 use crate::penalty;
 use crate::prior::Prior;
 use crate::problem::Objective;
@@ -81,7 +81,7 @@ pub struct Fit {
     /// Whether the tolerance was reached.
     pub converged: bool,
     /// Diagonal of the Hessian of the mean log-loss, without the penalty: d coefficients, then the intercept. Its row weights are
-    /// within an eighth of those at the optimum.
+    /// within an eighth of those at the optimum; [`fit_each`] makes it of a sample where there are many rows, at least 64 a parameter.
     pub hessian_diagonal: Vec<f64>,
     /// d − tr(Λ (H + Λ)⁻¹) over the coefficients, plus 1 for the intercept; from the same Hessian.
     pub effective_dof: f64,
@@ -177,6 +177,9 @@ fn fit_team(
     let (objectives, starts): (Vec<Objective<'_>>, Vec<Vec<f64>>) = collect(checked.collect())?.into_iter().unzip();
     let mut states = State::new_each(&objectives, starts);
     if lambda > 0.0 {
+        for (objective, state) in objectives.iter().zip(&mut states) {
+            state.allow_samples(objective);
+        }
         let rough =
             objectives.par_iter().zip(&mut states).map(|(objective, state)| state.adopt_rough(objective, control));
         collect(rough.collect())?;
@@ -207,7 +210,7 @@ pub(crate) fn conclude(
     state: &mut State,
     control: &dyn Control,
 ) -> Result<Fit, Error> {
-    renew_outdated(objective, &prior, state, control)?;
+    renew_drifted(objective, &prior, state, control)?;
     let separation = find_separation(objective, &state.at.eta);
     if separation.is_some() && prior.precision.iter().all(|p| *p <= 0.0) {
         // A vanishing gradient far out is no optimum: coefficients would grow without end.
@@ -221,7 +224,16 @@ pub(crate) fn conclude(
             is_separated: separation.is_some(),
         });
     }
-    finish(objective, state, prior, separation.into_iter().collect())
+    let mut warnings: Vec<Warning> = separation.into_iter().collect();
+    let mut columns = find_collinear(state, objective.n_params());
+    if !columns.is_empty() && renew_outdated(objective, &prior, state, control)? {
+        // Columns that only vary outside a sample seem to depend on others.
+        columns = find_collinear(state, objective.n_params());
+    }
+    if !columns.is_empty() {
+        warnings.push(Warning::Collinear { columns });
+    }
+    finish(objective, state, prior, warnings)
 }
 
 pub(crate) fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> Result<Vec<f64>, Error> {
@@ -233,25 +245,16 @@ pub(crate) fn start_params(objective: &Objective<'_>, start: Option<&[f64]>) -> 
     let mut params = vec![0.0; objective.n_params()];
     params[objective.design.n_cols()] = match &objective.offset {
         None => logit(objective.mean_y),
-        Some(offset) => solve_intercept(offset, &objective.w, objective.mean_y),
+        Some(offset) => solve_intercept(offset, &objective.all_weights(), objective.mean_y),
     };
     Ok(params)
 }
 
 /// Assembles the result from the last state.
-fn finish(
-    objective: &Objective<'_>,
-    state: &mut State,
-    prior: Prior,
-    mut warnings: Vec<Warning>,
-) -> Result<Fit, Error> {
+fn finish(objective: &Objective<'_>, state: &mut State, prior: Prior, warnings: Vec<Warning>) -> Result<Fit, Error> {
     let n = objective.n_params();
     let factor = Arc::clone(state.factor_with(&prior)?);
     let curvature = state.curvature.as_ref().expect("every search computes a Hessian first");
-    let columns = find_collinear(&curvature.hessian, n);
-    if !columns.is_empty() {
-        warnings.push(Warning::Collinear { columns });
-    }
     let classes = objective.classes();
     Ok(Fit {
         beta: state.params[..n - 1].to_vec(),
@@ -273,7 +276,8 @@ fn finish(
 }
 
 /// Design columns that depend on earlier ones or on the constant, in the metric of the Hessian.
-fn find_collinear(hessian: &[f64], n: usize) -> Vec<u32> {
+fn find_collinear(state: &State, n: usize) -> Vec<u32> {
+    let hessian = &state.curvature.as_ref().expect("every search computes a Hessian first").hessian;
     // The constant goes first, so that a column equal to it is named and not the intercept.
     let order: Vec<usize> = std::iter::once(n - 1).chain(0..n - 1).collect();
     let mut permuted = vec![0.0; n * n];
@@ -304,8 +308,8 @@ struct Ranges {
 impl Ranges {
     fn over(objective: &Objective<'_>, value: impl Fn(usize) -> f64) -> Self {
         let mut ranges = Self { low: [f64::INFINITY; 2], high: [f64::NEG_INFINITY; 2] };
-        for i in (0..objective.n_rows()).filter(|i| objective.w[*i] > 0.0) {
-            let class = usize::from(objective.y[i] > 0.5);
+        for i in (0..objective.n_rows()).filter(|i| objective.counts(*i)) {
+            let class = usize::from(objective.y[i]);
             ranges.low[class] = ranges.low[class].min(value(i));
             ranges.high[class] = ranges.high[class].max(value(i));
         }

@@ -3,7 +3,8 @@
 //! Each step solves (H + Λ) δ = −∇f, where Λ is the diagonal of penalties, without the intercept's. The Hessian takes d/4 times the
 //! operations of the rest of a step, so it is kept while the row weights μ(1 − μ) hardly move, and beyond that for as many steps as
 //! cost about half of a new one. What the gradient did on the last steps corrects it meanwhile (limited-memory BFGS started from the
-//! kept factor). The gradient is always exact, so this changes the number of steps and never the optimum.
+//! kept factor). Where a sample of the rows is large enough its Hessian will do. The gradient is always exact, so this changes the
+//! number of steps and never the optimum.
 //!
 //! Searches over one design go side by side: one read of it serves the step of every one of them.
 
@@ -15,8 +16,9 @@ use osusume_numeric::linalg::Cholesky;
 use rayon::prelude::*;
 
 use crate::error::{Error, check_control};
+use crate::hessian::{Accuracy, relative_change};
 use crate::prior::Prior;
-use crate::problem::{Objective, relative_change};
+use crate::problem::Objective;
 use crate::sweep::{Place, Ray, sweep};
 use crate::team::Failure;
 
@@ -35,6 +37,10 @@ const ROUGH_ROWS: usize = 3;
 const ROUGH_SHARE: usize = 8;
 /// A Hessian may be rounded to six digits where every penalty is at least this share of the curvature of a standardized column.
 const ROUNDING_MARGIN: f64 = 1e-5;
+/// A sampled Hessian that serves to the end takes at least this many rows a parameter.
+const SAMPLED_ROWS: usize = 64;
+/// Steps an outdated Hessian may serve for where a new one is sampled.
+const SAMPLED_STEPS: u32 = 1;
 /// Fewer columns do not pay for a rough Hessian.
 const ROUGH_COLUMNS: usize = 64;
 /// Sufficient decrease of Armijo's rule.
@@ -48,8 +54,10 @@ const LOSS_ROUNDING: f64 = 1e-13;
 pub(crate) struct Curvature {
     /// Lower triangle, (d + 1) × (d + 1), without the penalty. Empty where only its factor was taken over.
     pub(crate) hessian: Vec<f64>,
-    /// Empty where it was never exact: infinitely far from any.
-    row_weights: Vec<f64>,
+    /// Some of the row weights; empty where they are unknown, infinitely far from any.
+    probe: Vec<f64>,
+    /// Whether it is that of all rows.
+    pub(crate) is_whole: bool,
     /// Steps taken by it when it was outdated.
     steps: u32,
 }
@@ -79,6 +87,8 @@ pub(crate) struct State {
     pub(crate) hessians: u32,
     pub(crate) max_gradient: f64,
     pub(crate) is_converged: bool,
+    /// Hessians may be those of one row of so many; of all rows where 1.
+    sampling: usize,
     /// Whether the present call has nothing left to do.
     is_done: bool,
     step: Vec<f64>,
@@ -88,9 +98,8 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A search at `params`, where the objective is `at`.
-    pub(crate) fn at(objective: &Objective<'_>, params: Vec<f64>, at: Place) -> Self {
-        let n = objective.n_rows();
+    /// A search at `params`, where the objective is `at`. `trial` has room for another place.
+    pub(crate) fn at(params: Vec<f64>, at: Place, trial: Place) -> Self {
         Self {
             params,
             at,
@@ -101,17 +110,18 @@ impl State {
             hessians: 0,
             max_gradient: f64::INFINITY,
             is_converged: false,
+            sampling: 1,
             is_done: false,
             step: Vec::new(),
             squared_decrement: 0.0,
-            trial: Place { eta: vec![0.0; n], row_weights: vec![0.0; n], ..Place::default() },
+            trial,
         }
     }
 
     /// A search at `params`.
     pub(crate) fn new(objective: &Objective<'_>, params: Vec<f64>) -> Self {
-        let at = Place::of(objective, &params);
-        Self::at(objective, params, at)
+        let mut states = Self::new_each(std::slice::from_ref(objective), vec![params]);
+        states.pop().expect("one search was asked for")
     }
 
     /// Searches over one design at their `params`, found in one read of it.
@@ -120,34 +130,42 @@ impl State {
         let mut to: Vec<Place> = objectives.iter().map(Place::new).collect();
         let rays = objectives.iter().zip(&from).zip(&params).zip(&mut to);
         sweep(rays.map(|(((objective, from), step), to)| Ray { objective, from: &from.eta, step, to }).collect());
-        objectives.iter().zip(params).zip(to).map(|((objective, params), at)| Self::at(objective, params, at)).collect()
+        params.into_iter().zip(to).zip(from).map(|((params, at), from)| Self::at(params, at, from)).collect()
     }
 
-    /// Starts with a Hessian computed elsewhere for the present parameters.
-    pub(crate) fn adopt(&mut self, hessian: Vec<f64>) {
-        self.curvature = Some(Curvature { hessian, row_weights: self.at.row_weights.clone(), steps: 0 });
+    /// Starts with a Hessian of all rows computed elsewhere for the present parameters.
+    pub(crate) fn adopt(&mut self, objective: &Objective<'_>, hessian: Vec<f64>) {
+        self.set_curvature(objective, hessian, true);
+    }
+
+    fn set_curvature(&mut self, objective: &Objective<'_>, hessian: Vec<f64>, is_whole: bool) {
+        self.curvature = Some(Curvature { hessian, probe: objective.probe(&self.at.eta), is_whole, steps: 0 });
         self.factor = None;
         self.pairs.clear();
     }
 
+    /// Lets Hessians be those of samples where there are rows to spare.
+    /// For a positive penalty: without one they may be singular where that of all rows is not.
+    pub(crate) fn allow_samples(&mut self, objective: &Objective<'_>) {
+        self.sampling = sampling(objective, SAMPLED_ROWS);
+    }
+
     /// Starts with a Hessian of some of the rows, good enough for the first steps and never taken for exact.
-    /// For a positive penalty: without one it may be singular where that of all rows is not.
+    /// For a positive penalty, as with [`State::allow_samples`].
     pub(crate) fn adopt_rough(&mut self, objective: &Objective<'_>, control: &dyn Control) -> Result<(), Error> {
-        let n = objective.n_rows();
-        let stride = n / (ROUGH_ROWS * objective.n_params()).max(n / ROUGH_SHARE).max(1);
-        if stride < 2 || objective.design.n_cols() < ROUGH_COLUMNS {
-            return Ok(());
-        }
-        if let Some(hessian) = objective.rough_hessian(stride, &self.at.row_weights, control)? {
+        let every = sampling(objective, ROUGH_ROWS);
+        if every > 1
+            && let Some(hessian) = objective.hessian(&self.at.eta, Accuracy::Sample(every), control)?
+        {
             self.hessians += 1;
-            self.curvature = Some(Curvature { hessian, row_weights: Vec::new(), steps: 0 });
+            self.curvature = Some(Curvature { hessian, probe: Vec::new(), is_whole: false, steps: 0 });
         }
         Ok(())
     }
 
     /// Starts with the factor of a Hessian of other rows plus a penalty much like `prior`, as with a rough Hessian.
     pub(crate) fn adopt_factor(&mut self, factor: Arc<Cholesky>, prior: &Prior) {
-        self.curvature = Some(Curvature { hessian: Vec::new(), row_weights: Vec::new(), steps: 0 });
+        self.curvature = Some(Curvature { hessian: Vec::new(), probe: Vec::new(), is_whole: true, steps: 0 });
         self.factor = Some((factor, prior.precision.clone()));
     }
 
@@ -173,37 +191,78 @@ impl State {
     }
 
     /// Σ |c − c₀| / Σ c₀ of the row weights now against those in the Hessian.
-    fn drift(&self) -> f64 {
+    fn drift(&self, objective: &Objective<'_>) -> f64 {
         match &self.curvature {
-            Some(curvature) if !curvature.row_weights.is_empty() => {
-                relative_change(&self.at.row_weights, &curvature.row_weights)
+            Some(curvature) if !curvature.probe.is_empty() => {
+                relative_change(&objective.probe(&self.at.eta), &curvature.probe)
             }
             _ => f64::INFINITY,
         }
     }
+
+    fn is_whole(&self) -> bool {
+        self.curvature.as_ref().is_some_and(|curvature| curvature.is_whole)
+    }
 }
 
-/// Replaces a Hessian whose row weights are not within an eighth of the present ones. Whether it was replaced.
+/// One row of how many a sample takes that is to have some rows a parameter and a share of all; 1 where that does not pay.
+fn sampling(objective: &Objective<'_>, rows_a_param: usize) -> usize {
+    if objective.design.n_cols() < ROUGH_COLUMNS {
+        return 1;
+    }
+    let n = objective.n_rows();
+    (n / (rows_a_param * objective.n_params()).max(n / ROUGH_SHARE).max(1)).max(1)
+}
+
+/// Replaces a Hessian of some of the rows, or one whose row weights are not within an eighth of the present ones. Whether it was
+/// replaced.
 pub(crate) fn renew_outdated(
     objective: &Objective<'_>,
     prior: &Prior,
     state: &mut State,
     control: &dyn Control,
 ) -> Result<bool, Error> {
-    let is_outdated = state.drift() > REFRESH_SHARE;
+    let is_outdated = !state.is_whole() || state.drift(objective) > REFRESH_SHARE;
     if is_outdated {
         renew(objective, prior, state, control)?;
     }
     Ok(is_outdated)
 }
 
+/// As [`renew_outdated`], but a sample will do where samples are allowed.
+pub(crate) fn renew_drifted(
+    objective: &Objective<'_>,
+    prior: &Prior,
+    state: &mut State,
+    control: &dyn Control,
+) -> Result<(), Error> {
+    if state.sampling == 1 {
+        renew_outdated(objective, prior, state, control)?;
+    } else if state.drift(objective) > REFRESH_SHARE {
+        resample(objective, prior, state, control)?;
+    }
+    Ok(())
+}
+
+/// Sets the Hessian of all rows.
 fn renew(objective: &Objective<'_>, prior: &Prior, state: &mut State, control: &dyn Control) -> Result<(), Error> {
     // A penalty far above the rounding keeps the sum of both positive definite.
     let floor = ROUNDING_MARGIN * objective.mean_y * (1.0 - objective.mean_y);
     let is_rounded = prior.precision.iter().all(|precision| *precision >= floor);
-    let hessian = objective.hessian(&state.at.row_weights, is_rounded, control)?;
+    let accuracy = if is_rounded { Accuracy::Rounded } else { Accuracy::Exact };
+    let hessian = objective.hessian(&state.at.eta, accuracy, control)?.expect("only samples may have no row");
     state.hessians += 1;
-    state.adopt(hessian);
+    state.set_curvature(objective, hessian, true);
+    Ok(())
+}
+
+/// Sets the Hessian of a sample.
+fn resample(objective: &Objective<'_>, prior: &Prior, state: &mut State, control: &dyn Control) -> Result<(), Error> {
+    let Some(hessian) = objective.hessian(&state.at.eta, Accuracy::Sample(state.sampling), control)? else {
+        return renew(objective, prior, state, control);
+    };
+    state.hessians += 1;
+    state.set_curvature(objective, hessian, false);
     Ok(())
 }
 
@@ -319,7 +378,7 @@ impl<'a> Search<'_, 'a> {
             state.step.iter_mut().for_each(|s| *s *= t);
             sweep(vec![self.ray()]);
             self.state.move_to_trial();
-        } else if state.drift() <= 0.0 {
+        } else if state.is_whole() && state.drift(self.objective) <= 0.0 {
             state.is_done = true;
         } else {
             state.curvature = None;
@@ -351,12 +410,16 @@ fn refresh(
     state: &mut State,
     control: &dyn Control,
 ) -> Result<(), Error> {
+    let drift = state.drift(objective);
     // An exact Hessian cannot be improved, however slow the step was.
-    let limit = if is_slow { 0.0 } else { REFRESH_SHARE };
-    if state.drift() > limit {
-        let allowed = objective.design.n_cols() as u32 / COLUMNS_A_STEP;
+    let is_exact = state.is_whole() && drift <= 0.0;
+    if drift > REFRESH_SHARE || (is_slow && !is_exact) {
+        let samples = state.sampling > 1;
+        let allowed = if samples { SAMPLED_STEPS } else { objective.design.n_cols() as u32 / COLUMNS_A_STEP };
         match &mut state.curvature {
             Some(curvature) if curvature.steps < allowed => curvature.steps += 1,
+            // Near as it is, the sample is to blame.
+            _ if samples && drift > REFRESH_SHARE => resample(objective, prior, state, control)?,
             _ => renew(objective, prior, state, control)?,
         }
     }

@@ -209,7 +209,7 @@ impl Round<'_> {
             .zip(points)
             .map(|((objective, mut state), point)| {
                 match point.hessian.take() {
-                    Some(hessian) => state.adopt(hessian),
+                    Some(hessian) => state.adopt(&objective, hessian),
                     None => state.adopt_rough(&objective, self.control)?,
                 }
                 let prior = self.evidence.prior(point.dispersion / objective.total_weight);

@@ -1,25 +1,26 @@
-//! The objective over a set of rows: its labels and weights, its value along a line, its Hessian. `sweep.rs` has value and gradient.
+//! The objective over a set of rows: its labels and weights, its value along a line. `sweep.rs` has value and gradient, `hessian.rs` the
+//! second derivatives.
 //!
 //! f(β, b) = (1/W) Σ wᵢ ℓ(ηᵢ, yᵢ) + (λ/2) ‖β‖², with W = Σ wᵢ, ηᵢ = xᵢβ + b + offsetᵢ and ℓ(η, y) = ln(1 + e^η) − y η.
 //! Vectors of parameters have length d + 1: the d coefficients, then the intercept, which carries no penalty.
 
+use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
-use osusume_model::Control;
 use osusume_numeric::dispatch;
-use osusume_numeric::elementary::{exp, ln_1p, log_loss_row};
-use osusume_numeric::linalg::{GramScratch, GramScratchSingle, linear_rows, linear_rows_at};
+use osusume_numeric::elementary::{Tails, exp, log_loss_row, tails};
+use osusume_numeric::linalg::{linear_rows, linear_rows_at};
 use osusume_numeric::sums::{self, BLOCK_ROWS, GROUPS};
 
 use crate::design::Design;
-use crate::error::{Error, check_control, check_finite, check_len};
+use crate::error::{Error, check_finite, check_len};
 
 /// Rows [`advance_block`] handles at once.
 const LANES: usize = 8;
+/// Weights of a block of rows that all count once.
+const ONES: &[f64] = &[1.0; BLOCK_ROWS];
 
 /// What one model is fitted to. Many problems share one design; `rows` picks the eligible ones.
 #[derive(Clone, Copy, Debug)]
@@ -74,12 +75,16 @@ impl Problem<'_> {
     }
 }
 
-/// A checked problem in the form the passes read: labels and weights as numbers, rows as owned positions in ascending order.
+/// A checked problem in the form the passes read: rows as owned positions in ascending order, labels and weights beside them. A pass
+/// waits for memory, so that nothing is stored that all rows share.
 pub(crate) struct Objective<'a> {
     pub(crate) design: &'a Design,
     rows: Option<Vec<u32>>,
-    pub(crate) y: Vec<f64>,
-    pub(crate) w: Vec<f64>,
+    /// Whether some row of the design comes twice.
+    repeats: bool,
+    pub(crate) y: Vec<bool>,
+    /// `None` where all are one.
+    w: Option<Vec<f64>>,
     pub(crate) offset: Option<Vec<f64>>,
     /// W = Σ w.
     pub(crate) total_weight: f64,
@@ -103,27 +108,39 @@ impl Classes {
 impl<'a> Objective<'a> {
     pub(crate) fn new(problem: &Problem<'a>) -> Result<Self, Error> {
         problem.check()?;
-        let mut objective = Self::at(problem, &problem.ascending());
-        if problem.rows.is_none() {
-            // Consecutive rows need no positions.
-            objective.rows = None;
+        if problem.rows.is_some() {
+            return Ok(Self::at(problem, &problem.ascending()));
         }
-        Ok(objective)
+        // Consecutive rows need no positions.
+        let (y, w) = (problem.y.to_vec(), problem.weight.map(<[f64]>::to_vec));
+        Ok(Self::of(problem.design, None, y, w, problem.offset.map(<[f64]>::to_vec)))
     }
 
     /// The objective over the given positions of a checked problem's rows, in the order of [`Problem::ascending`].
     pub(crate) fn at(problem: &Problem<'a>, positions: &[u32]) -> Self {
         let of = |position: &u32| *position as usize;
-        let y: Vec<f64> = positions.iter().map(|i| f64::from(u8::from(problem.y[of(i)]))).collect();
-        let w: Vec<f64> = match problem.weight {
-            None => vec![1.0; y.len()],
-            Some(weight) => positions.iter().map(|i| weight[of(i)]).collect(),
-        };
+        let y = positions.iter().map(|i| problem.y[of(i)]).collect();
+        let w = problem.weight.map(|weight| positions.iter().map(|i| weight[of(i)]).collect());
         let offset = problem.offset.map(|offset| positions.iter().map(|i| offset[of(i)]).collect());
         let rows = positions.iter().map(|i| problem.rows.map_or(*i, |rows| rows[of(i)])).collect();
-        let total_weight = sums::sum(&w);
-        let mean_y = sums::dot(&w, &y) / total_weight;
-        Self { design: problem.design, rows: Some(rows), y, w, offset, total_weight, mean_y }
+        Self::of(problem.design, Some(rows), y, w, offset)
+    }
+
+    fn of(
+        design: &'a Design,
+        rows: Option<Vec<u32>>,
+        y: Vec<bool>,
+        w: Option<Vec<f64>>,
+        offset: Option<Vec<f64>>,
+    ) -> Self {
+        let number = |y: &bool| f64::from(u8::from(*y));
+        let positives = |range: Range<usize>| y[range].iter().filter(|y| **y).count() as f64;
+        let (total_weight, weight_of_positives) = match &w {
+            None => (y.len() as f64, positives(0..y.len())),
+            Some(w) => (sums::sum(w), sums::dot(w, &y.iter().map(number).collect::<Vec<f64>>())),
+        };
+        let repeats = rows.as_ref().is_some_and(|rows| rows.windows(2).any(|pair| pair[0] == pair[1]));
+        Self { design, rows, repeats, y, w, offset, total_weight, mean_y: weight_of_positives / total_weight }
     }
 
     pub(crate) fn n_rows(&self) -> usize {
@@ -136,10 +153,32 @@ impl<'a> Objective<'a> {
     }
 
     pub(crate) fn classes(&self) -> Classes {
-        let counted = |positive: bool| {
-            self.y.iter().zip(&self.w).filter(|(y, w)| **w > 0.0 && (!positive || **y > 0.5)).count() as u64
-        };
+        let counted =
+            |positive: bool| (0..self.n_rows()).filter(|i| self.counts(*i) && (!positive || self.y[*i])).count() as u64;
         Classes { positives: counted(true), rows: counted(false) }
+    }
+
+    /// Whether the i-th row has a positive weight.
+    pub(crate) fn counts(&self, i: usize) -> bool {
+        self.w.as_ref().is_none_or(|w| w[i] > 0.0)
+    }
+
+    /// Weights of at most [`BLOCK_ROWS`] consecutive rows.
+    pub(crate) fn weights(&self, range: Range<usize>) -> &[f64] {
+        match &self.w {
+            None => &ONES[..range.len()],
+            Some(w) => &w[range],
+        }
+    }
+
+    /// Weights of all rows.
+    pub(crate) fn all_weights(&self) -> Cow<'_, [f64]> {
+        self.w.as_deref().map_or_else(|| Cow::Owned(vec![1.0; self.n_rows()]), Cow::Borrowed)
+    }
+
+    /// Whether the rows from `range.start` on to before `range.end` are at least half of the rows of the design in `group`, each once.
+    pub(crate) fn is_dense(&self, range: &Range<usize>, group: &Range<usize>) -> bool {
+        self.rows.is_none() || (!self.repeats && 2 * range.len() >= group.len())
     }
 
     /// Position in the design of the i-th row of the problem.
@@ -193,129 +232,32 @@ impl<'a> Objective<'a> {
 
     /// w (μ − y).
     pub(crate) fn residual(&self, eta: &[f64]) -> Vec<f64> {
-        let (mut residual, mut curvature) = (vec![0.0; eta.len()], vec![0.0; eta.len()]);
-        let outputs = residual.par_chunks_mut(BLOCK_ROWS).zip(curvature.par_chunks_mut(BLOCK_ROWS));
-        let inputs = eta.par_chunks(BLOCK_ROWS).zip(self.y.par_chunks(BLOCK_ROWS)).zip(self.w.par_chunks(BLOCK_ROWS));
-        outputs.zip(inputs).for_each(|((r, c), ((eta, y), w))| link_block(eta, y, w, r, c));
+        let mut residual = vec![0.0; eta.len()];
+        residual.par_chunks_mut(BLOCK_ROWS).enumerate().for_each(|(block, residual)| {
+            let rows = block * BLOCK_ROWS..block * BLOCK_ROWS + residual.len();
+            let mut curvature = vec![0.0; residual.len()];
+            link_block(&eta[rows.clone()], &self.labels(rows.clone()), self.weights(rows), residual, &mut curvature);
+        });
         residual
     }
 
     /// Mean log-loss at η + t ξ.
     pub(crate) fn loss(&self, eta: &[f64], xi: &[f64], t: f64) -> f64 {
         let block = |sum: &mut f64, rows: Range<usize>| {
-            *sum += loss_block(&eta[rows.clone()], &xi[rows.clone()], t, &self.y[rows.clone()], &self.w[rows]);
+            let y = self.labels(rows.clone());
+            *sum += loss_block(&eta[rows.clone()], &xi[rows.clone()], t, &y, self.weights(rows));
         };
         sums::reduce(self.n_rows(), GROUPS, || 0.0, block, |sum, other| *sum += other) / self.total_weight
     }
 
-    /// Hessian of the mean log-loss, Xᵀ diag(c) X / W, lower triangle of a (d + 1) × (d + 1) matrix.
-    ///
-    /// `is_rounded`: in single precision inside, which leaves six digits.
-    pub(crate) fn hessian(
-        &self,
-        curvature: &[f64],
-        is_rounded: bool,
-        control: &dyn Control,
-    ) -> Result<Vec<f64>, Error> {
-        self.hessian_of_every(1, curvature, self.total_weight, is_rounded, control)
-    }
-
-    /// The Hessian as every `stride`-th row estimates it, rounded; `None` when these have no weight.
-    pub(crate) fn rough_hessian(
-        &self,
-        stride: usize,
-        curvature: &[f64],
-        control: &dyn Control,
-    ) -> Result<Option<Vec<f64>>, Error> {
-        let weight: f64 = self.w.iter().step_by(stride).sum();
-        (weight > 0.0).then(|| self.hessian_of_every(stride, curvature, weight, true, control)).transpose()
-    }
-
-    fn hessian_of_every(
-        &self,
-        stride: usize,
-        curvature: &[f64],
-        weight: f64,
-        is_rounded: bool,
-        control: &dyn Control,
-    ) -> Result<Vec<f64>, Error> {
-        let n = self.n_params();
-        // 64 MiB of partial sums at once, and no more than keep every thread at work: fresh memory costs more than merging.
-        let max_states = ((64 << 20) / (8 * n * n)).min(2 * rayon::current_num_threads()).clamp(2, GROUPS);
-        let is_stopped = AtomicBool::new(false);
-        // As many scratches as threads are at work; a scratch keeps nothing from one block to the next.
-        let scratches = Mutex::new(Vec::new());
-        let pool = || scratches.lock().unwrap_or_else(PoisonError::into_inner);
-        let block = |h: &mut Vec<f64>, rows: Range<usize>| {
-            if is_stopped.load(Ordering::Relaxed) || control.stop().is_some() {
-                is_stopped.store(true, Ordering::Relaxed);
-                return;
-            }
-            let pooled = pool().pop();
-            let mut scratch = pooled.unwrap_or_else(|| Scratch::new(n, is_rounded));
-            let weighted = rows.map(|i| (self.design_row(i * stride), curvature[i * stride]));
-            match &mut scratch {
-                Scratch::Double(scratch) => {
-                    for (x, w) in weighted {
-                        scratch.push(x, w);
-                        if scratch.is_full() {
-                            scratch.add_to(h);
-                        }
-                    }
-                    scratch.add_to(h);
-                }
-                Scratch::Single(scratch) => {
-                    for (x, w) in weighted {
-                        scratch.push(x, w);
-                        if scratch.is_full() {
-                            scratch.add_to(h);
-                        }
-                    }
-                    scratch.add_to(h);
-                }
-            }
-            pool().push(scratch);
-        };
-        let n_rows = self.n_rows().div_ceil(stride);
-        let mut h = sums::reduce(n_rows, max_states, || vec![0.0; n * n], block, |a, b| add_all(a, &b));
-        if is_stopped.into_inner() {
-            check_control(control)?;
-        }
-        for value in &mut h {
-            *value /= weight;
-        }
-        Ok(h)
-    }
-}
-
-enum Scratch {
-    Double(GramScratch),
-    Single(GramScratchSingle),
-}
-
-impl Scratch {
-    fn new(n: usize, is_single: bool) -> Self {
-        if is_single { Self::Single(GramScratchSingle::new(n)) } else { Self::Double(GramScratch::new(n)) }
+    /// Labels as numbers.
+    fn labels(&self, rows: Range<usize>) -> Vec<f64> {
+        self.y[rows].iter().map(|y| f64::from(u8::from(*y))).collect()
     }
 }
 
 pub(crate) fn add_all(sum: &mut [f64], other: &[f64]) {
     sum.iter_mut().zip(other).for_each(|(a, b)| *a += b);
-}
-
-/// Σ |a − b| / Σ b.
-pub(crate) fn relative_change(a: &[f64], b: &[f64]) -> f64 {
-    let block = |sums: &mut [f64; 2], rows: Range<usize>| {
-        let [change, total] = change_block(&a[rows.clone()], &b[rows]);
-        sums[0] += change;
-        sums[1] += total;
-    };
-    let merge = |a: &mut [f64; 2], b: [f64; 2]| {
-        a[0] += b[0];
-        a[1] += b[1];
-    };
-    let [change, total] = sums::reduce(a.len(), GROUPS, || [0.0; 2], block, merge);
-    if total > 0.0 { change / total } else { f64::INFINITY }
 }
 
 dispatch! {
@@ -334,30 +276,34 @@ dispatch! {
         }
     }
 
-    /// From η to η + ξ: sets `to` to it, `curvature` to w μ (1 − μ) there and `xi` to w (μ − y). Gives Σ w ℓ.
-    pub(crate) fn advance_block(
-        eta: &[f64],
-        xi: &mut [f64],
-        y: &[f64],
-        w: &[f64],
-        to: &mut [f64],
-        curvature: &mut [f64],
-    ) -> f64 {
+    /// From η to η + ξ: sets `to` to it and `xi` to w (μ − y) there. Gives Σ w ℓ.
+    pub(crate) fn advance_block(eta: &[f64], xi: &mut [f64], y: &[bool], w: &[f64], to: &mut [f64]) -> f64 {
+        let n = eta.len();
         let mut losses = [0.0; LANES];
-        let ((etas, eta), (ys, y), (ws, w)) = (eta.as_chunks(), y.as_chunks(), w.as_chunks());
-        let ((xis, xi), (tos, to), (cs, c)) = (xi.as_chunks_mut(), to.as_chunks_mut(), curvature.as_chunks_mut());
-        for (((eta, xi), (y, w)), (to, c)) in etas.iter().zip(xis).zip(ys.iter().zip(ws)).zip(tos.iter_mut().zip(cs)) {
-            advance_lanes(eta, xi, y, w, to, c, &mut losses);
+        let ((etas, eta), (ys, y), (ws, w)) = (eta.as_chunks(), y.as_chunks(), w[..n].as_chunks());
+        let ((xis, xi), (tos, to)) = (xi.as_chunks_mut(), to.as_chunks_mut());
+        for (((eta, xi), (y, w)), to) in etas.iter().zip(xis).zip(ys.iter().zip(ws)).zip(tos) {
+            advance_lanes(eta, xi, y, w, to, &mut losses);
         }
         // The last rows are filled up with rows of weight zero.
         let n = eta.len();
         let filled = |values: &[f64]| -> [f64; LANES] { std::array::from_fn(|i| if i < n { values[i] } else { 0.0 }) };
-        let (mut residual, mut moved, mut weight) = (filled(xi), [0.0; LANES], [0.0; LANES]);
-        advance_lanes(&filled(eta), &mut residual, &filled(y), &filled(w), &mut moved, &mut weight, &mut losses);
-        for i in 0..n {
-            (xi[i], to[i], c[i]) = (residual[i], moved[i], weight[i]);
-        }
+        let labels = std::array::from_fn(|i| i < n && y[i]);
+        let (mut residual, mut moved) = (filled(xi), [0.0; LANES]);
+        advance_lanes(&filled(eta), &mut residual, &labels, &filled(w), &mut moved, &mut losses);
+        xi.copy_from_slice(&residual[..n]);
+        to.copy_from_slice(&moved[..n]);
         losses.iter().sum()
+    }
+
+    /// Row weights in the Hessian, w μ (1 − μ).
+    pub(crate) fn curvature_block(eta: &[f64], w: &[f64], curvature: &mut [f64]) {
+        let n = eta.len();
+        let (w, curvature) = (&w[..n], &mut curvature[..n]);
+        for i in 0..n {
+            let Tails { small, large, .. } = tails(eta[i]);
+            curvature[i] = w[i] * (large * small);
+        }
     }
 
     pub(crate) fn loss_block(eta: &[f64], xi: &[f64], t: f64, y: &[f64], w: &[f64]) -> f64 {
@@ -374,18 +320,6 @@ dispatch! {
         }
         total
     }
-
-    fn change_block(a: &[f64], b: &[f64]) -> [f64; 2] {
-        let mut change = [0.0; 8];
-        let mut total = [0.0; 8];
-        for (a, b) in a.chunks(8).zip(b.chunks(8)) {
-            for (lane, (a, b)) in a.iter().zip(b).enumerate() {
-                change[lane] += (a - b).abs();
-                total[lane] += b;
-            }
-        }
-        [change.iter().sum(), total.iter().sum()]
-    }
 }
 
 #[expect(clippy::inline_always, reason = "called inside a dispatched body")]
@@ -393,24 +327,19 @@ dispatch! {
 fn advance_lanes(
     eta: &[f64; LANES],
     xi: &mut [f64; LANES],
-    y: &[f64; LANES],
+    y: &[bool; LANES],
     w: &[f64; LANES],
     to: &mut [f64; LANES],
-    curvature: &mut [f64; LANES],
     losses: &mut [f64; LANES],
 ) {
     for i in 0..LANES {
         let at = eta[i] + xi[i];
-        // Both tails and the loss from one exponential.
-        let e = exp(-at.abs());
-        let large = 1.0 / (1.0 + e);
-        let small = e * large;
+        let Tails { small, large, loss } = tails(at);
         let (mu, nu) = if at < 0.0 { (small, large) } else { (large, small) };
         let positive = if at > 0.0 { at } else { 0.0 };
         to[i] = at;
-        xi[i] = w[i] * if y[i] > 0.5 { -nu } else { mu };
-        curvature[i] = w[i] * (mu * nu);
-        losses[i] += w[i] * (positive - y[i] * at + ln_1p(e));
+        xi[i] = w[i] * if y[i] { -nu } else { mu };
+        losses[i] += w[i] * (positive - if y[i] { at } else { 0.0 } + loss);
     }
 }
 

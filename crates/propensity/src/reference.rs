@@ -15,8 +15,8 @@ use osusume_numeric::elementary::sigmoid;
 use crate::design::Design;
 use crate::error::{Error, check_len};
 use crate::logistic::{Fit, LogisticParams, fit};
+use crate::newton::State;
 use crate::problem::{Objective, Problem};
-use crate::sweep::Place;
 
 /// What the reference solver found, in our scale and orientation.
 #[derive(Clone, Debug, PartialEq)]
@@ -67,7 +67,7 @@ fn column_major(design: &Design) -> Array2<f64> {
 
 fn max_gradient(objective: &Objective<'_>, beta: &[f64], intercept: f64, lambda: f64) -> f64 {
     let params: Vec<f64> = beta.iter().copied().chain([intercept]).collect();
-    let gradient = Place::of(objective, &params).gradient;
+    let gradient = State::new(objective, params).at.gradient;
     let penalized = gradient.iter().zip(beta.iter().map(|beta| lambda * beta).chain([0.0])).map(|(g, p)| g + p);
     penalized.fold(0.0, |max: f64, g| max.max(g.abs()))
 }

@@ -107,7 +107,7 @@ pub(super) fn tile_product(a: &[f64], b: &[f64]) -> [[f64; TILE_COLS]; TILE_ROWS
     for (x, y) in a.chunks_exact(TILE_ROWS).zip(b.chunks_exact(TILE_COLS)) {
         for i in 0..TILE_ROWS {
             for j in 0..TILE_COLS {
-                acc[i][j] += x[i] * y[j];
+                acc[i][j] = x[i].mul_add(y[j], acc[i][j]);
             }
         }
     }

@@ -115,7 +115,7 @@ fn tile_product(a: &[f32], b: &[f32]) -> [[f32; TILE_COLS]; TILE_ROWS] {
 #[expect(clippy::inline_always, reason = "the hot loop of a dispatched body")]
 #[inline(always)]
 fn add_multiple(sum: &mut [f32; TILE_COLS], x: f32, y: &[f32; TILE_COLS]) {
-    *sum = std::array::from_fn(|j| sum[j] + x * y[j]);
+    *sum = std::array::from_fn(|j| x.mul_add(y[j], sum[j]));
 }
 
 #[cfg(test)]

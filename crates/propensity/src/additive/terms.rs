@@ -99,6 +99,19 @@ impl Term {
         }
     }
 
+    /// Sets `cells` to the cells of rows given by the codes of the two features of a map, as [`Self::cells`]; a curve's are its codes.
+    pub(crate) fn fill_cells(&self, codes: [&[u8]; 2], cells: &mut [u8]) {
+        match self {
+            Self::Curve { .. } => cells.copy_from_slice(codes[0]),
+            Self::Map { groups, .. } => {
+                // Groups below are bytes, and so is any cell: a map has at most 255.
+                for ((cell, a), b) in cells.iter_mut().zip(codes[0]).zip(codes[1]) {
+                    *cell = map_cell(groups, *a, *b);
+                }
+            }
+        }
+    }
+
     /// The cell of one row, given by its codes; `None` for a row in none.
     pub fn cell(&self, codes: &[u8]) -> Option<usize> {
         self.cell_by(|feature| codes[feature])

@@ -242,6 +242,10 @@ fn design_curves_and_scores_are_one_model() {
         }
     }
     assert!(scores.chunks(7).all(|row| (row[2] - 0.119_202_92).abs() < 1e-6));
+    // From codes, the same bits.
+    let mut of_codes = vec![0.0; scores.len()];
+    scorer.score_codes(&codes, &mut of_codes, &NoControl).unwrap();
+    assert!(of_codes.iter().zip(&scores).all(|(a, b)| a.to_bits() == b.to_bits()));
     // Another block, the same bits.
     let part: Vec<&[f32]> = columns.iter().map(|column| &column[700..1_001]).collect();
     let part = RawColumns { n_rows: 301, columns: &part, kinds: &world.kinds };

@@ -409,3 +409,28 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn hessians_of_samples_lead_to_the_same_optimum() {
+    // Two thirds of the rows are enough, at 64 a parameter, for samples of half of them. The second offer lacks every seventh row.
+    let (n, d) = (13_000, 66);
+    let design = design(n, d, 51);
+    let y = labels(&design, &truth(d), -3.0, 51);
+    let some: Vec<u32> = (0..n as u32).filter(|row| row % 7 != 0).collect();
+    let y_some: Vec<bool> = some.iter().map(|row| y[*row as usize]).collect();
+    let problems = [problem(&design, &y), Problem { rows: Some(&some), ..problem(&design, &y_some) }];
+    let run = || fit_each(&problems, &fixed(1e-4), &NoControl).unwrap();
+    let together = run();
+    for (each, problem) in together.iter().zip(&problems) {
+        let alone = fit_with(problem, &fixed(1e-4)).unwrap();
+        assert!(each.converged);
+        assert_close(&each.params(), &alone.params(), 1e-6);
+        for (sampled, whole) in each.hessian_diagonal.iter().zip(&alone.hessian_diagonal) {
+            assert!((sampled / whole - 1.0).abs() < 0.2, "{sampled} against {whole}");
+        }
+    }
+    let all = |fits: &[Fit]| fits.iter().flat_map(|fit| bits(&fit.params())).collect::<Vec<_>>();
+    assert_eq!(all(&without_avx512(run)), all(&together));
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
+    assert_eq!(all(&pool.install(run)), all(&together));
+}

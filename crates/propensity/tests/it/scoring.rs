@@ -1,8 +1,12 @@
 //! From raw features to scores and their explanation.
 
 use osusume_model::NoControl;
-use osusume_numeric::dispatch::with_baseline;
+use osusume_numeric::dispatch::{with_baseline, without_avx512};
 use osusume_propensity::Error;
+use osusume_propensity::additive::bins::{Bins, Codes, Cut, FeatureBins};
+use osusume_propensity::additive::model::Additive;
+use osusume_propensity::additive::score::{AdditiveScorer, OfferGround};
+use osusume_propensity::additive::terms::{Groups, Term};
 use osusume_propensity::calibration::Calibrator;
 use osusume_propensity::contributions::Contributions;
 use osusume_propensity::design::Design;
@@ -121,4 +125,59 @@ fn wrong_shapes_are_refused() {
         let groups = Contributions::of_fit(&fits[0], &CALIBRATOR, design.source(), &[0, 1]);
         assert!(matches!(groups, Err(Error::Shape { what: "group", got: 2, expected: 3 })));
     });
+}
+
+/// Nine features of five codes, maps of three pairs, and offers of which the last has a rate alone.
+fn tabled(n_offers: usize) -> (Bins, Vec<Term>, Vec<Additive>) {
+    let feature = |raw: u32| FeatureBins { raw, cut: Cut::Number { edges: vec![0.0, 1.0, 2.0] } };
+    let bins = Bins { kinds: vec![RawKind::Numeric; 9], features: (0..9).map(feature).collect() };
+    // Nobody had an absent value: no cell is theirs.
+    let groups = Groups { of_code: vec![0, 0, 1, 1, 2], n: 2, n_ordered: 2 };
+    let map = |first: usize| Term::Map { features: [first, first + 2], groups: [groups.clone(), groups.clone()] };
+    let terms: Vec<Term> = (0..9).map(|feature| Term::Curve { feature }).chain([0, 3, 6].map(map)).collect();
+    let mut noise = Noise::new(61);
+    let model = |_| Additive {
+        terms: terms.clone(),
+        coefficients: terms.iter().map(|term| (0..term.size(&bins)).map(|_| noise.normal()).collect()).collect(),
+        intercept: -1.0,
+    };
+    let models = (0..n_offers - 1).map(model).collect();
+    (bins, terms, models)
+}
+
+#[test]
+fn tiles_threads_and_bodies_change_no_bit_of_tabled_scores() {
+    // More offers than a tile has, more rows than a block has.
+    let (n_offers, n_rows) = (19, 2_500);
+    let (bins, terms, models) = tabled(n_offers);
+    let mut grounds: Vec<OfferGround<'_>> = models.iter().map(|model| OfferGround::Model(model, CALIBRATOR)).collect();
+    grounds.push(OfferGround::LogOdds(-2.0));
+    let scorer = AdditiveScorer::new(&bins, &terms, &grounds).unwrap();
+    let columns = (0..9).map(|feature| (0..n_rows).map(|row| ((row * (feature + 2) / 3) % 5) as u8).collect());
+    let codes = Codes { n_rows, columns: columns.collect() };
+    let run = || {
+        let mut out = vec![0.0; n_rows * n_offers];
+        scorer.score_codes(&codes, &mut out, &NoControl).unwrap();
+        out
+    };
+    let out = run();
+    for (offer, model) in models.iter().enumerate() {
+        for (row, eta) in model.eta(&codes).unwrap().into_iter().enumerate() {
+            let expected = CALIBRATOR.propensity(eta);
+            assert!((f64::from(out[row * n_offers + offer]) / expected - 1.0).abs() < 1e-6, "{offer} {row}");
+        }
+    }
+    assert!(out.chunks(n_offers).all(|row| (row[n_offers - 1] - 0.119_202_92).abs() < 1e-7));
+    let bits = |out: Vec<f32>| out.into_iter().map(f32::to_bits).collect::<Vec<u32>>();
+    let expected = bits(out);
+    assert_eq!(bits(with_baseline(run)), expected);
+    assert_eq!(bits(without_avx512(run)), expected);
+    for threads in [1, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        assert_eq!(bits(pool.install(run)), expected, "{threads} threads");
+    }
+    let mut broken = codes.clone();
+    broken.columns[4][7] = 5;
+    let refused = scorer.score_codes(&broken, &mut vec![0.0; n_rows * n_offers], &NoControl);
+    assert!(matches!(refused, Err(Error::Shape { what: "code", got: 5, expected: 5 })));
 }
