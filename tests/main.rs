@@ -6,6 +6,7 @@
 
 mod additive;
 mod baskets;
+mod capacity;
 mod delivery;
 mod demo;
 mod determinism;

@@ -37,8 +37,16 @@ pub(crate) struct Page<'a> {
 impl Page<'_> {
     /// Everything below the headline.
     pub(crate) fn body(&self) -> String {
-        let tables =
-            [self.facts(), self.sources(), self.offers(), self.rules(), self.follows(), self.removed(), self.places()];
+        let tables = [
+            self.facts(),
+            self.sources(),
+            self.offers(),
+            self.rules(),
+            self.follows(),
+            self.removed(),
+            self.capacity(),
+            self.places(),
+        ];
         let filled: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
         filled.join("\n")
     }
@@ -103,10 +111,7 @@ impl Page<'_> {
 
     fn expected_value(&self) -> String {
         let minor = self.run.summary["decisions"]["expected_value_minor"].as_i64().unwrap_or(0);
-        let (currency, language) = (self.text("currency"), self.console.language);
-        let digits = self.run.summary["minor_digits"].as_u64().and_then(|digits| u32::try_from(digits).ok());
-        let digits = digits.unwrap_or_else(|| minor_digits(currency));
-        let amount = money_with_digits(Minor(minor), currency, digits, language);
+        let amount = self.money(minor);
         self.console.phrase(Phrase::ExpectedValueValue, &[("amount", Arg::Number(amount))])
     }
 
@@ -220,6 +225,32 @@ impl Page<'_> {
             reasons.iter().map(|&(id, count)| vec![label(id), thousands(count as i64)]).collect();
         let heading = self.console.word(Word::Removed);
         format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &[Align::Left, Align::Right], &rows))
+    }
+
+    fn money(&self, minor: i64) -> String {
+        let currency = self.text("currency");
+        let digits = self.run.summary["minor_digits"].as_u64().and_then(|digits| u32::try_from(digits).ok());
+        money_with_digits(
+            Minor(minor),
+            currency,
+            digits.unwrap_or_else(|| minor_digits(currency)),
+            self.console.language,
+        )
+    }
+
+    /// The places there were, and what one more would be worth.
+    fn capacity(&self) -> String {
+        let limits = self.run.summary["decisions"]["capacity"]["limits"].as_array();
+        let Some(limits) = limits.filter(|limits| !limits.is_empty()) else { return String::new() };
+        let mut rows = vec![self.heads(&[Word::Offer, Word::Channel, Word::Used, Word::Most, Word::PlaceWorth])];
+        rows.extend(limits.iter().map(|limit| {
+            let name = |key: &str| limit[key].as_str().unwrap_or(self.console.word(Word::Every)).to_owned();
+            let price = self.money(limit["price_minor"].as_f64().unwrap_or(0.0).round() as i64);
+            vec![name("offer"), name("channel"), shown(&limit["used"]), shown(&limit["max"]), price]
+        }));
+        let align = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+        let heading = self.console.word(Word::Capacity);
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
     }
 
     /// Where the tables lie, and what to type next.

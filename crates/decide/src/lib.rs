@@ -21,6 +21,7 @@
 //!
 //! Not here: propensities (crate `propensity`), tables and files (crate `pipeline`), sentences (crate `text`).
 
+mod assign;
 mod block;
 mod catalogue;
 mod contact;
@@ -35,13 +36,16 @@ mod rule;
 mod testing;
 mod value;
 
+pub use assign::{Assignment, AtPrices, Bids, Limit, Placement, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
 pub use eligibility::{ChannelSet, Customers, eligibility};
 pub use error::{DecideError, Result};
 pub use holdout::{Design, Holdout};
 pub use ladder::Ladder;
-pub use rank::{Channel, Choice, Decision, RankPolicy, Ranked, rank};
+pub use rank::{
+    Channel, Choice, Decision, PlacedOffers, RankPolicy, Ranked, Wanted, WantedOffers, rank, rank_placed, wanted,
+};
 pub use reasons::{Direction, Reason, reasons};
 pub use rule::{Layer, Rule, Verdict};
 pub use value::{Lifetime, expected_value};

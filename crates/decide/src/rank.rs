@@ -113,19 +113,26 @@ pub fn rank(
     control: &dyn Control,
 ) -> Result<Ranked> {
     assert!(policy.per_customer > 0 && policy.per_family > 0, "a policy that chooses nothing is no ranking");
-    let n_pairs = customers.len() * ladder.n_offers();
-    assert!(pairs.0.len() == n_pairs && pairs.1.len() == n_pairs, "one verdict and propensity a customer and offer");
-    let months = policy.lifetime.expected_months();
-    let problem = Problem { ladder, customers, verdicts: pairs.0, propensities: pairs.1, policy, months };
+    let problem = Problem::new(ladder, customers, pairs, policy);
     let blocks = for_each_block(customers.len(), control, |rows| problem.rank_block(rows))?;
-    let mut all = Ranked::default();
-    for block in blocks {
-        all.choices.extend(block.choices);
-        all.decisions.extend(block.decisions);
-        all.expected_values.extend(block.expected_values);
-    }
-    Ok(all)
+    Ok(Ranked::joined(blocks))
 }
+
+impl Ranked {
+    fn joined(blocks: Vec<Self>) -> Self {
+        let mut all = Self::default();
+        for block in blocks {
+            all.choices.extend(block.choices);
+            all.decisions.extend(block.decisions);
+            all.expected_values.extend(block.expected_values);
+        }
+        all
+    }
+}
+
+mod placed;
+
+pub use placed::{PlacedOffers, Wanted, WantedOffers, rank_placed, wanted};
 
 struct Problem<'a> {
     ladder: &'a Ladder,
@@ -151,6 +158,8 @@ struct Candidate {
     propensity: f64,
     margin: Minor,
     value: Minor,
+    /// The value before it is rounded.
+    exact: f64,
 }
 
 impl Candidate {
@@ -160,23 +169,45 @@ impl Candidate {
     }
 }
 
-impl Problem<'_> {
+impl<'a> Problem<'a> {
+    fn new(
+        ladder: &'a Ladder,
+        customers: &'a Customers<'a>,
+        (verdicts, propensities): (&'a [Verdict], &'a [f32]),
+        policy: &'a RankPolicy,
+    ) -> Self {
+        let n_pairs = customers.len() * ladder.n_offers();
+        let is_whole = verdicts.len() == n_pairs && propensities.len() == n_pairs;
+        assert!(is_whole, "one verdict and propensity a customer and offer");
+        Self { ladder, customers, verdicts, propensities, policy, months: policy.lifetime.expected_months() }
+    }
+
     fn rank_block(&self, rows: Range<usize>) -> Result<Ranked> {
         let mut ranked = Ranked::default();
         let mut holdings = Holdings::new(self.ladder);
         let mut candidates = Vec::with_capacity(self.ladder.n_offers());
         for customer in rows {
-            holdings.read(self.ladder, self.customers.held_by(customer));
-            let consents = self.customers.consents[customer];
-            let channel = self.policy.channels.iter().find(|channel| consents.contains(channel.index)).copied();
+            let asked = self.asked(customer, &mut holdings);
+            let channel = asked.channel;
             candidates.clear();
-            self.weigh(&Asked { customer, channel, holdings: &holdings }, &mut candidates, &mut ranked)?;
+            self.weigh(&asked, &mut candidates, &mut ranked)?;
+            candidates.retain(|candidate| candidate.value >= self.policy.threshold);
             candidates.sort_unstable_by_key(Candidate::key);
             if let Some(channel) = channel {
                 self.choose(customer, channel, &candidates, &mut ranked);
             }
         }
         Ok(ranked)
+    }
+
+    fn asked<'h>(&self, customer: usize, holdings: &'h mut Holdings<'a>) -> Asked<'h>
+    where
+        'a: 'h,
+    {
+        holdings.read(self.ladder, self.customers.held_by(customer));
+        let consents = self.customers.consents[customer];
+        let channel = self.policy.channels.iter().find(|channel| consents.contains(channel.index)).copied();
+        Asked { customer, channel, holdings }
     }
 
     /// Appends the customer's decisions and values, and collects what is left to choose from.
@@ -190,7 +221,7 @@ impl Problem<'_> {
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
             ranked.expected_values.push(candidate.ok().map(|candidate| candidate.value));
-            candidates.extend(candidate.ok().filter(|candidate| candidate.value >= self.policy.threshold));
+            candidates.extend(candidate.ok());
         }
         Ok(())
     }
@@ -220,7 +251,14 @@ impl Problem<'_> {
         let propensity = propensity + 0.0;
         let value = expected_value(propensity, margin, months, contact_cost)
             .ok_or(DecideError::NotAProbability { customer: asked.customer, offer: offer_idx })?;
-        Ok(Ok(Candidate { offer: OfferId(offer_idx as u32), propensity, margin, value }))
+        let exact = propensity * margin.0 as f64 * months - contact_cost.0 as f64;
+        Ok(Ok(Candidate { offer: OfferId(offer_idx as u32), propensity, margin, value, exact }))
+    }
+
+    /// Offers the customer may get at most.
+    fn places(&self, customer: usize) -> usize {
+        let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
+        self.policy.per_customer.min(left)
     }
 
     /// Goes down the sorted candidates, filling the customer's places.
@@ -228,8 +266,7 @@ impl Problem<'_> {
         let first = ranked.choices.len();
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
         let base = ranked.decisions.len() - self.ladder.n_offers();
-        let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
-        let places = self.policy.per_customer.min(left);
+        let places = self.places(customer);
         for candidate in candidates {
             let chosen = &ranked.choices[first..];
             let mut in_family = chosen.iter().filter(|choice| family(choice.offer) == family(candidate.offer));
@@ -253,7 +290,7 @@ impl Problem<'_> {
 
 impl Candidate {
     fn choice(&self, customer: usize, rank: u16, channel: u8) -> Choice {
-        let Self { offer, propensity, margin, value } = *self;
+        let Self { offer, propensity, margin, value, .. } = *self;
         Choice { customer: customer as u32, rank, offer, channel, propensity, margin, expected_value: value }
     }
 }

@@ -39,13 +39,15 @@ pub enum Rule {
     HoldAfterComplaint,
     /// A purchase is too recent.
     HoldAfterPurchase,
+    /// The places there are went to customers for whom they are worth more.
+    NoCapacity,
     /// There is no calibrated propensity for the pair.
     NotScored,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are asked.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -58,6 +60,7 @@ impl Rule {
         Self::ContactLimit,
         Self::HoldAfterComplaint,
         Self::HoldAfterPurchase,
+        Self::NoCapacity,
         Self::NotScored,
     ];
 
@@ -76,6 +79,7 @@ impl Rule {
             Self::ContactLimit => "contact_limit",
             Self::HoldAfterComplaint => "hold_after_complaint",
             Self::HoldAfterPurchase => "hold_after_purchase",
+            Self::NoCapacity => "no_capacity",
             Self::NotScored => "not_scored",
         }
     }
@@ -83,9 +87,11 @@ impl Rule {
     /// The layer it belongs to.
     pub fn layer(self) -> Layer {
         match self {
-            Self::RecentPurchase | Self::ContactLimit | Self::HoldAfterComplaint | Self::HoldAfterPurchase => {
-                Layer::Applicability
-            }
+            Self::RecentPurchase
+            | Self::ContactLimit
+            | Self::HoldAfterComplaint
+            | Self::HoldAfterPurchase
+            | Self::NoCapacity => Layer::Applicability,
             Self::NotScored => Layer::Suitability,
             _ => Layer::Eligibility,
         }

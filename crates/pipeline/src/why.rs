@@ -24,7 +24,9 @@ use crate::host::Host;
 use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
-use crate::stages::decide::{Arbiter, DECISIONS, Explainer, Grounds, Ledger, Reader, Weights, decision_words};
+use crate::stages::decide::{
+    Arbiter, DECISIONS, Explainer, Grounds, Ledger, OFFERS, Placed, Reader, SHADOW, Weights, decision_words,
+};
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
 use crate::stages::train::{AnyModel, Curves, PublishedModel, raw_kinds, read_models};
@@ -219,7 +221,13 @@ impl Retracing<'_> {
         let control = self.scene.quiet();
         let ledger = Ledger::published(&RealFs, self.run, &keys, &self.tables.customers, &control)?;
         let reader = Reader { scene: &self.scene, tables: self.tables, goods: self.goods, ledger: &ledger, as_of };
-        let ranked = arbiter.rank(&self.scene, &reader.read(&[customer])?, &propensity, as_of)?;
+        let state = reader.read(&[customer])?;
+        let ranked = if self.scene.config.decide.capacity.is_empty() {
+            arbiter.rank(&self.scene, &state, &propensity, as_of)?
+        } else {
+            // Places were settled over all customers, so what this one got is read and not retraced.
+            arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &self.placed(customer)?.view())?
+        };
         let standing = self.check(&rows(DECISIONS, &[])?, &ranked)?;
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
@@ -239,6 +247,28 @@ impl Retracing<'_> {
             .collect();
         fates.sort_by_key(|fate| (fate.fate.order(), std::cmp::Reverse(fate.value)));
         Ok((standing, fates))
+    }
+
+    /// What the run gave the customer, sent or not.
+    fn placed(&self, customer: u32) -> Result<Placed> {
+        let id = self.tables.customers.id(customer);
+        let offers = &self.goods.catalogue.offers;
+        let mut placed = Vec::new();
+        for table in [OFFERS, SHADOW] {
+            for batch in read_batches(&RealFs, &self.run.path_of(table)?, &["customer_id", "offer", "channel"])? {
+                check_stop(&self.scene.quiet())?;
+                let batch = batch?;
+                let [ids, names, channels] = [0, 1, 2].map(|column| batch.column(column).as_string::<i32>());
+                for row in (0..batch.num_rows()).filter(|&row| ids.value(row) == id) {
+                    let offer = offers.iter().position(|offer| offer.key == names.value(row));
+                    let channel =
+                        self.scene.config.decide.channels.iter().position(|channel| channel == channels.value(row));
+                    let known = offer.zip(channel).map(|(offer, channel)| (OfferId(offer as u32), channel as u8));
+                    placed.extend(known);
+                }
+            }
+        }
+        Ok(Placed::of_one(placed))
     }
 
     fn key(&self, offer: usize) -> &str {

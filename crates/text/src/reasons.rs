@@ -187,6 +187,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ["the customer bought recently; offers wait", "最近購入いただいたため、案内を控えています"],
     ),
     (
+        "no_capacity",
+        ["no place left", "枠の不足"],
+        [
+            "the places there are went to customers for whom they are worth more",
+            "限られた枠は、より価値の高いほかのお客様に割り当てられました",
+        ],
+    ),
+    (
         "not_scored",
         ["not scored", "スコアなし"],
         [

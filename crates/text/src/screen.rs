@@ -138,6 +138,18 @@ pub enum Word {
     FollowHalf,
     /// Column: how many times as often in the time that followed.
     FollowLater,
+    /// Heading: places for all customers together.
+    Capacity,
+    /// Column: the channel.
+    Channel,
+    /// Column: rows that count.
+    Used,
+    /// Column: rows at most.
+    Most,
+    /// Column: what one place more would be worth.
+    PlaceWorth,
+    /// Every offer, or every channel.
+    Every,
     /// Row label: attributes left out.
     NotUsed,
     /// Attributes that are no features, because a reload overwrites them. Args: source, names.
@@ -170,7 +182,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 79] = [
+    pub const ALL: [Self; 85] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -236,6 +248,12 @@ impl Word {
         Self::FollowRatio,
         Self::FollowHalf,
         Self::FollowLater,
+        Self::Capacity,
+        Self::Channel,
+        Self::Used,
+        Self::Most,
+        Self::PlaceWorth,
+        Self::Every,
         Self::NotUsed,
         Self::NotStatic,
         Self::Answered,
@@ -325,6 +343,12 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
         Word::FollowRatio => ["times as often (95 %)", "倍率（95％区間）"],
         Word::FollowHalf => ["half within days", "半数までの日数"],
         Word::FollowLater => ["later", "その後の倍率"],
+        Word::Capacity => ["places, for all customers together", "枠（全顧客の合計）"],
+        Word::Channel => ["channel", "チャネル"],
+        Word::Used => ["used", "使用"],
+        Word::Most => ["at most", "上限"],
+        Word::PlaceWorth => ["one more is worth", "追加1枠の価値"],
+        Word::Every => ["all", "すべて"],
         other => page_templates(other),
     }
 }

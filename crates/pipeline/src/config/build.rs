@@ -8,9 +8,9 @@ use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Correction, Decide, Encoding, Export,
-    Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, Penalty, Pipeline,
-    Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
+    Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError,
+    Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -295,6 +295,17 @@ pub(super) fn decide(at: At) -> Decide {
         contact_limit_max: limit.integer("max"),
         counts_outstanding: limit.flag("outstanding").expect(CHECKED),
         hold_after: at.tables("hold_after").map(hold).collect(),
+        capacity: at.tables("capacity").map(capacity).collect(),
+    }
+}
+
+fn capacity(at: At) -> Capacity {
+    let text = |key: &str| at.find(key).and_then(Node::as_text).map(ToOwned::to_owned);
+    Capacity {
+        offer: text("offer"),
+        channel: text("channel"),
+        max: at.find("max").and_then(integer),
+        min: at.find("min").and_then(integer).unwrap_or(0),
     }
 }
 

@@ -572,6 +572,11 @@ pub const FIELDS: &[Field] = &[
     Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
         .unit("days")
         .between(1.0, 366.0),
+    Field::new("decide.capacity", Tables, Is("[]"), "Places there are for all customers together. Who gets them is settled over everybody at once, so that they earn the most."),
+    Field::new("decide.capacity[].offer", Text, Absent, "The offer whose rows count; without it those of every offer do."),
+    Field::new("decide.capacity[].channel", Text, Absent, "The channel whose rows count, one of `decide.channels`; without it those of every channel do. Where a customer allows several channels, a place in any of them will do."),
+    Field::new("decide.capacity[].max", Integer, Absent, "Rows of the offer table at most.").unit("rows").between(0.0, 1e9),
+    Field::new("decide.capacity[].min", Integer, Absent, "Rows at least, as far as there are customers the rules leave; also of offers worth less than `decide.min_value_minor`.").unit("rows").between(0.0, 1e9),
     Field::new("export", Tables, Is("[]"), "Where the published offers are delivered to."),
     Field::new(
         "export[].profile",

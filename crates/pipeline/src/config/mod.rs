@@ -32,9 +32,9 @@ pub use fields::{FIELDS, ROLE_COLUMNS, RoleColumn};
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, CategoryOffers, Consequents, Correction, Decide, Encoding, Export,
-    Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError, PRODUCT_LEVEL,
-    Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
+    Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError,
+    PRODUCT_LEVEL, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
 };
 pub use words::Form;
 

@@ -472,6 +472,19 @@ pub struct HoldAfter {
     pub days: u32,
 }
 
+/// One of `decide.capacity`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// The offer whose rows count; every offer's without one.
+    pub offer: Option<String>,
+    /// The channel whose rows count; every channel's without one.
+    pub channel: Option<String>,
+    /// Most rows.
+    pub max: Option<i64>,
+    /// Least rows.
+    pub min: i64,
+}
+
 /// `[decide]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Decide {
@@ -505,6 +518,8 @@ pub struct Decide {
     pub counts_outstanding: bool,
     /// Events after which a customer is left in peace.
     pub hold_after: Vec<HoldAfter>,
+    /// Places for all customers together.
+    pub capacity: Vec<Capacity>,
 }
 
 /// One of `[[export]]`.

@@ -1,10 +1,10 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, RankPolicy, Ranked, apply_contact_policy,
-    eligibility, rank,
+    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, PlacedOffers, RankPolicy, Ranked, Verdict,
+    WantedOffers, apply_contact_policy, eligibility, rank, rank_placed, wanted,
 };
-use osusume_model::{AsOf, Catalogue, Minor, Result};
+use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
 use super::state::State;
 use crate::catalogue::{Goods, contradictions};
@@ -46,6 +46,53 @@ impl Arbiter {
     /// # Errors
     /// A stop asked for.
     pub(crate) fn rank(&self, scene: &Scene<'_>, state: &State, propensity: &[f32], as_of: AsOf) -> Result<Ranked> {
+        self.judge(scene, state, as_of, |customers, verdicts, control| {
+            rank(&self.ladder, customers, (verdicts, propensity), &self.policy, control)
+        })
+    }
+
+    /// The same where it is settled what each customer gets.
+    ///
+    /// # Errors
+    /// A stop asked for.
+    pub(crate) fn rank_placed(
+        &self,
+        scene: &Scene<'_>,
+        state: &State,
+        propensity: &[f32],
+        as_of: AsOf,
+        placed: &PlacedOffers<'_>,
+    ) -> Result<Ranked> {
+        self.judge(scene, state, as_of, |customers, verdicts, control| {
+            rank_placed(&self.ladder, customers, (verdicts, propensity), &self.policy, placed, control)
+        })
+    }
+
+    /// What the customers could get; of offers with `is_due` also where they are worth less than the threshold.
+    ///
+    /// # Errors
+    /// A stop asked for.
+    pub(crate) fn wanted(
+        &self,
+        scene: &Scene<'_>,
+        state: &State,
+        propensity: &[f32],
+        as_of: AsOf,
+        is_due: &[bool],
+    ) -> Result<WantedOffers> {
+        self.judge(scene, state, as_of, |customers, verdicts, control| {
+            wanted(&self.ladder, customers, (verdicts, propensity), &self.policy, is_due, control)
+        })
+    }
+
+    /// Applies the rules, and hands what they leave to `then`.
+    fn judge<T>(
+        &self,
+        scene: &Scene<'_>,
+        state: &State,
+        as_of: AsOf,
+        then: impl FnOnce(&Customers<'_>, &[Verdict], &dyn Control) -> osusume_decide::Result<T>,
+    ) -> Result<T> {
         let history = ContactHistory {
             n_contacts: &state.n_contacts,
             days_since_complaint: &state.days_since_complaint,
@@ -65,7 +112,7 @@ impl Arbiter {
         let mut verdicts =
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
         apply_contact_policy(&self.contact, &history, &mut verdicts);
-        rank(&self.ladder, &customers, (&verdicts, propensity), &self.policy, &control).map_err(fault)
+        then(&customers, &verdicts, &control).map_err(fault)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decide: who is offered what through which channel, and why not; the holdout goes through the same and is written apart.
 
 mod arbiter;
+mod capacity;
 mod explain;
 mod held;
 mod ledger;
@@ -16,12 +17,15 @@ use osusume_storage::Run;
 use osusume_tables::{ParquetSink, read_batches};
 
 pub(crate) use self::arbiter::Arbiter;
+pub(crate) use self::capacity::Placed;
+pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::state::{Reader, held_rows, is_purchase};
 
+use self::capacity::{Limits, Settlement};
 use self::rows::{DecisionRow, OfferRow};
 use super::features::SCORING;
 use super::score::{RawBlock, SCORES, propensities};
@@ -66,6 +70,9 @@ pub struct DecisionCounts {
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
+    /// How places were settled; absent where there are places for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub capacity: Option<CapacitySummary>,
 }
 
 /// Decides about every scored customer and writes offers, shadow and decisions; `earlier` are the runs whose rows count as contacts.
@@ -89,7 +96,14 @@ pub(crate) fn decide(
         .settled(&reader, job.config.decide.counts_outstanding)?;
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
+    let limits = Limits::of(job.config, &goods.catalogue.offers)?;
+    let settle = |limits| {
+        let drawn = (&decider.holdout, decider.units);
+        capacity::settle(job, tables, (limits, &decider.arbiter), drawn, &reader, as_of)
+    };
+    let settlement = limits.as_ref().map(settle).transpose()?;
     let mut writer = Writer::create(job, goods, as_of)?;
+    writer.counts.capacity = settlement.as_ref().map(|settlement| settlement.summary(job.config));
     let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
     let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;
     for (features, scores) in read_batches(fs, &dir.join(SCORING), &[])?.zip(scores) {
@@ -99,9 +113,9 @@ pub(crate) fn decide(
         if propensity.len() != block.customer.len() * goods.catalogue.offers.len() {
             return Err(Fault::new(Code::Bug).because("scores and features are not the same customers"));
         }
-        let state = reader.read(&block.customer)?;
-        let ranked = decider.arbiter.rank(job, &state, &propensity, as_of)?;
-        decider.write(&mut writer, &block, &ranked, tables)?;
+        let is_held_out = decider.is_held_out(&block.customer);
+        let ranked = decider.rank(&reader, (&block.customer, &is_held_out), &propensity, settlement.as_ref())?;
+        decider.write(&mut writer, &block, &is_held_out, &ranked, tables)?;
         job.host.progress(writer.counts.customers, u64::from(tables.n_customers()));
     }
     writer.finish()
@@ -147,15 +161,39 @@ impl<'a> Decider<'a> {
         })
     }
 
-    fn write(&self, writer: &mut Writer, block: &RawBlock, ranked: &Ranked, tables: &Checked) -> Result<()> {
+    fn is_held_out(&self, customers: &[u32]) -> Vec<bool> {
+        customers.iter().map(|&customer| self.holdout.contains(self.units.id(customer).as_bytes())).collect()
+    }
+
+    /// What becomes of a block of customers.
+    fn rank(
+        &self,
+        reader: &Reader<'_>,
+        (customers, is_held_out): (&[u32], &[bool]),
+        propensity: &[f32],
+        settlement: Option<&Settlement<'_>>,
+    ) -> Result<Ranked> {
+        let (state, as_of) = (reader.read(customers)?, reader.as_of);
+        let Some(settlement) = settlement else { return self.arbiter.rank(self.job, &state, propensity, as_of) };
+        let wanted = self.arbiter.wanted(self.job, &state, propensity, as_of, settlement.is_due())?;
+        let placed = settlement.of_block((customers, is_held_out), &wanted, reader.tables);
+        self.arbiter.rank_placed(self.job, &state, propensity, as_of, &placed.view())
+    }
+
+    fn write(
+        &self,
+        writer: &mut Writer,
+        block: &RawBlock,
+        is_held_out: &[bool],
+        ranked: &Ranked,
+        tables: &Checked,
+    ) -> Result<()> {
         let n_offers = self.goods.catalogue.offers.len();
-        let is_held_out: Vec<bool> =
-            block.customer.iter().map(|&customer| self.holdout.contains(self.units.id(customer).as_bytes())).collect();
         let decisions: Vec<DecisionRow> = block
             .customer
             .iter()
             .zip(ranked.decisions.chunks_exact(n_offers))
-            .zip(&is_held_out)
+            .zip(is_held_out)
             .map(|((&customer, decisions), &held_out)| DecisionRow {
                 customer_id: tables.customers.id(customer).to_owned(),
                 arm: if held_out { "holdout" } else { "offer" },
@@ -184,7 +222,7 @@ impl<'a> Decider<'a> {
             };
             if held_out { shadow.push(offered) } else { offers.push(offered) }
         }
-        writer.count(&decisions, &offers, &shadow, &is_held_out);
+        writer.count(&decisions, &offers, &shadow, is_held_out);
         writer.write(&decisions, &offers, &shadow)
     }
 }

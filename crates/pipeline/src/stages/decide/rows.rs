@@ -32,7 +32,10 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
     ("offer", "product code, or name of the category"),
     ("kind", "`upsell`, `cross_sell` or `category`"),
     ("family", "the product's family"),
-    ("channel", "the first of `decide.channels` this customer consents to"),
+    (
+        "channel",
+        "the first of `decide.channels` this customer consents to; with `decide.capacity` one of them that has a place",
+    ),
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
         "margin_minor",

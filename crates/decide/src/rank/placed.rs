@@ -1,0 +1,166 @@
+//! The ranking where places are fewer than customers: what customers are worth to the offers, and what became of every pair once an
+//! assignment over all of them has settled who gets which.
+
+use std::ops::Range;
+
+use osusume_model::{Control, OfferId};
+
+use super::{Candidate, Choice, Decision, Problem, RankPolicy, Ranked};
+use crate::block::for_each_block;
+use crate::eligibility::Holdings;
+use crate::ladder::Ladder;
+use crate::{ChannelSet, Customers, Result, Rule, Verdict};
+
+/// One offer a customer could get.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Wanted {
+    /// The offer.
+    pub offer: u16,
+    /// Its expected value, not rounded, above the policy's threshold where that is below 0.
+    pub value: f64,
+}
+
+/// What a block of customers could get.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct WantedOffers {
+    /// One more than customers, ascending: customer c could get `offers[offsets[c]..offsets[c + 1]]`.
+    pub offsets: Vec<usize>,
+    /// Offers, ascending within a customer.
+    pub offers: Vec<Wanted>,
+    /// Offers each customer may get at most.
+    pub places: Vec<u8>,
+    /// The channels of the policy that each customer consents to.
+    pub reach: Vec<ChannelSet>,
+}
+
+/// The offers that `verdicts` leave and that are worth the policy's threshold, for [`crate::assign`]; of offers with `is_due` also those
+/// worth less.
+///
+/// Arguments and errors as in [`super::rank`].
+///
+/// # Errors
+/// `Stopped`; `NotAProbability`.
+pub fn wanted(
+    ladder: &Ladder,
+    customers: &Customers,
+    pairs: (&[Verdict], &[f32]),
+    policy: &RankPolicy,
+    is_due: &[bool],
+    control: &dyn Control,
+) -> Result<WantedOffers> {
+    let problem = Problem::new(ladder, customers, pairs, policy);
+    let blocks = for_each_block(customers.len(), control, |rows| problem.wanted_block(rows, is_due))?;
+    let mut all = WantedOffers { offsets: vec![0], ..WantedOffers::default() };
+    for block in blocks {
+        let before = all.offers.len();
+        all.offsets.extend(block.offsets.iter().map(|offset| before + offset));
+        all.offers.extend(block.offers);
+        all.places.extend(block.places);
+        all.reach.extend(block.reach);
+    }
+    Ok(all)
+}
+
+/// What an assignment gives a block of customers.
+#[derive(Clone, Copy, Debug)]
+pub struct PlacedOffers<'a> {
+    /// One more than customers, ascending: customer c gets `offers[offsets[c]..offsets[c + 1]]`.
+    pub offsets: &'a [usize],
+    /// Offers and the bits of their channels.
+    pub offers: &'a [(OfferId, u8)],
+}
+
+/// As [`super::rank`], with the choice already made: `placed` is what each customer gets.
+///
+/// What is not placed is outranked where offers worth more fill the customer's places or its family's, and else lost its place to
+/// other customers ([`Rule::NoCapacity`]).
+///
+/// # Errors
+/// `Stopped`; `NotAProbability`.
+pub fn rank_placed(
+    ladder: &Ladder,
+    customers: &Customers,
+    pairs: (&[Verdict], &[f32]),
+    policy: &RankPolicy,
+    placed: &PlacedOffers<'_>,
+    control: &dyn Control,
+) -> Result<Ranked> {
+    assert!(placed.offsets.len() == customers.len() + 1, "one more offset than customers");
+    let problem = Problem::new(ladder, customers, pairs, policy);
+    let blocks = for_each_block(customers.len(), control, |rows| problem.placed_block(rows, placed))?;
+    Ok(Ranked::joined(blocks))
+}
+
+impl Problem<'_> {
+    fn wanted_block(&self, rows: Range<usize>, is_due: &[bool]) -> Result<WantedOffers> {
+        let mut block = WantedOffers::default();
+        let floor = (self.policy.threshold.0 as f64).min(0.0);
+        self.visit(rows, |customer, candidates, _| {
+            let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold || is_due[one.offer.0 as usize];
+            let wanted = |one: &Candidate| Wanted { offer: one.offer.0 as u16, value: one.exact - floor };
+            block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
+            block.offsets.push(block.offers.len());
+            block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);
+            let consents = self.customers.consents[customer];
+            let channels = self.policy.channels.iter().filter(|channel| consents.contains(channel.index));
+            block.reach.push(channels.fold(ChannelSet::default(), |set, channel| set.with(channel.index)));
+        })?;
+        Ok(block)
+    }
+
+    fn placed_block(&self, rows: Range<usize>, placed: &PlacedOffers<'_>) -> Result<Ranked> {
+        let mut choices = Vec::new();
+        let mut ranked = self.visit(rows, |customer, candidates, ranked| {
+            let mine = &placed.offers[placed.offsets[customer]..placed.offsets[customer + 1]];
+            self.settle(customer, candidates, mine, ranked, &mut choices);
+        })?;
+        ranked.choices = choices;
+        Ok(ranked)
+    }
+
+    /// Weighs every customer of `rows` and hands its candidates, in the order of offers, to `each`.
+    fn visit(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[Candidate], &mut Ranked)) -> Result<Ranked> {
+        let mut ranked = Ranked::default();
+        let mut holdings = Holdings::new(self.ladder);
+        let mut candidates = Vec::with_capacity(self.ladder.n_offers());
+        for customer in rows {
+            let asked = self.asked(customer, &mut holdings);
+            candidates.clear();
+            self.weigh(&asked, &mut candidates, &mut ranked)?;
+            each(customer, &candidates, &mut ranked);
+        }
+        Ok(ranked)
+    }
+
+    /// The customer's decisions and choices from what it gets.
+    fn settle(
+        &self,
+        customer: usize,
+        candidates: &[Candidate],
+        mine: &[(OfferId, u8)],
+        ranked: &mut Ranked,
+        choices: &mut Vec<Choice>,
+    ) {
+        let base = ranked.decisions.len() - self.ladder.n_offers();
+        let mut chosen: Vec<(Candidate, u8)> = candidates
+            .iter()
+            .filter_map(|one| mine.iter().find(|(offer, _)| *offer == one.offer).map(|(_, channel)| (*one, *channel)))
+            .collect();
+        chosen.sort_unstable_by_key(|(one, _)| one.key());
+        let is_full = chosen.len() >= self.places(customer);
+        let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
+        for one in candidates.iter().filter(|one| one.value >= self.policy.threshold) {
+            let same_family = chosen.iter().find(|(other, _)| family(other.offer) == family(one.offer));
+            let last = chosen.last().filter(|_| is_full);
+            let rival = [same_family, last].into_iter().flatten().find(|(other, _)| other.key() <= one.key());
+            let lost = Decision::Removed(Rule::NoCapacity);
+            ranked.decisions[base + one.offer.0 as usize] =
+                rival.map_or(lost, |(other, _)| Decision::Outranked { by: other.offer });
+        }
+        for (at, (one, channel)) in chosen.iter().enumerate() {
+            let rank = (at + 1) as u16;
+            ranked.decisions[base + one.offer.0 as usize] = Decision::Chosen { rank };
+            choices.push(one.choice(customer, rank, *channel));
+        }
+    }
+}

@@ -1,0 +1,279 @@
+//! Capacity: who gets the places there are, settled over all customers before any of them is decided.
+//!
+//! The customers outside the holdout share the places. Those inside are then told at the prices that cleared them, so that both arms
+//! are decided by one rule: an offer is made where its value exceeds the price of a place.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use osusume_decide::{
+    Assignment, AtPrices, Bids, ChannelSet, Holdout, Limit, PlacedOffers, Terms, WantedOffers, assign,
+};
+use osusume_model::{AsOf, Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
+use osusume_tables::arrow::array::AsArray;
+use osusume_tables::arrow::datatypes::UInt32Type;
+use osusume_tables::read_batches;
+
+use super::arbiter::Arbiter;
+use super::state::Reader;
+use crate::checked::Checked;
+use crate::config::{Capacity, Config};
+use crate::job::Job;
+use crate::kernel::decide_fault;
+use crate::stages::features::SCORING;
+use crate::stages::score::{SCORES, propensities};
+use crate::units::Units;
+
+/// Values are told apart by a share this small, drawn by hash, so that equal ones have an order in both arms.
+const NUDGE: f64 = 1e-5;
+/// Key of the draw.
+const NUDGE_KEY: &str = "capacity";
+
+/// One of `decide.capacity` after the run.
+#[derive(Clone, Debug, PartialEq, serde::Serialize)]
+pub struct CapacityRow {
+    /// The offer whose rows count; absent for every offer's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub offer: Option<String>,
+    /// The channel whose rows count; absent for every channel's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub channel: Option<String>,
+    /// Least rows asked for.
+    pub min: i64,
+    /// Most rows.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max: Option<i64>,
+    /// Rows of the offer table that count.
+    pub used: i64,
+    /// What one place more would be worth, in minor units; below 0 what each row of a minimum costs.
+    pub price_minor: f64,
+}
+
+/// What was settled.
+#[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
+pub struct CapacitySummary {
+    /// The limits, in the order of the configuration.
+    pub limits: Vec<CapacityRow>,
+    /// Sum of the values assigned, in minor units, before they are rounded.
+    pub value_minor: f64,
+    /// What no assignment within the limits exceeds.
+    pub bound_minor: f64,
+}
+
+/// The limits of the configuration over this run's offers.
+pub(crate) struct Limits {
+    limits: Vec<Limit>,
+    /// Family of each offer.
+    families: Vec<u16>,
+    /// Bits of the channels, in order of preference.
+    channels: Vec<u8>,
+    /// Whether a minimum counts the offer.
+    is_due: Vec<bool>,
+}
+
+impl Limits {
+    /// `None` where the configuration has none.
+    ///
+    /// # Errors
+    /// `ConfigNotAllowed` for an offer that this run does not have.
+    pub(crate) fn of(config: &Config, offers: &[Offer]) -> Result<Option<Self>> {
+        let capacity = &config.decide.capacity;
+        if capacity.is_empty() {
+            return Ok(None);
+        }
+        let mut families: BTreeMap<&str, u16> = BTreeMap::new();
+        let families = offers
+            .iter()
+            .map(|offer| {
+                let next = families.len() as u16;
+                *families.entry(offer.family.as_str()).or_insert(next)
+            })
+            .collect();
+        let channels = &config.decide.channels;
+        let mut limits = Vec::with_capacity(capacity.len());
+        for (position, one) in capacity.iter().enumerate() {
+            if let Some(name) = one.offer.as_deref().filter(|name| offers.iter().all(|offer| offer.key != *name)) {
+                let known: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
+                return Err(Fault::new(Code::ConfigNotAllowed)
+                    .with("key", format!("decide.capacity[{position}].offer"))
+                    .with("got", name)
+                    .with("allowed", known.join(", ")));
+            }
+            limits.push(limit(one, offers, channels));
+        }
+        let n = channels.len();
+        let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
+        let is_due = (0..offers.len()).map(is_counted).collect();
+        Ok(Some(Self { limits, families, channels: (0..n as u8).collect(), is_due }))
+    }
+
+    fn terms(&self) -> Terms<'_> {
+        Terms { families: &self.families, channels: &self.channels, limits: &self.limits }
+    }
+}
+
+/// One row of the table counts once toward every limit that names its offer and channel.
+fn limit(one: &Capacity, offers: &[Offer], channels: &[String]) -> Limit {
+    let is_named = |name: &Option<String>, key: &str| name.as_deref().is_none_or(|name| name == key);
+    let uses = offers.iter().flat_map(|offer| {
+        let counts = is_named(&one.offer, &offer.key);
+        channels.iter().map(move |channel| i64::from(counts && is_named(&one.channel, channel)))
+    });
+    Limit { uses: uses.collect(), min: one.min, max: one.max }
+}
+
+/// Who gets what.
+pub(crate) struct Settlement<'a> {
+    limits: &'a Limits,
+    /// Customers who shared the places, ascending; positions of the assignment.
+    customers: Vec<u32>,
+    assignment: Assignment,
+    /// Channels holdout customers may be reached through.
+    at_prices: AtPrices<'a>,
+}
+
+/// What the customers of a block get, owned.
+#[derive(Default)]
+pub(crate) struct Placed {
+    offsets: Vec<usize>,
+    offers: Vec<(OfferId, u8)>,
+}
+
+impl Placed {
+    /// Of one customer.
+    pub(crate) fn of_one(offers: Vec<(OfferId, u8)>) -> Self {
+        Self { offsets: vec![0, offers.len()], offers }
+    }
+
+    pub(crate) fn view(&self) -> PlacedOffers<'_> {
+        PlacedOffers { offsets: &self.offsets, offers: &self.offers }
+    }
+}
+
+/// Asks every customer what it could get, and assigns the places.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn settle<'a>(
+    job: &Job<'_>,
+    tables: &Checked,
+    (limits, arbiter): (&'a Limits, &Arbiter),
+    (holdout, units): (&Holdout, &Units),
+    reader: &Reader<'_>,
+    as_of: AsOf,
+) -> Result<Settlement<'a>> {
+    let (mut customers, mut wants, mut sets) = (Vec::new(), Wants::new(), BTreeSet::new());
+    let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
+    let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;
+    for (rows, scores) in read_batches(fs, &dir.join(SCORING), &["customer"])?.zip(scores) {
+        job.check_stop()?;
+        let rows = rows?;
+        let block = rows.column(0).as_primitive::<UInt32Type>().values();
+        let wanted = arbiter.wanted(job, &reader.read(block)?, &propensities(&scores?), as_of, &limits.is_due)?;
+        for (position, &customer) in block.iter().enumerate() {
+            sets.insert(wanted.reach[position].0);
+            if !holdout.contains(units.id(customer).as_bytes()) {
+                customers.push(customer);
+                wants.push(&wanted, position, tables.customers.id(customer));
+            }
+        }
+        job.host.progress(u64::from(block.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
+    }
+    let assignment = assign(&wants.bids(), &limits.terms(), &job.quiet()).map_err(|error| decide_fault(&error))?;
+    let at_prices = AtPrices::new(limits.terms(), &assignment.choice_prices, sets.into_iter().map(ChannelSet));
+    Ok(Settlement { limits, customers, assignment, at_prices })
+}
+
+/// What customers could get, as the solver takes it.
+struct Wants {
+    offsets: Vec<usize>,
+    offers: Vec<u16>,
+    values: Vec<f32>,
+    places: Vec<u8>,
+    reach: Vec<ChannelSet>,
+}
+
+impl Wants {
+    fn new() -> Self {
+        Self { offsets: vec![0], offers: Vec::new(), values: Vec::new(), places: Vec::new(), reach: Vec::new() }
+    }
+
+    /// Appends the customer at `position` of a block.
+    fn push(&mut self, wanted: &WantedOffers, position: usize, id: &str) {
+        for one in &wanted.offers[wanted.offsets[position]..wanted.offsets[position + 1]] {
+            // The hash of customer and offer: the order of customers alone would favor the same ones for every offer.
+            let draw = unit_interval(keyed_hash(NUDGE_KEY, format!("{}\n{id}", one.offer).as_bytes()));
+            self.offers.push(one.offer);
+            self.values.push((one.value * (1.0 + NUDGE * draw)) as f32);
+        }
+        self.offsets.push(self.offers.len());
+        self.places.push(wanted.places[position]);
+        self.reach.push(wanted.reach[position]);
+    }
+
+    fn bids(&self) -> Bids<'_> {
+        Bids {
+            offsets: &self.offsets,
+            offers: &self.offers,
+            values: &self.values,
+            places: &self.places,
+            reach: &self.reach,
+        }
+    }
+}
+
+impl Settlement<'_> {
+    /// What the customers of a block (ascending) get; those inside the holdout, what the prices would give them.
+    pub(crate) fn of_block(
+        &self,
+        (customers, is_held_out): (&[u32], &[bool]),
+        wanted: &WantedOffers,
+        tables: &Checked,
+    ) -> Placed {
+        let mut placed = Placed { offsets: vec![0], offers: Vec::new() };
+        for (position, (&customer, &held_out)) in customers.iter().zip(is_held_out).enumerate() {
+            if held_out {
+                let mut wants = Wants::new();
+                wants.push(wanted, position, tables.customers.id(customer));
+                let bids = (wants.offers.as_slice(), wants.values.as_slice());
+                let chosen = self.at_prices.choose(wants.reach[0], wants.places[0], bids);
+                placed.offers.extend(chosen.into_iter().map(|(offer, channel)| (OfferId(offer.into()), channel)));
+            } else {
+                placed.offers.extend(self.of_customer(customer));
+            }
+            placed.offsets.push(placed.offers.len());
+        }
+        placed
+    }
+
+    fn of_customer(&self, customer: u32) -> impl Iterator<Item = (OfferId, u8)> {
+        let position = self.customers.partition_point(|&other| other < customer) as u32;
+        let placements = &self.assignment.placements;
+        let first = placements.partition_point(|one| one.customer < position);
+        let mine = placements[first..].iter().take_while(move |one| one.customer == position);
+        mine.map(|one| (OfferId(one.offer.into()), one.channel))
+    }
+
+    /// Whether a minimum counts each offer.
+    pub(crate) fn is_due(&self) -> &[bool] {
+        &self.limits.is_due
+    }
+
+    /// The numbers of the settlement.
+    pub(crate) fn summary(&self, config: &Config) -> CapacitySummary {
+        let assignment = &self.assignment;
+        let row = |(one, (&used, &price_minor)): (&Capacity, (&i64, &f64))| CapacityRow {
+            offer: one.offer.clone(),
+            channel: one.channel.clone(),
+            min: one.min,
+            max: one.max,
+            used,
+            price_minor,
+        };
+        let rows = config.decide.capacity.iter().zip(assignment.used.iter().zip(&assignment.prices));
+        CapacitySummary {
+            limits: rows.map(row).collect(),
+            value_minor: assignment.value,
+            bound_minor: assignment.bound,
+        }
+    }
+}
