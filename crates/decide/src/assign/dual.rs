@@ -416,7 +416,9 @@ impl Uses {
             let vectors: Vec<Vec<(usize, f64)>> = (0..n).map(|offer| mean_use(market, menu, class, offer)).collect();
             for (offer, vector) in vectors.iter().enumerate() {
                 let taken = flow.taken[class * n + offer];
-                vector.iter().for_each(|&(k, amount)| self.used[k] += taken * amount);
+                for &(k, amount) in vector {
+                    self.used[k] += taken * amount;
+                }
                 self.add_channels(market, menu, (class, offer), taken, width);
             }
             for high in 0..=n {
@@ -462,7 +464,9 @@ fn mean_use(market: &Market<'_>, menu: &Menu, class: usize, offer: usize) -> Vec
     let (first, second, share) = menu.channels(class, offer);
     let mut mean: Vec<(usize, f64)> = uses_of(market, offer, first);
     if share > 0.0 {
-        mean.iter_mut().for_each(|(_, amount)| *amount *= 1.0 - share);
+        for (_, amount) in &mut mean {
+            *amount *= 1.0 - share;
+        }
         for (k, amount) in uses_of(market, offer, second) {
             add_to(&mut mean, k, share * amount);
         }
@@ -479,6 +483,8 @@ fn add_to(vector: &mut Vec<(usize, f64)>, k: usize, amount: f64) {
 
 fn difference(a: &[(usize, f64)], b: &[(usize, f64)]) -> Vec<(usize, f64)> {
     let mut result = a.to_vec();
-    b.iter().for_each(|&(k, amount)| add_to(&mut result, k, -amount));
+    for &(k, amount) in b {
+        add_to(&mut result, k, -amount);
+    }
     result
 }

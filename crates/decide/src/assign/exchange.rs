@@ -48,9 +48,9 @@ pub(super) fn settle(market: &Market<'_>, dual: &Dual, field: Field, control: &d
         Field::at(market, None, &dual.prices, margin, control)?
     };
     loop {
-        let mut exchange = Exchange::new(market, dual, start, margin);
+        let mut exchange = Exchange::new(market, dual, &start, margin);
         let bound = exchange.bound;
-        exchange.run(control)?;
+        exchange.run(margin >= furthest, control)?;
         let is_near = exchange.value() >= bound - GAP * bound.abs() || exchange.people.len() > MANY;
         if margin >= furthest || (exchange.excess() == 0 && is_near) {
             return Ok(exchange.finish(dual, bound));
@@ -195,7 +195,7 @@ struct Exchange<'a> {
 }
 
 impl<'a> Exchange<'a> {
-    fn new(market: &'a Market<'a>, dual: &Dual, start: Field, margin: f64) -> Self {
+    fn new(market: &'a Market<'a>, dual: &Dual, start: &Field, margin: f64) -> Self {
         let (node_of, uses) = nodes(market);
         let price_of =
             |uses: &[i64]| -> f64 { uses.iter().zip(&dual.prices).map(|(&use_, price)| use_ as f64 * price).sum() };
@@ -219,7 +219,7 @@ impl<'a> Exchange<'a> {
             net += own;
             people.push(person);
         }
-        let decided = through_channels(market, dual, &start, &mut people);
+        let decided = through_channels(market, dual, start, &mut people);
         let mut used = vec![0; market.terms.limits.len()];
         for placement in &decided {
             market.add_uses(market.choice(placement.offer, usize::from(placement.channel)), 1, &mut used);
@@ -238,10 +238,14 @@ impl<'a> Exchange<'a> {
             rounding: ROUNDING * dual.width,
         };
         let picks: Vec<Choice> = exchange.people.iter().flat_map(|person| person.picks.iter().copied()).collect();
-        picks.into_iter().for_each(|choice| market.add_uses(choice, 1, &mut exchange.used));
+        for choice in picks {
+            market.add_uses(choice, 1, &mut exchange.used);
+        }
         let moves: Vec<Vec<Move>> =
             (0..exchange.people.len()).into_par_iter().map(|person| exchange.moves_of(person)).collect();
-        moves.into_iter().for_each(|moves| exchange.push(moves));
+        for moves in moves {
+            exchange.push(moves);
+        }
         exchange
     }
 
@@ -258,16 +262,12 @@ impl<'a> Exchange<'a> {
         let Person { customer, ref picks, version } = self.people[person];
         let (offers, values) = self.market.bids_of(customer as usize);
         let reach = self.market.bids.reach[customer as usize];
-        let value = |choice: Choice| {
-            let offer = (choice as usize / self.market.n_channels()) as u16;
-            offers.binary_search(&offer).map_or(0.0, |at| f64::from(values[at]))
-        };
         let channels: Vec<usize> =
             (0..self.market.n_channels()).filter(|&c| reach.contains(self.market.terms.channels[c])).collect();
         let has_room = picks.len() < usize::from(self.market.bids.places[customer as usize]);
         let mut moves = Vec::new();
         for from in picks.iter().copied().chain(has_room.then_some(NOTHING)) {
-            let lost = if from == NOTHING { 0.0 } else { value(from) };
+            let lost = if from == NOTHING { 0.0 } else { self.value_of(customer, from) };
             let mut consider = |to: Choice, gained: f64| {
                 let cost = lost - gained;
                 let net = cost - self.price[self.node(from)] + self.price[self.node(to)];
@@ -315,11 +315,11 @@ impl<'a> Exchange<'a> {
         amounts.map(|(k, ((out, into), &used))| changed(k, used, used - out + into)).sum()
     }
 
-    /// Mends what exceeds a limit or misses it, then earns what exchanges can earn.
-    fn run(&mut self, control: &dyn Control) -> Result<()> {
+    /// Mends what exceeds a limit or misses it, then earns what exchanges can earn; the last time maxima hold in any case.
+    fn run(&mut self, is_last: bool, control: &dyn Control) -> Result<()> {
         let mut n_done = 0_u64;
         loop {
-            if n_done % 64 == 0
+            if n_done.is_multiple_of(64)
                 && let Some(stop) = control.stop()
             {
                 return Err(DecideError::Stopped(stop));
@@ -332,6 +332,9 @@ impl<'a> Exchange<'a> {
             }
             let paths = Paths::new(weights, self.uses.len(), self.rounding);
             let Some((from, to)) = self.best_ends(&paths) else {
+                if is_last && self.drop_one() {
+                    continue;
+                }
                 self.price = self.settled_prices(&paths);
                 return Ok(());
             };
@@ -407,18 +410,49 @@ impl<'a> Exchange<'a> {
             last.map(|edge| self.moves[edge].pop());
             return;
         }
-        for one in moves {
-            self.market.add_uses(one.from, -1, &mut self.used);
-            self.market.add_uses(one.to, 1, &mut self.used);
-            let person = &mut self.people[one.person as usize];
-            person.version += 1;
-            person.picks.retain(|&pick| pick != one.from);
-            if one.to != NOTHING {
-                person.picks.push(one.to);
-            }
-            let moves = self.moves_of(one.person as usize);
-            self.push(moves);
+        moves.iter().for_each(|one| self.make(one));
+    }
+
+    fn make(&mut self, one: &Move) {
+        self.market.add_uses(one.from, -1, &mut self.used);
+        self.market.add_uses(one.to, 1, &mut self.used);
+        let person = &mut self.people[one.person as usize];
+        person.version += 1;
+        person.picks.retain(|&pick| pick != one.from);
+        if one.to != NOTHING {
+            person.picks.push(one.to);
         }
+        let moves = self.moves_of(one.person as usize);
+        self.push(moves);
+    }
+
+    /// Takes the offer of least value that exceeds a maximum back, where moves that were given up leave no path; whether there was one.
+    fn drop_one(&mut self) -> bool {
+        let limits = self.market.terms.limits;
+        let is_exceeded = |k: usize| limits[k].max.is_some_and(|max| self.used[k] > max);
+        let exceeded: Vec<usize> = (0..limits.len()).filter(|&k| is_exceeded(k)).collect();
+        if exceeded.is_empty() {
+            return false;
+        }
+        let is_over = |choice: Choice| exceeded.iter().any(|&k| limits[k].uses[choice as usize] > 0);
+        let mut least: Option<Move> = None;
+        for (person, who) in self.people.iter().enumerate() {
+            for &from in who.picks.iter().filter(|&&pick| is_over(pick)) {
+                let cost = self.value_of(who.customer, from);
+                let one = Move { cost, person: person as u32, version: who.version, from, to: NOTHING };
+                least = Some(least.map_or(one, |least| least.min(one)));
+            }
+        }
+        let Some(least) = least else { return false };
+        self.make(&least);
+        true
+    }
+
+    /// What a choice is worth to a customer.
+    fn value_of(&self, customer: u32, choice: Choice) -> f64 {
+        let (offers, values) = self.market.bids_of(customer as usize);
+        let offer = (choice as usize / self.market.n_channels()) as u16;
+        offers.binary_search(&offer).map_or(0.0, |at| f64::from(values[at]))
     }
 
     /// Who gets what; channels by position.

@@ -47,7 +47,9 @@ impl Field {
             Ok(block)
         })?;
         let mut field = Self::nobody(market);
-        blocks.into_iter().for_each(|block| field.append(block));
+        for block in blocks {
+            field.append(block);
+        }
         Ok(field)
     }
 

@@ -261,7 +261,6 @@ fn the_gap_of_a_large_market_is_small() {
     assert_eq!(assignment.used[0], 2_000);
     assert_eq!(assignment.used[1], 4_000);
     assert!(assignment.used[2] >= 2_000);
-    eprintln!("{:?} {:?} {} {}", assignment.prices, assignment.used, assignment.value, assignment.bound);
     let gap = (assignment.bound - assignment.value) / assignment.bound;
     assert!((0.0..1e-4).contains(&gap), "{gap}");
     // The holdout's rule, told to everybody, is nearly what was assigned.
@@ -301,7 +300,7 @@ fn equal_bids_fill_every_place() {
     let limits = vec![places(1, 1, 0, Some(300), |_, _| true)];
     let company = Company { customers: vec![customer; 30_000], families: vec![0], channels: vec![0], limits };
     let assignment = company.assign();
-    assert_eq!(company.check(&assignment), 1500.0);
+    assert!((company.check(&assignment) - 1500.0).abs() < 1e-9);
 }
 
 /// Where two channels are alike, the one customers are rather reached through is filled first.

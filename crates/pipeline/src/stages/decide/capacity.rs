@@ -61,7 +61,8 @@ pub struct CapacitySummary {
 
 /// The limits of the configuration over this run's offers.
 pub(crate) struct Limits {
-    limits: Vec<Limit>,
+    /// In the order of the configuration.
+    all: Vec<Limit>,
     /// Family of each offer.
     families: Vec<u16>,
     /// Bits of the channels, in order of preference.
@@ -103,11 +104,11 @@ impl Limits {
         let n = channels.len();
         let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
         let is_due = (0..offers.len()).map(is_counted).collect();
-        Ok(Some(Self { limits, families, channels: (0..n as u8).collect(), is_due }))
+        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), is_due }))
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, limits: &self.limits }
+        Terms { families: &self.families, channels: &self.channels, limits: &self.all }
     }
 }
 
