@@ -5,8 +5,9 @@ use osusume_model as model;
 
 use super::SecretRef;
 use super::field::{Check, Default, Field, Kind, ListCheck};
-use super::fields::{FIELDS, columns_of};
+use super::fields::FIELDS;
 use super::layer::{Entry, Node, Spot, Table, Value, parse_default};
+use super::role_columns::columns_of;
 use super::words::nearest;
 
 /// Finds a secret's text; `None` when there is none of that name.

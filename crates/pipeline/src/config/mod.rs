@@ -14,6 +14,7 @@ mod field;
 mod fields;
 mod layer;
 mod reference;
+mod role_columns;
 mod schema;
 mod settings;
 #[cfg(test)]
@@ -28,8 +29,9 @@ use model::{Code, Fault, Result};
 use osusume_model as model;
 
 pub use field::{Check, Default, Field, Kind, ListCheck};
-pub use fields::{FIELDS, ROLE_COLUMNS, RoleColumn};
+pub use fields::FIELDS;
 pub use reference::reference;
+pub use role_columns::{ROLE_COLUMNS, RoleColumn};
 pub use schema::schema;
 pub use settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,

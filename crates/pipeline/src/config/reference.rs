@@ -3,7 +3,8 @@
 use std::fmt::Write;
 
 use super::field::{Default, Field, Kind, ListCheck};
-use super::fields::{FIELDS, ROLE_COLUMNS, ROLES};
+use super::fields::{FIELDS, ROLES};
+use super::role_columns::ROLE_COLUMNS;
 
 const PREFACE: &str = "\
 # The pipeline file

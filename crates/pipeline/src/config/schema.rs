@@ -4,8 +4,9 @@ use serde_json::{Map, Value, json};
 
 use super::check::children;
 use super::field::{Check, Default, Field, Kind, ListCheck};
-use super::fields::{ROLES, columns_of};
+use super::fields::ROLES;
 use super::layer;
+use super::role_columns::columns_of;
 use super::words::Form;
 
 /// The JSON Schema (draft 2020-12) of the pipeline file, ending with a line break.
