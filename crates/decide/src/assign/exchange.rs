@@ -410,7 +410,9 @@ impl<'a> Exchange<'a> {
             last.map(|edge| self.moves[edge].pop());
             return;
         }
-        moves.iter().for_each(|one| self.make(one));
+        for one in &moves {
+            self.make(one);
+        }
     }
 
     fn make(&mut self, one: &Move) {
