@@ -6,7 +6,7 @@
 
 use crate::dispatch;
 
-/// Vectors a bundle holds at most: with as many running sums of [`LANES`] no AVX-512 addition waits for another, and more would not
+/// Vectors a bundle holds at most: with as many running sums of eight no AVX-512 addition waits for another, and more would not
 /// stay in registers.
 pub const MOST: usize = 8;
 /// Columns handled at once: an AVX-512 register of f64.
