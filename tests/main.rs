@@ -12,6 +12,7 @@ mod demo;
 mod determinism;
 mod errors;
 mod evaluate;
+mod features;
 mod flat;
 mod follows;
 mod grocer;

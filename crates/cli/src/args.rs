@@ -77,6 +77,8 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Read everything a run would read, and publish nothing
     Check(CheckArgs),
+    /// Write the features of a pipeline file as a table of their own, and publish nothing
+    Features(FeaturesArgs),
     /// Write a synthetic company whose truth is known
     Synth(SynthArgs),
     /// Find what occurs together in a file of baskets
@@ -167,6 +169,23 @@ pub(crate) struct CheckArgs {
     /// The as-of date of the run to come
     #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
     pub(crate) as_of: Option<Date>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// `features`.
+#[derive(Debug, Args)]
+pub(crate) struct FeaturesArgs {
+    /// The pipeline.
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The last date; the others are those of `train.as_of` before it
+    #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
+    pub(crate) as_of: Option<Date>,
+    /// The Parquet file to write
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,

@@ -45,6 +45,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
     match &cli.verb {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
+        Verb::Features(args) => verbs::features::features(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
         Verb::Mine(args) => verbs::mine::mine(args, console, signals),
         Verb::Config(args) => verbs::config::config(&args.verb),

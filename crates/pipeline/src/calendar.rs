@@ -138,6 +138,12 @@ impl Schedule {
         Self { mature: vec![date], tests: Vec::new(), score: date, data_end: date, label }
     }
 
+    /// `count` dates one `step` apart, the last one the run's own: nobody asks for their labels.
+    pub(crate) fn unlabeled(calendar: &Calendar, as_of: Date, label: LabelDays, step: Step, count: u32) -> Self {
+        let mature = (1..count as i32).rev().map(|i| calendar.as_of(back(as_of, step, i))).collect();
+        Self { mature, ..Self::at_once(calendar, as_of, label) }
+    }
+
     fn of(
         calendar: &Calendar,
         as_of: Date,

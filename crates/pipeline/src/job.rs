@@ -50,8 +50,8 @@ impl Job<'_> {
 impl Scene<'_> {
     /// The start of each feature window before `as_of`, the one that reaches back for ever first.
     pub(crate) fn window_starts(&self, as_of: AsOf) -> Vec<i64> {
-        let days = self.config.features.windows_days.iter();
-        let starts = days.map(|&days| self.calendar.midnight(as_of.date - days as i32).0);
+        let days = self.config.features.all_windows().into_iter();
+        let starts = days.map(|days| self.calendar.midnight(as_of.date - days as i32).0);
         std::iter::once(i64::MIN).chain(starts).collect()
     }
 

@@ -13,6 +13,7 @@ mod checked;
 pub mod config;
 mod dictionary;
 pub mod evaluation;
+mod feature_table;
 pub mod flat;
 mod history;
 mod host;
@@ -33,6 +34,7 @@ mod units;
 pub mod why;
 mod words;
 
+pub use feature_table::{FeaturesRequest, WrittenFeatures, write_features};
 pub use host::{Event, Host, Stage};
 pub use osusume_storage::{Fs, Lock, LockInfo, RealFs};
 pub use outputs::outputs_page;

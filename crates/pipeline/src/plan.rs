@@ -1,5 +1,7 @@
 //! The feature dictionary, drawn up before the first value exists: which aggregate of which table fills which column, and what it means.
 
+mod own;
+
 use std::sync::Arc;
 
 use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Unit, Window};
@@ -17,6 +19,8 @@ pub(crate) struct Level {
     pub(crate) code: u32,
     /// Its name as the tables spell it.
     pub(crate) name: String,
+    /// How many levels have more rows.
+    pub(crate) rank: usize,
 }
 
 /// A code column made from another one through a small table: product → category.
@@ -154,6 +158,7 @@ impl<'a> EventRecipes<'a> {
             Role::Contacts => recipes.contacts(),
             _ => recipes.events(),
         }
+        recipes.own();
         (recipes.group, recipes.specs)
     }
 
@@ -167,7 +172,7 @@ impl<'a> EventRecipes<'a> {
     }
 
     fn days(&self, window: usize) -> u32 {
-        self.config.features.windows_days[window - 1]
+        self.config.features.all_windows()[window - 1]
     }
 
     /// Windows long enough to see a tendency.
@@ -180,8 +185,12 @@ impl<'a> EventRecipes<'a> {
     }
 
     fn levels(&self, column: usize) -> Vec<(Filter, String)> {
-        let levels = &self.group.columns[column].levels;
-        levels.iter().map(|level| (Filter { column, code: level.code }, level.name.clone())).collect()
+        let levels = self.group.columns[column].levels.iter();
+        // Further levels are those that features of one's own ask for.
+        levels
+            .filter(|level| level.rank < self.config.features.levels)
+            .map(|level| (Filter { column, code: level.code }, level.name.clone()))
+            .collect()
     }
 
     fn add(&mut self, measure: Measure, filter: Option<Filter>, window: usize, meaning: Meaning) {

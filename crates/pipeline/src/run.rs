@@ -249,6 +249,15 @@ fn check_destinations(config: &Config, inputs: &[InputEntry]) -> Result<()> {
     Fault::all(config.export.iter().enumerate().filter_map(fault).collect())
 }
 
+/// Nothing may be written over what was read.
+pub(crate) fn check_not_read(out: &Path, inputs: &[InputEntry], key: &'static str) -> Result<()> {
+    if !inputs.iter().any(|input| real(Path::new(&input.path)) == real(out)) {
+        return Ok(());
+    }
+    let fault = Fault::new(Code::ConfigNotAllowed).named(key).with("key", key);
+    Err(fault.with("got", out.display().to_string()).with("allowed", "≠ sources.*.path"))
+}
+
 /// A path without links and detours, also of a file that does not exist yet.
 fn real(path: &Path) -> PathBuf {
     let resolved = |path: &Path| path.canonicalize().ok();

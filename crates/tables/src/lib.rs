@@ -89,6 +89,7 @@ pub use dates::DateFormat;
 pub use ingest::{Ingest, SourceCount, Tables};
 pub use interner::Interner;
 pub use output::{FileFacts, OutputFile, Target};
+pub use parquet_source::decode_columns;
 pub use plain::{PlainBlock, PlainCells, PlainColumn, PlainFile, PlainKind, parse_number};
 pub use quarantine::RejectCount;
 pub use rows::read_rows;

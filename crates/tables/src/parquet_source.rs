@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::ArrayRef;
 use osusume_model::{Code, Fault, NoControl, Result};
 use osusume_storage::{Fs, Metadata, ReadFile, hash_open};
 use parquet::arrow::ProjectionMask;
@@ -30,15 +30,30 @@ pub(crate) struct ParquetSource {
     path: PathBuf,
     file: Arc<dyn ReadFile>,
     before: Metadata,
-    metadata: ArrowReaderMetadata,
     layout: Arc<Layout>,
-    mask: ProjectionMask,
-    /// The row group being read, its reader, and the rows read of it.
-    reader: Option<(u32, ParquetRecordBatchReader, u64)>,
-    next_group: u32,
-    ready: Vec<(BlockStart, RecordBatch)>,
+    columns: Columns,
+    ready: Vec<(BlockStart, Vec<ArrayRef>)>,
     is_started: bool,
+}
+
+/// Columns of a file on their way through its row groups. Each has a reader of its own, so that all are decoded side by side, also where
+/// the file is one row group.
+struct Columns {
+    path: PathBuf,
+    file: Arc<dyn ReadFile>,
+    metadata: ArrowReaderMetadata,
+    /// Positions in the file, ascending.
+    roots: Vec<usize>,
+    group: Option<Group>,
+    next_group: u32,
     records: u64,
+}
+
+/// The row group being read: a reader for each column, and the rows read.
+struct Group {
+    number: u32,
+    readers: Vec<ParquetRecordBatchReader>,
+    rows: u64,
 }
 
 /// What a batch is converted with.
@@ -58,85 +73,137 @@ impl ParquetSource {
         check_magic(&*file, path)?;
         let metadata = metadata(&Chunks(Arc::clone(&file)), path, Code::ParquetDamaged)?;
         let roots = find_columns(&metadata, path, spec)?;
-        let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
         let mut sorted = roots.clone();
         sorted.sort_unstable();
         sorted.dedup();
         let position = roots.iter().map(|root| sorted.partition_point(|other| other < root)).collect();
         Ok(Self {
             path: path.to_owned(),
-            file,
+            file: Arc::clone(&file),
             before,
-            metadata,
             layout: Arc::new(Layout { columns: spec.columns.clone(), position, fields: roots.into(), zone }),
-            mask,
-            reader: None,
-            next_group: 0,
+            columns: Columns::new(path, file, metadata, sorted),
             ready: Vec::new(),
             is_started: false,
-            records: 0,
         })
     }
+}
 
-    /// Decodes the next batches, from row group to row group.
-    fn decode(&mut self) -> Result<Vec<(BlockStart, RecordBatch)>> {
+/// Decodes the named columns of a Parquet file and forgets them, and says how many rows there were: what reading it costs at least.
+///
+/// # Errors
+/// `ParquetDamaged`, `ColumnMissing`.
+pub fn decode_columns(fs: &dyn Fs, path: &Path, columns: &[&str]) -> Result<u64> {
+    let file: Arc<dyn ReadFile> = Arc::from(fs.open_input(path)?);
+    let metadata = metadata(&Chunks(Arc::clone(&file)), path, Code::ParquetDamaged)?;
+    let names: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let root = |name: &&str| names.iter().position(|one| one == name).ok_or_else(|| column_missing(path, name, &names));
+    let mut roots = columns.iter().map(root).collect::<Result<Vec<usize>>>()?;
+    roots.sort_unstable();
+    let mut columns = Columns::new(path, file, metadata, roots);
+    while !columns.decode()?.is_empty() {}
+    Ok(columns.records)
+}
+
+impl Columns {
+    fn new(path: &Path, file: Arc<dyn ReadFile>, metadata: ArrowReaderMetadata, roots: Vec<usize>) -> Self {
+        Self { path: path.to_owned(), file, metadata, roots, group: None, next_group: 0, records: 0 }
+    }
+
+    /// Decodes the next batches, from row group to row group; none at the end.
+    fn decode(&mut self) -> Result<Vec<(BlockStart, Vec<ArrayRef>)>> {
         let mut batches = Vec::with_capacity(BATCHES);
         while batches.len() < BATCHES {
-            let Some((group, reader, rows)) = &mut self.reader else {
+            let Some(group) = &mut self.group else {
                 if self.next_group as usize >= self.metadata.metadata().num_row_groups() {
                     break;
                 }
-                self.reader = Some((self.next_group, self.open_group(self.next_group)?, 0));
+                self.group = Some(self.open_group(self.next_group)?);
                 self.next_group += 1;
                 continue;
             };
-            let batch =
-                guarded(Code::ParquetDamaged, &self.path, || reader.next().transpose().map_err(ParquetError::from));
-            let group_number = *group;
-            match batch.map_err(|fault| fault.named(format!("row group {group_number}")))? {
-                Some(batch) => {
-                    let start = BlockStart {
-                        record: self.records,
-                        row_group: Some(*group),
-                        row_in_group: *rows,
-                        ..BlockStart::default()
-                    };
-                    *rows += batch.num_rows() as u64;
-                    self.records += batch.num_rows() as u64;
-                    batches.push((start, batch));
-                }
-                None => self.end_group()?,
+            let decoded = group.decode(BATCHES - batches.len(), &self.path)?;
+            if decoded.is_empty() {
+                self.end_group()?;
+                continue;
+            }
+            for arrays in decoded {
+                let (record, row_in_group) = (self.records, group.rows);
+                let start = BlockStart { record, row_group: Some(group.number), row_in_group, ..BlockStart::default() };
+                let rows = arrays[0].len() as u64;
+                group.rows += rows;
+                self.records += rows;
+                batches.push((start, arrays));
             }
         }
         Ok(batches)
     }
 
-    fn open_group(&self, group: u32) -> Result<ParquetRecordBatchReader> {
-        let chunks = Chunks(Arc::clone(&self.file));
-        guarded(Code::ParquetDamaged, &self.path, || {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone())
-                .with_projection(self.mask.clone())
-                .with_row_groups(vec![group as usize])
-                .with_batch_size(BATCH_ROWS)
-                .build()
-        })
+    fn open_group(&self, number: u32) -> Result<Group> {
+        let reader = |root: &usize| {
+            guarded(Code::ParquetDamaged, &self.path, || {
+                let mask = ProjectionMask::roots(self.metadata.parquet_schema(), [*root]);
+                let chunks = Chunks(Arc::clone(&self.file));
+                ParquetRecordBatchReaderBuilder::new_with_metadata(chunks, self.metadata.clone())
+                    .with_projection(mask)
+                    .with_row_groups(vec![number as usize])
+                    .with_batch_size(BATCH_ROWS)
+                    .build()
+            })
+        };
+        let readers = self.roots.iter().map(reader).collect::<Result<_>>()?;
+        Ok(Group { number, readers, rows: 0 })
     }
 
     fn end_group(&mut self) -> Result<()> {
-        let Some((group, _, rows)) = self.reader.take() else { return Ok(()) };
-        let declared = self.metadata.metadata().row_group(group as usize).num_rows();
+        let Some(Group { number, rows, .. }) = self.group.take() else { return Ok(()) };
+        let declared = self.metadata.metadata().row_group(number as usize).num_rows();
         if u64::try_from(declared) == Ok(rows) {
             return Ok(());
         }
         Err(in_file(Code::ParquetDamaged, &self.path)
-            .because(format!("row group {group} holds {rows} of {declared} rows")))
+            .because(format!("row group {number} holds {rows} of {declared} rows")))
     }
+}
+
+impl Group {
+    /// The next batches, at most `most`, each an array a column; none at the end of the row group.
+    fn decode(&mut self, most: usize, path: &Path) -> Result<Vec<Vec<ArrayRef>>> {
+        let decoded: Vec<Result<Vec<ArrayRef>>> =
+            self.readers.par_iter_mut().map(|reader| next_arrays(reader, most, path)).collect();
+        let named = |fault: Fault| fault.named(format!("row group {}", self.number));
+        let mut columns = Vec::with_capacity(decoded.len());
+        for arrays in decoded {
+            columns.push(arrays.map_err(named)?.into_iter());
+        }
+        let mut batches = Vec::new();
+        loop {
+            let batch: Vec<Option<ArrayRef>> = columns.iter_mut().map(Iterator::next).collect();
+            let rows = batch.first().and_then(Option::as_ref).map(|array| array.len());
+            if batch.iter().any(|array| array.as_ref().map(|array| array.len()) != rows) {
+                let fault = in_file(Code::ParquetDamaged, path).because("columns of one row group differ in length");
+                return Err(named(fault));
+            }
+            match batch.into_iter().collect::<Option<Vec<ArrayRef>>>() {
+                Some(batch) if rows.is_some() => batches.push(batch),
+                _ => return Ok(batches),
+            }
+        }
+    }
+}
+
+fn next_arrays(reader: &mut ParquetRecordBatchReader, most: usize, path: &Path) -> Result<Vec<ArrayRef>> {
+    let next = |_| {
+        let batch = guarded(Code::ParquetDamaged, path, || reader.next().transpose().map_err(ParquetError::from));
+        batch.map(|batch| batch.map(|batch| Arc::clone(batch.column(0)))).transpose()
+    };
+    (0..most).map_while(next).collect()
 }
 
 impl RecordSource for ParquetSource {
     fn next_blocks(&mut self) -> Result<Vec<Block>> {
         if !std::mem::replace(&mut self.is_started, true) {
-            self.ready = self.decode()?;
+            self.ready = self.columns.decode()?;
         }
         let current = std::mem::take(&mut self.ready);
         if current.is_empty() {
@@ -145,11 +212,11 @@ impl RecordSource for ParquetSource {
         let layout = Arc::clone(&self.layout);
         let path = self.path.clone();
         let (next, blocks) = rayon::join(
-            || self.decode(),
+            || self.columns.decode(),
             || {
                 current
                     .into_par_iter()
-                    .map(|(start, batch)| layout.block(&path, start, &batch))
+                    .map(|(start, arrays)| layout.block(&path, start, &arrays))
                     .collect::<Result<Vec<_>>>()
             },
         );
@@ -166,11 +233,12 @@ impl RecordSource for ParquetSource {
 }
 
 impl Layout {
-    fn block(&self, path: &Path, start: BlockStart, batch: &RecordBatch) -> Result<Block> {
-        let mut first_fault: Vec<Option<(usize, CellFault)>> = vec![None; batch.num_rows()];
+    fn block(&self, path: &Path, start: BlockStart, arrays: &[ArrayRef]) -> Result<Block> {
+        let n_rows = arrays.first().map_or(0, |array| array.len());
+        let mut first_fault: Vec<Option<(usize, CellFault)>> = vec![None; n_rows];
         let mut columns = Vec::with_capacity(self.columns.len());
         for (i, column) in self.columns.iter().enumerate() {
-            let array = batch.column(self.position[i]);
+            let array = &arrays[self.position[i]];
             let converted = guarded(Code::ParquetDamaged, path, || {
                 convert(array, column, &[], &self.zone).map_err(|error| ParquetError::General(error.to_string()))
             });
@@ -180,7 +248,7 @@ impl Layout {
             }
             columns.push(BlockColumn { cells: builder.cells, levels: builder.levels });
         }
-        Ok(assemble(start, batch.num_rows(), &self.fields, columns, &first_fault))
+        Ok(assemble(start, n_rows, &self.fields, columns, &first_fault))
     }
 }
 

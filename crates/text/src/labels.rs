@@ -182,6 +182,24 @@ const WORDS: &[Words] = &[
         low: ["low point of {subject}<< in {window}>>", "<<{window}に >>{subject} が低下した時期がある"],
     },
     Words {
+        key: "std_dev_window",
+        label: ["variation of {subject}<< over {window}>>", "<<{window}の >>{subject} のばらつき（標準偏差）"],
+        high: ["varying {subject}<< over {window}>>", "<<{window}の >>{subject} のばらつきが大きい"],
+        low: ["steady {subject}<< over {window}>>", "<<{window}の >>{subject} のばらつきが小さい"],
+    },
+    Words {
+        key: "last_value",
+        label: ["latest {subject}<< in {window}>>", "<<{window}の >>{subject} の最新値"],
+        high: ["latest {subject} is high", "{subject} の最新値が高い"],
+        low: ["latest {subject} is low", "{subject} の最新値が低い"],
+    },
+    Words {
+        key: "first",
+        label: ["days since the first {subject}<< in {window}>>", "<<{window}の >>最初の {subject} からの経過日数"],
+        high: ["first {subject}<< in {window}>> was long ago", "<<{window}の >>最初の {subject} から日が経っている"],
+        low: ["first {subject}<< in {window}>> was recent", "<<{window}の >>最初の {subject} から日が浅い"],
+    },
+    Words {
         key: "distinct_window",
         label: ["number of different {subject}<< in {window}>>", "<<{window}の >>{subject} の種類数"],
         high: ["many different {subject}<< in {window}>>", "<<{window}の >>{subject} の種類が多い"],

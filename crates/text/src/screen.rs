@@ -70,6 +70,8 @@ pub enum Word {
     File,
     /// Column: rows.
     Rows,
+    /// Row label: how many features.
+    FeatureColumns,
     /// Column: bytes.
     Bytes,
     /// Row label: the run's directory.
@@ -367,6 +369,7 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         Word::Unpublished => ["not published", "未公開"],
         Word::Damaged => ["damaged", "破損"],
         Word::File => ["file", "ファイル"],
+        Word::FeatureColumns => ["features", "特徴量"],
         Word::Rows => ["rows", "行数"],
         Word::Bytes => ["bytes", "バイト数"],
         Word::Directory => ["directory", "フォルダー"],

@@ -215,6 +215,7 @@ fn value(groups: &[Group], group: &Group, op: Op, from: usize, to: usize, as_of:
         Op::Trend(s) => streams[s].trend(from, to),
         Op::Distinct(counter) => f64::from(group.counters[counter].n),
         Op::Recency => days(group.at[to - 1], as_of),
+        Op::WholeDays => days(group.at[to - 1], as_of).floor(),
         Op::First => days(group.at[from], as_of),
         Op::MeanGap if to - from < 2 => f64::NAN,
         Op::MeanGap => days(group.at[from], group.at[to - 1]) / (to - from - 1) as f64,

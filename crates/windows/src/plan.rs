@@ -51,6 +51,8 @@ pub enum Measure {
     Distinct(usize),
     /// Days from the newest row to the as-of instant; absent without rows.
     RecencyDays,
+    /// Whole days of 24 hours from the newest row to the as-of instant; absent without rows.
+    WholeDays,
     /// Days from the oldest row to the as-of instant; absent without rows.
     FirstDays,
     /// The newest value (of rows at one instant, the last in file order); absent when there are none.
@@ -155,6 +157,7 @@ pub(crate) enum Op {
     Max(usize),
     Distinct(usize),
     Recency,
+    WholeDays,
     First,
     Last(usize),
     StdDev(usize),
@@ -222,6 +225,7 @@ impl GroupPlan {
             Measure::Trend(c) => Op::Trend(self.stream(c, |n| n.trend = true)),
             Measure::Distinct(c) => Op::Distinct(self.counter(c, slot)),
             Measure::RecencyDays => Op::Recency,
+            Measure::WholeDays => Op::WholeDays,
             Measure::FirstDays => Op::First,
             Measure::MeanGapDays => Op::MeanGap,
             Measure::Surge(amount) => {

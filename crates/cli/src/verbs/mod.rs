@@ -6,6 +6,7 @@ pub(crate) mod config;
 pub(crate) mod demo;
 pub(crate) mod evaluate;
 pub(crate) mod explain;
+pub(crate) mod features;
 pub(crate) mod flat;
 pub(crate) mod mine;
 pub(crate) mod report;

@@ -10,7 +10,7 @@ use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError,
-    Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -234,10 +234,28 @@ pub(super) fn features(at: At) -> Features {
     let windows = at.node("windows_days").as_list().expect(CHECKED);
     let mut recipes: Vec<Recipe> = at.texts("recipes").iter().map(|word| Recipe::parse(word).expect(CHECKED)).collect();
     recipes.sort_unstable();
+    let levels = at.integer("levels");
     Features {
         windows_days: windows.iter().map(|node| integer(node).expect(CHECKED)).collect(),
         recipes,
-        levels: at.integer("levels"),
+        levels,
+        active_days: at.find("active_days").and_then(integer),
+        own: at.tables("own").map(|at| own_feature(at, levels)).collect(),
+    }
+}
+
+fn own_feature(at: At, levels: usize) -> OwnFeature {
+    let text = |key| at.find(key).and_then(Node::as_text).map(str::to_owned);
+    let windows = at.node("windows_days").as_list().expect(CHECKED);
+    OwnFeature {
+        name: at.text("name"),
+        source: at.text("source"),
+        measure: at.word("measure", OwnMeasure::parse),
+        of: text("of"),
+        by: text("by"),
+        levels: at.find("levels").and_then(integer).unwrap_or(levels),
+        only: at.texts("only"),
+        windows_days: windows.iter().map(|node| integer(node).expect(CHECKED)).collect(),
     }
 }
 

@@ -4,10 +4,10 @@ use model::{Arg, Code, Fault};
 use osusume_model as model;
 
 use super::SecretRef;
+use super::columns::columns_of;
 use super::field::{Check, Default, Field, Kind, ListCheck};
 use super::fields::FIELDS;
 use super::layer::{Entry, Node, Spot, Table, Value, parse_default};
-use super::role_columns::columns_of;
 use super::words::nearest;
 
 /// Finds a secret's text; `None` when there is none of that name.

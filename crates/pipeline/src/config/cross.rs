@@ -1,5 +1,7 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod own;
+
 use model::{Arg, Code};
 use osusume_model as model;
 
@@ -35,6 +37,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     cross_section(checker, &view);
     revealing(checker, &view);
     mining(checker, &view);
+    own::check(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     capacity(checker, &view);

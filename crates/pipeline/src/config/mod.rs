@@ -8,13 +8,13 @@
 
 mod build;
 mod check;
+mod columns;
 mod cross;
 mod effective;
 mod field;
 mod fields;
 mod layer;
 mod reference;
-mod role_columns;
 mod schema;
 mod settings;
 #[cfg(test)]
@@ -28,15 +28,16 @@ use std::path::{Path, PathBuf};
 use model::{Code, Fault, Result};
 use osusume_model as model;
 
+pub use columns::{ROLE_COLUMNS, RoleColumn};
 pub use field::{Check, Default, Field, Kind, ListCheck};
 pub use fields::FIELDS;
 pub use reference::reference;
-pub use role_columns::{ROLE_COLUMNS, RoleColumn};
 pub use schema::schema;
 pub use settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError,
-    PRODUCT_LEVEL, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
+    OwnFeature, OwnMeasure, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Step,
+    Train,
 };
 pub use words::Form;
 

@@ -2,9 +2,9 @@
 
 use std::fmt::Write;
 
+use super::columns::ROLE_COLUMNS;
 use super::field::{Default, Field, Kind, ListCheck};
 use super::fields::{FIELDS, ROLES};
-use super::role_columns::ROLE_COLUMNS;
 
 const PREFACE: &str = "\
 # The pipeline file

@@ -3,10 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::check::children;
+use super::columns::columns_of;
 use super::field::{Check, Default, Field, Kind, ListCheck};
 use super::fields::ROLES;
 use super::layer;
-use super::role_columns::columns_of;
 use super::words::Form;
 
 /// The JSON Schema (draft 2020-12) of the pipeline file, ending with a line break.
@@ -82,6 +82,9 @@ fn text(field: &Field) -> Value {
         Form::Some | Form::Zone => json!({ "type": "string", "minLength": 1 }),
         Form::Name => json!({ "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$" }),
         Form::Identifier => json!({ "type": "string", "pattern": "^[a-z0-9][a-z0-9_]{0,63}$" }),
+        Form::ColumnName => {
+            json!({ "type": "string", "pattern": r"^([a-z0-9]|\{(days|level|rank)\})([a-z0-9_]|\{(days|level|rank)\})*$" })
+        }
         Form::Currency => json!({ "type": "string", "pattern": "^[A-Z]{3}$" }),
         Form::Delimiter => json!({ "type": "string", "minLength": 1, "maxLength": 1 }),
         Form::DateFormat => json!({ "type": "string", "pattern": "^%[Ymd][^%]*%[Ymd][^%]*%[Ymd][^%]*$" }),

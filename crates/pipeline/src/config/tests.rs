@@ -147,7 +147,10 @@ fn every_default_passes_its_own_check_and_is_shown() {
     let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
     let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
     let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();
-    for field in FIELDS.iter().filter(|field| !matches!(field.default, Default::Required | Default::Absent)) {
+    // Keys of a list's entries are shown where there are entries.
+    let is_shown =
+        |field: &&Field| !matches!(field.default, Default::Required | Default::Absent) && !field.path.contains("[]");
+    for field in FIELDS.iter().filter(is_shown) {
         let source = match field.name() {
             "complete" | "reveals" => "people",
             "anonymous" => "bought",
@@ -437,4 +440,47 @@ fn places_count_characters() {
     let Value::Table(inner) = &table["b"].node.value else { panic!("table") };
     let Value::List(items) = &inner["c"].node.value else { panic!("list") };
     assert_eq!((at(inner["c"].key), at(items[1].spot)), ((3, 3), (4, 3)));
+}
+
+/// `features.own` of the grocer with one entry.
+fn own(entry: &str) -> Result<Config> {
+    parse(&format!("{GROCER}\n[[features.own]]\nsource = \"transactions\"\n{entry}"))
+}
+
+#[test]
+fn features_of_ones_own_read_what_is_there() {
+    let fits = [
+        "name = \"n_{days}\"\nmeasure = \"count\"\nwindows_days = [7, 28]",
+        "name = \"ever\"\nmeasure = \"sum\"\nof = \"amount\"",
+        "name = \"{level}_{days}\"\nmeasure = \"share\"\nby = \"brand\"\nwindows_days = [7]",
+        "name = \"dep{rank}\"\nmeasure = \"count\"\nby = \"department\"\nlevels = 3",
+        "name = \"kinds\"\nmeasure = \"distinct\"\nof = \"product_type\"",
+    ];
+    for entry in fits {
+        assert_eq!(show(own(entry)), "no fault\n", "{entry}");
+    }
+    let wrong = [
+        ("name = \"n\"\nmeasure = \"count\"\nwindows_days = [7, 28]", Code::ConfigNotAllowed, "name"),
+        ("name = \"n_{days}\"\nmeasure = \"count\"", Code::ConfigNotAllowed, "name"),
+        ("name = \"n\"\nmeasure = \"count\"\nby = \"brand\"", Code::ConfigNotAllowed, "name"),
+        ("name = \"as_of\"\nmeasure = \"count\"", Code::ConfigNotAllowed, "name"),
+        ("name = \"s\"\nmeasure = \"sum\"", Code::ConfigMissingKey, "of"),
+        ("name = \"s\"\nmeasure = \"sum\"\nof = \"basket\"", Code::ConfigUnknownName, "of"),
+        ("name = \"s\"\nmeasure = \"count\"\nof = \"amount\"", Code::ConfigUnknownName, "of"),
+        ("name = \"s\"\nmeasure = \"share\"", Code::ConfigMissingKey, "by"),
+        ("name = \"s{rank}\"\nmeasure = \"count\"\nby = \"basket\"", Code::ConfigUnknownName, "by"),
+    ];
+    for (entry, code, key) in wrong {
+        assert_eq!(first(own(entry)), (code, format!("features.own[0].{key}")), "{entry}");
+    }
+    let other = own("name = \"n\"\nmeasure = \"count\"").unwrap();
+    assert_eq!(other.features.own[0].levels, other.features.levels);
+    let text = GROCER.replace("levels = 10", "recipes = []");
+    assert_eq!(first(parse(&text)), (Code::ConfigNotAllowed, "features.recipes".to_owned()));
+}
+
+#[test]
+fn windows_of_ones_own_come_after_those_of_the_recipes() {
+    let config = own("name = \"n_{days}\"\nmeasure = \"count\"\nwindows_days = [1, 30, 400]").unwrap();
+    assert_eq!(config.features.all_windows(), [7, 30, 90, 365, 1, 400]);
 }

@@ -13,6 +13,8 @@ pub enum Form {
     Name,
     /// A name as the pipeline's own parts are called by.
     Identifier,
+    /// Such a name with `{days}`, `{level}` and `{rank}` in it, as feature columns are called by.
+    ColumnName,
     /// A time zone of the IANA database.
     Zone,
     /// Three capital letters as in ISO 4217.
@@ -43,6 +45,11 @@ impl Form {
             Self::Some => !text.trim().is_empty() && !text.chars().any(char::is_control),
             Self::Name => is_name(text, |b| b.is_ascii_alphanumeric() || b"-_.".contains(&b)),
             Self::Identifier => is_name(text, |b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'),
+            Self::ColumnName => {
+                let plain =
+                    ["{days}", "{level}", "{rank}"].iter().fold(text.to_owned(), |t, part| t.replace(part, "0"));
+                Self::Identifier.accepts(&plain) && !["customer", "as_of"].contains(&text)
+            }
             Self::Zone => zones().get(text).is_ok(),
             Self::Currency => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
             Self::Delimiter => text.len() == 1 && text.bytes().all(is_delimiter),
@@ -58,6 +65,7 @@ impl Form {
             Self::Some => "≠ \"\"",
             Self::Name => "A-Z a-z 0-9 _ - . (1–64)",
             Self::Identifier => "a-z 0-9 _ (1–64)",
+            Self::ColumnName => "a-z 0-9 _ {days} {level} {rank} (1–64)",
             Self::Zone => "IANA: Asia/Tokyo, UTC, …",
             Self::Currency => "ISO 4217: JPY, USD, …",
             Self::Delimiter => "ASCII: , ; | \\t",
@@ -148,6 +156,7 @@ mod tests {
             assert!(!bad.iter().any(|text| form.accepts(text)), "{form:?} {bad:?}");
         };
         check(Form::Name, &["isp", "a.b-c_9"], &["", ".", "..", ".hidden", "a/b", "a b", "名前", "-x"]);
+        check(Form::ColumnName, &["sum_{days}", "{level}", "n"], &["", "{day}", "N", "a b", "as_of", "customer"]);
         check(Form::Zone, &["Asia/Tokyo", "UTC", "America/New_York"], &["", "Tokyo/Asia", "../etc/passwd"]);
         check(Form::Delimiter, &[",", "\t", ";", "|"], &["", "\"", "\n", "ab", "a", "、"]);
         check(

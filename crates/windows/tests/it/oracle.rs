@@ -22,6 +22,7 @@ pub(crate) fn cell(rows: &[Row], as_of: i64, span: Span, aggregate: &Aggregate) 
             own.iter().filter_map(code).collect::<std::collections::BTreeSet<_>>().len() as f64
         }
         Measure::RecencyDays => own.last().map_or(f64::NAN, |r| days(r.at, as_of)),
+        Measure::WholeDays => own.last().map_or(f64::NAN, |r| ((as_of - r.at) / DAY_US) as f64),
         Measure::FirstDays => own.first().map_or(f64::NAN, |r| days(r.at, as_of)),
         Measure::MeanGapDays if own.len() < 2 => f64::NAN,
         Measure::MeanGapDays => days(own[0].at, own[own.len() - 1].at) / (own.len() - 1) as f64,

@@ -92,6 +92,7 @@ pub(crate) fn aggregates() -> Vec<Aggregate> {
     let mut measures = vec![
         Measure::Count,
         Measure::RecencyDays,
+        Measure::WholeDays,
         Measure::FirstDays,
         Measure::MeanGapDays,
         Measure::Distinct(ITEM),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use osusume_model::{AsOf, DAY_US, Result};
 use osusume_tables::Values;
-use osusume_windows::{Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, Span, aggregate, holdings_as_of};
+use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, Span, aggregate, holdings_as_of};
 
 use super::groups::{AttributeCell, Group, HoldingCell};
 use crate::catalogue::Goods;
@@ -17,19 +17,19 @@ use crate::seam::{Block, EventSlices};
 pub(crate) type Blocks = BTreeMap<String, Block>;
 
 /// Cells of one group: customers × dates × width, row-major; NaN is absent.
-pub(super) struct Cells {
+pub(super) struct Cells<C> {
     pub(super) width: usize,
-    pub(super) values: Vec<f32>,
+    pub(super) values: Vec<C>,
 }
 
 /// Computes the cells of every group as of every date.
-pub(super) fn compute(
+pub(super) fn compute<C: Cell>(
     job: &Job<'_>,
     groups: &[Group],
     goods: &Goods,
     blocks: &Blocks,
     dates: &[AsOf],
-) -> Result<Vec<Cells>> {
+) -> Result<Vec<Cells<C>>> {
     groups
         .iter()
         .map(|group| {
@@ -55,7 +55,7 @@ fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
     Cutoffs::new(as_of, spans).map_err(|e| windows_fault(&e))
 }
 
-fn events(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block, dates: &[AsOf]) -> Result<Vec<f32>> {
+fn events<C: Cell>(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block, dates: &[AsOf]) -> Result<Vec<C>> {
     let slices = EventSlices::new(group, block);
     let columns = slices.columns();
     let events = Events {
@@ -64,7 +64,7 @@ fn events(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block, dates: 
         arrived: slices.arrived.as_deref(),
         columns: &columns,
     };
-    let mut values = vec![0.0; block.n_customers() * dates.len() * plan.n_aggregates()];
+    let mut values = vec![C::from_f64(0.0); block.n_customers() * dates.len() * plan.n_aggregates()];
     aggregate(&events, &cutoffs(job, dates)?, plan, &mut values, &job.quiet()).map_err(|e| windows_fault(&e))?;
     Ok(values)
 }
@@ -132,12 +132,18 @@ pub(crate) fn product_positions(goods: &Goods, block: &Block) -> Vec<u32> {
     goods.positions(dictionary.as_deref().unwrap_or(&[]))
 }
 
-fn holdings(job: &Job<'_>, cells: &[HoldingCell], goods: &Goods, block: &Block, dates: &[AsOf]) -> Result<Vec<f32>> {
+fn holdings<C: Cell>(
+    job: &Job<'_>,
+    cells: &[HoldingCell],
+    goods: &Goods,
+    block: &Block,
+    dates: &[AsOf],
+) -> Result<Vec<C>> {
     let states = holding_states(job, goods, block, dates)?;
     let scopes = goods.families.len() + 1;
     let mut values = Vec::with_capacity(states.len() / scopes * cells.len());
     for states in states.chunks_exact(scopes) {
-        values.extend(cells.iter().map(|cell| holding_value(*cell, states) as f32));
+        values.extend(cells.iter().map(|cell| C::from_f64(holding_value(*cell, states))));
     }
     Ok(values)
 }
@@ -154,8 +160,8 @@ fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
     }
 }
 
-fn attributes(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, dates: &[AsOf]) -> Vec<f32> {
-    let mut values = vec![f32::NAN; block.n_customers() * dates.len() * cells.len()];
+fn attributes<C: Cell>(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, dates: &[AsOf]) -> Vec<C> {
+    let mut values = vec![C::from_f64(f64::NAN); block.n_customers() * dates.len() * cells.len()];
     let joined = block.integers("joined");
     for customer in 0..block.n_customers() {
         for (d, date) in dates.iter().enumerate() {
@@ -166,32 +172,30 @@ fn attributes(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, da
             let joined = joined.and_then(|joined| joined.get(row));
             let out = &mut values[(customer * dates.len() + d) * cells.len()..][..cells.len()];
             for (value, cell) in out.iter_mut().zip(cells) {
-                *value = attribute_value(cell, block, row, joined, at);
+                *value = C::from_f64(attribute_value(cell, block, row, joined, at));
             }
         }
     }
     values
 }
 
-fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Option<i64>, at: i64) -> f32 {
+fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Option<i64>, at: i64) -> f64 {
     match cell {
-        AttributeCell::Joined => {
-            joined.filter(|&j| j < at).map_or(f32::NAN, |j| ((at - j) as f64 / DAY_US as f64) as f32)
-        }
+        AttributeCell::Joined => joined.filter(|&j| j < at).map_or(f64::NAN, |j| (at - j) as f64 / DAY_US as f64),
         AttributeCell::Level(name, codes) => {
             let level = block.codes(name).and_then(|levels| levels.get(row));
-            level.map_or(f32::NAN, |level| codes[level as usize] as f32)
+            level.map_or(f64::NAN, |level| f64::from(codes[level as usize]))
         }
         AttributeCell::Value(name) => {
-            let Some(column) = block.column(name) else { return f32::NAN };
+            let Some(column) = block.column(name) else { return f64::NAN };
             if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
-                return f32::NAN;
+                return f64::NAN;
             }
             match &column.values {
-                Values::I64(values) => values[row] as f32,
+                Values::I64(values) => values[row] as f64,
                 // Ingest bounds decimals; a table written otherwise must still not make an infinity.
-                Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)) as f32,
-                Values::Code(_) | Values::Text(_) => f32::NAN,
+                Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)),
+                Values::Code(_) | Values::Text(_) => f64::NAN,
             }
         }
     }

@@ -138,7 +138,7 @@ impl Groups {
         let mut columns = event_columns(job, source, table, goods);
         count_levels(job, source, table, &mut columns, first, n_customers)?;
         let (group, specs) = EventRecipes::draw(job.config, source, columns);
-        let n_windows = job.config.features.windows_days.len() + 1;
+        let n_windows = job.config.features.all_windows().len() + 1;
         let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
         self.push(Group::Events(Box::new(group), plan), specs);
         if source.role == Role::Voice
@@ -340,7 +340,8 @@ fn joined_columns(job: &Job<'_>, table: &TableFile, goods: &Goods) -> Vec<EventC
     {
         let levels = category.names.iter().filter_map(|name| {
             let code = join.names.binary_search(name).ok()? as u32;
-            Some(Level { code, name: name.clone() })
+            // Every category that is offered counts, however rare.
+            Some(Level { code, name: name.clone(), rank: 0 })
         });
         let levels = levels.collect();
         found.push(column(join, levels, Sense::Offered));

@@ -182,7 +182,8 @@ pub(super) fn active(
         signs.push(holds);
     }
     let purchases = job.config.sources.values().filter(|source| source.role == Role::Purchases);
-    signs.extend(purchases.filter_map(|source| blocks.get(&source.name)).map(|block| have_bought(block, dates)));
+    let since: Vec<(i64, i64)> = dates.iter().map(|date| (active_since(job, *date), date.instant.0)).collect();
+    signs.extend(purchases.filter_map(|source| blocks.get(&source.name)).map(|block| have_bought(block, &since)));
     Ok(any_of(signs, n_customers * dates.len()))
 }
 
@@ -195,8 +196,13 @@ fn any_of(signs: Vec<Vec<bool>>, n_cells: usize) -> Vec<bool> {
     signs.into_iter().reduce(either).unwrap_or_else(|| vec![true; n_cells])
 }
 
-/// Who has bought something, as known at each date; a return is no purchase. Customers × dates.
-fn have_bought(block: &Block, dates: &[AsOf]) -> Vec<bool> {
+/// The instant from which on a purchase makes somebody a customer at a date.
+fn active_since(job: &Job<'_>, date: AsOf) -> i64 {
+    job.config.features.active_days.map_or(i64::MIN, |days| job.calendar.midnight(date.date - days as i32).0)
+}
+
+/// Who has bought something since the first instant of each date, as known at the second; a return is no purchase. Customers × dates.
+fn have_bought(block: &Block, dates: &[(i64, i64)]) -> Vec<bool> {
     let (at, arrived, units) = (block.times("at"), block.arrivals("arrived", "at"), whole_units(block));
     let is_purchase = |row: usize| units.as_ref().is_none_or(|(units, is_present)| !is_present[row] || units[row] > 0);
     let is_seen = |row: usize, date: i64| {
@@ -204,15 +210,32 @@ fn have_bought(block: &Block, dates: &[AsOf]) -> Vec<bool> {
     };
     let mut all = Vec::with_capacity(block.n_customers() * dates.len());
     for bounds in block.offsets.windows(2) {
-        let rows = bounds[0] as usize..bounds[1] as usize;
-        all.extend(dates.iter().map(|date| rows.clone().any(|row| is_seen(row, date.instant.0))));
+        let (first, end) = (bounds[0] as usize, bounds[1] as usize);
+        let times = &at[first..end];
+        all.extend(dates.iter().map(|&(since, date)| {
+            // Rows are in order of time, so only those of the stretch are looked at.
+            let rows = times.partition_point(|&t| t < since)..times.partition_point(|&t| t < date);
+            rows.map(|row| first + row).any(|row| is_seen(row, date))
+        }));
     }
     all
 }
 
 #[cfg(test)]
 mod tests {
+    use osusume_tables::{Column, Values};
+
     use super::*;
+
+    #[test]
+    fn who_bought_long_ago_is_a_customer_no_more() {
+        let column = |values| Column { values: Values::I64(values), valid: None, dictionary: None };
+        let (at, arrived) = (column(vec![10, 30, 40, 5]), column(vec![10, 30, 90, 5]));
+        let block = Block::of(vec![0, 3, 3, 4], vec![("at", at), ("arrived", arrived)]);
+        let dates = [(i64::MIN, 50), (10, 30), (11, 30), (31, 50), (31, 91)];
+        let expected = [[true, true, false, false, true], [false; 5], [true, false, false, false, false]];
+        assert_eq!(have_bought(&block, &dates), expected.concat());
+    }
 
     #[test]
     fn a_customer_holds_something_or_has_bought_something() {

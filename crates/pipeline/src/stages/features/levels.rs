@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use osusume_model::{Result, Timestamp};
+use osusume_model::{Code, Fault, Result, Timestamp};
 use osusume_report::SMALLEST_SHOWN;
 use osusume_tables::TableFile;
 
@@ -14,6 +14,8 @@ use crate::seam::Block;
 
 /// Customers read at once while levels are counted.
 const COUNT_BLOCK: u32 = 1 << 16;
+/// Names a message lists.
+const NAMES_SHOWN: usize = 20;
 
 /// Rows and customers by level.
 struct Tally {
@@ -82,10 +84,11 @@ impl Named {
     }
 }
 
-/// Gives every kind, topic and category column its most frequent levels among the rows that had happened and were known before `first`.
+/// Gives every kind, topic and category column its most frequent levels among the rows that had happened and were known before `first`,
+/// as many as a recipe or a feature of one's own may ask for, and those that the latter name.
 ///
 /// # Errors
-/// Faults of reading, and a stop asked for.
+/// Faults of reading, a stop asked for, and a level named that the column does not have.
 pub(super) fn count_levels(
     job: &Job<'_>,
     source: &Source,
@@ -116,9 +119,39 @@ pub(super) fn count_levels(
             Use::Joined(join) => Arc::clone(&join.names),
             _ => table.dictionary(&column.name).unwrap_or_else(|| Arc::from([])),
         };
-        column.levels = most_frequent(tally, &dictionary, job.config.features.levels);
+        let own = job.config.features.own.iter().enumerate().filter(|(_, own)| {
+            own.source == source.name && own.by.as_deref().is_some_and(|by| is_called(&column.sense, by))
+        });
+        let (mut most, mut named) = (job.config.features.levels, Vec::new());
+        for (i, own) in own {
+            check_named(&format!("features.own[{i}].only"), &own.only, &dictionary)?;
+            most = most.max(own.levels);
+            named.extend(own.only.iter().map(String::as_str));
+        }
+        column.levels = levels_used(tally, &dictionary, most, &named);
     }
     Ok(())
+}
+
+/// Whether `features.own` calls a column of levels so.
+fn is_called(sense: &Sense, name: &str) -> bool {
+    match sense {
+        Sense::Kind => name == "kind",
+        Sense::Topic => name == "topic",
+        Sense::Category(attribute) => attribute == name,
+        _ => false,
+    }
+}
+
+/// A level named in the pipeline file must be one of the column: a slip of the pen would leave its features out.
+fn check_named(key: &str, named: &[String], known: &[String]) -> Result<()> {
+    let unknown = named.iter().filter(|name| known.binary_search(name).is_err());
+    let fault = |name: &String| {
+        let allowed: Vec<String> = known.iter().take(NAMES_SHOWN).cloned().collect();
+        let fault = Fault::new(Code::ConfigUnknownName).named(key).with("key", key);
+        fault.with("got", name.as_str()).with("allowed", allowed)
+    };
+    Fault::all(unknown.map(fault).collect())
 }
 
 fn n_levels(column: &EventColumn) -> usize {
@@ -149,14 +182,16 @@ fn count_block(block: &Block, start: u32, column: &EventColumn, first: i64, tall
     }
 }
 
-/// The `most` levels with the highest counts (ties by name), in the order of their codes.
-fn most_frequent(tally: &Tally, names: &[String], most: usize) -> Vec<Level> {
+/// The `most` levels with the highest counts (ties by name) and those `named`, in the order of their codes.
+fn levels_used(tally: &Tally, names: &[String], most: usize, named: &[&str]) -> Vec<Level> {
     let mut ranked: Vec<usize> = (0..names.len()).filter(|&level| tally.is_common(level)).collect();
     // Dictionaries are sorted, so the smaller code is the smaller name.
     ranked.sort_by_key(|&level| (std::cmp::Reverse(tally.rows[level]), level));
-    ranked.truncate(most);
-    ranked.sort_unstable();
-    ranked.into_iter().map(|level| Level { code: level as u32, name: names[level].clone() }).collect()
+    let level = |(rank, code): (usize, usize)| Level { code: code as u32, name: names[code].clone(), rank };
+    let is_used = |(rank, code): &(usize, usize)| *rank < most || named.contains(&names[*code].as_str());
+    let mut used: Vec<Level> = ranked.into_iter().enumerate().filter(is_used).map(level).collect();
+    used.sort_unstable_by_key(|level| level.code);
+    used
 }
 
 #[cfg(test)]
@@ -179,9 +214,9 @@ mod tests {
             tally.add(customer, 2);
             tally.add(customer, 9);
         }
-        let levels = |most| most_frequent(&tally, &names(&["a", "b", "c"]), most);
-        assert_eq!(levels(20).iter().map(|level| level.code).collect::<Vec<_>>(), [0, 2]);
-        assert_eq!(levels(1), [Level { code: 2, name: "c".to_owned() }]);
+        let levels = |most| levels_used(&tally, &names(&["a", "b", "c"]), most, &["b", "c"]);
+        assert_eq!(levels(20).iter().map(|level| (level.code, level.rank)).collect::<Vec<_>>(), [(0, 1), (2, 0)]);
+        assert_eq!(levels(0), [Level { code: 2, name: "c".to_owned(), rank: 0 }], "named, unlike a");
     }
 
     #[test]

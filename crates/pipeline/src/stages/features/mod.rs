@@ -6,6 +6,7 @@ mod labels;
 mod levels;
 mod people;
 mod rows;
+mod table;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use osusume_windows::Label;
 pub(crate) use cells::{Blocks, HoldingSlices, product_positions};
 pub(crate) use labels::{block_of, label, window};
 pub(crate) use rows::{label_column, take_column};
+pub(crate) use table::write_table;
 
 use self::groups::Groups;
 use self::people::People;
@@ -112,12 +114,7 @@ impl Writer {
         let metadata = [("as_of_dates".to_owned(), dates.join(" "))];
         let training = ParquetSink::create(&job.target(), TRAINING, &training_schema, &metadata)?;
         let scoring = ParquetSink::create(&job.target(), SCORING, &scoring_schema, &[])?;
-        let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
-        let wanted = sources.map(|source| {
-            let (source, columns, role) = (source.name.clone(), wanted_columns(source), source.role);
-            Wanted { source, columns, role }
-        });
-        let wanted = wanted.collect();
+        let wanted = Wanted::all(job);
         let labels = vec![[0; 5]; goods.catalogue.offers.len()];
         Ok(Self {
             groups,
@@ -230,6 +227,18 @@ struct Wanted {
     source: String,
     columns: Vec<String>,
     role: Role,
+}
+
+impl Wanted {
+    /// The sources features and labels are made of.
+    fn all(job: &Job<'_>) -> Vec<Self> {
+        let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
+        let wanted = |source: &crate::config::Source| {
+            let (source, columns, role) = (source.name.clone(), wanted_columns(source), source.role);
+            Self { source, columns, role }
+        };
+        sources.map(wanted).collect()
+    }
 }
 
 /// The rows of some customers, by table, and how many of them name a product that is in no catalogue.

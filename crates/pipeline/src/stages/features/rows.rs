@@ -47,7 +47,7 @@ pub(super) fn batch(
     at: &[RowAt],
     customers: &[u32],
     dates: &[AsOf],
-    cells: &[Cells],
+    cells: &[Cells<f32>],
     labels: Option<(&LabelCells, usize)>,
 ) -> Result<RecordBatch> {
     let n_dates = dates.len();

@@ -1,4 +1,4 @@
-//! The columns every role knows, once: the reference, the schema and the checks of `columns` come from this table.
+//! The columns that each role of a source knows.
 
 /// A column that a role knows.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,133 @@
+//! Checks of `features.own`: what it reads must be there, and every feature must get a name of its own.
+
+use model::Code;
+use osusume_model as model;
+
+use super::{Checker, Node, Table, Value, View, keys_of, names, nearest};
+use crate::config::settings::OwnMeasure;
+
+/// Roles whose rows features of one's own are made of.
+const ROLES: &[&str] = &["purchases", "events", "voice", "contacts"];
+
+pub(super) fn check(checker: &mut Checker, view: &View) {
+    let own = view.list("features.own");
+    let has_recipes =
+        view.node("features.recipes").is_none_or(|node| node.as_list().is_none_or(|list| !list.is_empty()));
+    if own.is_empty() && !has_recipes {
+        let args = vec![("got", "[]".into()), ("allowed", "n ≥ 1".into())];
+        checker.fault(Code::ConfigNotAllowed, "features.recipes", view.spot("features.recipes"), args);
+    }
+    for (position, node) in own.iter().enumerate() {
+        let Some(table) = node.as_table() else { continue };
+        let entry = Own { key: format!("features.own[{position}]"), node, table };
+        entry.check(checker, view);
+    }
+}
+
+/// One entry, as far as it could be understood.
+struct Own<'a> {
+    key: String,
+    node: &'a Node,
+    table: &'a Table,
+}
+
+impl<'a> Own<'a> {
+    fn text(&self, key: &str) -> Option<(&'a Node, &'a str)> {
+        let node = &self.table.get(key)?.node;
+        Some((node, node.as_text()?))
+    }
+
+    fn check(&self, checker: &mut Checker, view: &View) {
+        self.check_name(checker);
+        let Some((node, source)) = self.text("source") else { return };
+        let known: Vec<&str> = ROLES.iter().flat_map(|role| view.with_role(role)).map(|(name, _)| name).collect();
+        let Some(role) = ROLES.iter().find(|role| view.with_role(role).any(|(name, _)| name == source)) else {
+            self.unknown(checker, "source", (node, source), &known);
+            return;
+        };
+        let categories = categories(view, role, source);
+        let measure = self.text("measure").and_then(|(_, word)| OwnMeasure::parse(word));
+        if let Some(measure) = measure {
+            let numbers = numbers(view, role, source);
+            let allowed = match measure {
+                OwnMeasure::Distinct => [codes(view, role, source), categories.clone()].concat(),
+                _ if measure.takes_numbers() => numbers,
+                _ => Vec::new(),
+            };
+            let needs_of = measure.needs_numbers() || measure == OwnMeasure::Distinct;
+            self.check_column(checker, "of", &allowed, needs_of);
+            self.check_column(checker, "by", &categories, measure == OwnMeasure::Share);
+        }
+    }
+
+    /// A name with several windows or levels must tell them apart.
+    fn check_name(&self, checker: &mut Checker) {
+        let Some((node, name)) = self.text("name") else { return };
+        let has = |part: &str| name.contains(part);
+        let windows = self.table.get("windows_days").and_then(|entry| entry.node.as_list()).map_or(0, <[Node]>::len);
+        let by = self.table.contains_key("by");
+        let missing =
+            [("{days}", windows > 1 && !has("{days}")), ("{level} {rank}", by && !has("{level}") && !has("{rank}"))];
+        let extra = [("{days}", windows == 0), ("{level}", !by), ("{rank}", !by)];
+        let signs = missing.into_iter().filter(|(_, is_wrong)| *is_wrong).map(|(part, _)| format!("∋ {part}"));
+        let extra = extra.into_iter().filter(|(part, is_wrong)| *is_wrong && has(part));
+        for allowed in signs.chain(extra.map(|(part, _)| format!("∌ {part}"))) {
+            let args = vec![("got", name.into()), ("allowed", allowed.into())];
+            checker.fault(Code::ConfigNotAllowed, &format!("{}.name", self.key), node.spot, args);
+        }
+    }
+
+    fn check_column(&self, checker: &mut Checker, key: &str, allowed: &[&str], is_needed: bool) {
+        match self.text(key) {
+            None if is_needed => {
+                checker.fault(Code::ConfigMissingKey, &format!("{}.{key}", self.key), self.node.spot, vec![]);
+            }
+            Some((node, name)) if !allowed.contains(&name) => self.unknown(checker, key, (node, name), allowed),
+            _ => {}
+        }
+    }
+
+    fn unknown(&self, checker: &mut Checker, key: &str, (node, got): (&Node, &str), known: &[&str]) {
+        let mut args = vec![("got", got.into()), ("allowed", names(known))];
+        args.extend(nearest(got, known.iter().copied()).map(|word| ("suggestion", word.into())));
+        checker.fault(Code::ConfigUnknownName, &format!("{}.{key}", self.key), node.spot, args);
+    }
+}
+
+fn has_column(view: &View, role: &str, source: &str, column: &str) -> bool {
+    view.with_role(role).any(|(name, entry)| name == source && keys_of(entry, "columns").contains(&column))
+}
+
+/// Columns of numbers that measures read.
+fn numbers(view: &View, role: &str, source: &str) -> Vec<&'static str> {
+    let has = |column| has_column(view, role, source, column);
+    match role {
+        "purchases" if has("amount") || has("unit_price") => vec!["amount"],
+        "events" if has("value") => vec!["value"],
+        _ => Vec::new(),
+    }
+}
+
+/// Columns whose different values are counted, besides the categories.
+fn codes(view: &View, role: &str, source: &str) -> Vec<&'static str> {
+    let columns: &[&str] = if role == "purchases" { &["product", "basket"] } else { &[] };
+    columns.iter().copied().filter(|column| has_column(view, role, source, column)).collect()
+}
+
+/// Columns whose levels get features.
+fn categories<'a>(view: &View<'a>, role: &str, source: &str) -> Vec<&'a str> {
+    let has = |column| has_column(view, role, source, column);
+    match role {
+        "purchases" => view.with_role("products").flat_map(|(_, entry)| category_attributes(entry)).collect(),
+        "events" if has("kind") => vec!["kind"],
+        "voice" if has("topic") => vec!["topic"],
+        _ => Vec::new(),
+    }
+}
+
+fn category_attributes(source: &super::Entry) -> Vec<&str> {
+    let table = source.node.as_table().and_then(|source| source.get("attributes"));
+    let attributes = table.and_then(|entry| entry.node.as_table()).into_iter().flatten();
+    let is_category = |node: &Node| matches!(&node.value, Value::Text(kind) if kind == "category");
+    attributes.filter(|(_, entry)| is_category(&entry.node)).map(|(name, _)| name.as_str()).collect()
+}

@@ -1,0 +1,144 @@
+//! Features of one's own: what `features.own` of the pipeline file declares, beside the recipes.
+
+use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Unit, Window};
+use osusume_windows::{Aggregate, Amount, Filter, Measure};
+
+use super::{EVER, EventRecipes, Sense, Use, plain};
+use crate::config::{OwnFeature, OwnMeasure};
+
+impl EventRecipes<'_> {
+    /// Adds the features of one's own that read this source, in the order of the file.
+    pub(super) fn own(&mut self) {
+        let config = self.config;
+        for own in config.features.own.iter().filter(|own| own.source == self.source.name) {
+            let lengths = config.features.all_windows();
+            let position = |days: &u32| lengths.iter().position(|length| length == days).map_or(EVER, |at| at + 1);
+            let windows: Vec<usize> = own.windows_days.iter().map(position).collect();
+            for window in if windows.is_empty() { vec![EVER] } else { windows } {
+                for level in self.own_levels(own) {
+                    self.add_own(own, window, level.as_ref());
+                }
+            }
+        }
+    }
+
+    /// The filter, rank and name of each level; one without a filter where there is nothing to tell apart.
+    fn own_levels(&self, own: &OwnFeature) -> Vec<Option<(Filter, usize, String)>> {
+        let Some(by) = &own.by else { return vec![None] };
+        let Some(column) = self.column_named(by) else { return Vec::new() };
+        let levels = self.group.columns[column].levels.iter();
+        let rank = |name: &String, rank: usize| match own.only.as_slice() {
+            [] => Some(rank).filter(|rank| *rank < own.levels),
+            only => only.iter().position(|one| one == name),
+        };
+        let ranked = levels.filter_map(|level| {
+            let rank = rank(&level.name, level.rank)?;
+            Some(Some((Filter { column, code: level.code }, rank, level.name.clone())))
+        });
+        let mut ranked: Vec<_> = ranked.collect();
+        ranked.sort_by_key(|level| level.as_ref().map(|(_, rank, _)| *rank));
+        ranked
+    }
+
+    /// The column that has this name in `features.own`.
+    fn column_named(&self, name: &str) -> Option<usize> {
+        let is_called = |sense: &Sense| match sense {
+            Sense::Category(attribute) => attribute == name,
+            other => sense_name(other) == Some(name),
+        };
+        self.group.columns.iter().position(|column| is_called(&column.sense))
+    }
+
+    fn add_own(&mut self, own: &OwnFeature, window: usize, level: Option<&(Filter, usize, String)>) {
+        let of = own.of.as_deref().and_then(|name| self.column_named(name));
+        let Some(measure) = measure(own.measure, of) else { return };
+        let days = (window != EVER).then(|| self.days(window));
+        let is_money = of.is_some_and(|of| {
+            matches!(self.group.columns[of].kind, Use::Money | Use::Priced { .. }) && own.measure.takes_numbers()
+        });
+        let (family, unit, null, text_key) = meaning(own.measure, is_money);
+        let subject = level.map(|(_, _, name)| name.clone());
+        let counted = || own.of.clone().filter(|_| own.measure == OwnMeasure::Distinct);
+        let subject = subject.or_else(counted).unwrap_or_else(|| self.source.name.clone());
+        self.group.aggregates.push(Aggregate { measure, filter: level.map(|(filter, _, _)| *filter), window });
+        self.specs.push(FeatureSpec {
+            name: column_name(&own.name, days, level),
+            family: if level.is_some() && family != Family::Recency { Family::Mix } else { family },
+            source: self.source.name.clone(),
+            window: days.map(|start_days| Window { start_days, end_days: 0 }),
+            unit,
+            null,
+            kind: FeatureKind::Numeric,
+            text_key,
+            subject,
+        });
+    }
+}
+
+/// What a column is called in `features.own`.
+fn sense_name(sense: &Sense) -> Option<&'static str> {
+    match sense {
+        Sense::Kind => Some("kind"),
+        Sense::Value => Some("value"),
+        Sense::Amount => Some("amount"),
+        Sense::Product => Some("product"),
+        Sense::Basket => Some("basket"),
+        Sense::Topic => Some("topic"),
+        Sense::Category(_) | Sense::Offered | Sense::Score => None,
+    }
+}
+
+/// The kernel's measure over the column `of`; `None` where it lacks one.
+fn measure(measure: OwnMeasure, of: Option<usize>) -> Option<Measure> {
+    let amount = of.map_or(Amount::Rows, Amount::Sum);
+    Some(match measure {
+        OwnMeasure::Count => Measure::Count,
+        OwnMeasure::Sum => Measure::Sum(of?),
+        OwnMeasure::Mean => Measure::Mean(of?),
+        OwnMeasure::Min => Measure::Min(of?),
+        OwnMeasure::Max => Measure::Max(of?),
+        OwnMeasure::StdDev => Measure::StdDev(of?),
+        OwnMeasure::Last => Measure::Last(of?),
+        OwnMeasure::Distinct => Measure::Distinct(of?),
+        OwnMeasure::Recency => Measure::RecencyDays,
+        OwnMeasure::DaysSince => Measure::WholeDays,
+        OwnMeasure::First => Measure::FirstDays,
+        OwnMeasure::Gap => Measure::MeanGapDays,
+        OwnMeasure::Trend => Measure::Trend(of?),
+        OwnMeasure::Surge => Measure::Surge(amount),
+        OwnMeasure::Share => Measure::Share(amount),
+    })
+}
+
+/// Family, unit, meaning of an absent value, and words.
+fn meaning(measure: OwnMeasure, is_money: bool) -> (Family, Unit, NullMeaning, &'static str) {
+    use NullMeaning::{Never, NotYet, Unknown};
+    let value = if is_money { Unit::Minor } else { Unit::Native };
+    match measure {
+        OwnMeasure::Count => (Family::Frequency, Unit::Count, Never, "count_window"),
+        OwnMeasure::Distinct => (Family::Frequency, Unit::Count, Never, "distinct_window"),
+        OwnMeasure::Sum => (Family::Money, value, Never, "sum_window"),
+        OwnMeasure::Mean => (Family::Money, value, Unknown, "mean_window"),
+        OwnMeasure::Min => (Family::Money, value, Unknown, "min_window"),
+        OwnMeasure::Max => (Family::Money, value, Unknown, "max_window"),
+        OwnMeasure::StdDev => (Family::Money, value, Unknown, "std_dev_window"),
+        OwnMeasure::Last => (Family::Money, value, Unknown, "last_value"),
+        OwnMeasure::Recency | OwnMeasure::DaysSince => (Family::Recency, Unit::Days, NotYet, "recency"),
+        OwnMeasure::First => (Family::Recency, Unit::Days, NotYet, "first"),
+        OwnMeasure::Gap => (Family::Recency, Unit::Days, NotYet, "mean_gap"),
+        OwnMeasure::Trend => (Family::Trend, Unit::Ratio, Unknown, "trend"),
+        OwnMeasure::Surge => (Family::Surge, Unit::Ratio, Unknown, "surge"),
+        OwnMeasure::Share => (Family::Mix, Unit::Share, Unknown, "share_window"),
+    }
+}
+
+fn column_name(name: &str, days: Option<u32>, level: Option<&(Filter, usize, String)>) -> String {
+    let mut name = name.to_owned();
+    if let Some(days) = days {
+        name = name.replace("{days}", &days.to_string());
+    }
+    if let Some((_, rank, level)) = level {
+        name = name.replace("{rank}", &rank.to_string()).replace("{level}", &plain(level));
+    }
+    name
+}

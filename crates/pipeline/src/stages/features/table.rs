@@ -1,0 +1,198 @@
+//! Features as a table of their own, for whoever works with them outside: one row a customer and date, amounts in whole units of the
+//! currency, levels by name.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use osusume_model::{AsOf, FeatureKind, FeatureSpec, Result, Unit};
+use osusume_tables::arrow::array::{
+    ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+};
+use osusume_tables::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
+use osusume_tables::{CustomerIndex, ParquetSink, Target};
+use rayon::prelude::*;
+
+use super::cells::{self, Cells};
+use super::groups::Groups;
+use super::people::People;
+use super::rows::RowAt;
+use super::{Wanted, active_rows, labels, partitions, read_blocks};
+use crate::calendar::Schedule;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
+use crate::job::Job;
+
+/// Name of the column of dates.
+const AS_OF: &str = "as_of";
+
+/// What was written.
+pub(crate) struct FeatureTable {
+    /// The dictionary, in the order of the columns.
+    pub(crate) specs: Vec<FeatureSpec>,
+    /// Rows: pairs of a customer and a date on which they were one.
+    pub(crate) rows: u64,
+}
+
+/// Writes the features of every customer as of every date of `schedule`, the run's own included. `out`: the directory and the file in it,
+/// which must not exist.
+///
+/// # Errors
+/// Faults of reading and writing, and a stop asked for.
+pub(crate) fn write_table(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: &Schedule,
+    out: (&Target<'_>, &Path),
+) -> Result<FeatureTable> {
+    let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
+    let people = People::read(job, tables, goods, schedule)?;
+    let groups = Groups::draw(job, tables, goods, dates[0].instant, &people)?;
+    let layout = Layout::new(job, &tables.customers, &groups.specs);
+    let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
+    let wanted = Wanted::all(job);
+    for customers in partitions(job, tables, groups.specs.len(), schedule, 1.0) {
+        job.check_stop()?;
+        let (blocks, _) = read_blocks(job, tables, goods, &wanted, &customers)?;
+        let active = labels::active(job, goods, &blocks, &dates, customers.len())?;
+        let at = active_rows(&active, dates.len());
+        let cells = cells::compute::<f64>(job, &groups.groups, goods, &blocks, &dates)?;
+        let columns = layout.columns(&tables.customers, &customers, &at, &dates, &cells);
+        sink.write(&crate::kernel::batch(&layout.schema, columns)?)?;
+        job.host.progress(u64::from(customers.end), u64::from(tables.n_customers()));
+    }
+    let written = sink.finish()?;
+    Ok(FeatureTable { specs: groups.specs, rows: written.rows })
+}
+
+/// How values are stored.
+struct Layout {
+    schema: Arc<Schema>,
+    /// Whether every customer's id is a number, written as numbers are.
+    has_numbers: bool,
+    /// How each feature is stored.
+    forms: Vec<Form>,
+}
+
+/// How a feature is stored.
+enum Form {
+    Whole,
+    Real,
+    /// In whole units of the currency: minor units over this.
+    Money(f64),
+    Level(Vec<String>),
+}
+
+impl Layout {
+    fn new(job: &Job<'_>, customers: &CustomerIndex, specs: &[FeatureSpec]) -> Self {
+        let has_numbers = (0..customers.len() as u32).all(|customer| number(customers.id(customer)).is_some());
+        let minor_units = f64::from(10_u32.pow(job.config.pipeline.minor_digits));
+        let forms: Vec<Form> = specs.iter().map(|spec| Form::of(spec, minor_units)).collect();
+        let id = if has_numbers { DataType::Int64 } else { DataType::Utf8 };
+        let mut fields = vec![
+            Field::new(customer_header(job), id, false),
+            Field::new(AS_OF, DataType::Timestamp(TimeUnit::Microsecond, None), false),
+        ];
+        fields.extend(specs.iter().zip(&forms).map(|(spec, form)| Field::new(&spec.name, form.data_type(), true)));
+        Self { schema: Arc::new(Schema::new(fields)), has_numbers, forms }
+    }
+
+    /// The rows `at` of a run of customers.
+    fn columns(
+        &self,
+        ids: &CustomerIndex,
+        customers: &Range<u32>,
+        at: &[RowAt],
+        dates: &[AsOf],
+        cells: &[Cells<f64>],
+    ) -> Vec<ArrayRef> {
+        let id = |row: &RowAt| ids.id(customers.start + row.customer);
+        let customer: ArrayRef = if self.has_numbers {
+            Arc::new(Int64Array::from_iter_values(at.iter().map(|row| number(id(row)).unwrap_or_default())))
+        } else {
+            Arc::new(at.iter().map(|row| Some(id(row))).collect::<StringArray>())
+        };
+        let midnight = |row: &RowAt| dates[row.date as usize].date.utc_midnight().0;
+        let as_of: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(at.iter().map(midnight)));
+        let places = cells.iter().flat_map(|group| (0..group.width).map(move |column| (group, column)));
+        let places: Vec<_> = places.zip(&self.forms).collect();
+        let features = places.into_par_iter().map(|((group, column), form)| {
+            let cell = |row: &RowAt| row.customer as usize * dates.len() + row.date as usize;
+            form.array(at.iter().map(|row| group.values[cell(row) * group.width + column]))
+        });
+        [customer, as_of].into_iter().chain(features.collect::<Vec<_>>()).collect()
+    }
+}
+
+impl Form {
+    fn of(spec: &FeatureSpec, minor_units: f64) -> Self {
+        match (&spec.kind, spec.unit) {
+            (FeatureKind::Category(names), _) => Self::Level(names.clone()),
+            (_, Unit::Count) => Self::Whole,
+            (_, Unit::Minor) => Self::Money(minor_units),
+            _ => Self::Real,
+        }
+    }
+
+    fn data_type(&self) -> DataType {
+        match self {
+            Self::Whole => DataType::UInt32,
+            Self::Real | Self::Money(_) => DataType::Float64,
+            Self::Level(_) => DataType::Utf8,
+        }
+    }
+
+    /// Values as they are stored; NaN is absent. A level behind the names is one too few have.
+    fn array(&self, values: impl Iterator<Item = f64>) -> ArrayRef {
+        let present = values.map(|value| Some(value).filter(|value| !value.is_nan()));
+        match self {
+            Self::Whole => Arc::new(present.map(|value| value.map(|value| value as u32)).collect::<UInt32Array>()),
+            Self::Real => Arc::new(present.collect::<Float64Array>()),
+            Self::Money(units) => {
+                Arc::new(present.map(|value| value.map(|value| value / units)).collect::<Float64Array>())
+            }
+            Self::Level(names) => {
+                let name = |value: f64| names.get(value as usize).map(String::as_str);
+                Arc::new(present.map(|value| value.and_then(name)).collect::<StringArray>())
+            }
+        }
+    }
+}
+
+/// What the source that tells who is a customer calls their ids.
+fn customer_header<'a>(job: &Job<'a>) -> &'a str {
+    let mut sources = crate::stages::ingest::reading_order(job.config).into_iter();
+    sources.find_map(|source| source.column("customer")).unwrap_or("customer_id")
+}
+
+/// The number an id is, if it is written as that number would be.
+fn number(id: &str) -> Option<i64> {
+    id.parse().ok().filter(|number: &i64| number.to_string() == id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_ids_written_as_numbers_are_numbers() {
+        assert_eq!(["7", "-3", "9223372036854775807"].map(number), [Some(7), Some(-3), Some(i64::MAX)]);
+        assert_eq!(["07", "+7", "", "-0", "1e3", "9223372036854775808", "C1"].map(number), [None; 7]);
+    }
+
+    #[test]
+    fn values_in_units_a_reader_expects() {
+        let array = |form: &Form| form.array([250.0, f64::NAN, 1.0].into_iter());
+        let float = |form| {
+            let array = array(&form);
+            let values = array.as_any().downcast_ref::<Float64Array>().unwrap().iter().collect::<Vec<_>>();
+            values
+        };
+        assert_eq!(float(Form::Money(100.0)), [Some(2.5), None, Some(0.01)]);
+        assert_eq!(float(Form::Real), [Some(250.0), None, Some(1.0)]);
+        let names = array(&Form::Level(vec!["a".to_owned(), "b".to_owned()]));
+        let names: Vec<Option<&str>> = names.as_any().downcast_ref::<StringArray>().unwrap().iter().collect();
+        assert_eq!(names, [None, None, Some("b")]);
+    }
+}
