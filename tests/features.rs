@@ -90,7 +90,11 @@ fn a_table_of_features_holds_what_a_run_scores() {
         let (all, expected) = (numbers(&ours, field.name()), numbers(&scored, field.name()));
         for (&row, &expected) in rows.iter().zip(&expected) {
             let got = f64::from(all[row] as f32);
-            assert!(got == expected || got.is_nan() && expected.is_nan(), "{}: {got} {expected}", field.name());
+            assert!(
+                got.to_bits() == expected.to_bits() || got.is_nan() && expected.is_nan(),
+                "{}: {got} {expected}",
+                field.name()
+            );
         }
         compared += 1;
     }
@@ -111,7 +115,7 @@ fn the_same_table_for_any_threads_and_memory() {
     };
     let one = bytes("one.parquet", &["--threads", "1"]);
     assert!(one == bytes("three.parquet", &["--threads", "3", "--memory", "256MiB"]));
-    assert!(files_below(&company.path(".")).iter().all(|(name, _)| !name.ends_with(".part")), "nothing half-written");
+    assert!(files_below(&company.path(".")).iter().all(|(name, _)| !name.contains(".part")), "nothing half-written");
 }
 
 #[test]

@@ -7,6 +7,7 @@ use osusume_decide::{CatalogueError, offers_of};
 use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, NoControl, Offer, OfferKind, Product, Result, Tier};
 use osusume_tables::{Column, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
+use rayon::prelude::*;
 
 use crate::config::{AttributeKind, CategoryOffers, Config, PRODUCT_LEVEL, Role};
 use crate::plan::Join;
@@ -39,15 +40,12 @@ impl Goods {
     /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
     pub(crate) fn read(config: &Config, table: Option<&TableFile>, sold: Option<Arc<[String]>>) -> Result<Self> {
         let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
-        let mut products: Vec<(Product, usize)> = (0..columns.n_rows).map(|row| (columns.product(row), row)).collect();
-        products.sort_by(|a, b| a.0.key.cmp(&b.0.key));
-        if let Some(pair) = products.windows(2).find(|pair| pair[0].0.key == pair[1].0.key) {
+        let (products, rows) = columns.sorted();
+        if let Some(pair) = products.windows(2).find(|pair| pair[0].key == pair[1].key) {
             return Err(Fault::new(Code::CatalogueContradiction)
-                .with("names", vec![pair[0].0.key.clone()])
+                .with("names", vec![pair[0].key.clone()])
                 .because("listed twice"));
         }
-        let rows: Vec<usize> = products.iter().map(|(_, row)| *row).collect();
-        let products: Vec<Product> = products.into_iter().map(|(product, _)| product).collect();
         let mut goods = Self::of_products(products);
         goods.names = rows.iter().map(|&row| ["name_en", "name_ja"].map(|name| columns.text(name, row))).collect();
         goods.attributes = columns.joins(config, &rows);
@@ -286,47 +284,18 @@ impl PlainTable {
         Ok(Self { n_rows, columns: names.into_iter().zip(part.columns).collect() })
     }
 
+    /// The products in order of their keys, and the input row of each.
+    fn sorted(&self) -> (Vec<Product>, Vec<usize>) {
+        let columns = ProductColumns::of(self);
+        let mut products: Vec<(Product, usize)> =
+            (0..self.n_rows).into_par_iter().map(|row| (columns.product(row), row)).collect();
+        // Of two rows with one key the first comes first.
+        products.par_sort_unstable_by(|a, b| a.0.key.cmp(&b.0.key).then(a.1.cmp(&b.1)));
+        products.into_iter().unzip()
+    }
+
     fn text(&self, name: &str, row: usize) -> Option<String> {
-        let column = self.columns.get(name)?;
-        if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
-            return None;
-        }
-        match &column.values {
-            Values::Text(texts) => Some(texts.get(row).to_owned()),
-            Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].clone()),
-            _ => None,
-        }
-    }
-
-    fn integer(&self, name: &str, row: usize) -> Option<i64> {
-        let column = self.columns.get(name)?;
-        let is_valid = column.valid.as_ref().is_none_or(|valid| valid[row]);
-        match &column.values {
-            Values::I64(values) if is_valid => Some(values[row]),
-            _ => None,
-        }
-    }
-
-    fn names(&self, name: &str, row: usize) -> Vec<String> {
-        self.text(name, row).map(|list| split_list(&list).map(str::to_owned).collect()).unwrap_or_default()
-    }
-
-    fn product(&self, row: usize) -> Product {
-        Product {
-            key: self.text("product", row).unwrap_or_default(),
-            family: self.text("family", row).unwrap_or_default(),
-            tier: Tier(self.integer("tier", row).and_then(|tier| u16::try_from(tier).ok()).unwrap_or(0)),
-            held_by: match self.text("held_by", row).as_deref() {
-                Some("contract") => HeldBy::Contract,
-                Some("household") => HeldBy::Household,
-                Some("account") => HeldBy::Account,
-                _ => HeldBy::Customer,
-            },
-            margin: Minor(self.integer("margin", row).unwrap_or(0)),
-            requires: self.names("requires", row),
-            excludes: self.names("excludes", row),
-            replaces: self.names("replaces", row),
-        }
+        text(self.columns.get(name)?, row)
     }
 
     /// Product position → level, for every attribute that is a category. `rows`: the input row of each product.
@@ -344,6 +313,73 @@ impl PlainTable {
                 Some((header, Join { map, names: Arc::clone(names) }))
             })
             .collect()
+    }
+}
+
+/// The text of a row, where the column has one.
+fn text(column: &Column, row: usize) -> Option<String> {
+    if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
+        return None;
+    }
+    match &column.values {
+        Values::Text(texts) => Some(texts.get(row).to_owned()),
+        Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].clone()),
+        _ => None,
+    }
+}
+
+/// The columns that products are made of, each looked for once.
+struct ProductColumns<'a> {
+    product: Option<&'a Column>,
+    family: Option<&'a Column>,
+    tier: Option<&'a Column>,
+    held_by: Option<&'a Column>,
+    margin: Option<&'a Column>,
+    lists: [Option<&'a Column>; 3],
+}
+
+impl<'a> ProductColumns<'a> {
+    fn of(table: &'a PlainTable) -> Self {
+        let find = |name: &str| table.columns.get(name);
+        Self {
+            product: find("product"),
+            family: find("family"),
+            tier: find("tier"),
+            held_by: find("held_by"),
+            margin: find("margin"),
+            lists: ["requires", "excludes", "replaces"].map(find),
+        }
+    }
+
+    fn product(&self, row: usize) -> Product {
+        let text = |column: Option<&Column>| column.and_then(|column| text(column, row));
+        let integer = |column: Option<&Column>| column.and_then(|column| integer(column, row));
+        let [requires, excludes, replaces] = self
+            .lists
+            .map(|column| text(column).map(|list| split_list(&list).map(str::to_owned).collect()).unwrap_or_default());
+        Product {
+            key: text(self.product).unwrap_or_default(),
+            family: text(self.family).unwrap_or_default(),
+            tier: Tier(integer(self.tier).and_then(|tier| u16::try_from(tier).ok()).unwrap_or(0)),
+            held_by: match text(self.held_by).as_deref() {
+                Some("contract") => HeldBy::Contract,
+                Some("household") => HeldBy::Household,
+                Some("account") => HeldBy::Account,
+                _ => HeldBy::Customer,
+            },
+            margin: Minor(integer(self.margin).unwrap_or(0)),
+            requires,
+            excludes,
+            replaces,
+        }
+    }
+}
+
+fn integer(column: &Column, row: usize) -> Option<i64> {
+    let is_valid = column.valid.as_ref().is_none_or(|valid| valid[row]);
+    match &column.values {
+        Values::I64(values) if is_valid => Some(values[row]),
+        _ => None,
     }
 }
 

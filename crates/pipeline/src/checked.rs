@@ -1,6 +1,7 @@
 //! The checked tables of a run, opened for reading.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use osusume_model::Result;
@@ -22,9 +23,12 @@ pub(crate) struct Checked {
 impl Checked {
     /// Opens the tables below `dir`.
     pub(crate) fn open(fs: &dyn Fs, dir: &std::path::Path, written: Tables) -> Result<Self> {
-        let mut tables = BTreeMap::new();
-        for (name, _) in &written.tables {
-            tables.insert(name.clone(), TableFile::open(fs, &dir.join(format!("tables/{name}.parquet")))?);
+        let mut tables = written.held;
+        for (name, _) in written.tables {
+            let path = dir.join(format!("tables/{name}.parquet"));
+            if let Entry::Vacant(entry) = tables.entry(name) {
+                entry.insert(TableFile::open(fs, &path)?);
+            }
         }
         Ok(Self { customers: Arc::new(written.customers), tables, counts: written.counts })
     }
@@ -45,6 +49,11 @@ impl Checked {
     /// The table of a source.
     pub(crate) fn table(&self, name: &str) -> Option<&TableFile> {
         self.tables.get(name)
+    }
+
+    /// Whether no table has to be decoded again.
+    pub(crate) fn are_held(&self) -> bool {
+        self.tables.values().all(TableFile::is_held)
     }
 
     /// Number of customers.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use osusume_model::{Code, Date, Fault, FeatureSpec, Result};
 use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Staging, check_destination, create_dirs};
-use osusume_tables::Target;
+use osusume_tables::{Files, Target};
 
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::config::{AsOfPlan, Config};
@@ -71,7 +71,7 @@ fn write_in(request: &FeaturesRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) ->
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     host.event(Event::Begin(Stage::Ingest));
-    let tables = read_sources(&job, &sources, &inputs, Some(as_of))?.checked;
+    let tables = read_sources(&job, &sources, &inputs, Some(as_of), Files::Unheld)?.checked;
     let goods = goods(config, &tables)?;
     ingest::check_values(config, &tables)?;
     host.event(Event::End(Stage::Ingest));

@@ -114,9 +114,48 @@ pub(crate) struct EventGroup {
 }
 
 impl EventGroup {
+    /// Forgets the columns that no aggregate reads.
+    fn drop_unused(&mut self) {
+        let mut is_used = vec![false; self.columns.len()];
+        let mut note = |column: &mut usize| is_used[*column] = true;
+        self.aggregates.iter_mut().for_each(|aggregate| columns_of(aggregate, &mut note));
+        let place: Vec<usize> =
+            (0..is_used.len()).map(|at| is_used[..at].iter().filter(|used| **used).count()).collect();
+        let mut used = is_used.iter();
+        self.columns.retain(|_| *used.next().expect("one entry a column"));
+        let mut renumber = |column: &mut usize| *column = place[*column];
+        self.aggregates.iter_mut().for_each(|aggregate| columns_of(aggregate, &mut renumber));
+    }
+
     /// The kinds of the columns, as the kernel's plan wants them.
     pub(crate) fn kinds(&self) -> Vec<ColumnKind> {
         self.columns.iter().map(|column| column.kind.kind()).collect()
+    }
+}
+
+/// Shows every number of a column in an aggregate.
+fn columns_of(aggregate: &mut Aggregate, see: &mut impl FnMut(&mut usize)) {
+    if let Some(filter) = &mut aggregate.filter {
+        see(&mut filter.column);
+    }
+    match &mut aggregate.measure {
+        Measure::Sum(column)
+        | Measure::Mean(column)
+        | Measure::Min(column)
+        | Measure::Max(column)
+        | Measure::Distinct(column)
+        | Measure::Last(column)
+        | Measure::StdDev(column)
+        | Measure::Trend(column)
+        | Measure::Surge(Amount::Sum(column))
+        | Measure::Share(Amount::Sum(column)) => see(column),
+        Measure::Count
+        | Measure::RecencyDays
+        | Measure::WholeDays
+        | Measure::FirstDays
+        | Measure::MeanGapDays
+        | Measure::Surge(Amount::Rows)
+        | Measure::Share(Amount::Rows) => {}
     }
 }
 
@@ -159,6 +198,7 @@ impl<'a> EventRecipes<'a> {
             _ => recipes.events(),
         }
         recipes.own();
+        recipes.group.drop_unused();
         (recipes.group, recipes.specs)
     }
 

@@ -9,7 +9,7 @@ use osusume_storage::{
     Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Run, Runs, StageTime, Staging,
     Timings, clean_staging, hash_input, next_run_id, run_key,
 };
-use osusume_tables::{Ingest, InputFile, RejectCount, expand};
+use osusume_tables::{Files, Ingest, InputFile, RejectCount, expand};
 use rayon::prelude::*;
 
 use crate::calendar::{Calendar, LabelDays, Schedule};
@@ -168,8 +168,9 @@ fn produce(
     (inputs, earlier): (&[InputEntry], &[Run]),
     clock: &mut Clock<'_>,
 ) -> Result<Produced> {
-    let tables =
-        clock.stage(Stage::Ingest, || read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of)))?;
+    let tables = clock.stage(Stage::Ingest, || {
+        read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of), Files::All)
+    })?;
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
@@ -274,12 +275,16 @@ pub(crate) struct ReadTables {
     rejects: Vec<RejectCount>,
 }
 
+/// The part of the memory budget that tables may keep after they were read, so that stages need not decode them again.
+const HELD_SHARE: u64 = 8;
+
 /// Reads the sources, in the order given, into checked tables; with a date, only what had arrived before it.
 pub(crate) fn read_sources(
     job: &Job<'_>,
     sources: &[&Source],
     inputs: &[InputEntry],
     as_of: Option<Date>,
+    files: Files,
 ) -> Result<ReadTables> {
     let quiet = job.quiet();
     let as_of = as_of.map(|date| job.calendar.as_of(date));
@@ -289,7 +294,7 @@ pub(crate) fn read_sources(
         ingest::read(&mut reading, &ingest::source_spec(job.config, source, as_of)?)?;
         job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
     }
-    let written = reading.finish()?;
+    let written = reading.finish_holding(files, job.memory / HELD_SHARE)?;
     check_unchanged(inputs, &written.inputs)?;
     for fault in written.faults.iter().take(20) {
         job.warn(fault.clone());

@@ -1,5 +1,6 @@
 //! Who a row belongs to, and whether it may.
 
+use itoa::Buffer;
 use osusume_model::{Code, bucket_of};
 use osusume_storage::Digest;
 use xxhash_rust::xxh3::Xxh3;
@@ -8,6 +9,7 @@ use crate::block::{Block, BlockStart, Reject, RowPlace};
 use crate::cells::{Cells, NO_CODE, NO_I64};
 use crate::customers::Registry;
 use crate::ingest::{SourceCount, may_add};
+use crate::levels::Dictionary;
 use crate::spec::{Anonymous, Identity, Keep, SourceSpec};
 use crate::store::{PARTITION_BUCKETS, Prepared, Store};
 
@@ -53,19 +55,30 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
         block,
     };
     let Some(customer) = spec.customer else { return resolved };
-    let Cells::Text(ids) = &resolved.block.columns[customer].cells else { unreachable!("customer ids are texts") };
-    resolved.customers.reserve(n_rows);
-    for row in 0..n_rows {
-        let id = ids.get(row);
-        // Rows come in runs of a customer.
-        if row > 0 && ids.get(row - 1) == id {
-            resolved.partition[row] = resolved.partition[row - 1];
-            resolved.customers.push(resolved.customers[row - 1]);
-            continue;
+    let place = |id: &[u8]| ((bucket_of(id) as usize / PARTITION_BUCKETS) as u8, registry.find(id).unwrap_or(NO_CODE));
+    let column = &resolved.block.columns[customer];
+    let places: Vec<(u8, u32)> = match &column.cells {
+        Cells::Code(codes) => {
+            let mut digits = Buffer::new();
+            let levels: Vec<_> =
+                (0..column.levels.len() as u32).map(|code| place(column.levels.text(code, &mut digits))).collect();
+            codes.iter().map(|&code| levels[code as usize]).collect()
         }
-        resolved.partition[row] = (bucket_of(id) as usize / PARTITION_BUCKETS) as u8;
-        resolved.customers.push(registry.find(id).unwrap_or(NO_CODE));
-    }
+        Cells::Text(ids) => {
+            let mut last = (0, NO_CODE);
+            let of_row = |row: usize| {
+                let id = ids.get(row);
+                // Rows come in runs of a customer.
+                if row == 0 || ids.get(row - 1) != id {
+                    last = place(id);
+                }
+                last
+            };
+            (0..n_rows).map(of_row).collect()
+        }
+        _ => unreachable!("customer ids are texts or codes"),
+    };
+    (resolved.partition, resolved.customers) = places.into_iter().unzip();
     if spec.identity == Identity::Defines {
         resolved.hashes = (0..n_rows).map(|row| row_hash(&resolved.block, customer, row)).collect();
     }
@@ -76,8 +89,12 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
 fn keep_rows(block: &Block, keep: &Keep, kept: &mut [bool]) {
     let column = &block.columns[keep.column];
     let Cells::Code(codes) = &column.cells else { unreachable!("the specification was checked") };
-    let is_wanted = |level: &[u8]| keep.values.iter().any(|value| value.as_bytes() == level);
-    let wanted: Vec<bool> = column.levels.iter().map(is_wanted).collect();
+    let mut digits = Buffer::new();
+    let mut is_wanted = |code| {
+        let level = column.levels.text(code, &mut digits);
+        keep.values.iter().any(|value| value.as_bytes() == level)
+    };
+    let wanted: Vec<bool> = (0..column.levels.len() as u32).map(&mut is_wanted).collect();
     for (kept, &code) in kept.iter_mut().zip(codes) {
         *kept &= code != NO_CODE && wanted[code as usize];
     }
@@ -96,7 +113,7 @@ fn row_hash(block: &Block, customer: usize, row: usize) -> u64 {
             Cells::I64(v) => hasher.update(&v[row].to_le_bytes()),
             Cells::F64(v) => hasher.update(&v[row].to_bits().to_le_bytes()),
             Cells::Code(v) if v[row] == NO_CODE => text(b"", &mut hasher),
-            Cells::Code(v) => text(column.levels.get(v[row]), &mut hasher),
+            Cells::Code(v) => text(column.levels.text(v[row], &mut Buffer::new()), &mut hasher),
             Cells::Text(v) => text(v.get(row), &mut hasher),
         }
     }
@@ -104,25 +121,25 @@ fn row_hash(block: &Block, customer: usize, row: usize) -> u64 {
 }
 
 impl Resolved {
-    /// Makes the block's category levels known to the store; returns store codes by block code, for each stored column.
-    pub(crate) fn intern_levels(&self, store: &mut Store) -> Vec<Vec<u32>> {
-        let columns = store.data.clone();
-        let intern = |(c, &i): (usize, &usize)| {
-            let column = &self.block.columns[i];
-            let Cells::Code(codes) = &column.cells else { return Vec::new() };
-            // A level that only rejected rows hold is no level.
-            let mut used = vec![false; column.levels.len()];
-            for (&code, _) in codes.iter().zip(&self.kept).filter(|(code, kept)| **kept && **code != NO_CODE) {
-                used[code as usize] = true;
-            }
-            let levels = column.levels.iter().zip(used);
-            levels.map(|(level, used)| if used { store.dictionaries[c].intern(level) } else { NO_CODE }).collect()
-        };
-        columns.iter().enumerate().map(intern).collect()
+    /// Makes the levels of one of the block's columns known to the store; returns store codes by block code.
+    pub(crate) fn intern_levels(&self, column: usize, dictionary: &mut Dictionary) -> Vec<u32> {
+        let column = &self.block.columns[column];
+        let Cells::Code(codes) = &column.cells else { return Vec::new() };
+        if self.rejects.is_empty() && self.kept.iter().all(|kept| *kept) {
+            return dictionary.intern(&column.levels, None);
+        }
+        // A level that only rejected rows hold is no level.
+        let mut used = vec![false; column.levels.len()];
+        for (&code, _) in codes.iter().zip(&self.kept).filter(|(code, kept)| **kept && **code != NO_CODE) {
+            used[code as usize] = true;
+        }
+        dictionary.intern(&column.levels, Some(&used))
     }
 
     /// The rows that stay, with the store's codes.
-    pub(crate) fn prepare(mut self, store: &Store, maps: &[Vec<u32>]) -> Prepared {
+    ///
+    /// `maps`: by stored column, then by block: store codes by block code; this is block number `number`.
+    pub(crate) fn prepare(mut self, store: &Store, maps: &[Vec<Vec<u32>>], number: usize) -> Prepared {
         let mut columns = Vec::with_capacity(store.data.len() + 1);
         if store.has_customers() {
             columns.push(Cells::Code(std::mem::take(&mut self.customers)));
@@ -130,7 +147,10 @@ impl Resolved {
         for (c, &i) in store.data.iter().enumerate() {
             let mut cells = std::mem::replace(&mut self.block.columns[i].cells, Cells::Code(Vec::new()));
             if let (Cells::Code(codes), true) = (&mut cells, store.is_category(c)) {
-                codes.iter_mut().filter(|code| **code != NO_CODE).for_each(|code| *code = maps[c][*code as usize]);
+                codes
+                    .iter_mut()
+                    .filter(|code| **code != NO_CODE)
+                    .for_each(|code| *code = maps[c][number][*code as usize]);
             }
             columns.push(cells);
         }
@@ -149,6 +169,16 @@ impl Resolved {
 }
 
 impl Resolved {
+    /// The id of a row's customer; `digits` is room for one that is a number.
+    fn id<'a>(&'a self, customer: usize, row: usize, digits: &'a mut Buffer) -> &'a [u8] {
+        let column = &self.block.columns[customer];
+        match &column.cells {
+            Cells::Text(ids) => ids.get(row),
+            Cells::Code(codes) => column.levels.text(codes[row], digits),
+            _ => unreachable!("customer ids are texts or codes"),
+        }
+    }
+
     /// The end's position when a row's interval, given as positions of start and end, ends before it starts.
     fn ends_early(&self, row: usize, (start, end): (usize, usize)) -> Option<usize> {
         let time = |column: usize| match &self.block.columns[column].cells {
@@ -162,10 +192,8 @@ impl Resolved {
     fn leave_out_late(&mut self, spec: &SourceSpec, registry: &mut Registry) -> u64 {
         for &row in &self.late {
             self.kept[row as usize] = false;
-            if let Some(Cells::Text(ids)) = spec.customer.map(|customer| &self.block.columns[customer].cells)
-                && may_add(spec.identity)
-            {
-                registry.expect(ids.get(row as usize));
+            if let Some(customer) = spec.customer.filter(|_| may_add(spec.identity)) {
+                registry.expect(self.id(customer, row as usize, &mut Buffer::new()));
             }
         }
         self.late.len() as u64
@@ -227,7 +255,7 @@ impl Admission {
         counts[file].anonymous += anonymous;
         let mut earlier = Vec::new();
         let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
-        if let Some(customer) = spec.customer {
+        if let Some(customer) = spec.customer.filter(|&customer| !admit_levels(resolved, customer, spec, registry)) {
             for row in 0..resolved.kept.len() {
                 if !resolved.kept[row] {
                     continue;
@@ -282,11 +310,10 @@ impl Admission {
         }
         let mut number = resolved.customers[row];
         if number == NO_CODE {
-            let Cells::Text(ids) = &resolved.block.columns[customer].cells else { unreachable!("ids are texts") };
             if !may_add(spec.identity) {
                 return Verdict::Rejected(Code::UnknownCustomer);
             }
-            number = registry.ids.intern(ids.get(row));
+            number = registry.ids.intern(resolved.id(customer, row, &mut Buffer::new()));
             if registry.is_removed(number) {
                 return Verdict::Rejected(Code::UnknownCustomer);
             }
@@ -331,6 +358,39 @@ impl Admission {
         registry.remove(&new);
         self.conflicting
     }
+}
+
+/// Admits all rows of a block at once, customer by customer, where nothing but the customer decides and all of them may stay; says whether
+/// that was so. Otherwise the rows are looked at one by one, which does the same for these again.
+fn admit_levels(resolved: &mut Resolved, customer: usize, spec: &SourceSpec, registry: &mut Registry) -> bool {
+    if spec.identity == Identity::Defines || spec.interval.is_some() {
+        return false;
+    }
+    let column = &resolved.block.columns[customer];
+    let Cells::Code(codes) = &column.cells else { return false };
+    let mut numbers = vec![None; column.levels.len()];
+    for ((&code, &number), _) in codes.iter().zip(&resolved.customers).zip(&resolved.kept).filter(|(_, kept)| **kept) {
+        numbers[code as usize] = Some(number);
+    }
+    let mut digits = Buffer::new();
+    for (code, slot) in (0..).zip(&mut numbers) {
+        let Some(number) = slot else { continue };
+        if *number == NO_CODE && may_add(spec.identity) {
+            *number = registry.ids.intern(column.levels.text(code, &mut digits));
+        }
+        if *number == NO_CODE || registry.is_removed(*number) {
+            return false;
+        }
+        if may_add(spec.identity) {
+            registry.meet(*number);
+        } else if registry.is_awaited(*number) {
+            return false;
+        }
+    }
+    for (number, &code) in resolved.customers.iter_mut().zip(codes) {
+        *number = numbers[code as usize].unwrap_or(*number);
+    }
+    true
 }
 
 /// Takes out the rows without a customer id, where the source declares them to be in order, and says how many.

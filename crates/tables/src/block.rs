@@ -8,7 +8,7 @@ use osusume_model::{Code, Result};
 use osusume_storage::{Content, Digest};
 
 use crate::cells::Cells;
-use crate::interner::Interner;
+use crate::levels::Levels;
 
 /// Gives a file's rows in order. The inside may be replaced by a faster reader; this is all that ingest sees.
 pub trait RecordSource: Send {
@@ -75,7 +75,7 @@ pub struct BlockStart {
 pub struct BlockColumn {
     /// The values; category codes count into `levels`.
     pub cells: Cells,
-    pub(crate) levels: Interner,
+    pub(crate) levels: Levels,
 }
 
 /// Where a row stands, counted from its block's start.

@@ -7,7 +7,9 @@ use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, TimeUnit};
 use osusume_model::{Code, DAY_US};
 
-use crate::cells::{Cells, NO_CODE};
+use crate::cells::Cells;
+use crate::direct;
+use crate::levels::Levels;
 use crate::spec::{ColumnKind, ColumnSpec};
 use crate::value::{CellFault, ColumnBuilder, check_amount, check_decimal, expected, time_fault};
 use crate::zone::{TimeError, Zone, in_range};
@@ -18,7 +20,7 @@ const EXACT: f64 = 9_007_199_254_740_992.0;
 const MINOR_TOLERANCE: f64 = 1e-9;
 
 /// An array in one of the few forms that rows are taken from.
-enum Stored {
+pub(crate) enum Stored {
     Text(StringArray),
     Int(Int64Array),
     Float(Float64Array),
@@ -28,9 +30,12 @@ enum Stored {
     Time(TimestampMicrosecondArray, Clock),
 }
 
+/// What a stored time counts from.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Clock {
+pub(crate) enum Clock {
+    /// 1970 in UTC.
     Instant,
+    /// The civil 1970 of the source's zone.
     Local,
     /// Local midnight of a day without a time.
     Day,
@@ -59,25 +64,41 @@ fn is_text(stored: &DataType) -> bool {
     matches!(stored, DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View)
 }
 
+/// A column's values; category codes count into `levels`.
+pub(crate) struct Converted {
+    pub(crate) cells: Cells,
+    pub(crate) levels: Levels,
+}
+
 /// The values of one column, and the first fault of each row that has one.
 pub(crate) fn convert(
     array: &ArrayRef,
     column: &ColumnSpec,
     null_tokens: &[String],
     zone: &Zone,
-) -> Result<(ColumnBuilder, Vec<(usize, CellFault)>), arrow::error::ArrowError> {
-    let mut builder = ColumnBuilder::new(column.kind);
+) -> Result<(Converted, Vec<(usize, CellFault)>), arrow::error::ArrowError> {
     let stored = stored_of(array)?;
+    let is_complete = array.null_count() == 0 && stored.null_count() == 0;
+    match is_complete.then(|| direct::convert(&stored, column.kind, zone)).flatten() {
+        Some(converted) => Ok((converted, Vec::new())),
+        None => Ok(convert_cells(array, &stored, column, null_tokens, zone)),
+    }
+}
+
+/// The same cell by cell.
+fn convert_cells(
+    array: &ArrayRef,
+    stored: &Stored,
+    column: &ColumnSpec,
+    null_tokens: &[String],
+    zone: &Zone,
+) -> (Converted, Vec<(usize, CellFault)>) {
+    let mut builder = ColumnBuilder::new(column.kind);
     let nulls = array.nulls();
-    let mut known = KnownCodes::new(&stored, column.kind);
     let mut faults = Vec::new();
     let mut scratch = itoa::Buffer::new();
     for row in 0..array.len() {
         let is_null = nulls.is_some_and(|nulls| nulls.is_null(row));
-        if let Some(code) = known.find(row, is_null) {
-            builder.push_code(code);
-            continue;
-        }
         let result = match stored.cell(row, is_null, column.kind, &mut scratch) {
             Cell::Absent if column.is_required() => {
                 Err(CellFault { code: Code::ValueMissing, expected: expected(column.kind) })
@@ -102,50 +123,8 @@ pub(crate) fn convert(
             builder.push_absent();
             faults.push((row, fault));
         }
-        known.learn(row, is_null, &builder);
     }
-    Ok((builder, faults))
-}
-
-/// Codes of whole numbers met lately, by number: identifiers repeat, and to spell one, check it and look it up costs more than all else
-/// that is done to it. One slot a number and nothing to evict by, so a miss is only slow.
-struct KnownCodes<'a> {
-    numbers: Option<&'a [i64]>,
-    /// Number and code.
-    slots: Vec<(i64, u32)>,
-}
-
-impl<'a> KnownCodes<'a> {
-    /// Slots: 256 KiB, which a core's second cache holds.
-    const SLOTS: usize = 1 << 14;
-
-    fn new(stored: &'a Stored, kind: ColumnKind) -> Self {
-        let numbers = match stored {
-            Stored::Int(array) if kind == ColumnKind::Category && array.null_count() == 0 => Some(&array.values()[..]),
-            _ => None,
-        };
-        Self { numbers, slots: numbers.map_or_else(Vec::new, |_| vec![(0, NO_CODE); Self::SLOTS]) }
-    }
-
-    /// Fibonacci hashing: identifiers are often multiples of something.
-    fn slot(number: i64) -> usize {
-        (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) as usize >> (usize::BITS - Self::SLOTS.trailing_zeros())
-    }
-
-    fn find(&self, row: usize, is_null: bool) -> Option<u32> {
-        let number = self.numbers.filter(|_| !is_null)?[row];
-        let (known, code) = self.slots[Self::slot(number)];
-        (known == number && code != NO_CODE).then_some(code)
-    }
-
-    /// Remembers the code the row was given, if it was given one.
-    fn learn(&mut self, row: usize, is_null: bool, builder: &ColumnBuilder) {
-        if let (Some(numbers), Cells::Code(codes), false) = (self.numbers, &builder.cells, is_null)
-            && let Some(&code) = codes.last()
-        {
-            self.slots[Self::slot(numbers[row])] = (numbers[row], code);
-        }
-    }
+    (Converted { cells: builder.cells, levels: Levels::Texts(builder.levels) }, faults)
 }
 
 enum Cell<'a> {
@@ -191,6 +170,17 @@ fn downcast<A: Array + Clone + 'static>(array: &ArrayRef) -> A {
 }
 
 impl Stored {
+    fn null_count(&self) -> usize {
+        match self {
+            Self::Text(array) => array.null_count(),
+            Self::Int(array) => array.null_count(),
+            Self::Float(array) => array.null_count(),
+            Self::Decimal(array, _) => array.null_count(),
+            Self::Flag(array) => array.null_count(),
+            Self::Time(array, _) => array.null_count(),
+        }
+    }
+
     /// One row's cell: text, or a number that needs no text.
     fn cell<'a>(&'a self, row: usize, is_null: bool, kind: ColumnKind, scratch: &'a mut itoa::Buffer) -> Cell<'a> {
         if is_null {
@@ -258,10 +248,11 @@ fn minor_of(number: Number, digits: u8, kind: ColumnKind) -> Result<i64, CellFau
             if !scaled.is_finite() || whole.abs() > EXACT {
                 return Err(range);
             }
+            if digits > 0 {
+                return whole_minor(scaled).ok_or(CellFault::wrong_type(kind));
+            }
             // Without decimals nothing is scaled, so nothing needs rounding.
-            let tolerance = if digits == 0 { 0.0 } else { MINOR_TOLERANCE * scaled.abs().max(1.0) };
-            let is_whole = (scaled - whole).abs() <= tolerance;
-            if is_whole { Ok(whole as i64) } else { Err(CellFault::wrong_type(kind)) }
+            if scaled.fract() == 0.0 { Ok(whole as i64) } else { Err(CellFault::wrong_type(kind)) }
         }
         Number::Decimal(value, scale) => {
             let shift = i32::from(digits) - i32::from(scale);
@@ -279,6 +270,16 @@ fn minor_of(number: Number, digits: u8, kind: ColumnKind) -> Result<i64, CellFau
     }
 }
 
+/// The whole number that a scaled amount is, but for what binary fractions do to decimals; nothing where it is none.
+pub(crate) fn whole_minor(scaled: f64) -> Option<i64> {
+    let cut = scaled as i64;
+    let rest = scaled - cut as f64;
+    // Away from zero at one half, as rounding does.
+    let whole = cut.wrapping_add(i64::from(rest >= 0.5) - i64::from(rest <= -0.5));
+    let is_whole = (scaled - whole as f64).abs() <= MINOR_TOLERANCE * scaled.abs().max(1.0);
+    (is_whole && scaled.abs() <= EXACT).then_some(whole)
+}
+
 fn instant_of(number: Number, zone: &Zone) -> Result<i64, CellFault> {
     match number {
         Number::Time(instant, Clock::Instant) if in_range(instant) => Ok(instant),
@@ -294,25 +295,64 @@ mod tests {
 
     use super::*;
 
-    /// Many more identifiers than slots, in runs and out of order: every code still means the row's own number.
+    fn column(kind: ColumnKind) -> ColumnSpec {
+        ColumnSpec { name: "x".to_owned(), header: "x".to_owned(), kind, required: false }
+    }
+
+    /// What both ways make of an array: values, and categories by their texts.
+    fn both(array: &ArrayRef, kind: ColumnKind) -> [(Cells, Vec<Vec<u8>>, usize); 2] {
+        let zone = Zone::new("Europe/Berlin").unwrap();
+        let column = column(kind);
+        let one = convert(array, &column, &[], &zone).unwrap();
+        let other = convert_cells(array, &stored_of(array).unwrap(), &column, &[], &zone);
+        [one, other].map(|(converted, faults)| {
+            let mut digits = itoa::Buffer::new();
+            let Converted { cells, levels } = converted;
+            let texts = match &cells {
+                Cells::Code(codes) => {
+                    let text = |&code: &u32| {
+                        if code == crate::cells::NO_CODE { Vec::new() } else { levels.text(code, &mut digits).to_vec() }
+                    };
+                    codes.iter().map(text).collect()
+                }
+                Cells::Text(texts) => (0..texts.len()).map(|row| texts.get(row).to_vec()).collect(),
+                _ => Vec::new(),
+            };
+            let cells = if matches!(cells, Cells::Code(_) | Cells::Text(_)) { Cells::Code(Vec::new()) } else { cells };
+            (cells, texts, faults.len())
+        })
+    }
+
     #[test]
-    fn remembered_codes_mean_what_was_spelled() {
-        let zone = Zone::new("UTC").unwrap();
-        let number = |row: u64| ((row / 3).wrapping_mul(2_654_435_761) % 40_009) as i64 * 1_000 - 7;
-        let name = || "product".to_owned();
-        let column = ColumnSpec { name: name(), header: name(), kind: ColumnKind::Category, required: true };
-        for with_null in [false, true] {
-            let value = |row: u64| (!with_null || row != 5).then(|| number(row));
-            let array: ArrayRef = Arc::new((0..120_000).map(value).collect::<Int64Array>());
-            let (builder, faults) = convert(&array, &column, &[], &zone).unwrap();
-            let Cells::Code(codes) = &builder.cells else { panic!("a category has codes") };
-            for (row, &code) in codes.iter().enumerate().filter(|(row, _)| !with_null || *row != 5) {
-                assert_eq!(builder.levels.get(code), number(row as u64).to_string().as_bytes(), "row {row}");
+    fn columns_taken_at_once_and_cell_by_cell_are_the_same() {
+        use ColumnKind::{Category, Customer, Decimal, Integer, Measure, Minor, Timestamp};
+        let numbers = |i: i64| (i * 7_919 % 1_009) * 1_000_003 - 500_000;
+        let ints: ArrayRef = Arc::new((0..5_000).map(|i| Some(numbers(i / 3))).collect::<Int64Array>());
+        let holes: ArrayRef = Arc::new((0..50).map(|i| (i != 7).then_some(numbers(i))).collect::<Int64Array>());
+        let cents: ArrayRef = Arc::new((-900..900).map(|i| Some(f64::from(i) * 0.07)).collect::<Float64Array>());
+        let bad = [1.005, 0.0, -0.0, 1e14, f64::NAN, f64::INFINITY, 4.35, -4.35, 1e300].map(Some);
+        let bad: ArrayRef = Arc::new(bad.into_iter().collect::<Float64Array>());
+        let hours = |n: i64| TimestampMicrosecondArray::from_iter_values((0..n).map(|i| i * 3_600_000_000 * 5));
+        let local: ArrayRef = Arc::new(hours(5_000));
+        let skipped: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![1_774_748_700_000_000, 0, i64::MIN]));
+        let zoned: ArrayRef = Arc::new(hours(5_000).with_timezone("UTC"));
+        let days: ArrayRef = Arc::new(arrow::array::Date32Array::from_iter_values(0..20_000));
+        let all = [
+            (&ints, vec![Category, Customer, Integer, Decimal, Measure, Minor { digits: 2 }]),
+            (&holes, vec![Category, Customer, Integer, Decimal]),
+            (&cents, vec![Minor { digits: 2 }, Minor { digits: 0 }, Decimal, Measure]),
+            (&bad, vec![Minor { digits: 2 }, Decimal, Measure, Integer]),
+            (&local, vec![Timestamp]),
+            (&skipped, vec![Timestamp]),
+            (&zoned, vec![Timestamp]),
+            (&days, vec![Timestamp]),
+        ];
+        for (array, kinds) in all {
+            for kind in kinds {
+                let [one, other] = both(array, kind);
+                let same = format!("{one:?}") == format!("{other:?}");
+                assert!(same, "{kind:?} of {}", array.data_type());
             }
-            assert_eq!(
-                faults.iter().map(|fault| fault.0).collect::<Vec<_>>(),
-                if with_null { vec![5] } else { vec![] }
-            );
         }
     }
 }

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 
 use crate::block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
 use crate::input::{Input, in_file};
+use crate::levels::Levels;
 use crate::scan::{Field, RawBlock, Record, RecordReader, Splitter};
 use crate::spec::{ColumnSpec, CsvDialect, Encoding, SourceSpec};
 use crate::value::{CellFault, ColumnBuilder, expected, shape_of};
@@ -449,7 +450,7 @@ impl<'a> BlockParser<'a> {
         let columns = self
             .builders
             .into_iter()
-            .map(|builder| BlockColumn { cells: builder.cells, levels: builder.levels })
+            .map(|builder| BlockColumn { cells: builder.cells, levels: Levels::Texts(builder.levels) })
             .collect();
         Ok(Block {
             read: self.read.into(),

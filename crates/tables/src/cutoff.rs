@@ -35,6 +35,11 @@ impl Cutoff {
                 clear(&mut block.columns[column].cells, &is_late);
             }
         }
+        if let (&[time], None) = (self.known.as_slice(), self.unless)
+            && let Cells::I64(times) = &block.columns[time].cells
+        {
+            return times.iter().map(|&time| time != NO_I64 && time >= self.before).collect();
+        }
         let is_exempt = |row: usize| self.unless.is_some_and(|flag| integer(block, flag, row) != 1);
         (0..n_rows).map(|row| self.is_late(block, &self.known, row) && !is_exempt(row)).collect()
     }

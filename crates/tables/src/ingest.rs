@@ -1,5 +1,6 @@
 //! Sources in, checked tables by customer out.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use crate::parquet_source::ParquetSource;
 use crate::quarantine::{IsEnd, Quarantine, RejectCount, Scan};
 use crate::spec::{Format, Identity, SourceSpec};
 use crate::store::Store;
-use crate::write::write_table;
+use crate::table::TableFile;
+use crate::write::{Goes, write_table};
 use crate::zone::Zone;
 
 /// Rows of a source: `read = accepted + rejected + excluded`.
@@ -38,13 +40,23 @@ pub struct SourceCount {
     pub not_yet_known: u64,
 }
 
+/// Where ingest leaves its tables.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Files {
+    /// Every table has a file.
+    All,
+    /// Only tables that memory does not hold have one.
+    Unheld,
+}
+
 /// What ingest leaves behind.
-#[derive(Debug)]
 pub struct Tables {
     /// All customers, also in `tables/customer_index.parquet`.
     pub customers: CustomerIndex,
     /// The tables written, in the order read: name and file.
     pub tables: Vec<(String, FileFacts)>,
+    /// The tables that are still in memory, by name.
+    pub held: BTreeMap<String, TableFile>,
     /// Rows of each source, in the order read.
     pub counts: Vec<(String, SourceCount)>,
     /// The files read: source and file, with digests.
@@ -164,20 +176,38 @@ impl<'a> Ingest<'a> {
     /// # Errors
     /// `MemoryBudget` when the rows of one 64th of the customers do not fit; faults of writing.
     pub fn finish(self) -> Result<Tables> {
+        self.finish_holding(Files::All, 0)
+    }
+
+    /// Sorts every table. Those that fit into `held_bytes` together stay in memory, and reading them gives what reading their files does.
+    ///
+    /// # Errors
+    /// As [`Ingest::finish`].
+    pub fn finish_holding(self, files: Files, held_bytes: u64) -> Result<Tables> {
         let (customers, finals) = self.registry.index();
         drop(self.registry);
-        customers.write(&self.target, "tables/customer_index.parquet")?;
-        let mut tables = Vec::new();
+        if files == Files::All {
+            customers.write(&self.target, "tables/customer_index.parquet")?;
+        }
+        let (mut tables, mut held, mut room) = (Vec::new(), BTreeMap::new(), held_bytes);
         for store in self.stores {
             check_stop(self.control)?;
             let name = store.spec.name.clone();
-            let facts = write_table(store, &self.target, &customers, &finals, self.budget_bytes)?;
-            tables.push((name, facts));
+            let bytes: u64 = (0..store.n_partitions()).map(|partition| store.partition_bytes(partition)).sum();
+            let goes = match files {
+                _ if bytes > room => Goes::File,
+                Files::All => Goes::Both,
+                Files::Unheld => Goes::Memory,
+            };
+            room -= if goes == Goes::File { 0 } else { bytes };
+            let (facts, table) = write_table(store, &self.target, &customers, &finals, self.budget_bytes, goes)?;
+            held.extend(table.map(|table| (name.clone(), table)));
+            tables.extend(facts.map(|facts| (name, facts)));
         }
         let (faults, rejects) = (self.quarantine.details.clone(), self.quarantine.totals.clone());
         self.quarantine.finish(&self.target)?;
         self.spill.map_or(Ok(()), SpillDir::remove)?;
-        Ok(Tables { customers, tables, counts: self.counts, inputs: self.inputs, faults, rejects })
+        Ok(Tables { customers, tables, held, counts: self.counts, inputs: self.inputs, faults, rejects })
     }
 }
 
@@ -233,10 +263,14 @@ impl<'s> Reading<'s> {
         let file = self.file_counts.last().copied().unwrap_or_default();
         quarantine.check(self.spec, path, file, IsEnd::NotYet)?;
         quarantine.check(self.spec, path, self.total, IsEnd::NotYet)?;
-        let maps: Vec<Vec<Vec<u32>>> = resolved.iter().map(|block| block.intern_levels(&mut self.store)).collect();
+        let store = &mut self.store;
+        let dictionaries = store.dictionaries.par_iter_mut().zip(&store.data);
+        let maps: Vec<Vec<Vec<u32>>> = dictionaries
+            .map(|(dictionary, &column)| resolved.iter().map(|block| block.intern_levels(column, dictionary)).collect())
+            .collect();
         let store = &self.store;
-        let prepared: Vec<_> =
-            resolved.into_par_iter().zip(maps).map(|(block, maps)| block.prepare(store, &maps)).collect();
+        let blocks = resolved.into_par_iter().enumerate();
+        let prepared: Vec<_> = blocks.map(|(number, block)| block.prepare(store, &maps, number)).collect();
         self.store.append(&prepared);
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow::array::ArrayRef;
 use osusume_model::{Code, Fault, NoControl, Result};
-use osusume_storage::{Fs, Metadata, ReadFile, hash_open};
+use osusume_storage::{Content, Fs, Metadata, ReadFile, hash_open};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::errors::ParquetError;
@@ -34,6 +34,8 @@ pub(crate) struct ParquetSource {
     columns: Columns,
     ready: Vec<(BlockStart, Vec<ArrayRef>)>,
     is_started: bool,
+    /// The file's digest, once everything is decoded.
+    content: Option<Content>,
 }
 
 /// Columns of a file on their way through its row groups. Each has a reader of its own, so that all are decoded side by side, also where
@@ -85,6 +87,7 @@ impl ParquetSource {
             columns: Columns::new(path, file, metadata, sorted),
             ready: Vec::new(),
             is_started: false,
+            content: None,
         })
     }
 }
@@ -211,8 +214,14 @@ impl RecordSource for ParquetSource {
         }
         let layout = Arc::clone(&self.layout);
         let path = self.path.clone();
+        let file = &self.file;
         let (next, blocks) = rayon::join(
-            || self.columns.decode(),
+            || {
+                let next = self.columns.decode()?;
+                // Nothing is left to decode beside the last conversion.
+                let content = if next.is_empty() { Some(hash_open(&**file, &NoControl)?) } else { None };
+                Ok::<_, Fault>((next, content))
+            },
             || {
                 current
                     .into_par_iter()
@@ -221,12 +230,15 @@ impl RecordSource for ParquetSource {
             },
         );
         let blocks = blocks?;
-        self.ready = next?;
+        (self.ready, self.content) = next?;
         Ok(blocks)
     }
 
     fn finish(&mut self) -> Result<InputFile> {
-        let content = hash_open(&*self.file, &NoControl)?;
+        let content = match self.content.take() {
+            Some(content) => content,
+            None => hash_open(&*self.file, &NoControl)?,
+        };
         check_unchanged(&*self.file, self.before, &self.path)?;
         Ok(InputFile { path: self.path.clone(), content, dialect: "parquet".to_owned() })
     }
@@ -235,24 +247,27 @@ impl RecordSource for ParquetSource {
 impl Layout {
     fn block(&self, path: &Path, start: BlockStart, arrays: &[ArrayRef]) -> Result<Block> {
         let n_rows = arrays.first().map_or(0, |array| array.len());
-        let mut first_fault: Vec<Option<(usize, CellFault)>> = vec![None; n_rows];
+        let mut first_fault: Vec<Option<(usize, CellFault)>> = Vec::new();
         let mut columns = Vec::with_capacity(self.columns.len());
         for (i, column) in self.columns.iter().enumerate() {
             let array = &arrays[self.position[i]];
             let converted = guarded(Code::ParquetDamaged, path, || {
                 convert(array, column, &[], &self.zone).map_err(|error| ParquetError::General(error.to_string()))
             });
-            let (builder, faults) = converted?;
+            let (converted, faults) = converted?;
+            if !faults.is_empty() {
+                first_fault.resize(n_rows, None);
+            }
             for (row, fault) in faults {
                 first_fault[row].get_or_insert((i, fault));
             }
-            columns.push(BlockColumn { cells: builder.cells, levels: builder.levels });
+            columns.push(BlockColumn { cells: converted.cells, levels: converted.levels });
         }
         Ok(assemble(start, n_rows, &self.fields, columns, &first_fault))
     }
 }
 
-/// Drops the rows with a fault from all columns.
+/// Drops the rows with a fault from all columns. `first_fault` is empty where no row has one.
 fn assemble(
     start: BlockStart,
     n_rows: usize,
@@ -261,7 +276,8 @@ fn assemble(
     first_fault: &[Option<(usize, CellFault)>],
 ) -> Block {
     let place = |row: usize| RowPlace { record: row as u32, ..RowPlace::default() };
-    let kept: Vec<u32> = (0..n_rows).filter(|&row| first_fault[row].is_none()).map(|row| row as u32).collect();
+    let is_fine = |row: &usize| first_fault.get(*row).is_none_or(Option::is_none);
+    let kept: Vec<u32> = (0..n_rows).filter(is_fine).map(|row| row as u32).collect();
     let faulty = first_fault.iter().enumerate().filter_map(|(row, fault)| Some((row, (*fault)?)));
     let rejects: Vec<Reject> = faulty
         .map(|(row, (column, fault))| Reject {

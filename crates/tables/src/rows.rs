@@ -91,8 +91,8 @@ mod tests {
             RecordBatch::try_from_iter([("n", numbers), ("list", lists)]).unwrap()
         };
         let mut sink = ParquetSink::create(&target, "x.parquet", &batch(0, 1).schema(), &[]).unwrap();
-        sink.write_group(batch(0, 70_000)).unwrap();
-        sink.write_group(batch(70_000, 70_010)).unwrap();
+        sink.write_group(&batch(0, 70_000)).unwrap();
+        sink.write_group(&batch(70_000, 70_010)).unwrap();
         sink.finish().unwrap();
         let path = dir.path().join("x.parquet");
         for rows in [0..1, 69_999..70_002, 65_536..65_537, 70_009..70_010] {

@@ -75,10 +75,10 @@ impl ParquetSink {
     }
 
     /// Writes `batch` as one row group of its own, whatever its size.
-    pub(crate) fn write_group(&mut self, batch: RecordBatch) -> Result<()> {
+    pub(crate) fn write_group(&mut self, batch: &RecordBatch) -> Result<()> {
         self.end_group()?;
         self.pending_rows = batch.num_rows();
-        self.pending.push(batch);
+        self.pending.push(batch.clone());
         self.end_group()
     }
 
@@ -101,8 +101,12 @@ impl ParquetSink {
         }
         let pending = std::mem::take(&mut self.pending);
         self.rows += std::mem::take(&mut self.pending_rows) as u64;
-        let batch =
-            concat_batches(&self.schema, &pending).map_err(|error| in_file(Code::Bug, &self.path).because(error))?;
+        let batch = match pending.as_slice() {
+            [one] => one.clone(),
+            several => {
+                concat_batches(&self.schema, several).map_err(|error| in_file(Code::Bug, &self.path).because(error))?
+            }
+        };
         drop(pending);
         self.encode(&batch).map_err(|error| write_error(&self.path, error))?;
         self.n_groups += 1;

@@ -1,5 +1,6 @@
 //! Rows of one source while sources are read: kept by partition of customers, spilled when memory runs short.
 
+use std::borrow::Cow;
 use std::sync::{Mutex, PoisonError};
 
 use osusume_model::{BUCKETS, Result};
@@ -7,7 +8,7 @@ use osusume_storage::{Chunk, SpillDir, SpillReader, SpillWriter};
 use rayon::prelude::*;
 
 use crate::cells::{Cells, TextCells};
-use crate::interner::Interner;
+use crate::levels::Dictionary;
 use crate::spec::{ColumnKind, SourceSpec};
 use crate::value::ColumnBuilder;
 
@@ -24,7 +25,7 @@ pub(crate) struct Store {
     /// By stored column, then by partition. Column 0 is the provisional customer, where there is one.
     columns: Vec<Vec<Cells>>,
     /// Levels of each stored data column, in order of first sight; empty unless it is a category.
-    pub(crate) dictionaries: Vec<Interner>,
+    pub(crate) dictionaries: Vec<Dictionary>,
     /// Provisional customers whose rows of this source are dropped, ascending.
     pub(crate) dropped: Vec<u32>,
     spills: Vec<Vec<SpilledPart>>,
@@ -66,7 +67,7 @@ impl Store {
         let customer = spec.customer.map(|_| Cells::Code(Vec::new()));
         let kinds = data.iter().map(|&i| ColumnBuilder::new(spec.columns[i].kind).cells);
         let columns = customer.into_iter().chain(kinds).map(|cells| vec![cells; n_partitions]).collect();
-        let dictionaries = data.iter().map(|_| Interner::default()).collect();
+        let dictionaries = data.iter().map(|_| Dictionary::default()).collect();
         let spills = (0..n_partitions).map(|_| Vec::new()).collect();
         Self { spec: spec.clone(), data, columns, dictionaries, dropped: Vec::new(), spills, file: SpillFile::None }
     }
@@ -86,7 +87,7 @@ impl Store {
     /// Bytes held in memory.
     pub(crate) fn footprint(&self) -> usize {
         let cells: usize = self.columns.iter().flatten().map(Cells::footprint).sum();
-        cells + self.dictionaries.iter().map(Interner::footprint).sum::<usize>()
+        cells + self.dictionaries.iter().map(Dictionary::footprint).sum::<usize>()
     }
 
     /// Bytes of a partition, in memory and spilled.
@@ -144,8 +145,11 @@ impl Store {
         Ok(())
     }
 
-    /// All rows of a partition in input order, as columns.
-    pub(crate) fn load(&self, partition: usize) -> Result<Vec<Cells>> {
+    /// All rows of a partition in input order, as columns; those that never left memory are lent.
+    pub(crate) fn load(&self, partition: usize) -> Result<Vec<Cow<'_, Cells>>> {
+        if self.spills[partition].is_empty() {
+            return Ok(self.columns.iter().map(|column| Cow::Borrowed(&column[partition])).collect());
+        }
         let mut columns: Vec<Cells> = self.columns.iter().map(|column| column[partition].empty_like()).collect();
         if let SpillFile::Reading(file) = &self.file {
             for part in &self.spills[partition] {
@@ -157,7 +161,7 @@ impl Store {
         for (cells, column) in columns.iter_mut().zip(&self.columns) {
             cells.append(&column[partition]);
         }
-        Ok(columns)
+        Ok(columns.into_iter().map(Cow::Owned).collect())
     }
 
     /// Rows of a partition whose customer satisfies `is_kept`.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
-use arrow::datatypes::{DataType, TimestampMicrosecondType};
+use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use osusume_model::{Code, Control, Fault, Result, check_stop};
 use osusume_storage::Fs;
 use parquet::arrow::ProjectionMask;
@@ -22,14 +22,24 @@ use crate::write::{CUSTOMER, GROUPS_KEY, LEVELS_KEY, VERSION, VERSION_KEY};
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 1 << 18;
 
-/// A table that ingest wrote.
+/// A table that ingest made: a file, or row groups that never left memory.
 pub struct TableFile {
     path: PathBuf,
-    chunks: Chunks,
-    metadata: ArrowReaderMetadata,
+    schema: SchemaRef,
+    rows: Rows,
     dictionaries: BTreeMap<String, Arc<[String]>>,
     /// First customer of each row group, and behind them the number of customers; empty for a plain table.
     group_starts: Vec<u32>,
+}
+
+/// Where the row groups of a table are.
+enum Rows {
+    File {
+        chunks: Chunks,
+        metadata: ArrowReaderMetadata,
+    },
+    /// As they would be decoded from the file.
+    Held(Vec<RecordBatch>),
 }
 
 /// Rows of a range of customers, sorted by (customer index, time, input order).
@@ -148,17 +158,44 @@ impl TableFile {
         let n_groups = metadata.metadata().num_row_groups();
         let group_starts = group_starts(pairs.get(GROUPS_KEY), n_groups)
             .ok_or_else(|| in_file(Code::FileDamaged, path).because("row groups without their customers"))?;
-        Ok(Self { path: path.to_owned(), chunks, metadata, dictionaries, group_starts })
+        let schema = Arc::clone(metadata.schema());
+        Ok(Self { path: path.to_owned(), schema, rows: Rows::File { chunks, metadata }, dictionaries, group_starts })
+    }
+
+    /// A table of row groups in memory. `group_starts`: the first customer of each and the number of customers; empty for a plain table.
+    pub(crate) fn held(
+        path: PathBuf,
+        schema: SchemaRef,
+        groups: Vec<RecordBatch>,
+        dictionaries: BTreeMap<String, Arc<[String]>>,
+        group_starts: Vec<u32>,
+    ) -> Self {
+        Self { path, schema, rows: Rows::Held(groups), dictionaries, group_starts }
     }
 
     /// Number of rows.
     pub fn n_rows(&self) -> u64 {
-        u64::try_from(self.metadata.metadata().file_metadata().num_rows()).unwrap_or(0)
+        match &self.rows {
+            Rows::File { metadata, .. } => u64::try_from(metadata.metadata().file_metadata().num_rows()).unwrap_or(0),
+            Rows::Held(groups) => groups.iter().map(|group| group.num_rows() as u64).sum(),
+        }
+    }
+
+    /// Whether the rows are in memory, so that reading some of them decodes no others.
+    pub fn is_held(&self) -> bool {
+        matches!(self.rows, Rows::Held(_))
+    }
+
+    fn n_groups(&self) -> usize {
+        match &self.rows {
+            Rows::File { metadata, .. } => metadata.metadata().num_row_groups(),
+            Rows::Held(groups) => groups.len(),
+        }
     }
 
     /// Names of the columns, without the customer index.
     pub fn columns(&self) -> Vec<&str> {
-        let fields = self.metadata.schema().fields();
+        let fields = self.schema.fields();
         fields.iter().map(|field| field.name().as_str()).filter(|name| *name != CUSTOMER).collect()
     }
 
@@ -197,7 +234,7 @@ impl TableFile {
     /// Positions in the file: the customer first where there is one, then the columns.
     fn roots(&self, columns: &[&str]) -> Result<Vec<usize>> {
         let customer = self.has_customers().then_some(&CUSTOMER);
-        let schema = self.metadata.schema();
+        let schema = &self.schema;
         let mut roots = Vec::with_capacity(columns.len() + 1);
         for name in customer.into_iter().chain(columns) {
             roots.push(schema.index_of(name).map_err(|_| {
@@ -209,7 +246,7 @@ impl TableFile {
     }
 
     fn groups_of(&self, customers: &Range<u32>) -> Vec<usize> {
-        let n_groups = self.metadata.metadata().num_row_groups();
+        let n_groups = self.n_groups();
         if !self.has_customers() {
             return (0..n_groups).collect();
         }
@@ -225,9 +262,20 @@ impl TableFile {
         customers: &Range<u32>,
         control: &dyn Control,
     ) -> Result<Vec<RecordBatch>> {
-        let mask = ProjectionMask::roots(self.metadata.parquet_schema(), roots.iter().copied());
+        let (chunks, metadata) = match &self.rows {
+            Rows::File { chunks, metadata } => (chunks, metadata),
+            Rows::Held(groups) => {
+                check_stop(control)?;
+                let mut wanted = roots.to_vec();
+                wanted.sort_unstable();
+                wanted.dedup();
+                let batch = groups[group].project(&wanted).map_err(|error| self.damaged().because(error))?;
+                return Ok(vec![if self.has_customers() { self.trimmed(&batch, roots, customers)? } else { batch }]);
+            }
+        };
+        let mask = ProjectionMask::roots(metadata.parquet_schema(), roots.iter().copied());
         let mut reader = guarded(Code::FileDamaged, &self.path, || {
-            ParquetRecordBatchReaderBuilder::new_with_metadata(self.chunks.clone(), self.metadata.clone())
+            ParquetRecordBatchReaderBuilder::new_with_metadata(chunks.clone(), metadata.clone())
                 .with_projection(mask)
                 .with_row_groups(vec![group])
                 .with_batch_size(BATCH_ROWS)
@@ -269,7 +317,7 @@ impl TableFile {
             .par_iter()
             .enumerate()
             .map(|(i, name)| {
-                let data_type = self.metadata.schema().field(roots[i + skip]).data_type();
+                let data_type = self.schema.field(roots[i + skip]).data_type();
                 let values = values_of(&arrays(i + skip), data_type, n_rows).ok_or_else(|| self.damaged())?;
                 let valid = validity(&arrays(i + skip), n_rows);
                 Ok(Column { values, valid, dictionary: self.dictionary(name) })
@@ -314,7 +362,11 @@ fn values_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize) -> Option
             let mut values = Vec::with_capacity(n_rows);
             for array in arrays {
                 let array = array.as_any().downcast_ref::<Int32Array>()?;
-                values.extend(array.iter().map(|code| code.map_or(u32::MAX, |code| code as u32)));
+                let absent = |(row, &code): (usize, &i32)| if array.is_null(row) { u32::MAX } else { code as u32 };
+                match array.null_count() {
+                    0 => values.extend(array.values().iter().map(|&code| code as u32)),
+                    _ => values.extend(array.values().iter().enumerate().map(absent)),
+                }
             }
             Some(Values::Code(values))
         }

@@ -79,14 +79,6 @@ impl ColumnBuilder {
         }
     }
 
-    /// Appends a category met before in this block.
-    pub(crate) fn push_code(&mut self, code: u32) {
-        match &mut self.cells {
-            Cells::Code(codes) => codes.push(code),
-            _ => unreachable!("only categories have codes"),
-        }
-    }
-
     /// Appends a decimal.
     pub(crate) fn push_f64(&mut self, value: f64) {
         match &mut self.cells {

@@ -1,5 +1,6 @@
 //! A store's rows as a table file, sorted by customer and time; equal times by content, so that the order of files and rows is no matter.
 
+use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::sync::Arc;
 
@@ -19,6 +20,7 @@ use crate::output::{FileFacts, Target};
 use crate::sink::ParquetSink;
 use crate::spec::{ColumnKind, ColumnSpec, Ties};
 use crate::store::{PARTITION_BUCKETS, PARTITIONS, Store};
+use crate::table::TableFile;
 
 /// Column of the customer's index; a reserved name.
 pub(crate) const CUSTOMER: &str = "customer_index";
@@ -34,37 +36,64 @@ pub(crate) const LEVELS_KEY: &str = "osusume.levels.";
 /// Row groups are made for about this many rows.
 const GROUP_ROWS: u64 = 1 << 18;
 /// Partitions sorted side by side.
-const WAVE: usize = 4;
+const WAVE: usize = 16;
 /// Rows of a plain table written at once.
 const PLAIN_ROWS: usize = 1 << 18;
 
-/// Sorts and writes a store.
+/// Where a sorted table goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Goes {
+    /// Into its file.
+    File,
+    /// Into its file, and stays in memory as well.
+    Both,
+    /// Nowhere but memory.
+    Memory,
+}
+
+/// Sorts a store and writes or keeps it.
 pub(crate) fn write_table(
     mut store: Store,
     target: &Target<'_>,
     customers: &CustomerIndex,
     finals: &[u32],
     budget_bytes: u64,
-) -> Result<FileFacts> {
+    goes: Goes,
+) -> Result<(Option<FileFacts>, Option<TableFile>)> {
     store.end_spilling()?;
-    let dictionaries: Vec<Option<Ranked>> =
-        (0..store.data.len()).map(|c| store.is_category(c).then(|| Ranked::new(&store.dictionaries[c]))).collect();
+    let dictionaries: Vec<Option<Ranked>> = (0..store.data.len())
+        .map(|c| store.is_category(c).then(|| Ranked::new(&store.dictionaries[c].texts)))
+        .collect();
     let schema = schema_of(&store);
     let mut metadata = vec![(VERSION_KEY.to_owned(), VERSION.to_owned())];
     for (c, ranked) in dictionaries.iter().enumerate() {
         if let Some(ranked) = ranked {
-            metadata.push((format!("{LEVELS_KEY}{}", store.spec.columns[store.data[c]].name), ranked.escaped()));
+            let levels = if goes == Goes::Memory { String::new() } else { ranked.escaped() };
+            metadata.push((format!("{LEVELS_KEY}{}", store.spec.columns[store.data[c]].name), levels));
         }
     }
     let path = format!("tables/{}.parquet", store.spec.name);
-    let sink = ParquetSink::create(target, &path, &schema, &metadata)?;
-    let mut writer = TableWriter { sink, plan: Plan { schema: Arc::new(schema), dictionaries, finals } };
+    let sink = match goes {
+        Goes::Memory => None,
+        Goes::File | Goes::Both => Some(ParquetSink::create(target, &path, &schema, &metadata)?),
+    };
+    let held = (goes != Goes::File).then(Vec::new);
+    let plan = Plan { schema: Arc::new(schema), dictionaries, finals };
+    let mut writer = TableWriter { sink, held, starts: Vec::new(), plan };
     if store.has_customers() {
         writer.write_customers(&mut store, customers, budget_bytes)?;
     } else {
         writer.write_plain(&store)?;
     }
-    writer.sink.finish()
+    let TableWriter { sink, held, starts, plan } = writer;
+    let facts = sink.map(ParquetSink::finish).transpose()?;
+    let held = held.map(|groups| {
+        let names = store.data.iter().map(|&i| store.spec.columns[i].name.clone());
+        let ranked = names.zip(plan.dictionaries);
+        let dictionaries = ranked.filter_map(|(name, ranked)| Some((name, Arc::from(ranked?.levels)))).collect();
+        TableFile::held(target.path(&path), plan.schema, groups, dictionaries, starts)
+    });
+    Ok((facts, held))
 }
 
 /// A dictionary's levels in order, and each provisional code's rank.
@@ -75,20 +104,30 @@ struct Ranked {
 
 impl Ranked {
     fn new(interner: &Interner) -> Self {
-        let mut order: Vec<u32> = (0..interner.len() as u32).collect();
-        order.sort_unstable_by_key(|&code| interner.get(code));
+        let mut order: Vec<(u128, u32)> =
+            (0..interner.len() as u32).map(|code| (head_of(interner.get(code)), code)).collect();
+        // Distinct texts, so the unstable sort has one result.
+        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| interner.get(a.1).cmp(interner.get(b.1))));
         let mut rank = vec![0; order.len()];
-        for (at, &code) in order.iter().enumerate() {
+        for (at, &(_, code)) in order.iter().enumerate() {
             rank[code as usize] = at as u32;
         }
-        let text = |&code: &u32| String::from_utf8_lossy(interner.get(code)).into_owned();
-        Self { levels: order.iter().map(text).collect(), rank }
+        let text = |&(_, code): &(u128, u32)| String::from_utf8_lossy(interner.get(code)).into_owned();
+        Self { levels: order.par_iter().map(text).collect(), rank }
     }
 
     /// One level a line. Levels hold no control characters, so a line end is none of theirs.
     fn escaped(&self) -> String {
         self.levels.join("\n")
     }
+}
+
+/// The first sixteen bytes as a number that is ordered as they are; of a shorter text, zeros follow, which no level holds.
+fn head_of(text: &[u8]) -> u128 {
+    let mut head = [0; 16];
+    let len = text.len().min(16);
+    head[..len].copy_from_slice(&text[..len]);
+    u128::from_be_bytes(head)
 }
 
 fn schema_of(store: &Store) -> Schema {
@@ -112,7 +151,11 @@ fn stored_type(kind: ColumnKind) -> DataType {
 }
 
 struct TableWriter<'a> {
-    sink: ParquetSink,
+    sink: Option<ParquetSink>,
+    /// The row groups, where they stay.
+    held: Option<Vec<RecordBatch>>,
+    /// First customer of each row group, and the number of customers.
+    starts: Vec<u32>,
     plan: Plan<'a>,
 }
 
@@ -131,14 +174,23 @@ struct Sorted {
 
 impl TableWriter<'_> {
     fn write_plain(&mut self, store: &Store) -> Result<()> {
-        let columns = self.plan.ranked(store.load(0)?);
+        let columns = self.plan.ranked(store.load(0)?.into_iter().map(Cow::into_owned).collect());
         let n_rows = columns.first().map_or(0, Cells::len);
         for start in (0..n_rows).step_by(PLAIN_ROWS) {
             let rows: Vec<u32> = (start as u32..(start + PLAIN_ROWS).min(n_rows) as u32).collect();
             let cells = columns.iter().map(|column| gathered(column, &rows)).collect();
             let batch = self.plan.batch(&store.spec.columns, &store.data, None, cells);
-            self.sink.write(&batch)?;
+            self.put(&batch, ParquetSink::write)?;
         }
+        Ok(())
+    }
+
+    /// Writes a batch, keeps it, or both.
+    fn put(&mut self, batch: &RecordBatch, write: impl Fn(&mut ParquetSink, &RecordBatch) -> Result<()>) -> Result<()> {
+        if let Some(sink) = &mut self.sink {
+            write(sink, batch)?;
+        }
+        self.held.iter_mut().for_each(|held| held.push(batch.clone()));
         Ok(())
     }
 
@@ -170,14 +222,16 @@ impl TableWriter<'_> {
                 }
             }
         }
-        let starts: Vec<String> = groups.starts.iter().chain([&(customers.len() as u32)]).map(u32::to_string).collect();
-        self.sink.add_metadata(GROUPS_KEY, starts.join(","));
+        self.starts = groups.starts;
+        self.starts.push(customers.len() as u32);
+        let starts: Vec<String> = self.starts.iter().map(u32::to_string).collect();
+        self.sink.iter_mut().for_each(|sink| sink.add_metadata(GROUPS_KEY, starts.join(",")));
         Ok(())
     }
 
     fn write_group(&mut self, store: &Store, group: Sorted) -> Result<()> {
         let batch = self.plan.batch(&store.spec.columns, &store.data, Some(group.customers), group.columns);
-        self.sink.write_group(batch)
+        self.put(&batch, ParquetSink::write_group)
     }
 }
 
@@ -197,34 +251,67 @@ impl Plan<'_> {
 
     /// A partition's rows by customer, time (absent last), and content or input order.
     fn sorted(&self, store: &Store, partition: usize, range: (u32, u32)) -> Result<Sorted> {
-        let mut columns = store.load(partition)?;
-        let data = columns.split_off(1);
-        let Some(Cells::Code(provisional)) = columns.pop() else { unreachable!("column 0 is the customer") };
+        let columns = store.load(partition)?;
+        let Some((provisional, data)) = columns.split_first() else { unreachable!("column 0 is the customer") };
+        let Cells::Code(provisional) = &**provisional else { unreachable!("customers are codes") };
         let kept: Vec<u32> =
             (0..provisional.len() as u32).filter(|&row| self.is_kept(store, provisional[row as usize])).collect();
-        let customer_of = |row: u32| self.finals[provisional[row as usize] as usize];
-        let mut order = counted_order(&kept, customer_of, range);
+        let finals: Vec<u32> = provisional.iter().map(|&customer| self.finals[customer as usize]).collect();
+        let mut order = counted_order(&kept, &finals, range);
         let time = store.spec.order_by.and_then(|i| store.data.iter().position(|&d| d == i));
-        let times = time.and_then(|time| if let Cells::I64(times) = &data[time] { Some(&times[..]) } else { None });
-        sort_runs(&mut order, |a, b| customer_of(a) == customer_of(b), |a, b| by_time(times, a, b));
+        let times = time.and_then(|time| if let Cells::I64(times) = &*data[time] { Some(&times[..]) } else { None });
+        let is_same = |a: u32, b: u32| finals[a as usize] == finals[b as usize];
+        sort_runs(&mut order, is_same, |a, b| by_time(times, a, b));
         if store.spec.ties == Ties::Content {
             // Rows of one time are few: comparing contents within them alone is cheaper than wherever two rows meet.
-            let is_tied = |a, b| customer_of(a) == customer_of(b) && by_time(times, a, b).is_eq();
-            sort_runs(&mut order, is_tied, |a, b| self.by_content(&data, a, b));
+            let is_tied = |a, b| is_same(a, b) && by_time(times, a, b).is_eq();
+            self.sort_ties(&mut order, data, time, is_tied);
         }
-        let customers = order.iter().map(|&row| customer_of(row)).collect();
+        let customers = order.iter().map(|&row| finals[row as usize]).collect();
         let columns = data.iter().map(|cells| gathered(cells, &order)).collect();
         Ok(Sorted { customers, columns: self.ranked(columns) })
     }
 
+    /// Sorts rows of one customer and time by their contents. Most differ in the first column behind the time, so that one is looked up
+    /// once a row and not once a comparison.
+    fn sort_ties(
+        &self,
+        order: &mut [u32],
+        data: &[Cow<'_, Cells>],
+        time: Option<usize>,
+        is_tied: impl Fn(u32, u32) -> bool,
+    ) {
+        let lead = (0..data.len()).find(|&column| Some(column) != time);
+        // Columns before the leading one are the time alone, and that is equal.
+        let key = |row: u32| lead.map_or(0, |lead| self.content_key(&data[lead], lead, row));
+        let mut keyed: Vec<(u64, u32)> = Vec::new();
+        for run in order.chunk_by_mut(|&a, &b| is_tied(a, b)).filter(|run| run.len() > 1) {
+            keyed.clear();
+            keyed.extend(run.iter().map(|&row| (key(row), row)));
+            keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| self.by_content(data, a.1, b.1)));
+            run.iter_mut().zip(&keyed).for_each(|(slot, &(_, row))| *slot = row);
+        }
+    }
+
+    /// A number that orders the values of a column as [`Plan::by_content`] does, or not at all.
+    fn content_key(&self, cells: &Cells, column: usize, row: u32) -> u64 {
+        let row = row as usize;
+        match (cells, &self.dictionaries[column]) {
+            (Cells::I64(v), _) => (v[row] as u64) ^ (1 << 63),
+            (Cells::Code(v), Some(ranked)) if v[row] != NO_CODE => ranked.rank[v[row] as usize].into(),
+            (Cells::Code(v), _) => v[row].into(),
+            (Cells::F64(_) | Cells::Text(_), _) => 0,
+        }
+    }
+
     /// Compares two rows column by column; absent values have a place of their own.
-    fn by_content(&self, data: &[Cells], a: u32, b: u32) -> Ordering {
+    fn by_content(&self, data: &[Cow<'_, Cells>], a: u32, b: u32) -> Ordering {
         let (a, b) = (a as usize, b as usize);
         let rank = |ranked: &Option<Ranked>, code: u32| match ranked {
             Some(ranked) if code != NO_CODE => ranked.rank[code as usize],
             _ => code,
         };
-        let compare = |(cells, ranked): (&Cells, &Option<Ranked>)| match cells {
+        let compare = |(cells, ranked): (&Cow<'_, Cells>, &Option<Ranked>)| match &**cells {
             Cells::I64(v) => v[a].cmp(&v[b]),
             Cells::F64(v) => v[a].total_cmp(&v[b]),
             Cells::Code(v) => rank(ranked, v[a]).cmp(&rank(ranked, v[b])),
@@ -264,7 +351,8 @@ fn gathered(cells: &Cells, rows: &[u32]) -> Cells {
 }
 
 /// Rows by customer, in input order within one, by counting.
-fn counted_order(rows: &[u32], customer_of: impl Fn(u32) -> u32, (first, end): (u32, u32)) -> Vec<u32> {
+fn counted_order(rows: &[u32], customers: &[u32], (first, end): (u32, u32)) -> Vec<u32> {
+    let customer_of = |row: u32| customers[row as usize];
     let mut next = vec![0_u32; (end - first) as usize + 1];
     for &row in rows {
         next[(customer_of(row) - first) as usize + 1] += 1;

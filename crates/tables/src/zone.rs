@@ -88,6 +88,22 @@ impl Zone {
         }
     }
 
+    /// The instants of many local times, most of them of one stretch of constant offset; nothing where one of them is none.
+    pub(crate) fn instants(&self, local: &[i64]) -> Option<Vec<i64>> {
+        let mut instants = Vec::with_capacity(local.len());
+        let mut span = self.spans.first()?;
+        for &local in local {
+            if !(span.from..span.to).contains(&local) {
+                span = self.spans.get(self.spans.partition_point(|span| span.to <= local))?;
+                if local < span.from {
+                    return None;
+                }
+            }
+            instants.push(local - span.offset);
+        }
+        Some(instants)
+    }
+
     /// The instant at which the day of a local midnight begins: where clocks skip midnight, when they have skipped it, and where they
     /// show it twice, the first time. A day that a zone left out altogether never begins.
     pub(crate) fn day_start(&self, midnight: i64) -> std::result::Result<i64, TimeError> {
@@ -122,7 +138,8 @@ pub(crate) fn in_range(instant: i64) -> bool {
     (first..end).contains(&instant)
 }
 
-fn bounds() -> (i64, i64) {
+/// The first instant accepted, and the first one after it that no longer is.
+pub(crate) fn bounds() -> (i64, i64) {
     let start = |year| Date::from_ymd(year, 1, 1).expect("the first of January exists every year").utc_midnight().0;
     (start(FIRST_YEAR), start(END_YEAR))
 }

@@ -234,7 +234,7 @@ fn who_stands_only_in_rows_to_come_is_no_customer_yet() {
 fn a_budget_that_cannot_hold_is_a_fault() {
     let dir = tempfile::tempdir().unwrap();
     let paths = write_events(dir.path(), 60_000, 3_000);
-    let fault = run_within(&dir.path().join("out"), &[events(&paths)], 10_000).unwrap_err();
+    let fault = run_within(&dir.path().join("out"), &[events(&paths)], 10_000).err().unwrap();
     assert_eq!(fault.code(), Code::MemoryBudget);
 }
 

@@ -267,7 +267,7 @@ fn what_unpacks_without_end_is_refused() {
         encoder.write_all(&vec![b'\n'; 1 << 20]).unwrap();
     }
     encoder.finish().unwrap();
-    let fault = run(&dir.path().join("out"), &[events(&[path])]).unwrap_err();
+    let fault = run(&dir.path().join("out"), &[events(&[path])]).err().unwrap();
     assert_eq!(fault.code(), Code::CompressionDamaged);
 }
 

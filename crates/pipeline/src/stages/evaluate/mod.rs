@@ -16,6 +16,7 @@ use osusume_storage::{
     Counts, Digest, Fs, InputEntry, Lock, LockInfo, MAX_SEQ, Manifest, RealFs, Run, RunId, Runs, Staging, Standing,
     clean_staging, next_run_id, run_key,
 };
+use osusume_tables::Files;
 
 use self::numbers::Numbers;
 use self::outcomes::Outcomes;
@@ -133,7 +134,7 @@ impl Evaluator<'_> {
         job.host.event(Event::Begin(Stage::Ingest));
         let sources = sources(job.config);
         let inputs = digest_inputs(&sources, &RealFs, job.host)?;
-        let tables = read_sources(job, &sources, &inputs, None)?.checked;
+        let tables = read_sources(job, &sources, &inputs, None, Files::All)?.checked;
         job.host.event(Event::End(Stage::Ingest));
         job.host.event(Event::Begin(Stage::Evaluate));
         let goods = crate::run::goods(job.config, &tables)?;

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use osusume_model::{Code, Fault, Result, Timestamp};
 use osusume_report::SMALLEST_SHOWN;
 use osusume_tables::TableFile;
+use rayon::prelude::*;
 
 use super::people::People;
 use crate::config::Source;
@@ -14,6 +15,8 @@ use crate::seam::Block;
 
 /// Customers read at once while levels are counted.
 const COUNT_BLOCK: u32 = 1 << 16;
+/// The same where rows are in memory, and reading a few costs no more than their share.
+const HELD_BLOCK: u32 = 1 << 12;
 /// Names a message lists.
 const NAMES_SHOWN: usize = 20;
 
@@ -37,6 +40,12 @@ impl Tally {
             *last = Some(customer);
             self.customers[level] += 1;
         }
+    }
+
+    /// Adds the counts of other customers.
+    fn merge(&mut self, other: &Self) {
+        self.rows.iter_mut().zip(&other.rows).for_each(|(all, more)| *all += more);
+        self.customers.iter_mut().zip(&other.customers).for_each(|(all, more)| *all += more);
     }
 
     /// Whether enough customers have the level for its name to be no hint at any of them.
@@ -97,8 +106,7 @@ pub(super) fn count_levels(
     first: Timestamp,
     n_customers: u32,
 ) -> Result<()> {
-    let wanted = |column: &EventColumn| matches!(column.sense, Sense::Kind | Sense::Topic | Sense::Category(_));
-    let mut names: Vec<&str> = columns.iter().filter(|c| wanted(c)).map(|c| c.name.as_str()).collect();
+    let mut names: Vec<&str> = columns.iter().filter(|c| is_counted(c)).map(|c| c.name.as_str()).collect();
     names.sort_unstable();
     names.dedup();
     if names.is_empty() {
@@ -106,15 +114,8 @@ pub(super) fn count_levels(
     }
     names.push("at");
     names.extend(source.column("arrived").map(|_| "arrived"));
-    let mut tallies: Vec<Tally> = columns.iter().map(|column| Tally::new(n_levels(column))).collect();
-    for start in (0..n_customers).step_by(COUNT_BLOCK as usize) {
-        job.check_stop()?;
-        let block = Block::read(table, start..n_customers.min(start + COUNT_BLOCK), &names, &job.quiet())?;
-        for (column, tally) in columns.iter().zip(&mut tallies).filter(|(column, _)| wanted(column)) {
-            count_block(&block, start, column, first.0, tally);
-        }
-    }
-    for (column, tally) in columns.iter_mut().zip(&tallies).filter(|(column, _)| wanted(column)) {
+    let tallies = count_customers(job, table, &names, columns, first, n_customers)?;
+    for (column, tally) in columns.iter_mut().zip(&tallies).filter(|(column, _)| is_counted(column)) {
         let dictionary = match &column.kind {
             Use::Joined(join) => Arc::clone(&join.names),
             _ => table.dictionary(&column.name).unwrap_or_else(|| Arc::from([])),
@@ -152,6 +153,39 @@ fn check_named(key: &str, named: &[String], known: &[String]) -> Result<()> {
         fault.with("got", name.as_str()).with("allowed", allowed)
     };
     Fault::all(unknown.map(fault).collect())
+}
+
+/// Whether a column's levels are counted.
+fn is_counted(column: &EventColumn) -> bool {
+    matches!(column.sense, Sense::Kind | Sense::Topic | Sense::Category(_))
+}
+
+/// Rows and customers by level of every column, those not counted included, with none.
+fn count_customers(
+    job: &Job<'_>,
+    table: &TableFile,
+    names: &[&str],
+    columns: &[EventColumn],
+    first: Timestamp,
+    n_customers: u32,
+) -> Result<Vec<Tally>> {
+    let none = || columns.iter().map(|column| Tally::new(n_levels(column))).collect::<Vec<_>>();
+    let most = if table.is_held() { HELD_BLOCK } else { COUNT_BLOCK };
+    let starts: Vec<u32> = (0..n_customers).step_by(most as usize).collect();
+    let count = |&start: &u32| {
+        job.check_stop()?;
+        let block = Block::read(table, start..n_customers.min(start + most), names, &job.quiet())?;
+        let mut tallies = none();
+        for (column, tally) in columns.iter().zip(&mut tallies).filter(|(column, _)| is_counted(column)) {
+            count_block(&block, start, column, first.0, tally);
+        }
+        Ok(tallies)
+    };
+    let add = |mut all: Vec<Tally>, more: Vec<Tally>| {
+        all.iter_mut().zip(&more).for_each(|(all, more)| all.merge(more));
+        Ok(all)
+    };
+    starts.par_iter().map(count).try_reduce(none, add)
 }
 
 fn n_levels(column: &EventColumn) -> usize {

@@ -27,6 +27,11 @@ pub(super) struct People {
 }
 
 impl People {
+    /// Nobody: where no level of an attribute asks who is a customer.
+    pub(super) fn nobody() -> Self {
+        Self { rows: 0, is_learned: Vec::new(), opted_out: 0 }
+    }
+
     /// Reads what is held and bought, once.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ use super::{Wanted, active_rows, labels, partitions, read_blocks};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
+use crate::config::{AttributeKind, Role};
 use crate::job::Job;
 
 /// Name of the column of dates.
@@ -47,12 +48,17 @@ pub(crate) fn write_table(
     out: (&Target<'_>, &Path),
 ) -> Result<FeatureTable> {
     let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
-    let people = People::read(job, tables, goods, schedule)?;
+    let named = |kind: &AttributeKind| *kind == AttributeKind::Category;
+    let has_levels = job.config.sources_of(Role::Customers).any(|source| source.attributes.values().any(named));
+    let people = if has_levels { People::read(job, tables, goods, schedule)? } else { People::nobody() };
     let groups = Groups::draw(job, tables, goods, dates[0].instant, &people)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
     let wanted = Wanted::all(job);
-    for customers in partitions(job, tables, groups.specs.len(), schedule, 1.0) {
+    let most = if tables.are_held() { BLOCK } else { u32::MAX };
+    for customers in
+        partitions(job, tables, groups.specs.len(), schedule, 1.0).into_iter().flat_map(|part| blocks_of(part, most))
+    {
         job.check_stop()?;
         let (blocks, _) = read_blocks(job, tables, goods, &wanted, &customers)?;
         let active = labels::active(job, goods, &blocks, &dates, customers.len())?;
@@ -64,6 +70,15 @@ pub(crate) fn write_table(
     }
     let written = sink.finish()?;
     Ok(FeatureTable { specs: groups.specs, rows: written.rows })
+}
+
+/// Customers whose rows and cells are at hand together where reading them decodes no others: few enough for the caches, many enough for
+/// every thread.
+const BLOCK: u32 = 2048;
+
+/// A run of customers in blocks of `most`.
+fn blocks_of(customers: Range<u32>, most: u32) -> impl Iterator<Item = Range<u32>> {
+    customers.clone().step_by(most as usize).map(move |start| start..customers.end.min(start.saturating_add(most)))
 }
 
 /// How values are stored.
@@ -184,10 +199,8 @@ mod tests {
     #[test]
     fn values_in_units_a_reader_expects() {
         let array = |form: &Form| form.array([250.0, f64::NAN, 1.0].into_iter());
-        let float = |form| {
-            let array = array(&form);
-            let values = array.as_any().downcast_ref::<Float64Array>().unwrap().iter().collect::<Vec<_>>();
-            values
+        let float = |form: Form| -> Vec<Option<f64>> {
+            array(&form).as_any().downcast_ref::<Float64Array>().unwrap().iter().collect()
         };
         assert_eq!(float(Form::Money(100.0)), [Some(2.5), None, Some(0.01)]);
         assert_eq!(float(Form::Real), [Some(250.0), None, Some(1.0)]);
