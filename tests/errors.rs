@@ -271,9 +271,14 @@ fn command_line() {
 
 #[test]
 fn every_golden_file_is_used() {
-    let used =
-        [include_str!("errors.rs"), include_str!("evaluate.rs"), include_str!("why.rs"), include_str!("flat.rs")]
-            .concat();
+    let used = [
+        include_str!("baskets.rs"),
+        include_str!("errors.rs"),
+        include_str!("evaluate.rs"),
+        include_str!("flat.rs"),
+        include_str!("why.rs"),
+    ]
+    .concat();
     for path in fs::read_dir(repository_root().join("tests/golden")).unwrap() {
         let path = path.unwrap().path();
         let stem = Path::new(path.file_stem().unwrap()).file_stem().unwrap().to_str().unwrap().to_owned();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osusume_model::Date;
+use osusume_pipeline::baskets::DEFAULT_MAX_RULES;
 
 use crate::memory::parse_bytes;
 
@@ -126,11 +127,14 @@ pub(crate) struct PipelineArgs {
     pub(crate) set: Vec<String>,
 }
 
+/// More threads than this are a slip: every one has a stack, and starting them takes longer than the work.
+const MAX_THREADS: i64 = 1024;
+
 /// The resources of verbs that work for long.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Resources {
     /// Threads; without it, what the pipeline file says or the machine allows
-    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u16>,
     /// Memory budget, such as 512MiB or 2GiB; without it, what the pipeline file says or a share of the machine's
     #[arg(long, env = "OSUSUME_MEMORY", value_name = "BYTES", value_parser = parse_bytes)]
@@ -245,7 +249,7 @@ pub(crate) struct GenerateArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
     /// Threads; as many as the machine allows without it
-    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u16>,
 }
 
@@ -278,7 +282,7 @@ pub(crate) struct RespondArgs {
     #[arg(long, value_name = "FILE", default_value = "responses.parquet")]
     pub(crate) out: PathBuf,
     /// Threads; as many as the machine allows without it
-    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u16>,
 }
 
@@ -295,7 +299,7 @@ pub(crate) struct MineArgs {
     #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "min_count")]
     pub(crate) min_support: Option<f64>,
     /// The N most frequent itemsets, and those as frequent as the last of them
-    #[arg(long, value_name = "N", conflicts_with = "count_only", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", conflicts_with_all = ["count_only", "rules"], value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) top: Option<u64>,
     /// Least number of items of those most frequent
     #[arg(long, value_name = "N", requires = "top", default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=u64::from(u16::MAX)))]
@@ -303,7 +307,7 @@ pub(crate) struct MineArgs {
     /// Which itemsets
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) kind: KindArg,
-    /// Longest itemset; any length without it
+    /// Longest itemset, or rule with its consequent; any length without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_length: Option<u64>,
     /// Count itemsets by size without listing them
@@ -315,15 +319,88 @@ pub(crate) struct MineArgs {
     /// The column that names the item
     #[arg(long, value_name = "COLUMN", requires = "basket")]
     pub(crate) item: Option<String>,
+    /// The column that names whose basket it is: rules are tested by customer then, since one who buys the same every week is one witness
+    #[arg(long, value_name = "COLUMN", requires = "basket")]
+    pub(crate) customer: Option<String>,
+    /// What separates the fields of CSV; a comma without it
+    #[arg(long, value_name = "CHAR", value_parser = parse_delimiter)]
+    pub(crate) delimiter: Option<u8>,
+    /// Encoding of CSV
+    #[arg(long, value_enum)]
+    pub(crate) encoding: Option<EncodingArg>,
     /// Larger baskets are left out and counted
     #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_basket: u64,
     /// Most itemsets to hold; with more, a higher count is proposed. Counting has no limit without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_sets: Option<u64>,
+    /// Draw rules with one item on the right, and test them given the sizes of baskets
+    #[arg(long, conflicts_with = "count_only")]
+    pub(crate) rules: bool,
+    /// Which rules.
+    #[command(flatten)]
+    pub(crate) of_rules: RuleArgs,
+    /// Directory to write `itemsets.parquet` into, and `rules.parquet` with `--rules`
+    #[arg(long, value_name = "DIR", conflicts_with = "count_only")]
+    pub(crate) out: Option<PathBuf>,
+    /// Itemsets and rules shown, the most frequent and the strongest; `--out` has all
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) show: usize,
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,
+}
+
+/// Which rules `mine` draws and reports.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Rules")]
+pub(crate) struct RuleArgs {
+    /// Least confidence, from 0 to 1
+    #[arg(long, value_name = "SHARE", requires = "rules", default_value_t = 0.0, value_parser = parse_confidence)]
+    pub(crate) min_confidence: f64,
+    /// Least lift; 0 keeps all
+    #[arg(long, value_name = "F", requires = "rules", default_value_t = 1.0, value_parser = parse_lift)]
+    pub(crate) min_lift: f64,
+    /// A rule is left out unless its confidence exceeds that of every rule with fewer items on the left by more than this; -1 keeps all
+    #[arg(long, value_name = "F", requires = "rules", default_value_t = 0.0, allow_negative_numbers = true, value_parser = parse_improvement)]
+    pub(crate) min_improvement: f64,
+    /// What may stand on the right: names separated by commas, or @FILE with a name a line; everything without it
+    #[arg(long, value_name = "ITEM,...|@FILE", requires = "rules")]
+    pub(crate) consequents: Option<String>,
+    /// Share of chance finds among the rules reported
+    #[arg(long, value_name = "SHARE", requires = "rules", default_value_t = 0.05, value_parser = parse_share)]
+    pub(crate) fdr: f64,
+    /// How that share is kept: `bh` (Benjamini and Hochberg), or `by` (Benjamini and Yekutieli) whatever rules depend on one another
+    #[arg(long, value_enum, requires = "rules", default_value = "bh")]
+    pub(crate) fdr_method: FdrArg,
+    /// Of more rules those with the highest leverage are kept
+    #[arg(long, value_name = "N", requires = "rules", default_value_t = DEFAULT_MAX_RULES as u64, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
+    pub(crate) max_rules: u64,
+}
+
+/// How the false-discovery rate is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum FdrArg {
+    /// Benjamini and Hochberg 1995
+    Bh,
+    /// Benjamini and Yekutieli 2001
+    By,
+}
+
+fn parse_within(text: &str, is_allowed: impl Fn(f64) -> bool, allowed: &str) -> Result<f64, String> {
+    text.parse::<f64>().ok().filter(|number| is_allowed(*number)).ok_or_else(|| allowed.to_owned())
+}
+
+fn parse_confidence(text: &str) -> Result<f64, String> {
+    parse_within(text, |share| (0.0..=1.0).contains(&share), "a share from 0 to 1")
+}
+
+fn parse_lift(text: &str) -> Result<f64, String> {
+    parse_within(text, |lift| lift >= 0.0 && lift.is_finite(), "a number of at least 0")
+}
+
+fn parse_improvement(text: &str) -> Result<f64, String> {
+    parse_within(text, |gain| (-1.0..1.0).contains(&gain), "a number from -1 to below 1")
 }
 
 /// A share above 0 and at most 1.
@@ -517,7 +594,7 @@ pub(crate) struct ScoreArgs {
     #[arg(long, value_name = "SCORES.csv")]
     pub(crate) out: PathBuf,
     /// Threads; as many as the machine allows without it
-    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, env = "OSUSUME_THREADS", value_parser = clap::value_parser!(u16).range(1..=MAX_THREADS))]
     pub(crate) threads: Option<u16>,
 }
 

@@ -12,12 +12,15 @@ const FALLBACK: u64 = 1 << 30;
 /// Limits at or above this mean "none": version 1 of control groups writes a page-rounded 2^63.
 const NO_LIMIT: u64 = 1 << 60;
 
+/// The program itself needs some of it; as in the pipeline file.
+const LEAST: u64 = 64 << 20;
+
 /// Bytes in a text such as `268435456`, `256MiB`, `2GiB` or `2GB`.
 ///
 /// # Errors
 /// What is allowed, as words for the command line.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
-    let allowed = || "a number of bytes such as 268435456, 256MiB or 2GiB".to_owned();
+    let allowed = || "a number of bytes such as 268435456, 256MiB or 2GiB, at least 64MiB".to_owned();
     let digits = text.len() - text.trim_start_matches(|c: char| c.is_ascii_digit()).len();
     let (number, unit) = text.split_at(digits);
     let factor: u64 = match unit.trim() {
@@ -32,7 +35,7 @@ pub(crate) fn parse_bytes(text: &str) -> Result<u64, String> {
         _ => return Err(allowed()),
     };
     let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(factor));
-    bytes.filter(|&bytes| bytes > 0).ok_or_else(allowed)
+    bytes.filter(|&bytes| bytes >= LEAST).ok_or_else(allowed)
 }
 
 /// Three quarters of the control group's limit, else half of the machine's memory.
@@ -84,11 +87,19 @@ mod tests {
 
     #[test]
     fn sizes_as_people_write_them() {
-        let cases = [("1", 1), ("256MiB", 256 << 20), ("2GiB", 2 << 30), ("2 GiB", 2 << 30), ("2GB", 2_000_000_000)];
+        let cases = [
+            ("67108864", 64 << 20),
+            ("256MiB", 256 << 20),
+            ("2GiB", 2 << 30),
+            ("2 GiB", 2 << 30),
+            ("2GB", 2_000_000_000),
+        ];
         for (text, bytes) in cases {
             assert_eq!(parse_bytes(text), Ok(bytes), "{text}");
         }
-        for text in ["", "0", "-1", "2G", "GiB", "1.5GiB", "99999999999999999999", "18446744073709551615KiB"] {
+        for text in
+            ["", "0", "1", "63MiB", "-1", "2G", "GiB", "1.5GiB", "99999999999999999999", "18446744073709551615KiB"]
+        {
             assert!(parse_bytes(text).is_err(), "{text}");
         }
     }

@@ -24,6 +24,7 @@ mod outputs;
 mod plan;
 mod registry;
 pub mod report;
+mod rule_table;
 mod run;
 pub mod runs;
 mod seam;

@@ -283,6 +283,11 @@ fn wrong_encoding(dialect: &CsvDialect, hint: &str) -> Fault {
     Fault::new(Code::WrongEncoding).with("encoding", declared).with("hint", hint)
 }
 
+/// The fault of a text that is not what its encoding says, with a guess of what it is.
+pub(crate) fn decoding_fault(dialect: &CsvDialect, text: &[u8]) -> Fault {
+    wrong_encoding(dialect, if is_cp932(text) { "cp932" } else { "unknown" })
+}
+
 fn is_cp932(text: &[u8]) -> bool {
     encoding_rs::SHIFT_JIS.decode_without_bom_handling_and_without_replacement(text).is_some()
 }
@@ -483,6 +488,6 @@ impl<'a> BlockParser<'a> {
 }
 
 /// Whether a decoder had to put U+FFFD.
-fn has_replacement(text: &[u8]) -> bool {
+pub(crate) fn has_replacement(text: &[u8]) -> bool {
     memmem::find(text, "\u{fffd}".as_bytes()).is_some()
 }

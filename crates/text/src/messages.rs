@@ -4,8 +4,10 @@ mod en_inputs;
 mod en_runs;
 mod ja_inputs;
 mod ja_runs;
+mod plain;
 
 use osusume_model::{Code, Exit, Retry};
+pub(crate) use plain::plain_help;
 
 use crate::Language;
 use crate::escape::push;

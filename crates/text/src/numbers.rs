@@ -6,11 +6,14 @@ use crate::Language;
 
 /// A whole number with a comma between thousands, e.g. `-1,234,567`.
 pub fn thousands(value: i64) -> String {
-    let digits = value.unsigned_abs().to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3 + 1);
-    if value < 0 {
-        text.push('-');
-    }
+    let digits = thousands_of(value.unsigned_abs());
+    if value < 0 { format!("-{digits}") } else { digits }
+}
+
+/// The same for a count that may be beyond an `i64`.
+pub fn thousands_of(value: u64) -> String {
+    let digits = value.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
         if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');

@@ -3,6 +3,7 @@
 use osusume_model::{Arg, Exit, Fault, Place, Retry};
 
 use crate::escape::{json_string, push};
+use crate::messages::plain_help;
 use crate::template::{fill, fill_whole};
 use crate::{Language, escape_controls, message, screen, thousands};
 
@@ -142,7 +143,9 @@ pub fn title(fault: &Fault, language: Language) -> String {
 
 /// The lines of help whose mandatory arguments are there.
 fn helps(fault: &Fault, language: Language) -> Vec<String> {
-    let helps = message(fault.code(), language).help.iter();
+    // Where there is no pipeline file, what helps is no key of one.
+    let of_plain = argument(fault, "plain").and_then(|_| plain_help(fault.code(), language));
+    let helps = of_plain.unwrap_or(message(fault.code(), language).help).iter();
     let whole = helps.filter_map(|help| fill_whole(help, &|name| argument(fault, name), language));
     whole.filter(|help| !help.is_empty()).collect()
 }

@@ -1,92 +1,148 @@
 //! `osusume mine FILE`.
 
+mod page;
+
+use std::path::Path;
 use std::time::Instant;
 
-use osusume_model::{Arg, Code, Exit, Fault, Result};
+use osusume_model::{Code, Exit, Fault, Result};
 use osusume_pipeline::baskets::{
-    BasketSource, Kind, Layout, MinSupport, MineOptions, MinedBaskets, Wanted, mine_baskets, read_baskets,
+    BasketSource, Encoding, FalseDiscovery, Kind, Layout, MinSupport, MineOptions, MinedBaskets, MinedRules,
+    RuleOptions, Wanted, WrittenTable, check_out, draw_rules, mine_baskets, read_baskets, write_tables,
 };
 use osusume_pipeline::with_threads;
-use osusume_text::screen::Word;
-use osusume_text::{escape_controls, thousands};
-use serde_json::{Map, Value, json};
+use osusume_text::Effect;
 
-use crate::args::{KindArg, MineArgs, OutputFormat};
+use crate::args::{EncodingArg, FdrArg, KindArg, MineArgs, OutputFormat};
 use crate::console::{Console, print, print_json};
 use crate::failure::{Ended, Failure, guarded};
 use crate::host::TerminalHost;
-use crate::memory::default_budget;
 use crate::process::Signals;
-use crate::settings::threads;
-use crate::table::{Align, labelled, table};
+use crate::settings::{plain_memory, threads};
 
 /// Itemsets held unless another limit is given: ten bytes each while they are mined.
 const MAX_SETS: u64 = 100_000_000;
-/// Itemsets a page shows.
-const SETS_SHOWN: usize = 20;
+/// Bytes of a file of consequents at most: names, one a line.
+const MAX_NAMES_BYTES: u64 = 1 << 26;
 
-/// What was found, the names of its items, and how long it took.
+/// What was found, and how long it took.
 struct Found {
     mined: MinedBaskets,
-    /// Itemsets with their counts, most frequent first; as many as are shown.
-    top: Vec<(Vec<String>, u32)>,
+    rules: Option<MinedRules>,
+    written: Vec<WrittenTable>,
     read_seconds: f64,
     mine_seconds: f64,
+    /// Of drawing and testing rules.
+    rule_seconds: f64,
 }
 
-/// Finds frequent itemsets in a file of baskets.
+/// Finds frequent itemsets and rules in a file of baskets.
 pub(crate) fn mine(args: &MineArgs, console: &Console, signals: &Signals) -> Ended {
-    let found = find(args, console, signals).map_err(Failure::reading)?;
-    let told = match console.output {
-        OutputFormat::Json => print_json(&object(args, &found)),
-        OutputFormat::Text => print(&page(&found, console)),
+    let failure = |fault| match &args.out {
+        Some(_) => Failure::new(fault, Effect::NotPublishing),
+        None => Failure::reading(fault),
     };
-    told.map_err(Failure::reading)?;
+    let found = find(args, console, signals).map_err(failure)?;
+    let told = match console.output {
+        OutputFormat::Json => print_json(&page::object(args, &found)),
+        OutputFormat::Text if console.is_quiet && args.out.is_some() => Ok(()),
+        OutputFormat::Text => print(&page::page(args, &found, console)),
+    };
+    told.map_err(failure)?;
     Ok(Exit::Ok)
 }
 
-#[expect(clippy::disallowed_methods, reason = "the command is where the clock is read")]
 fn find(args: &MineArgs, console: &Console, signals: &Signals) -> Result<Found> {
+    check(args)?;
+    let scratch = std::env::temp_dir();
     let source = BasketSource {
         path: &args.file,
         layout: layout(args)?,
-        memory: args.resources.memory.unwrap_or_else(default_budget),
-        scratch: std::env::temp_dir().join(format!("osusume-mine-{}", std::process::id())),
+        delimiter: args.delimiter,
+        encoding: args.encoding.map(encoding),
+        memory: plain_memory(&args.resources),
+        scratch: &scratch,
     };
-    let options = options(args);
+    let rules = if args.rules { Some(rule_options(args)?) } else { None };
     let host = TerminalHost::new(console, signals, args.resources.deadline);
     host.begin_verb("mine");
-    let found = guarded(|| {
-        with_threads(threads(args.resources.threads, None), || {
-            let started = Instant::now();
-            let lists = read_baskets(&source, &host)?;
-            let read_seconds = started.elapsed().as_secs_f64();
-            let started = Instant::now();
-            let mined = mine_baskets(&lists, &options, &host)?;
-            let mine_seconds = started.elapsed().as_secs_f64();
-            let named = |items: &[u32]| items.iter().map(|item| lists.names.get(*item)).collect();
-            let top = mined.named.iter().map(|(items, count)| (named(items), *count)).collect();
-            Ok(Found { mined, top, read_seconds, mine_seconds })
-        })?
-    });
+    let found =
+        guarded(|| with_threads(threads(args.resources.threads, None), || work(args, &source, rules.as_ref(), &host))?);
     host.clear();
     found
 }
 
+#[expect(clippy::disallowed_methods, reason = "the command is where the clock is read")]
+fn work(
+    args: &MineArgs,
+    source: &BasketSource<'_>,
+    rules: Option<&RuleOptions>,
+    host: &TerminalHost<'_>,
+) -> Result<Found> {
+    let started = Instant::now();
+    let baskets = read_baskets(source, host)?;
+    let read_seconds = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let mined = mine_baskets(baskets, &options(args), source.memory, host)?;
+    let mine_seconds = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let rules = rules.map(|rules| draw_rules(&mined, rules, host)).transpose()?;
+    let rule_seconds = started.elapsed().as_secs_f64();
+    let written = match &args.out {
+        Some(dir) => write_tables(&mined, rules.as_ref(), dir, host)?,
+        None => Vec::new(),
+    };
+    Ok(Found { mined, rules, written, read_seconds, mine_seconds, rule_seconds })
+}
+
+/// What options say that cannot be had together.
+fn check(args: &MineArgs) -> Result<()> {
+    let refuse = |detail: String| Err(Fault::new(Code::CommandLine).because(detail));
+    if let Some(most) = args.max_length.filter(|most| args.top.is_some() && *most < args.min_length) {
+        let least = args.min_length;
+        return refuse(format!(
+            "no itemset has at least {least} and at most {most} items: add --min-length {most}, or raise --max-length"
+        ));
+    }
+    if args.rules && args.kind == KindArg::Closed {
+        return refuse("--rules needs every frequent itemset: leave out --kind closed".to_owned());
+    }
+    if args.rules && args.max_length == Some(1) {
+        return refuse("a rule has at least two items: raise --max-length to 2 or more".to_owned());
+    }
+    args.out.as_ref().map_or(Ok(()), |dir| check_out(dir, &args.file))
+}
+
 /// By the columns given, else by the file's name.
 fn layout(args: &MineArgs) -> Result<Layout> {
-    if let (Some(basket), Some(item)) = (&args.basket, &args.item) {
-        return Ok(Layout::Rows { basket: basket.clone(), item: item.clone() });
-    }
+    let refuse = |detail: String| Err(Fault::new(Code::CommandLine).because(detail));
+    let rows = |basket: &str, item: &str| Layout::Rows {
+        basket: basket.to_owned(),
+        item: item.to_owned(),
+        customer: args.customer.clone(),
+    };
     let name = args.file.file_name().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    match name.rsplit('.').next() {
-        Some("parquet") => Ok(Layout::Rows { basket: "basket".into(), item: "item".into() }),
-        Some("csv" | "txt" | "basket") => Ok(Layout::Texts),
-        Some("dat") => Ok(Layout::Numbers),
-        _ => {
-            Err(Fault::new(Code::CommandLine).because(format!("{name}: .dat, .csv, .parquet, or --basket and --item")))
-        }
+    let extension = name.rsplit('.').next().unwrap_or_default();
+    if matches!(extension, "dat" | "parquet") && (args.delimiter.is_some() || args.encoding.is_some()) {
+        return refuse(format!("--delimiter and --encoding are for CSV, and this is .{extension}"));
+    }
+    if let (Some(basket), Some(item)) = (&args.basket, &args.item) {
+        return Ok(rows(basket, item));
+    }
+    match extension {
+        "parquet" => Ok(rows("basket", "item")),
+        "csv" | "txt" | "basket" => Ok(Layout::Texts),
+        "dat" => Ok(Layout::Numbers),
+        _ => refuse(format!("{name}: .dat, .csv, .parquet, or --basket and --item")),
+    }
+}
+
+fn encoding(encoding: EncodingArg) -> Encoding {
+    match encoding {
+        EncodingArg::Utf8 => Encoding::Utf8,
+        EncodingArg::Utf16 => Encoding::Utf16,
+        EncodingArg::Cp932 => Encoding::Cp932,
     }
 }
 
@@ -109,62 +165,45 @@ fn options(args: &MineArgs) -> MineOptions {
         max_basket: usize::try_from(args.max_basket).unwrap_or(usize::MAX),
         max_sets: args.max_sets.unwrap_or(if args.count_only { u64::MAX } else { MAX_SETS }),
         wanted,
-        n_named: SETS_SHOWN,
+        n_named: args.show,
     }
 }
 
-fn page(found: &Found, console: &Console) -> String {
-    let mined = &found.mined;
-    let number = |n: u64| thousands(n as i64);
-    let repaired = [
-        ("empty", Arg::from(mined.empty_baskets)),
-        ("oversize", Arg::from(mined.oversize_baskets)),
-        ("repeated", Arg::from(mined.duplicate_items)),
-    ];
-    let seconds = [
-        ("read", Arg::Number(format!("{:.3}", found.read_seconds))),
-        ("mine", Arg::Number(format!("{:.3}", found.mine_seconds))),
-    ];
-    let mut lines = vec![
-        (console.word(Word::Baskets), number(mined.baskets)),
-        (console.word(Word::Repaired), console.say(Word::RepairedValue, &repaired)),
-        (console.word(Word::LeastCount), number(mined.min_count)),
-        (console.word(Word::Itemsets), number(mined.sets)),
-    ];
-    for (size, sets) in mined.by_size.iter().enumerate().filter(|(_, sets)| **sets > 0) {
-        let args = [("size", Arg::from(size)), ("sets", Arg::from(*sets))];
-        lines.push((console.word(Word::BySize), console.say(Word::BySizeValue, &args)));
-    }
-    lines.push((console.word(Word::Seconds), console.say(Word::SecondsValue, &seconds)));
-    let mut text = labelled(0, &lines);
-    if !found.top.is_empty() {
-        let rows: Vec<Vec<String>> = found
-            .top
-            .iter()
-            .map(|(items, count)| vec![number(u64::from(*count)), escape_controls(&items.join(" + ")).into_owned()])
-            .collect();
-        text.push('\n');
-        text.push_str(&table(2, &[Align::Right, Align::Left], &rows));
-    }
-    text
-}
-
-fn object(args: &MineArgs, found: &Found) -> Value {
-    let mined = &found.mined;
-    let sizes = mined.by_size.iter().enumerate().skip(1).filter(|(_, sets)| **sets > 0);
-    let by_size: Map<String, Value> = sizes.map(|(size, sets)| (size.to_string(), json!(sets))).collect();
-    let top: Vec<Value> = found.top.iter().map(|(items, count)| json!({ "items": items, "count": count })).collect();
-    json!({
-        "file": args.file.display().to_string(),
-        "baskets": mined.baskets,
-        "empty_baskets": mined.empty_baskets,
-        "oversize_baskets": mined.oversize_baskets,
-        "duplicate_items": mined.duplicate_items,
-        "min_count": mined.min_count,
-        "sets": mined.sets,
-        "by_size": by_size,
-        "top": top,
-        "read_seconds": found.read_seconds,
-        "mine_seconds": found.mine_seconds,
+fn rule_options(args: &MineArgs) -> Result<RuleOptions> {
+    let of_rules = &args.of_rules;
+    Ok(RuleOptions {
+        min_confidence: of_rules.min_confidence,
+        min_lift: of_rules.min_lift,
+        min_improvement: of_rules.min_improvement,
+        max_rules: usize::try_from(of_rules.max_rules).unwrap_or(usize::MAX),
+        false_discovery_rate: of_rules.fdr,
+        correction: match of_rules.fdr_method {
+            FdrArg::Bh => FalseDiscovery::BenjaminiHochberg,
+            FdrArg::By => FalseDiscovery::BenjaminiYekutieli,
+        },
+        consequents: of_rules.consequents.as_deref().map(names).transpose()?,
     })
+}
+
+/// Names between commas, or one on each line of a file.
+fn names(text: &str) -> Result<Vec<String>> {
+    let trimmed = |names: &mut dyn Iterator<Item = &str>| -> Vec<String> {
+        names.map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned).collect()
+    };
+    let names = match text.strip_prefix('@') {
+        None => trimmed(&mut text.split(',')),
+        Some(path) => trimmed(&mut text_of(Path::new(path))?.lines()),
+    };
+    if names.is_empty() {
+        return Err(Fault::new(Code::CommandLine).because("--consequents names no item"));
+    }
+    Ok(names)
+}
+
+fn text_of(path: &Path) -> Result<String> {
+    use osusume_pipeline::Fs as _;
+    let file = path.display().to_string();
+    let bytes = osusume_pipeline::RealFs.open_input(path)?.read_all(MAX_NAMES_BYTES);
+    let text = String::from_utf8(bytes.map_err(|fault| fault.in_file(file.as_str()))?);
+    text.map_err(|_| Fault::new(Code::WrongEncoding).with("encoding", "utf-8").with("hint", "unknown").in_file(file))
 }

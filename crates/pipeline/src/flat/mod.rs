@@ -27,7 +27,7 @@ pub use learn::{Finding, Measured};
 pub use score::{ScoreRequest, Scored, score};
 pub use show::{Shown, ShownColumn, ShownFeature, ShownMap, html, show};
 
-pub(crate) use place::write;
+pub(crate) use place::{check_other, write};
 
 use crate::host::Host;
 
@@ -139,7 +139,7 @@ pub struct Trained {
 /// # Errors
 /// `ColumnMissing`, `TargetNotTwoValued`, `NoUsableColumns`, `MemoryBudget`, `NotConverged`; what is wrong with the file, with its place.
 pub fn train(request: &TrainRequest<'_>, host: &dyn Host) -> Result<Trained> {
-    place::check_other(request.out, request.input.path)?;
+    check_other(request.out, request.input.path)?;
     let input = request.input.open()?;
     let control = crate::job::Quiet::new(host);
     let plan = infer::infer(&input, request.target, request.positive, request.ignore, &control)?;

@@ -63,7 +63,7 @@ pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
 }
 
 /// Refuses to write over what is read, and what [`check_destination`] refuses.
-pub(super) fn check_other(out: &Path, input: &Path) -> Result<()> {
+pub(crate) fn check_other(out: &Path, input: &Path) -> Result<()> {
     check_destination(&RealFs, out)?;
     let same = |a: &Path, b: &Path| Some((RealFs.metadata(a).ok()??, RealFs.metadata(b).ok()??));
     let is_same = out == input || same(out, input).is_some_and(|(a, b)| a.inode == b.inode && a.len == b.len);

@@ -142,7 +142,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::MemoryBudget,
-        title: "memory budget of {budget} bytes is too small<<: {needed} bytes needed>><<, most of it for {largest}>>",
+        title: "memory budget of {budget} bytes is too small<<: {needed} bytes needed>><<, most of it for {largest:kind}>>",
         help: &["raise `--memory` to at least what is needed"],
         cause: "Even in the smallest portions the work does not fit the memory it was given. osusume stops before it starts, instead of being killed by the system halfway.",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --memory 2GiB",

@@ -148,7 +148,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::MemoryBudget,
-        title: "メモリの上限{budget}バイトでは足りません<<。必要な量は{needed}バイトです>><<（主な用途: {largest}）>>",
+        title: "メモリの上限{budget}バイトでは足りません<<。必要な量は{needed}バイトです>><<（主な用途: {largest:kind}）>>",
         help: &["`--memory` を必要な量以上に増やしてください。"],
         cause: "処理を最小単位に分けても、指定されたメモリに収まりません。途中でOSに強制終了されることのないよう、開始前に停止しています。",
         example: "osusume run pipelines/isp.toml --as-of 2026-10-01 --memory 2GiB",

@@ -31,11 +31,12 @@ use crate::checked::Checked;
 use crate::config::{Consequents, Correction, Mine};
 use crate::job::Job;
 use crate::kernel::association_fault;
+use crate::rule_table::Tested;
 
 /// Most rules kept of one date: those with the highest leverage.
-const MAX_RULES: usize = 100_000;
+pub(crate) const MAX_RULES: usize = 100_000;
 /// Level of the one-sided lower bound of the conditional lift.
-const LEVEL: f64 = 0.95;
+pub(crate) const LEVEL: f64 = 0.95;
 /// Rules the summary tells.
 const TOLD: usize = 20;
 
@@ -58,6 +59,13 @@ struct Found {
     evidence: Vec<Evidence>,
     /// The same rules in the time that followed; absent where none followed.
     later: Vec<Option<Later>>,
+}
+
+impl Found {
+    /// The rules with their evidence; those with a q-value of at most `rate` are reported.
+    fn tested(&self, rate: f64) -> Tested<'_> {
+        Tested { rules: &self.rules, evidence: &self.evidence, rate }
+    }
 }
 
 /// A rule counted again.
@@ -279,19 +287,7 @@ fn remembered(rules: &Rules, newest: Option<&Found>) -> Vec<Option<Later>> {
 
 /// Rules by the lower bound of the conditional lift, highest first; ties by joint count, then by the order of items.
 fn ranked(found: &Found) -> Vec<usize> {
-    let mut order: Vec<usize> = (0..found.rules.len()).collect();
-    let bound = |r: usize| {
-        let bound = found.evidence[r].conditional_lift_lower;
-        if bound.is_nan() { 0.0 } else { bound }
-    };
-    order.sort_by(|&a, &b| {
-        let by_items = || {
-            let key = |r: usize| (found.rules.antecedent(r), found.rules.consequents[r]);
-            key(a).cmp(&key(b))
-        };
-        bound(b).total_cmp(&bound(a)).then(found.rules.n_both[b].cmp(&found.rules.n_both[a])).then_with(by_items)
-    });
-    order
+    found.tested(0.0).strongest_first()
 }
 
 fn summary(items: &Items, found: &Found, itemsets: u64, rate: f64) -> MineSummary {

@@ -1,26 +1,23 @@
 //! The tables `rules.parquet` and `itemsets.parquet`.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
-use osusume_association::{Contingency, Itemsets, measure};
+use osusume_association::Itemsets;
 use osusume_model::{Date, Result};
 use osusume_tables::ParquetSink;
-use osusume_tables::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int16Array, Int64Array, ListBuilder, RecordBatch, StringArray,
-    StringBuilder,
-};
+use osusume_tables::arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
 use super::{Found, Items, ranked};
 use crate::job::Job;
 use crate::kernel::batch;
+use crate::rule_table::{BATCH_ROWS, COUNTS, SetLists, cells, itemset_fields, real, rule_fields, whole};
 
 /// Rules of every date.
 const RULES: &str = "rules.parquet";
 /// Itemsets of the run's date.
 const ITEMSETS: &str = "itemsets.parquet";
-/// Rows written at once.
-const BATCH_ROWS: usize = 1 << 16;
 
 /// Writes both tables.
 pub(super) struct Writer {
@@ -48,30 +45,13 @@ impl Writer {
 
     /// Writes the itemsets of a date, short ones first and among these the most frequent; returns how many.
     pub(super) fn itemsets(&mut self, items: &Items, as_of: Date, itemsets: &Itemsets) -> Result<u64> {
-        let (offsets, members, counts) = itemsets.to_lists();
-        let members = |set: usize| &members[offsets[set]..offsets[set + 1]];
-        let mut order: Vec<usize> = (0..counts.len()).collect();
-        order.sort_by(|&a, &b| {
-            let size = members(a).len().cmp(&members(b).len());
-            size.then(counts[b].cmp(&counts[a])).then_with(|| members(a).cmp(members(b)))
-        });
-        for sets in order.chunks(BATCH_ROWS) {
-            let mut lists = Lists::new();
-            for &set in sets {
-                lists.push(items, members(set));
-            }
-            let columns: Vec<ArrayRef> = vec![
-                Arc::new(Date32Array::from(vec![as_of.0; sets.len()])),
-                lists.finish(),
-                Arc::new(Int16Array::from_iter_values(sets.iter().map(|&set| members(set).len() as i16))),
-                Arc::new(Int64Array::from_iter_values(sets.iter().map(|&set| i64::from(counts[set])))),
-                Arc::new(Float64Array::from_iter_values(
-                    sets.iter().map(|&set| f64::from(counts[set]) / itemsets.n as f64),
-                )),
-            ];
+        let lists = SetLists::new(itemsets);
+        for sets in lists.order.chunks(BATCH_ROWS) {
+            let mut columns = vec![dates(as_of, sets.len())];
+            columns.extend(lists.columns(sets, &|item| Cow::Borrowed(items.names[item as usize].as_str())));
             self.itemsets.write(&batch(&self.itemset_schema, columns)?)?;
         }
-        Ok(order.len() as u64)
+        Ok(lists.order.len() as u64)
     }
 
     pub(super) fn finish(self) -> Result<()> {
@@ -80,65 +60,18 @@ impl Writer {
     }
 }
 
-/// A column of lists of names.
-struct Lists(ListBuilder<StringBuilder>);
-
-impl Lists {
-    fn new() -> Self {
-        Self(ListBuilder::new(StringBuilder::new()).with_field(name_field()))
-    }
-
-    fn push(&mut self, items: &Items, members: &[u32]) {
-        for &item in members {
-            self.0.values().append_value(&items.names[item as usize]);
-        }
-        self.0.append(true);
-    }
-
-    fn finish(mut self) -> ArrayRef {
-        Arc::new(self.0.finish())
-    }
+fn dates(as_of: Date, rows: usize) -> ArrayRef {
+    Arc::new(Date32Array::from(vec![as_of.0; rows]))
 }
 
-fn name_field() -> Field {
-    Field::new("item", DataType::Utf8, false)
-}
-
-fn names(name: &str) -> Field {
-    Field::new(name, DataType::List(Arc::new(name_field())), false)
+fn date_field() -> Field {
+    Field::new("as_of", DataType::Date32, false)
 }
 
 fn itemset_schema() -> Schema {
-    Schema::new(vec![
-        Field::new("as_of", DataType::Date32, false),
-        names("items"),
-        Field::new("size", DataType::Int16, false),
-        Field::new("count", DataType::Int64, false),
-        Field::new("support", DataType::Float64, false),
-    ])
+    Schema::new([vec![date_field()], itemset_fields()].concat())
 }
 
-/// Columns of numbers behind antecedent and consequent, in order; those of the time that followed may be absent.
-const COUNTS: [&str; 4] = ["n", "n_antecedent", "n_consequent", "n_both"];
-const MEASURES: [&str; 17] = [
-    "support",
-    "confidence",
-    "lift",
-    "leverage",
-    "conviction",
-    "jaccard",
-    "kulczynski",
-    "imbalance_ratio",
-    "zhang",
-    "odds_ratio",
-    "chi_squared",
-    "improvement",
-    "expected",
-    "conditional_lift",
-    "conditional_lift_lower",
-    "p_value",
-    "q_value",
-];
 const LATER_MEASURES: [&str; 2] = ["later_confidence", "later_lift"];
 
 /// What the columns of `rules.parquet` mean, in their order.
@@ -146,7 +79,10 @@ pub(crate) const RULE_MEANINGS: [(&str, &str); 32] = [
     ("as_of", "the rule rests on nothing that happened or arrived on this day or after it"),
     ("antecedent", "what is there: products, or levels of the attribute `mine.level`"),
     ("consequent", "what is there as well; only what is offered, unless `mine.consequents = \"all\"`"),
-    ("n", "baskets in all; every measure follows from the four counts"),
+    (
+        "n",
+        "baskets in all: what a customer holds on the day, or receipts with at least one line of a positive quantity that has a level; baskets of more than 1,000 items are left out. Every measure follows from the four counts",
+    ),
     ("n_antecedent", "those with the antecedent"),
     ("n_consequent", "those with the consequent"),
     ("n_both", "those with both"),
@@ -197,11 +133,7 @@ pub(crate) const RULE_MEANINGS: [(&str, &str); 32] = [
 
 /// The schema of `rules.parquet`.
 pub(crate) fn rule_schema() -> Schema {
-    let mut fields = vec![Field::new("as_of", DataType::Date32, false), names("antecedent")];
-    fields.push(Field::new("consequent", DataType::Utf8, false));
-    fields.extend(COUNTS.map(|name| Field::new(name, DataType::Int64, false)));
-    fields.extend(MEASURES.map(|name| Field::new(name, DataType::Float64, true)));
-    fields.push(Field::new("is_reported", DataType::Boolean, false));
+    let mut fields = [vec![date_field()], rule_fields()].concat();
     fields.push(Field::new("later_from", DataType::Date32, true));
     fields.extend(COUNTS.map(|name| Field::new(format!("later_{name}"), DataType::Int64, true)));
     fields.extend(LATER_MEASURES.map(|name| Field::new(name, DataType::Float64, true)));
@@ -209,21 +141,8 @@ pub(crate) fn rule_schema() -> Schema {
 }
 
 fn rule_batch(schema: &Arc<Schema>, items: &Items, found: &Found, rules: &[usize], rate: f64) -> Result<RecordBatch> {
-    let mut antecedents = Lists::new();
-    for &r in rules {
-        antecedents.push(items, found.rules.antecedent(r));
-    }
-    let consequent = |&r: &usize| items.names[found.rules.consequents[r] as usize].as_str();
-    let mut columns: Vec<ArrayRef> = vec![
-        Arc::new(Date32Array::from(vec![found.as_of.0; rules.len()])),
-        antecedents.finish(),
-        Arc::new(StringArray::from_iter_values(rules.iter().map(consequent))),
-    ];
-    let counts = |r: usize| cells(found.rules.contingency(r));
-    columns.extend((0..COUNTS.len()).map(|i| whole(rules.iter().map(|&r| Some(counts(r)[i])))));
-    columns.extend((0..MEASURES.len()).map(|i| real(rules.iter().map(|&r| Some(measures(found, r)[i])))));
-    let is_reported = rules.iter().map(|&r| Some(found.evidence[r].q_value <= rate));
-    columns.push(Arc::new(is_reported.collect::<BooleanArray>()));
+    let mut columns = vec![dates(found.as_of, rules.len())];
+    columns.extend(found.tested(rate).columns(rules, &|item| Cow::Borrowed(items.names[item as usize].as_str())));
     let later = |r: usize| found.later[r];
     columns.push(Arc::new(rules.iter().map(|&r| later(r).map(|later| later.from.0)).collect::<Date32Array>()));
     let later_cells = |r: usize| later(r).map(|later| cells(later.counts));
@@ -231,41 +150,4 @@ fn rule_batch(schema: &Arc<Schema>, items: &Items, found: &Found, rules: &[usize
     columns.push(real(rules.iter().map(|&r| later(r).map(|later| later.counts.confidence()))));
     columns.push(real(rules.iter().map(|&r| later(r).map(|later| later.counts.lift()))));
     batch(schema, columns)
-}
-
-fn cells(counts: Contingency) -> [i64; 4] {
-    [counts.n, counts.n_antecedent, counts.n_consequent, counts.n_both].map(|count| count as i64)
-}
-
-fn measures(found: &Found, r: usize) -> [f64; 17] {
-    let (counts, evidence) = (found.rules.contingency(r), &found.evidence[r]);
-    let of = |name: &str| (measure(name).expect("it is one of the kernel's").value)(&counts);
-    [
-        counts.support(),
-        counts.confidence(),
-        counts.lift(),
-        counts.leverage(),
-        counts.conviction(),
-        of("jaccard"),
-        of("kulczynski"),
-        of("imbalance_ratio"),
-        of("zhang"),
-        of("odds_ratio"),
-        of("chi_squared"),
-        found.rules.improvements[r],
-        evidence.expected,
-        evidence.conditional_lift,
-        evidence.conditional_lift_lower,
-        evidence.p_value,
-        evidence.q_value,
-    ]
-}
-
-fn whole(values: impl Iterator<Item = Option<i64>>) -> ArrayRef {
-    Arc::new(values.collect::<Int64Array>())
-}
-
-/// What cannot be computed is null; a conviction without bound is infinite, as Parquet knows it.
-fn real(values: impl Iterator<Item = Option<f64>>) -> ArrayRef {
-    Arc::new(values.map(|value| value.filter(|x| !x.is_nan())).collect::<Float64Array>())
 }
