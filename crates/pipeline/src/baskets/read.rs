@@ -75,14 +75,15 @@ pub struct BasketsRead {
 pub fn read_baskets(source: &BasketSource<'_>, host: &dyn Host) -> Result<BasketsRead> {
     let control = Quiet::new(host);
     let lines = |items| {
-        let lists = read_basket_lines(&RealFs, source.path, items, source.memory, &control).map_err(of_baskets)?;
+        let lists = read_basket_lines(&RealFs, source.path, items, source.memory, &control)
+            .map_err(|fault| of_baskets(&fault))?;
         Ok(BasketsRead { lists, groups: None, missing_baskets: 0 })
     };
     match &source.layout {
         Layout::Numbers => lines(LineItems::Numbers),
         Layout::Texts => lines(LineItems::Texts { delimiter: source.delimiter, encoding: source.encoding }),
         Layout::Rows { basket, item, customer } => {
-            read_rows(source, [basket, item], customer.as_deref(), &control).map_err(of_baskets)
+            read_rows(source, [basket, item], customer.as_deref(), &control).map_err(|fault| of_baskets(&fault))
         }
     }
 }
@@ -212,7 +213,7 @@ fn source_spec(source: &BasketSource<'_>, [basket, item]: [&str; 2], customer: O
 }
 
 /// A fault of reading in the words of baskets, with what helps where no pipeline file can.
-fn of_baskets(fault: Fault) -> Fault {
+fn of_baskets(fault: &Fault) -> Fault {
     let place = fault.place().clone();
     let mut out = Fault::new(fault.code()).with("plain", 1_i64);
     for (name, value) in fault.args() {
@@ -235,5 +236,5 @@ fn of_baskets(fault: Fault) -> Fault {
     if let Some(name) = place.name {
         out = out.named(name);
     }
-    out.and(fault.others().iter().cloned().map(of_baskets).collect())
+    out.and(fault.others().iter().map(of_baskets).collect())
 }

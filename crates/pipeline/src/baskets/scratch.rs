@@ -63,7 +63,7 @@ mod tests {
         std::fs::write(first.path().join("gone"), "").unwrap();
         drop((first, second));
         let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
-        assert_eq!(left, [theirs.clone()]);
+        assert_eq!(left, std::slice::from_ref(&theirs));
         assert!(theirs.join("kept").exists());
         assert!(Scratch::create(&dir.path().join("absent"), "work").is_err());
     }

@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use osusume_association::{RuleParams, TestParams, mine_rules, test_rules};
+use osusume_association::{Evidence, RuleParams, Rules, TestParams, mine_rules, test_rules};
 use osusume_model::NoControl;
 
 use super::*;
@@ -44,6 +44,34 @@ fn orders() -> Vec<(u32, Vec<u32>)> {
         (customer, items)
     };
     (0..600).map(&mut order).filter(|(_, items)| !items.is_empty()).collect()
+}
+
+/// The rules of the orders and their evidence, drawn by the library alone.
+fn of_the_library(orders: &[(u32, Vec<u32>)]) -> (Rules, Vec<Evidence>) {
+    let mut offsets = vec![0];
+    offsets.extend(orders.iter().scan(0, |end, order| {
+        *end += order.1.len();
+        Some(*end)
+    }));
+    let items: Vec<u32> = orders.iter().flat_map(|order| order.1.clone()).collect();
+    let groups: Vec<u32> = orders.iter().map(|order| order.0).collect();
+    let raw = Baskets { offsets: &offsets, items: &items, n_items: 9, weights: None, groups: Some(&groups) };
+    let (db, _) = Transactions::new(&raw, 100).unwrap();
+    let params = RuleParams {
+        min_count: 20,
+        max_length: 4,
+        min_confidence: 0.0,
+        min_lift: 1.0,
+        min_improvement: 0.0,
+        roles: None,
+        hierarchy: None,
+        max_sets: u64::MAX,
+        max_rules: usize::MAX,
+    };
+    let rules = mine_rules(&db, &params, &NoControl).unwrap();
+    let test = TestParams { false_discovery: FalseDiscovery::BenjaminiYekutieli, level: 0.95 };
+    let evidence = test_rules(&db, &rules, &test, &NoControl).unwrap();
+    (rules, evidence)
 }
 
 /// What the command says is what the library says of the same baskets in another order, customers and all.
@@ -91,30 +119,7 @@ fn evidence_is_that_of_the_library() {
     };
     let drawn = draw_rules(&mined, &asked, &Silent).unwrap();
 
-    let mut offsets = vec![0];
-    offsets.extend(orders.iter().scan(0, |end, order| {
-        *end += order.1.len();
-        Some(*end)
-    }));
-    let items: Vec<u32> = orders.iter().flat_map(|order| order.1.clone()).collect();
-    let groups: Vec<u32> = orders.iter().map(|order| order.0).collect();
-    let raw = Baskets { offsets: &offsets, items: &items, n_items: 9, weights: None, groups: Some(&groups) };
-    let (db, _) = Transactions::new(&raw, 100).unwrap();
-    let params = RuleParams {
-        min_count: 20,
-        max_length: 4,
-        min_confidence: 0.0,
-        min_lift: 1.0,
-        min_improvement: 0.0,
-        roles: None,
-        hierarchy: None,
-        max_sets: u64::MAX,
-        max_rules: usize::MAX,
-    };
-    let rules = mine_rules(&db, &params, &NoControl).unwrap();
-    let test = TestParams { false_discovery: FalseDiscovery::BenjaminiYekutieli, level: 0.95 };
-    let evidence = test_rules(&db, &rules, &test, &NoControl).unwrap();
-
+    let (rules, evidence) = of_the_library(&orders);
     let told = drawn.strongest(&mined.names, usize::MAX);
     assert_eq!((told.len(), drawn.n_hypotheses(), drawn.n_found()), (rules.len(), rules.n_hypotheses, rules.n_found));
     assert!(rules.len() > 20 && told[0].q_value < 0.01, "{} {}", rules.len(), told[0].q_value);
