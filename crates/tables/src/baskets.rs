@@ -547,7 +547,8 @@ mod tests {
 
     #[test]
     fn a_file_may_come_in_any_pieces() {
-        let lines = (0..200_000_u32).map(|line| format!("{line} {} 7\n", u64::from(line) * 99_991)).collect::<String>();
+        let line = |line: u32| format!("{line} {} 7\n", u64::from(line) * 99_991);
+        let lines = (0..200_000).map(line).collect::<Vec<String>>().concat();
         let lists = read("b.dat", &lines, LineItems::Numbers).unwrap();
         assert_eq!((lists.offsets.len(), lists.items.len()), (200_001, 600_000));
         let name = |at: usize| lists.names.get(lists.items[at]).parse::<u64>().unwrap();
@@ -558,7 +559,7 @@ mod tests {
         let texts = read("b.csv", lines.replace(' ', ","), TEXTS).unwrap();
         assert_eq!((texts.offsets, texts.items.len()), (lists.offsets, 600_000));
         // A line longer than what is read at once, and a line that fits exactly.
-        let long: String = (0..300_000).map(|item| format!("{item},")).collect();
+        let long = (0..300_000).map(|item: u32| format!("{item},")).collect::<Vec<String>>().concat();
         let texts = read("b.csv", format!("{long}\nx\n"), TEXTS).unwrap();
         assert_eq!((texts.offsets, texts.missing_items), (vec![0, 300_000, 300_001], 1));
     }
