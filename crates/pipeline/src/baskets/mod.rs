@@ -96,6 +96,8 @@ pub struct MinedBaskets {
     pub names: ItemNames,
     /// The baskets, checked and repaired.
     db: Transactions,
+    /// Most items of a set that was looked for.
+    max_length: usize,
     /// Memory budget in bytes.
     memory: u64,
 }
@@ -152,6 +154,7 @@ pub fn mine_baskets(read: BasketsRead, options: &MineOptions, memory: u64, host:
         named,
         names,
         db,
+        max_length: options.max_length,
         memory,
     })
 }

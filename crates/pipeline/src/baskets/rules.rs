@@ -95,7 +95,8 @@ pub fn draw_rules(mined: &MinedBaskets, options: &RuleOptions, host: &dyn Host) 
     let roles = options.consequents.as_deref().map(|names| roles(names, &mined.names, &mined.db)).transpose()?;
     let params = RuleParams {
         min_count: mined.min_count,
-        max_length: usize::MAX,
+        // Rules longer than the sets that were looked for are no hypotheses: nobody would have seen them.
+        max_length: mined.max_length,
         min_confidence: options.min_confidence,
         min_lift: options.min_lift,
         min_improvement: options.min_improvement,
