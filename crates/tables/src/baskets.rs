@@ -579,7 +579,7 @@ mod tests {
         for line_ends in [TEXTS, LineItems::Numbers] {
             check_fault("1\r2\r3\r", line_ends, Code::WrongFormat, 1, 1);
         }
-        for (text, sign) in [("milk;bread\ntea;milk\n", b';'), ("milk\tbread\ntea\n", b'\t'), ("a|b\n", b'|')] {
+        for (text, sign) in [("milk;bread\ntea;milk\n", b';'), ("milk\tbread\ntea\tmilk\n", b'\t'), ("a|b\n", b'|')] {
             assert_eq!(read("b.csv", text, TEXTS).unwrap_err().code(), Code::WrongFormat, "{text}");
             assert!(read("b.csv", text, declared(Some(sign), None)).unwrap().names.len() > 1);
             let taken_as_it_is = read("b.csv", text, declared(Some(b','), None)).unwrap();
