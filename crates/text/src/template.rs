@@ -89,9 +89,9 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
 /// Kinds of values and parts of files by the word code uses for them.
 const KINDS: &[(&str, [&str; 2])] = &[
     ("1900-01-01 to 2199-12-31", ["a date from 1900-01-01 to 2199-12-31", "1900-01-01から2199-12-31までの日付"]),
+    ("a single line", ["a single line", "1行のデータ"]),
     ("amount", ["an amount", "金額"]),
     ("amount without decimals", ["an amount without decimals", "小数のない金額"]),
-    ("a single line", ["a single line", "1行のデータ"]),
     ("array", ["a list", "リスト"]),
     ("basket id", ["a basket id", "バスケットID"]),
     ("basket ids", ["basket ids", "バスケットID"]),

@@ -1,4 +1,21 @@
-//! The columns that each role of a source knows.
+//! The columns that each role of a source knows, and the recipes that make features of them.
+
+/// The recipes features are made by.
+pub(super) const RECIPES: &[&str] = &[
+    "recency",
+    "frequency",
+    "money",
+    "trend",
+    "surge",
+    "tenure",
+    "renewal",
+    "mix",
+    "voice",
+    "attributes",
+    "holding",
+    "contact",
+    "affinity",
+];
 
 /// A column that a role knows.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! Every key of the pipeline file, once: checks, defaults, the reference and the JSON Schema all come from this table.
 
+use super::columns::RECIPES;
 use super::field::Default::{Absent, Follows, Is, Required};
 use super::field::Kind::{
     AutoOr, Choice, Columns, Date, Flag, Integer, List, Map, Named, Number, OneOrMore, Table, TableOr, Tables, Text,
@@ -10,23 +11,6 @@ use super::words::Form;
 /// The roles a source can have, in the order of the reference.
 pub(super) const ROLES: &[&str] =
     &["customers", "purchases", "holdings", "cross_section", "events", "voice", "contacts", "products", "consents"];
-
-/// The recipes features are made by.
-pub(super) const RECIPES: &[&str] = &[
-    "recency",
-    "frequency",
-    "money",
-    "trend",
-    "surge",
-    "tenure",
-    "renewal",
-    "mix",
-    "voice",
-    "attributes",
-    "holding",
-    "contact",
-    "affinity",
-];
 
 /// What a feature of one's own computes over the rows of a window.
 pub(super) const MEASURES: &[&str] = &[
