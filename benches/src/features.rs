@@ -42,7 +42,10 @@ fn measure(osusume: &Path, transactions: &Path, products: &Path, out: &Path) -> 
     let pipeline = dir.join("pipeline.toml");
     std::fs::write(&pipeline, pipeline_file(&absolute(transactions)?, &absolute(products)?))?;
     let seconds = lowest(|| features(osusume, &pipeline, out));
-    let decode = lowest(|| Ok(drop(decode_columns(&osusume_pipeline::RealFs, transactions, &COLUMNS)?)));
+    let decode = lowest(|| {
+        decode_columns(&osusume_pipeline::RealFs, transactions, &COLUMNS)?;
+        Ok(())
+    });
     std::fs::remove_dir_all(&dir)?;
     let (seconds, decode) = (seconds?, decode?);
     let checked = Checked::read(out)?;
