@@ -1,6 +1,9 @@
 //! Times the itemset engines on a file of transactions, one a line, or on drawn ones: `quest:BASKETS:MEAN_LENGTH:ITEMS`.
 //!
-//! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules] [THREADS]`
+//! `cargo bench -p osusume-association --bench mining -- FILE MIN_COUNT [TASK] [THREADS]`
+//!
+//! TASK is `all` (count every set), `closed`, `list`, `list-closed`, `pairs`, `rules`, or one of `all`, `list` and `pairs` with `-roles`: of
+//! ten items three stand only on the left of a rule and one only on the right, and every third item belongs to the one before it.
 //!
 //! Prints one JSON line: `mine_seconds` starts from baskets of original ids in memory, unsorted and uncounted, and ends at the last count
 //! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds. `cpu_seconds` is the
@@ -13,13 +16,18 @@ mod quest;
 use std::io::Read;
 use std::time::Instant;
 
-use osusume_association::{Baskets, ItemsetParams, RuleParams, Transactions, count_itemsets, mine_itemsets, rules_of};
+use osusume_association::{
+    Baskets, Hierarchy, ItemRole, ItemsetParams, NO_PARENT, RuleParams, Transactions, count_itemsets, mine_itemsets,
+    rules_of,
+};
 use osusume_model::NoControl;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let [path, min_count, rest @ ..] = &arguments[..] else {
-        println!("usage: mining FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules] [THREADS]");
+        println!(
+            "usage: mining FILE MIN_COUNT [all|closed|list|list-closed|pairs|rules|all-roles|list-roles|pairs-roles] [THREADS]"
+        );
         return;
     };
     let task = rest.first().map_or("all", String::as_str);
@@ -46,7 +54,10 @@ fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
     let n_items = items.iter().max().map_or(0, |item| item + 1);
     let baskets = Baskets { offsets, items, n_items, weights: None, groups: None };
     let (db, _) = Transactions::new(&baskets, 1_000).expect("well-formed baskets");
-    let all = ItemsetParams::all(min_count);
+    let (task, is_restricted) = task.strip_suffix("-roles").map_or((task, false), |task| (task, true));
+    let restrictions = is_restricted.then(|| restrictions(n_items));
+    let (roles, hierarchy) = restrictions.as_ref().map(|(roles, hierarchy)| (&roles[..], hierarchy)).unzip();
+    let all = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(min_count) };
     let counted = |params| count_itemsets(&db, &params, &NoControl).expect("no limit").sets;
     let listed = |params| mine_itemsets(&db, &params, &NoControl).expect("no limit").n_nodes() as u64;
     match task {
@@ -57,6 +68,18 @@ fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
         "pairs" => counted(ItemsetParams { max_length: 2, ..all }),
         other => panic!("no task {other}"),
     }
+}
+
+/// A role for every item, and a parent for every third.
+fn restrictions(n_items: u32) -> (Vec<ItemRole>, Hierarchy) {
+    let role = |item: u32| match item % 10 {
+        2 | 5 | 8 => ItemRole::Antecedent,
+        7 => ItemRole::Consequent,
+        _ => ItemRole::Both,
+    };
+    let parent = |item: u32| if item % 3 == 2 { item - 1 } else { NO_PARENT };
+    let hierarchy = Hierarchy::new((0..n_items).map(parent).collect()).expect("parents without parents");
+    ((0..n_items).map(role).collect(), hierarchy)
 }
 
 /// Draws all rules from itemsets that are there, and leaves out redundant ones; `sets` are the rules there were.
