@@ -16,6 +16,7 @@ mod features;
 mod flat;
 mod follows;
 mod grocer;
+mod hierarchy;
 mod leakage;
 mod ledger;
 mod oddities;

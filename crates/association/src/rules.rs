@@ -181,9 +181,12 @@ struct Walk<'a> {
     best: Vec<f64>,
     /// Where a node's entries of `best` start.
     best_starts: Vec<usize>,
-    /// How many frequent items may stand on the right, and for a hierarchy, which.
-    targets: Vec<u32>,
-    scratch: Vec<u32>,
+    /// How many frequent items may stand on the right.
+    n_targets: u64,
+    /// For a hierarchy, how many of those each item is an ancestor of.
+    n_targets_below: Vec<u64>,
+    /// Ancestors of the items of a path.
+    above: Vec<u32>,
     found: Vec<Found>,
     /// What a rule's excess must reach to be among those wanted, as far as they were cut.
     least_excess: Option<u128>,
@@ -194,8 +197,12 @@ struct Walk<'a> {
 
 impl<'a> Walk<'a> {
     fn new(db: &'a Transactions, trie: &'a Trie<'a>, params: &'a RuleParams<'a>) -> Self {
-        let is_target = |item: &u32| db.item_counts()[*item as usize] >= params.min_count;
-        let targets = (0..db.n_items()).filter(is_target).filter(|item| role(params, *item).may_follow()).collect();
+        let targets = (0..db.n_items()).filter(|item| is_target(db, params, *item));
+        let mut n_targets_below = params.hierarchy.map_or_else(Vec::new, |_| vec![0; db.n_items() as usize]);
+        for item in targets.clone().flat_map(|item| params.hierarchy.into_iter().flat_map(move |it| it.ancestors(item)))
+        {
+            n_targets_below[item as usize] += 1;
+        }
         Self {
             db,
             trie,
@@ -206,8 +213,9 @@ impl<'a> Walk<'a> {
             cursors: Vec::new(),
             best: Vec::with_capacity(trie.n_values()),
             best_starts: Vec::with_capacity(trie.n_nodes()),
-            targets,
-            scratch: Vec::new(),
+            n_targets: targets.count() as u64,
+            n_targets_below,
+            above: Vec::new(),
             found: Vec::new(),
             least_excess: None,
             n_found: 0,
@@ -272,20 +280,18 @@ impl<'a> Walk<'a> {
         self.path_nodes.push(node);
     }
 
-    /// Consequents this path could have by its margins.
+    /// Consequents this path could have by its margins: not its own items, nor what is above or below one of them.
     fn hypotheses(&mut self) -> u64 {
-        let Some(hierarchy) = self.params.hierarchy else {
-            let own = self.path.iter().filter(|item| role(self.params, **item).may_follow()).count();
-            return (self.targets.len() - own) as u64;
-        };
-        self.scratch.clear();
-        for item in &self.path {
-            let is_barred = |target: &&u32| **target == *item || hierarchy.is_related(**target, *item);
-            self.scratch.extend(self.targets.iter().filter(is_barred));
-        }
-        self.scratch.sort_unstable();
-        self.scratch.dedup();
-        (self.targets.len() - self.scratch.len()) as u64
+        let own = self.path.iter().filter(|item| role(self.params, **item).may_follow()).count() as u64;
+        let Some(hierarchy) = self.params.hierarchy else { return self.n_targets - own };
+        // No item of a path is above another, so that only what is above them can be the same.
+        let below: u64 = self.path.iter().map(|item| self.n_targets_below[*item as usize]).sum();
+        self.above.clear();
+        self.above.extend(self.path.iter().flat_map(|item| hierarchy.ancestors(*item)));
+        self.above.sort_unstable();
+        self.above.dedup();
+        let above = self.above.iter().filter(|item| is_target(self.db, self.params, **item)).count() as u64;
+        self.n_targets - own - below - above
     }
 
     /// The rule with the path's item at `idx` on the right; its entry of `best` is at `at` and so far leaves it out.
@@ -407,6 +413,11 @@ fn push(rules: &mut Rules, rule: &Found, path: &[u32], db: &Transactions) {
     rules.n_consequent.push(db.item_counts()[rule.consequent as usize] as u32);
     rules.n_both.push(rule.n_both);
     rules.improvements.push(rule.improvement);
+}
+
+/// Whether an item is frequent and may stand on the right.
+fn is_target(db: &Transactions, params: &RuleParams<'_>, item: u32) -> bool {
+    db.item_counts()[item as usize] >= params.min_count && role(params, item).may_follow()
 }
 
 fn role(params: &RuleParams<'_>, item: u32) -> ItemRole {

@@ -131,7 +131,7 @@ struct Sides<'a> {
     /// Transactions the test is about; absent: all.
     base: Option<&'a [u32]>,
     /// Items every transaction of the base holds, so that the test is about the rest of the basket.
-    n_fixed: usize,
+    fixed: &'a [u32],
     left: &'a [u32],
     /// Items on the left whose places in the basket the right side cannot take.
     left_items: &'a [u32],
@@ -175,7 +175,7 @@ impl Problem<'_> {
         both.clone_from(&left);
         keep_common(&mut both, right);
         let whole =
-            Sides { base: None, n_fixed: 0, left: &left, left_items: antecedent, consequent, right, both: &both };
+            Sides { base: None, fixed: &[], left: &left, left_items: antecedent, consequent, right, both: &both };
         let (layers, moments) = self.weigh(&whole);
         self.evidence(&layers, &moments, self.least_productive(antecedent, consequent, &left, &both))
     }
@@ -199,12 +199,12 @@ impl Problem<'_> {
         let (mut base, mut right) = (Vec::new(), Vec::new());
         let mut largest = 0.0_f64;
         for item in antecedent {
-            self.covers.of(antecedent.iter().copied().filter(|other| other != item), &mut base);
+            let fixed: Vec<u32> = antecedent.iter().copied().filter(|other| other != item).collect();
+            self.covers.of(fixed.iter().copied(), &mut base);
             right.clone_from(&base);
             keep_common(&mut right, self.covers.of_item(consequent));
             let left_items = std::slice::from_ref(item);
-            let n_fixed = antecedent.len() - 1;
-            let sides = Sides { base: Some(&base), n_fixed, left, left_items, consequent, right: &right, both };
+            let sides = Sides { base: Some(&base), fixed: &fixed, left, left_items, consequent, right: &right, both };
             let (layers, moments) = self.weigh(&sides);
             largest = largest.max(self.p_value(&layers, &moments));
         }

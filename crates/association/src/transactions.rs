@@ -53,8 +53,10 @@ pub struct Transactions {
     weights: Option<Vec<u32>>,
     /// First transaction of each group and the end; absent when every transaction is its own group.
     group_offsets: Option<Vec<usize>>,
-    /// Distinct items a basket had when it was bought; absent when `offsets` still say so.
+    /// Distinct items a basket had when it was bought, the first of those it has; absent when it has no others.
     sizes: Option<Vec<u32>>,
+    /// For each of `items`, how many items of its basket as bought it is or is an ancestor of; absent when each is only itself.
+    stands_for: Option<Vec<u32>>,
     item_counts: Vec<u64>,
     n: u64,
 }
@@ -118,6 +120,7 @@ impl Transactions {
             weights: baskets.weights.map(|_| Vec::new()),
             group_offsets: baskets.groups.map(|_| Vec::new()),
             sizes: None,
+            stands_for: None,
             item_counts: vec![0; baskets.n_items as usize],
             n: 0,
             offsets,
@@ -144,32 +147,63 @@ impl Transactions {
         }
     }
 
-    /// The same baskets with the ancestors of every item added, so that rules can speak of categories.
+    /// The same baskets with the ancestors of every item as bought added, so that rules can speak of categories.
     ///
     /// Sizes stay those of the baskets as bought.
     ///
     /// # Errors
-    /// [`Error::Length`] when the hierarchy is for another number of items.
-    pub fn with_ancestors(&self, hierarchy: &Hierarchy) -> Result<Self, Error> {
+    /// [`Error::Length`] when the hierarchy is for another number of items, [`Error::Values`], [`Error::Stopped`].
+    pub fn with_ancestors(&self, hierarchy: &Hierarchy, control: &dyn Control) -> Result<Self, Error> {
         if hierarchy.n_items() != self.n_items() {
             let (got, expected) = (hierarchy.n_items() as usize, self.n_items() as usize);
             return Err(Error::Length { what: "parents", got, expected });
         }
-        let mut out = Self { offsets: vec![0], items: Vec::new(), sizes: Some(self.sizes()), ..self.clone() };
-        out.item_counts.fill(0);
-        let mut last_seen = vec![usize::MAX; self.n_items() as usize];
+        let (mut items, mut stands_for) = (Vec::with_capacity(self.n_values()), Vec::with_capacity(self.n_values()));
+        let (mut offsets, mut item_counts) = (Vec::with_capacity(self.offsets.len()), vec![0; self.item_counts.len()]);
+        offsets.push(0);
+        // One more than where an item was last put.
+        let mut puts = vec![0; self.item_counts.len()];
         for t in 0..self.len() {
-            for item in self.basket(t) {
-                for it in std::iter::once(*item).chain(hierarchy.ancestors(*item)) {
-                    if std::mem::replace(&mut last_seen[it as usize], t) != t {
-                        out.items.push(it);
-                        out.item_counts[it as usize] += u64::from(self.weight(t));
-                    }
+            if t % STOP_STEP == 0 {
+                check_stop(control)?;
+            }
+            let (bought, start) = (self.bought(t), items.len());
+            items.extend_from_slice(bought);
+            stands_for.resize(items.len(), 1);
+            bought.iter().zip(start + 1..).for_each(|(item, put)| puts[*item as usize] = put);
+            for ancestor in bought.iter().flat_map(|item| hierarchy.ancestors(*item)) {
+                let put = &mut puts[ancestor as usize];
+                if *put > start {
+                    stands_for[*put - 1] += 1;
+                } else {
+                    items.push(ancestor);
+                    stands_for.push(1);
+                    *put = items.len();
                 }
             }
-            out.offsets.push(out.items.len());
+            items[start..].iter().for_each(|item| item_counts[*item as usize] += u64::from(self.weight(t)));
+            offsets.push(items.len());
         }
-        Ok(out)
+        let (got, allowed) = (items.len() as u64, u64::from(u32::MAX));
+        if got > allowed {
+            return Err(Error::Values { got, allowed });
+        }
+        let (sizes, stands_for) = (Some(self.sizes()), Some(stands_for));
+        Ok(Self { offsets, items, sizes, stands_for, item_counts, ..self.without_items() })
+    }
+
+    /// Weights and groups alone.
+    fn without_items(&self) -> Self {
+        Self {
+            offsets: Vec::new(),
+            items: Vec::new(),
+            weights: self.weights.clone(),
+            group_offsets: self.group_offsets.clone(),
+            sizes: None,
+            stands_for: None,
+            item_counts: Vec::new(),
+            n: self.n,
+        }
     }
 
     /// The transactions for which `is_kept` holds, in their order; groups of which none is left are left out.
@@ -183,6 +217,7 @@ impl Transactions {
             weights: self.weights.as_ref().map(|weights| kept.iter().map(|t| weights[*t]).collect()),
             group_offsets: self.group_offsets.as_ref().map(|offsets| group_offsets_of(offsets, &kept)),
             sizes: self.sizes.as_ref().map(|sizes| kept.iter().map(|t| sizes[*t]).collect()),
+            stands_for: self.stands_for.as_ref().map(|_| Vec::with_capacity(n_values)),
             item_counts: vec![0; self.item_counts.len()],
             n: kept.iter().map(|t| u64::from(self.weight(*t))).sum(),
         };
@@ -194,6 +229,9 @@ impl Transactions {
             }
             out.items.extend_from_slice(basket);
             out.offsets.push(out.items.len());
+            if let (Some(out), Some(stands_for)) = (&mut out.stands_for, self.stands_for(t)) {
+                out.extend_from_slice(stands_for);
+            }
         }
         out
     }
@@ -221,6 +259,22 @@ impl Transactions {
     /// The items of a transaction, each once, in no particular order.
     pub fn basket(&self, t: usize) -> &[u32] {
         &self.items[self.offsets[t]..self.offsets[t + 1]]
+    }
+
+    /// Those of them that were bought: all but the ancestors that were added.
+    pub(crate) fn bought(&self, t: usize) -> &[u32] {
+        let basket = self.basket(t);
+        self.sizes.as_ref().map_or(basket, |sizes| &basket[..sizes[t] as usize])
+    }
+
+    /// Whether ancestors were added.
+    pub(crate) fn has_ancestors(&self) -> bool {
+        self.stands_for.is_some()
+    }
+
+    /// For each item of a transaction, how many of those bought it is or is an ancestor of; absent when each is only itself.
+    pub(crate) fn stands_for(&self, t: usize) -> Option<&[u32]> {
+        self.stands_for.as_ref().map(|stands_for| &stands_for[self.offsets[t]..self.offsets[t + 1]])
     }
 
     /// How often a transaction occurs.
@@ -487,6 +541,26 @@ mod tests {
             assert_eq!((&subset.weights, &subset.group_offsets), (&alone.weights, &alone.group_offsets), "{mask:b}");
             assert_eq!((&subset.item_counts, subset.n), (&alone.item_counts, alone.n));
         }
+    }
+
+    /// Items 0 and 1 are of category 3, item 2 and category 3 of department 4; somebody buys from the category as such.
+    #[test]
+    fn ancestors_stand_behind_what_was_bought() {
+        let forest = Hierarchy::new(vec![3, 3, 4, 4, crate::NO_PARENT]).unwrap();
+        let given = Baskets { weights: Some(&[1, 2, 1, 5]), ..baskets(&[0, 2, 5, 5, 6], &[1, 0, 2, 3, 0, 4]) };
+        let (plain, _) = Transactions::new(&given, 10).unwrap();
+        let db = plain.with_ancestors(&forest, &NoControl).unwrap();
+        assert_eq!((db.basket(0), db.stands_for(0).unwrap()), (&[1, 0, 3, 4][..], &[1, 1, 2, 2][..]));
+        assert_eq!((db.basket(1), db.stands_for(1).unwrap()), (&[2, 3, 0, 4][..], &[1, 2, 1, 3][..]));
+        assert_eq!((db.bought(1), db.sizes(), db.n()), (&[2, 3, 0][..], plain.sizes(), 9));
+        assert_eq!(db.item_counts(), [3, 1, 2, 3, 8]);
+        let again = db.with_ancestors(&forest, &NoControl).unwrap();
+        assert_eq!(format!("{again:?}"), format!("{db:?}"), "ancestors have no ancestors of their own");
+        let some = db.subset(|t| t != 0);
+        let alone = plain.subset(|t| t != 0).with_ancestors(&forest, &NoControl).unwrap();
+        assert_eq!(format!("{some:?}"), format!("{alone:?}"));
+        let few = Hierarchy::new(vec![crate::NO_PARENT; 4]).unwrap();
+        assert!(matches!(plain.with_ancestors(&few, &NoControl), Err(Error::Length { got: 4, expected: 5, .. })));
     }
 
     #[test]

@@ -334,6 +334,9 @@ pub(crate) struct MineArgs {
     /// Most itemsets to hold; with more, a higher count is proposed. Counting has no limit without it
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) max_sets: Option<u64>,
+    /// What items belong to: CSV or Parquet with the columns `item` and `parent`. Baskets then also hold everything above their items, and no itemset or rule an item with what is above it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) hierarchy: Option<PathBuf>,
     /// Draw rules with one item on the right, and test them given the sizes of baskets
     #[arg(long, conflicts_with = "count_only")]
     pub(crate) rules: bool,

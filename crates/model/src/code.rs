@@ -147,6 +147,10 @@ codes! {
     ControlByte = "E1036", Input, AfterChange;
     /// The local time does not exist or exists twice in the zone. Args: zone.
     AmbiguousTime = "E1037", Input, AfterChange;
+    /// An item of a table of parents has two. Args: row, first.
+    HierarchyConflict = "E1038", Input, AfterChange;
+    /// An item of a table of parents is above itself. Args: row.
+    HierarchyCircle = "E1039", Input, AfterChange;
 
     // Configuration: E20xx.
     /// The pipeline file is not valid TOML. Args: detail.

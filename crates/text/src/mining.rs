@@ -5,6 +5,14 @@ crate::phrases::phrases! {
     Skipped = "skipped", "読み飛ばし";
     /// What was skipped. Args: items, baskets.
     SkippedValue = "{items} without an item, {baskets} without a basket", "アイテムなし {items} 件、バスケットなし {baskets} 件";
+    /// Row label: what items belong to.
+    Hierarchy = "hierarchy", "階層";
+    /// What items belong to. Args: categories, levels, alone.
+    HierarchyValue = "{categories} {categories?category:categories} on {levels} {levels?level:levels}; {alone} {alone?item belongs:items belong} to none",
+        "分類 {categories} 件（{levels} 階層）、どこにも属さないアイテム {alone} 件";
+    /// Rows of the table of parents that do not count. Args: repeated, skipped, unused.
+    HierarchyRows = "rows: {unused} of items in no basket, {repeated} said before, {skipped} without an item or a parent",
+        "使わない行: どのバスケットにもないアイテム {unused} 件、重複 {repeated} 件、アイテムか親のない行 {skipped} 件";
     /// A number that may be larger than what is printed. Args: number.
     OrMore = "{number} or more", "{number} 以上";
     /// Row label: rules.

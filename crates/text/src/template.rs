@@ -134,6 +134,7 @@ const KINDS: &[(&str, [&str; 2])] = &[
     ("string", ["text", "文字列"]),
     ("table", ["a table", "テーブル"]),
     ("text", ["text", "文字列"]),
+    ("the hierarchy", ["the hierarchy", "階層"]),
     ("the items of all baskets", ["the items of all baskets", "全バスケットのアイテム"]),
     ("the values of the columns", ["the values of the columns", "列の値"]),
     ("time", ["a time", "時刻"]),

@@ -26,6 +26,9 @@ pub(crate) struct Strata {
     pub groups: Option<Groups>,
     /// Weighted transactions of each item by stratum; empty for an item no rule names.
     of_item: Vec<Box<[u64]>>,
+    /// For each item and stratum the places of a basket that an item takes where it is: how many items as bought it stands for. Absent
+    /// where each takes one.
+    crowds: Option<Vec<Box<[f64]>>>,
 }
 
 /// Where a transaction belongs; without groups each is its own.
@@ -109,14 +112,44 @@ impl Strata {
             if groups.is_some() { weights.collect() } else { weights.map(f64::sqrt).collect() }
         });
         let of = places(db, &of);
-        let mut out = Self { of, scales, weights, sizes, rooms, products: Vec::new(), groups, of_item: Vec::new() };
+        let (products, of_item) = (Vec::new(), Vec::new());
+        let mut out = Self { of, scales, weights, sizes, rooms, products, groups, of_item, crowds: None };
         out.products = out.products_between();
         let of_item = (0..db.n_items()).map(|item| match covers.of_item(item) {
             [] => Box::default(),
             rows => out.tally(db, rows),
         });
         out.of_item = of_item.collect();
+        out.crowds = out.crowds_of(db, covers);
         out
+    }
+
+    fn crowds_of(&self, db: &Transactions, covers: &Covers<'_>) -> Option<Vec<Box<[f64]>>> {
+        if !db.has_ancestors() {
+            return None;
+        }
+        let mut taken: Vec<Box<[u64]>> = self.of_item.iter().map(|counts| vec![0; counts.len()].into()).collect();
+        for t in 0..db.len() {
+            let (stratum, weight) = (self.stratum_of(t as u32), u64::from(db.weight(t)));
+            for (item, places) in db.basket(t).iter().zip(db.stands_for(t).unwrap_or_default()) {
+                if !covers.of_item(*item).is_empty() {
+                    taken[*item as usize][stratum] += weight * u64::from(*places);
+                }
+            }
+        }
+        let crowd = |(taken, count): (&u64, &u64)| if *count == 0 { 1.0 } else { *taken as f64 / *count as f64 };
+        Some(
+            taken
+                .iter()
+                .zip(&self.of_item)
+                .map(|(taken, counts)| taken.iter().zip(counts).map(crowd).collect())
+                .collect(),
+        )
+    }
+
+    /// Places an item takes in a basket that has it.
+    fn crowd(&self, item: u32, stratum: usize) -> f64 {
+        self.crowds.as_ref().map_or(1.0, |crowds| crowds[item as usize][stratum])
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -142,11 +175,13 @@ impl Strata {
     /// One table of a rule between two single items.
     pub(crate) fn layer_of_pair(&self, stratum: usize, left: u32, right: u32, both: u64) -> Layer {
         let n = self.weights[stratum];
+        let crowds = [left, right].map(|item| self.crowd(item, stratum));
         let [left, right] = [left, right].map(|item| self.of_item(item)[stratum]);
         if n == 0 {
             return Layer { n, left, right, both, factor: 0.0 };
         }
-        let factor = self.factor(stratum, 0, 1.0 - left as f64 / n as f64, right as f64 / n as f64);
+        let free = |count: u64| 1.0 - count as f64 / n as f64;
+        let factor = self.factor(stratum, 0.0, crowds[0] * free(left), crowds[1] * free(right));
         Layer { n, left, right, both, factor }
     }
 
@@ -177,13 +212,13 @@ impl Strata {
         if n == 0 {
             return 0.0;
         }
-        let items = sides.left_items;
-        let taken = match items {
-            [_] => left,
-            _ => items.iter().map(|item| self.of_item(*item)[stratum]).sum(),
+        let free = |item: u32, count: u64| self.crowd(item, stratum) * (1.0 - count as f64 / n as f64);
+        let places = match sides.left_items {
+            [item] => free(*item, left),
+            items => items.iter().map(|item| free(*item, self.of_item(*item)[stratum])).sum(),
         };
-        let places = items.len() as f64 - taken as f64 / n as f64;
-        self.factor(stratum, sides.n_fixed, places, right as f64 / n as f64)
+        let fixed = sides.fixed.iter().map(|item| self.crowd(*item, stratum)).sum();
+        self.factor(stratum, fixed, places, free(sides.consequent, right))
     }
 
     /// By how much less than independently two things meet that compete for the places of a basket of fixed size.
@@ -192,10 +227,13 @@ impl Strata {
     /// π₁ π₂ (1 − (1 − π₁)(1 − π₂) / d), d = Σᵢ πᵢ (1 − πᵢ)
     /// (Hájek, "Asymptotic theory of rejective sampling with varying probabilities from a finite population", 1964, theorem 5.2).
     /// For a size of one d is at most 1, and nothing meets. Without room every item is in all baskets or in none: those that are there meet.
-    fn factor(&self, stratum: usize, n_fixed: usize, places: f64, right: f64) -> f64 {
+    ///
+    /// The term is cov(A, S) cov(B, S) / (P(A) P(B) var S), S the size before it was fixed. For a category of which a basket that has it
+    /// holds c items on average, cov(A, S) / P(A) is c (1 − P(A)) instead of 1 − π: `left` and `right` are these.
+    fn factor(&self, stratum: usize, fixed: f64, left: f64, right: f64) -> f64 {
         let size = self.sizes[stratum];
-        let room = self.rooms[stratum] * (size - n_fixed as f64) / size;
-        if room > 0.0 { (1.0 - places * (1.0 - right) / room).clamp(0.0, 1.0) } else { 1.0 }
+        let room = self.rooms[stratum] * (size - fixed) / size;
+        if room > 0.0 { (1.0 - left * right / room).clamp(0.0, 1.0) } else { 1.0 }
     }
 
     /// Weighted transactions of `rows` by stratum.
@@ -262,10 +300,10 @@ fn rooms(db: &Transactions, of: &[u16], weights: &[u64]) -> Vec<f64> {
         let mine = same.next_if(|rows| usize::from(of[rows[0] as usize]) == stratum).unwrap_or_default();
         for t in mine {
             let weight = u64::from(db.weight(*t as usize));
-            db.basket(*t as usize).iter().for_each(|item| counts[*item as usize] += weight);
+            db.bought(*t as usize).iter().for_each(|item| counts[*item as usize] += weight);
         }
         let mut room = 0.0;
-        for item in mine.iter().flat_map(|t| db.basket(*t as usize)) {
+        for item in mine.iter().flat_map(|t| db.bought(*t as usize)) {
             let share = std::mem::take(&mut counts[*item as usize]) as f64 / *weight as f64;
             room += share * (1.0 - share);
         }

@@ -1,7 +1,8 @@
 //! Shops in which nothing goes together but for what was planted, and what the tests say of them.
 
 use osusume_association::{
-    Baskets, Evidence, FalseDiscovery, RuleParams, Rules, TestParams, Transactions, mine_rules, test_rules,
+    Baskets, Evidence, FalseDiscovery, Hierarchy, NO_PARENT, RuleParams, Rules, TestParams, Transactions, mine_rules,
+    test_rules,
 };
 use osusume_model::NoControl;
 
@@ -110,8 +111,20 @@ pub(crate) fn planted_world(seed: u64) -> Shop {
     shop
 }
 
-/// Rules of two items and what the tests say of them.
-pub(crate) fn tested(shop: &Shop) -> (Rules, Vec<Evidence>) {
+/// The items of a null world in as many categories, numbered behind them.
+pub(crate) fn in_categories(shop: &mut Shop, n_categories: u32) -> Hierarchy {
+    let parents = (0..N_ITEMS).map(|item| N_ITEMS + item % n_categories).chain((0..n_categories).map(|_| NO_PARENT));
+    shop.n_items = N_ITEMS + n_categories;
+    Hierarchy::new(parents.collect()).expect("categories have no parents")
+}
+
+/// Whether an item of a null world is a category.
+pub(crate) fn is_category(item: u32) -> bool {
+    item >= N_ITEMS
+}
+
+/// Rules of two items, or categories, and what the tests say of them.
+pub(crate) fn tested(shop: &Shop, forest: Option<&Hierarchy>) -> (Rules, Vec<Evidence>) {
     let offsets: Vec<usize> = std::iter::once(0)
         .chain(shop.baskets.iter().scan(0, |sum, basket| {
             *sum += basket.len();
@@ -125,7 +138,10 @@ pub(crate) fn tested(shop: &Shop) -> (Rules, Vec<Evidence>) {
         weights: None,
         groups: shop.groups.as_deref(),
     };
-    let (db, _) = Transactions::new(&baskets, 1_000).expect("a well-formed shop");
+    let (mut db, _) = Transactions::new(&baskets, 1_000).expect("a well-formed shop");
+    if let Some(forest) = forest {
+        db = db.with_ancestors(forest, &NoControl).expect("the forest is of these items");
+    }
     let params = RuleParams {
         min_count: 10,
         max_length: 2,
@@ -133,7 +149,7 @@ pub(crate) fn tested(shop: &Shop) -> (Rules, Vec<Evidence>) {
         min_lift: 0.0,
         min_improvement: f64::NEG_INFINITY,
         roles: None,
-        hierarchy: None,
+        hierarchy: forest,
         max_sets: u64::MAX,
         max_rules: usize::MAX,
     };
@@ -145,13 +161,13 @@ pub(crate) fn tested(shop: &Shop) -> (Rules, Vec<Evidence>) {
 
 /// Share of the discoveries of a null world that are false: all, or none when there are none.
 pub(crate) fn false_share(world: Null, seed: u64) -> f64 {
-    let (_, evidence) = tested(&null_world(world, seed));
+    let (_, evidence) = tested(&null_world(world, seed), None);
     f64::from(u8::from(evidence.iter().any(|it| it.q_value <= LEVEL)))
 }
 
 /// Recall of the planted pairs, and the share of discoveries that are not planted.
 pub(crate) fn recall_and_false_share(seed: u64) -> (f64, f64) {
-    let (rules, evidence) = tested(&planted_world(seed));
+    let (rules, evidence) = tested(&planted_world(seed), None);
     let is_found = |r: &usize| evidence[*r].q_value <= LEVEL;
     let is_planted = |r: &usize| {
         let (a, b) = (rules.antecedent(*r)[0], rules.consequents[*r]);

@@ -2,13 +2,13 @@
 
 mod page;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use osusume_model::{Code, Exit, Fault, Result};
 use osusume_pipeline::baskets::{
     BasketSource, Encoding, FalseDiscovery, Kind, Layout, MinSupport, MineOptions, MinedBaskets, MinedRules,
-    RuleOptions, Wanted, WrittenTable, check_out, draw_rules, mine_baskets, read_baskets, write_tables,
+    RuleOptions, Wanted, WrittenTable, check_out, draw_rules, mine_baskets, read_baskets, read_parents, write_tables,
 };
 use osusume_pipeline::with_threads;
 use osusume_text::Effect;
@@ -81,9 +81,11 @@ fn work(
 ) -> Result<Found> {
     let started = Instant::now();
     let baskets = read_baskets(source, host)?;
+    let parents = args.hierarchy.as_ref().map(|path| read_parents(path, source.encoding, source.memory, host));
+    let parents = parents.transpose()?;
     let read_seconds = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let mined = mine_baskets(baskets, &options(args), source.memory, host)?;
+    let mined = mine_baskets(baskets, parents, &options(args), source.memory, host)?;
     let mine_seconds = started.elapsed().as_secs_f64();
     let started = Instant::now();
     let rules = rules.map(|rules| draw_rules(&mined, rules, host)).transpose()?;
@@ -110,7 +112,13 @@ fn check(args: &MineArgs) -> Result<()> {
     if args.rules && args.max_length == Some(1) {
         return refuse("a rule has at least two items: raise --max-length to 2 or more".to_owned());
     }
-    args.out.as_ref().map_or(Ok(()), |dir| check_out(dir, &args.file))
+    if args.hierarchy.is_some() && args.kind == KindArg::Closed {
+        return refuse(
+            "with --hierarchy no itemset holds an item and what is above it: leave out --kind closed".to_owned(),
+        );
+    }
+    let inputs: Vec<&Path> = std::iter::once(&args.file).chain(&args.hierarchy).map(PathBuf::as_path).collect();
+    args.out.as_ref().map_or(Ok(()), |dir| check_out(dir, &inputs))
 }
 
 /// By the columns given, else by the file's name.

@@ -11,7 +11,7 @@ use osusume_tables::{ParquetSink, Target};
 
 use super::MinedBaskets;
 use super::memory::Budget;
-use super::rules::{MinedRules, name};
+use super::rules::MinedRules;
 use super::scratch::Scratch;
 use crate::flat::check_other;
 use crate::host::Host;
@@ -32,17 +32,18 @@ pub struct WrittenTable {
     pub rows: u64,
 }
 
-/// Refuses a directory in which a file would replace what is read or what is no regular file.
+/// Refuses a directory in which a file would replace one of those that are read or what is no regular file.
 ///
 /// # Errors
 /// `ConfigNotAllowed`, `CannotWrite`.
-pub fn check_out(dir: &Path, input: &Path) -> Result<()> {
+pub fn check_out(dir: &Path, inputs: &[&Path]) -> Result<()> {
     if RealFs.metadata(dir)?.is_some_and(|found| found.is_file) {
         return Err(Fault::new(Code::CannotWrite)
             .in_file(dir.display().to_string())
             .because("it is a file, no directory"));
     }
-    [ITEMSETS, RULES].iter().try_for_each(|name| check_other(&dir.join(name), input))
+    let check = |name: &&str| inputs.iter().try_for_each(|input| check_other(&dir.join(name), input));
+    [ITEMSETS, RULES].iter().try_for_each(check)
 }
 
 /// Writes `itemsets.parquet`, and `rules.parquet` where there are rules; a file of that name is replaced when the new one is whole.
@@ -84,12 +85,12 @@ impl Writer<'_> {
         let needed = SetLists::bytes(self.mined.sets, n_items.fold(0, u64::saturating_add));
         Budget(self.mined.memory).check(self.mined.held().saturating_add(needed), "itemsets")?;
         let lists = SetLists::new(itemsets);
-        let names = |item| name(&self.mined.names, item);
+        let names = |item| self.mined.names.name(item);
         self.write(ITEMSETS, itemset_fields(), &lists.order, &|sets| lists.columns(sets, &names))
     }
 
     fn rules(&self, rules: &MinedRules) -> Result<WrittenTable> {
-        let names = |item| name(&self.mined.names, item);
+        let names = |item| self.mined.names.name(item);
         self.write(RULES, rule_fields(), rules.order(), &|rows| rules.tested().columns(rows, &names))
     }
 

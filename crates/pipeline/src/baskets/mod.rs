@@ -1,24 +1,28 @@
 //! Mining a file of baskets, without a pipeline file.
 
 mod files;
+mod hierarchy;
 mod memory;
 mod read;
 mod rules;
 mod scratch;
 
 use osusume_association::{
-    Baskets, Error, ItemsetParams, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets, mine_top_k,
+    Baskets, Error, Hierarchy, ItemsetParams, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets,
+    mine_top_k,
 };
 use osusume_model::{Code, Control, Fault, Result, Stop};
 
 pub use files::{WrittenTable, check_out, write_tables};
+pub use hierarchy::{Belonging, Names, ParentsRead, read_parents};
 pub use osusume_association::{DEFAULT_MAX_BASKET, FalseDiscovery, Itemsets, Kind, MinSupport};
-pub use osusume_tables::{Encoding, ItemNames};
+pub use osusume_tables::Encoding;
 pub use read::{BasketSource, BasketsRead, Layout, read_baskets};
 pub use rules::{FoundRule, MinedRules, RuleOptions, draw_rules};
 
 use crate::host::Host;
 use crate::job::Quiet;
+use hierarchy::Above;
 use memory::{Budget, basket_bytes, engine_bytes};
 use read::SOURCE;
 
@@ -93,9 +97,12 @@ pub struct MinedBaskets {
     /// The most frequent of them as items and count, equal counts in order of items.
     pub named: Vec<(Vec<u32>, u32)>,
     /// What the items are called.
-    pub names: ItemNames,
-    /// The baskets, checked and repaired.
+    pub names: Names,
+    /// What items belong to, where a table said it.
+    pub belonging: Option<Belonging>,
+    /// The baskets, checked and repaired, with what their items belong to.
     db: Transactions,
+    above: Option<Above>,
     /// Most items of a set that was looked for.
     max_length: usize,
     /// Memory budget in bytes.
@@ -103,6 +110,10 @@ pub struct MinedBaskets {
 }
 
 impl MinedBaskets {
+    fn hierarchy(&self) -> Option<&Hierarchy> {
+        self.above.as_ref().map(|above| &above.forest)
+    }
+
     /// Bytes of baskets and itemsets.
     fn held(&self) -> u64 {
         let sets = self.itemsets.as_ref().map_or(0, |itemsets| SET_BYTES * itemsets.n_nodes() as u64);
@@ -110,32 +121,28 @@ impl MinedBaskets {
     }
 }
 
-/// Mines baskets that were read, within `memory` bytes.
+/// Mines baskets that were read, with what their items belong to where `parents` say it, within `memory` bytes.
 ///
 /// # Errors
-/// `OutOfRange` for an option, `ItemsetLimit` with a count that stays within it, `MemoryBudget`, and a stop asked for.
-pub fn mine_baskets(read: BasketsRead, options: &MineOptions, memory: u64, host: &dyn Host) -> Result<MinedBaskets> {
+/// `OutOfRange` for an option, `ItemsetLimit` with a count that stays within it, `MemoryBudget`, `ConfigUnknownName` when the parents are
+/// those of other items, and a stop asked for.
+pub fn mine_baskets(
+    read: BasketsRead,
+    parents: Option<ParentsRead>,
+    options: &MineOptions,
+    memory: u64,
+    host: &dyn Host,
+) -> Result<MinedBaskets> {
     let control = Quiet::new(host);
-    let BasketsRead { lists, groups, missing_baskets } = read;
-    let (names, missing_items) = (lists.names, lists.missing_items);
-    let read = basket_bytes(lists.offsets.len() as u64, lists.items.len() as u64, u64::from(names.len()));
-    Budget(memory).check(2 * read, "baskets to mine")?;
-    let baskets = Baskets {
-        offsets: &lists.offsets,
-        items: &lists.items,
-        n_items: names.len(),
-        weights: None,
-        groups: groups.as_deref(),
-    };
-    let (db, repairs) = Transactions::build(&baskets, options.max_basket, &control).map_err(|error| fault(&error))?;
-    drop((lists.offsets, lists.items, groups));
+    let (missing_items, missing_baskets) = (read.lists.missing_items, read.missing_baskets);
+    let Checked { db, names, above, belonging, repairs } = checked(read, parents, options, Budget(memory), &control)?;
     let min_count = options.support.to_count(db.n()).map_err(|error| fault(&error))?;
     let params = ItemsetParams {
         kind: options.kind,
         min_count,
         max_length: options.max_length,
         roles: None,
-        hierarchy: None,
+        hierarchy: above.as_ref().map(|above| &above.forest),
         max_sets: options.max_sets,
     };
     let (counts, itemsets, named) = find(&db, params, options, Budget(memory), &control)?;
@@ -153,10 +160,56 @@ pub fn mine_baskets(read: BasketsRead, options: &MineOptions, memory: u64, host:
         itemsets,
         named,
         names,
+        belonging,
         db,
+        above,
         max_length: options.max_length,
         memory,
     })
+}
+
+/// Baskets to mine.
+struct Checked {
+    db: Transactions,
+    names: Names,
+    above: Option<Above>,
+    belonging: Option<Belonging>,
+    repairs: Repairs,
+}
+
+fn checked(
+    read: BasketsRead,
+    parents: Option<ParentsRead>,
+    options: &MineOptions,
+    budget: Budget,
+    control: &dyn Control,
+) -> Result<Checked> {
+    let BasketsRead { lists, groups, .. } = read;
+    let (names, above) = match parents {
+        Some(parents) => {
+            let (names, above) = parents.over(lists.names);
+            (names, Some(above))
+        }
+        None => (Names::of(lists.names), None),
+    };
+    let read = basket_bytes(lists.offsets.len() as u64, lists.items.len() as u64, u64::from(names.len()));
+    budget.check(2 * read, "baskets to mine")?;
+    let baskets = Baskets {
+        offsets: &lists.offsets,
+        items: &lists.items,
+        n_items: names.len(),
+        weights: None,
+        groups: groups.as_deref(),
+    };
+    let (db, repairs) = Transactions::build(&baskets, options.max_basket, control).map_err(|error| fault(&error))?;
+    drop((lists.offsets, lists.items, groups));
+    let Some(above) = above else { return Ok(Checked { db, names, above: None, belonging: None, repairs }) };
+    let belonging = Some(above.told(db.item_counts(), &names)?);
+    // An item, and how many of those bought it stands for.
+    let extended = basket_bytes(db.len() as u64, 2 * above.values(db.item_counts()), u64::from(names.len()));
+    budget.check(bytes_of(&db).saturating_add(extended), "baskets to mine")?;
+    let db = db.with_ancestors(&above.forest, control).map_err(|error| fault(&error))?;
+    Ok(Checked { db, names, above: Some(above), belonging, repairs })
 }
 
 /// Numbers of itemsets, the itemsets where they are wanted, and the most frequent of them.

@@ -213,7 +213,7 @@ fn source_spec(source: &BasketSource<'_>, [basket, item]: [&str; 2], customer: O
 }
 
 /// A fault of reading in the words of baskets, with what helps where no pipeline file can.
-fn of_baskets(fault: &Fault) -> Fault {
+pub(super) fn of_baskets(fault: &Fault) -> Fault {
     let place = fault.place().clone();
     let mut out = Fault::new(fault.code()).with("plain", 1_i64);
     for (name, value) in fault.args() {

@@ -1,14 +1,11 @@
 //! Rules with one item on the right, drawn from what was mined and tested as a run of a pipeline tests them.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use osusume_association::{
-    Evidence, FalseDiscovery, ItemRole, RuleParams, Rules, TestParams, Transactions, rules_of, test_rules,
-};
+use osusume_association::{Evidence, FalseDiscovery, ItemRole, RuleParams, Rules, TestParams, rules_of, test_rules};
 use osusume_model::{Code, Fault, Result, suggest};
-use osusume_tables::ItemNames;
 
+use super::hierarchy::Names;
 use super::memory::Budget;
 use super::{MinedBaskets, fault};
 use crate::host::Host;
@@ -92,7 +89,8 @@ pub fn draw_rules(mined: &MinedBaskets, options: &RuleOptions, host: &dyn Host) 
     let items_in_sets = mined.by_size.iter().zip(0_u64..).map(|(sets, size)| sets.saturating_mul(size));
     let needed = items_in_sets.fold(0, u64::saturating_add).saturating_mul(RULE_BYTES);
     Budget(mined.memory).check(mined.held().saturating_add(needed), "rules")?;
-    let roles = options.consequents.as_deref().map(|names| roles(names, &mined.names, &mined.db)).transpose()?;
+    let roles =
+        options.consequents.as_deref().map(|names| roles(names, &mined.names, mined.db.item_counts())).transpose()?;
     let params = RuleParams {
         min_count: mined.min_count,
         // Rules longer than the sets that were looked for are no hypotheses: nobody would have seen them.
@@ -102,7 +100,7 @@ pub fn draw_rules(mined: &MinedBaskets, options: &RuleOptions, host: &dyn Host) 
         min_improvement: options.min_improvement,
         // No role keeps a set from being frequent, so the sets are those of every role.
         roles: roles.as_deref(),
-        hierarchy: None,
+        hierarchy: mined.hierarchy(),
         max_sets: u64::MAX,
         max_rules: options.max_rules,
     };
@@ -115,31 +113,35 @@ pub fn draw_rules(mined: &MinedBaskets, options: &RuleOptions, host: &dyn Host) 
 }
 
 /// What is named may stand on either side, everything else on the left.
-fn roles(consequents: &[String], names: &ItemNames, db: &Transactions) -> Result<Vec<ItemRole>> {
+fn roles(consequents: &[String], names: &Names, counts: &[u64]) -> Result<Vec<ItemRole>> {
     let mut is_known: BTreeMap<&str, bool> = consequents.iter().map(|name| (name.as_str(), false)).collect();
     let mut roles = vec![ItemRole::Antecedent; names.len() as usize];
-    let is_bought = |item: &u32| db.item_counts()[*item as usize] > 0;
+    let is_bought = |item: &u32| counts[*item as usize] > 0;
     for item in (0..names.len()).filter(is_bought) {
-        if let Some(is_known) = is_known.get_mut(names.get(item).as_str()) {
+        if let Some(is_known) = is_known.get_mut(&*names.name(item)) {
             *is_known = true;
             roles[item as usize] = ItemRole::Both;
         }
     }
-    let unknown = is_known.iter().filter(|(_, is_known)| !**is_known).map(|(name, _)| unknown(name, names, db));
+    let unknown = is_known
+        .iter()
+        .filter(|(_, is_known)| !**is_known)
+        .map(|(name, _)| unknown("--consequents", name, names, counts));
     Fault::all(unknown.collect())?;
     Ok(roles)
 }
 
-fn unknown(name: &str, names: &ItemNames, db: &Transactions) -> Fault {
+/// `key` names an item that no basket holds.
+pub(super) fn unknown(key: &str, name: &str, names: &Names, counts: &[u64]) -> Fault {
     let mut known: Vec<(u64, String)> = (0..names.len())
-        .map(|item| (db.item_counts()[item as usize], item))
+        .map(|item| (counts[item as usize], item))
         .filter(|(count, _)| *count > 0)
         .map(|(count, item)| (count, names.get(item)))
         .collect();
     // The most frequent first: the others are only counted.
     known.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
     let known: Vec<String> = known.into_iter().map(|(_, name)| name).collect();
-    let mut fault = Fault::new(Code::ConfigUnknownName).with("key", "--consequents").with("got", name);
+    let mut fault = Fault::new(Code::ConfigUnknownName).with("key", key).with("got", name);
     if let Some(suggestion) = suggest(name, known.iter().map(String::as_str)) {
         fault = fault.with("suggestion", suggestion);
     }
@@ -178,12 +180,12 @@ impl MinedRules {
     }
 
     /// The `n` strongest of the rules reported.
-    pub fn strongest(&self, names: &ItemNames, n: usize) -> Vec<FoundRule> {
+    pub fn strongest(&self, names: &Names, n: usize) -> Vec<FoundRule> {
         let reported = self.order.iter().filter(|&&r| self.tested().is_reported(r));
         reported.take(n).map(|&r| self.rule(r, names)).collect()
     }
 
-    fn rule(&self, r: usize, names: &ItemNames) -> FoundRule {
+    fn rule(&self, r: usize, names: &Names) -> FoundRule {
         let (counts, evidence) = (self.rules.contingency(r), &self.evidence[r]);
         FoundRule {
             antecedent: self.rules.antecedent(r).iter().map(|&item| names.get(item)).collect(),
@@ -210,13 +212,5 @@ impl MinedRules {
 
     pub(super) fn order(&self) -> &[usize] {
         &self.order
-    }
-}
-
-/// The name of an item, borrowed where it can be.
-pub(super) fn name(names: &ItemNames, item: u32) -> Cow<'_, str> {
-    match names {
-        ItemNames::Texts(texts) => Cow::Borrowed(texts[item as usize].as_str()),
-        _ => Cow::Owned(names.get(item)),
     }
 }

@@ -107,7 +107,7 @@ fn evidence_is_that_of_the_library() {
         wanted: Wanted::Sets,
         n_named: 0,
     };
-    let mined = mine_baskets(read, &options, source.memory, &Silent).unwrap();
+    let mined = mine_baskets(read, None, &options, source.memory, &Silent).unwrap();
     let asked = RuleOptions {
         min_confidence: 0.0,
         min_lift: 1.0,

@@ -238,4 +238,18 @@ pub(super) const MESSAGES: &[Message] = &[
         cause: "When clocks are put forward an hour is missing, and when they are put back an hour happens twice. A time in it has no single instant, and osusume does not guess.",
         example: "2026-03-08 02:30 in America/New_York does not exist",
     },
+    Message {
+        code: Code::HierarchyConflict,
+        title: "row {row} gives an item another parent than row {first}",
+        help: &["leave one of the two rows; rows are counted below the header"],
+        cause: "An item belongs to one parent, which may belong to another: otherwise a basket could not say which of the categories was bought. The same row twice does no harm.",
+        example: "item,parent\ncheddar,cheese\ncheddar,snacks",
+    },
+    Message {
+        code: Code::HierarchyCircle,
+        title: "item of row {row} belongs to itself",
+        help: &["remove the row that closes the circle; rows are counted below the header"],
+        cause: "Parents are followed upward from every item until one has none. Here they lead back to the item, so that nothing is the top.",
+        example: "item,parent\ncheese,dairy\ndairy,cheese",
+    },
 ];

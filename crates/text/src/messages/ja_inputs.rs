@@ -240,4 +240,18 @@ pub(super) const MESSAGES: &[Message] = &[
         cause: "夏時間の切り替えでは、存在しない1時間や、2回繰り返される1時間が生じます。その間の時刻は一意に定まらず、osusumeは推測しません。",
         example: "America/New_Yorkには2026-03-08 02:30が存在しない",
     },
+    Message {
+        code: Code::HierarchyConflict,
+        title: "{row}行目の親は、同じアイテムについて{first}行目が示す親と異なります",
+        help: &["2行のどちらかを削除してください。行番号はヘッダーの次の行を1とします。"],
+        cause: "アイテムが直接属する親は1つだけです（親がさらに別の親に属するのは差し支えありません）。親が2つあると、どちらの分類が購入されたのか決められません。まったく同じ行の重複は問題になりません。",
+        example: "item,parent\ncheddar,cheese\ncheddar,snacks",
+    },
+    Message {
+        code: Code::HierarchyCircle,
+        title: "{row}行目のアイテムは、親をたどると自分自身に戻ります",
+        help: &["循環の原因になっている行を削除してください。行番号はヘッダーの次の行を1とします。"],
+        cause: "どのアイテムからも、親がなくなるまで上へたどります。ここではたどった先が元のアイテムに戻るため、最上位がありません。",
+        example: "item,parent\ncheese,dairy\ndairy,cheese",
+    },
 ];

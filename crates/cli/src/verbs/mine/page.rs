@@ -31,7 +31,7 @@ impl Page<'_> {
     }
 
     fn text(&self) -> String {
-        let lines = [self.baskets(), self.sets(), self.rules(), self.ends()].concat();
+        let lines = [self.baskets(), self.hierarchy(), self.sets(), self.rules(), self.ends()].concat();
         let lines: Vec<(&str, String)> = lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect();
         let mut text = labelled(0, &lines);
         let top = self.found.top();
@@ -63,6 +63,26 @@ impl Page<'_> {
         if mined.missing_items + mined.missing_baskets > 0 {
             let skipped = [("items", Arg::from(mined.missing_items)), ("baskets", Arg::from(mined.missing_baskets))];
             lines.push((self.say(Word::Skipped, &[]), self.say(Word::SkippedValue, &skipped)));
+        }
+        lines
+    }
+
+    fn hierarchy(&self) -> Vec<(String, String)> {
+        let Some(said) = self.found.mined.belonging else { return Vec::new() };
+        let (label, count) = (self.say(Word::Hierarchy, &[]), |count: u64| Arg::from(count));
+        let found = [
+            ("categories", count(said.categories)),
+            ("levels", count(said.levels)),
+            ("alone", count(said.items_without_parent)),
+        ];
+        let mut lines = vec![(label.clone(), self.say(Word::HierarchyValue, &found))];
+        if said.rows_unused + said.rows_repeated + said.rows_skipped > 0 {
+            let rows = [
+                ("unused", count(said.rows_unused)),
+                ("repeated", count(said.rows_repeated)),
+                ("skipped", count(said.rows_skipped)),
+            ];
+            lines.push((label, self.say(Word::HierarchyRows, &rows)));
         }
         lines
     }
@@ -203,6 +223,9 @@ pub(super) fn object(args: &MineArgs, found: &Found) -> Value {
         "read_seconds": found.read_seconds,
         "mine_seconds": found.mine_seconds,
     });
+    if let Some(said) = &mined.belonging {
+        object["hierarchy"] = json!(said);
+    }
     if let Some(rules) = &found.rules {
         object["rules"] = json!({
             "found": rules.n_found(),
