@@ -81,7 +81,7 @@ pub struct Fit {
     /// Whether the tolerance was reached.
     pub converged: bool,
     /// Diagonal of the Hessian of the mean log-loss, without the penalty: d coefficients, then the intercept. Its row weights are
-    /// within an eighth of those at the optimum; [`fit_each`] makes it of a sample where there are many rows, at least 64 a parameter.
+    /// within an eighth of those at the optimum; [`fit_each`] makes it of a sample where there are many rows, 128 a parameter.
     pub hessian_diagonal: Vec<f64>,
     /// d − tr(Λ (H + Λ)⁻¹) over the coefficients, plus 1 for the intercept; from the same Hessian.
     pub effective_dof: f64,
@@ -291,32 +291,44 @@ fn find_collinear(state: &State, n: usize) -> Vec<u32> {
 
 /// Whether the linear predictor separates the classes, and the first column that does so alone.
 fn find_separation(objective: &Objective<'_>, eta: &[f64]) -> Option<Warning> {
-    if !Ranges::over(objective, |i| eta[i]).are_disjoint() {
+    if !Ranges::over(objective, 1, |i| &eta[i..=i]).are_disjoint(0) {
         return None;
     }
-    let column = (0..objective.design.n_cols())
-        .find(|j| Ranges::over(objective, |i| f64::from(objective.design_row(i)[*j])).are_disjoint());
+    let n_cols = objective.design.n_cols();
+    let ranges = Ranges::over(objective, n_cols, |i| objective.design_row(i));
+    let column = (0..n_cols).find(|&column| ranges.are_disjoint(column));
     Some(Warning::Separated { column: column.map(|j| j as u32) })
 }
 
-/// Smallest and largest value of each class.
-struct Ranges {
-    low: [f64; 2],
-    high: [f64; 2],
+/// Smallest and largest value of each class, by column.
+struct Ranges<T> {
+    low: [Vec<T>; 2],
+    high: [Vec<T>; 2],
 }
 
-impl Ranges {
-    fn over(objective: &Objective<'_>, value: impl Fn(usize) -> f64) -> Self {
-        let mut ranges = Self { low: [f64::INFINITY; 2], high: [f64::NEG_INFINITY; 2] };
+impl<T: Copy + PartialOrd> Ranges<T> {
+    /// Over the rows that count, of which `row` gives the values of all columns.
+    fn over<'r>(objective: &Objective<'_>, n_cols: usize, row: impl Fn(usize) -> &'r [T]) -> Self
+    where
+        T: 'r,
+    {
+        let mut ranges = Self { low: [const { Vec::new() }; 2], high: [const { Vec::new() }; 2] };
         for i in (0..objective.n_rows()).filter(|i| objective.counts(*i)) {
-            let class = usize::from(objective.y[i]);
-            ranges.low[class] = ranges.low[class].min(value(i));
-            ranges.high[class] = ranges.high[class].max(value(i));
+            let (class, values) = (usize::from(objective.y[i]), &row(i)[..n_cols]);
+            let (low, high) = (&mut ranges.low[class], &mut ranges.high[class]);
+            if low.is_empty() {
+                low.extend(values);
+                high.extend(values);
+            }
+            for ((low, high), value) in low.iter_mut().zip(high).zip(values) {
+                *low = if *value < *low { *value } else { *low };
+                *high = if *value > *high { *value } else { *high };
+            }
         }
         ranges
     }
 
-    fn are_disjoint(&self) -> bool {
-        self.low[1] > self.high[0] || self.low[0] > self.high[1]
+    fn are_disjoint(&self, column: usize) -> bool {
+        self.low[1][column] > self.high[0][column] || self.low[0][column] > self.high[1][column]
     }
 }

@@ -32,13 +32,14 @@ const COLUMNS_A_STEP: u32 = 16;
 const MAX_PAIRS: usize = 8;
 /// A correction must have at least this curvature along its step, as a share of ‖s‖ ‖y‖: below it is rounding.
 const LEAST_CURVATURE: f64 = 1e-8;
-/// A rough Hessian takes at least this many rows a parameter and this share of all rows.
+/// A rough Hessian takes at least this many rows a parameter and this share of all rows, but no more than a sample that serves to the
+/// end.
 const ROUGH_ROWS: usize = 3;
 const ROUGH_SHARE: usize = 8;
 /// A Hessian may be rounded to six digits where every penalty is at least this share of the curvature of a standardized column.
 const ROUNDING_MARGIN: f64 = 1e-5;
-/// A sampled Hessian that serves to the end takes at least this many rows a parameter.
-const SAMPLED_ROWS: usize = 64;
+/// A sampled Hessian that serves to the end takes this many rows a parameter: eigenvalues within some fifth of those of all rows.
+const SAMPLED_ROWS: usize = 128;
 /// Steps an outdated Hessian may serve for where a new one is sampled.
 const SAMPLED_STEPS: u32 = 1;
 /// Fewer columns do not pay for a rough Hessian.
@@ -211,7 +212,8 @@ fn sampling(objective: &Objective<'_>, rows_a_param: usize) -> usize {
         return 1;
     }
     let n = objective.n_rows();
-    (n / (rows_a_param * objective.n_params()).max(n / ROUGH_SHARE).max(1)).max(1)
+    let [least, most] = [rows_a_param, SAMPLED_ROWS].map(|rows| rows * objective.n_params());
+    (n / (n / ROUGH_SHARE).clamp(least, most).max(1)).max(1)
 }
 
 /// Replaces a Hessian of some of the rows, or one whose row weights are not within an eighth of the present ones. Whether it was

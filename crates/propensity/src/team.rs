@@ -4,7 +4,7 @@ use crate::error::{Error, OfferError};
 use crate::problem::Problem;
 
 /// Rows of the offers of a team, over all of them; each takes some 20 to 30 bytes.
-const TEAM_ROWS: usize = 6_000_000;
+const TEAM_ROWS: usize = 16_000_000;
 
 /// An offer of a team failed: its position there and why.
 pub(crate) type Failure = (usize, Error);

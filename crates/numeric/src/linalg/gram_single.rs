@@ -11,17 +11,24 @@ const TILE_ROWS: usize = 8;
 const TILE_COLS: usize = 16;
 /// Rows whose products are summed in f32: a longer sum would lose more digits, a shorter one be merged too often.
 const PANEL: usize = 64;
-const LEFT_TILE: usize = PANEL * TILE_ROWS;
-const RIGHT_TILE: usize = PANEL * TILE_COLS;
+/// One row of a panel in a tile of [`TILE_COLS`] columns, aligned so that no load of it crosses two cache lines.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Right([f32; TILE_COLS]);
+
+/// One row of a panel in a tile of [`TILE_ROWS`] columns.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(32))]
+struct Left([f32; TILE_ROWS]);
 
 /// Scratch of a weighted Gram update in single precision, reused between panels.
 #[derive(Clone, Debug)]
 pub struct GramScratchSingle {
     n: usize,
     /// w x, tiles of [`TILE_ROWS`] columns: `[tile][row][column in tile]`.
-    left: Vec<f32>,
+    left: Vec<Left>,
     /// x, tiles of [`TILE_COLS`] columns.
-    right: Vec<f32>,
+    right: Vec<Right>,
     filled: usize,
 }
 
@@ -29,8 +36,8 @@ impl GramScratchSingle {
     /// Scratch for matrices of order `n`.
     pub fn new(n: usize) -> Self {
         let n_tiles = n.div_ceil(TILE_COLS);
-        let left = vec![0.0; n_tiles * TILE_COLS / TILE_ROWS * LEFT_TILE];
-        Self { n, left, right: vec![0.0; n_tiles * RIGHT_TILE], filled: 0 }
+        let left = vec![Left([0.0; TILE_ROWS]); n_tiles * TILE_COLS / TILE_ROWS * PANEL];
+        Self { n, left, right: vec![Right([0.0; TILE_COLS]); n_tiles * PANEL], filled: 0 }
     }
 
     /// Adds row `x` (length n − 1; the last column of the matrix is the constant 1) with weight `w`. Panics when the panel is full.
@@ -55,30 +62,26 @@ impl GramScratchSingle {
 }
 
 dispatch! {
-    fn pack_row(x: &[f32], w: f32, row: usize, left: &mut [f32], right: &mut [f32]) {
+    fn pack_row(x: &[f32], w: f32, row: usize, left: &mut [Left], right: &mut [Right]) {
         let (whole, rest) = x.as_chunks::<TILE_COLS>();
         let mut last = [0.0; TILE_COLS];
         last[..rest.len()].copy_from_slice(rest);
         last[rest.len()] = 1.0;
-        let tiles = left.chunks_exact_mut(2 * LEFT_TILE).zip(right.chunks_exact_mut(RIGHT_TILE));
+        let tiles = left.chunks_exact_mut(2 * PANEL).zip(right.chunks_exact_mut(PANEL));
         for (values, (left, right)) in whole.iter().chain([&last]).zip(tiles) {
-            let weighted = values.map(|value| w * value);
-            right[row * TILE_COLS..(row + 1) * TILE_COLS].copy_from_slice(values);
-            let (upper, lower) = left.split_at_mut(LEFT_TILE);
-            upper[row * TILE_ROWS..(row + 1) * TILE_ROWS].copy_from_slice(&weighted[..TILE_ROWS]);
-            lower[row * TILE_ROWS..(row + 1) * TILE_ROWS].copy_from_slice(&weighted[TILE_ROWS..]);
+            right[row] = Right(*values);
+            left[row] = Left(std::array::from_fn(|i| w * values[i]));
+            left[PANEL + row] = Left(std::array::from_fn(|i| w * values[TILE_ROWS + i]));
         }
     }
 
-    fn add_panel(left: &[f32], right: &[f32], n_rows: usize, n: usize, h: &mut [f64]) {
-        for (tile_i, a) in left.chunks_exact(LEFT_TILE).enumerate() {
-            let i0 = tile_i * TILE_ROWS;
-            for (tile_j, b) in right.chunks_exact(RIGHT_TILE).enumerate() {
-                let j0 = tile_j * TILE_COLS;
-                if j0 >= i0 + TILE_ROWS {
-                    break;
-                }
-                let sums = tile_product(&a[..n_rows * TILE_ROWS], &b[..n_rows * TILE_COLS]);
+    /// The larger tiles stay in the first-level cache while the smaller ones pass.
+    fn add_panel(left: &[Left], right: &[Right], n_rows: usize, n: usize, h: &mut [f64]) {
+        for (tile_j, b) in right.chunks_exact(PANEL).enumerate() {
+            let j0 = tile_j * TILE_COLS;
+            for (tile_i, a) in left.chunks_exact(PANEL).enumerate().skip(j0 / TILE_ROWS) {
+                let i0 = tile_i * TILE_ROWS;
+                let sums = tile_product(&a[..n_rows], &b[..n_rows]);
                 for (i, row) in (i0..n.min(i0 + TILE_ROWS)).zip(&sums) {
                     // Above the diagonal nothing is kept.
                     let end = (i + 1).min(j0 + TILE_COLS);
@@ -97,9 +100,9 @@ dispatch! {
 /// compiler would keep the sums in memory.
 #[expect(clippy::inline_always, reason = "the hot loop of a dispatched body")]
 #[inline(always)]
-fn tile_product(a: &[f32], b: &[f32]) -> [[f32; TILE_COLS]; TILE_ROWS] {
+fn tile_product(a: &[Left], b: &[Right]) -> [[f32; TILE_COLS]; TILE_ROWS] {
     let [mut s0, mut s1, mut s2, mut s3, mut s4, mut s5, mut s6, mut s7] = [[0.0; TILE_COLS]; TILE_ROWS];
-    for (x, y) in a.as_chunks::<TILE_ROWS>().0.iter().zip(b.as_chunks::<TILE_COLS>().0) {
+    for (Left(x), Right(y)) in a.iter().zip(b) {
         add_multiple(&mut s0, x[0], y);
         add_multiple(&mut s1, x[1], y);
         add_multiple(&mut s2, x[2], y);
