@@ -181,3 +181,28 @@ fn tiles_threads_and_bodies_change_no_bit_of_tabled_scores() {
     let refused = scorer.score_codes(&broken, &mut vec![0.0; n_rows * n_offers], &NoControl);
     assert!(matches!(refused, Err(Error::Shape { what: "code", got: 5, expected: 5 })));
 }
+
+#[test]
+fn tabled_scores_are_exact_to_half_a_unit_a_term_whatever_their_scale() {
+    let n_rows = 300;
+    let columns = (0..9).map(|feature| (0..n_rows).map(|row| ((row * (feature + 2) / 3) % 5) as u8).collect());
+    let codes = Codes { n_rows, columns: columns.collect() };
+    for scale in [1e-12, 1e-3, 1.0, 40.0, 1e6] {
+        let (bins, terms, mut models) = tabled(2);
+        let model = &mut models[0];
+        model.coefficients.iter_mut().flatten().for_each(|b| *b *= scale);
+        let scorer = AdditiveScorer::new(&bins, &terms, &[OfferGround::Model(model, CALIBRATOR)]).unwrap();
+        let mut out = vec![0.0; n_rows];
+        scorer.score_codes(&codes, &mut out, &NoControl).unwrap();
+        let largest = |b: &Vec<f64>| b.iter().fold(0.0, |most: f64, b| most.max(b.abs()));
+        let most = 1.1 + CALIBRATOR.slope * model.coefficients.iter().map(largest).sum::<f64>();
+        // Thirteen roundings, units of up to most / 2²⁹.
+        let error = 6.5 * most / f64::from(1 << 29);
+        for (score, eta) in out.iter().zip(model.eta(&codes).unwrap()) {
+            let (low, high) = (CALIBRATOR.log_odds(eta) - error, CALIBRATOR.log_odds(eta) + error);
+            let [low, high] = [low, high].map(|eta| 1.0 / (1.0 + (-eta).exp()));
+            let score = f64::from(*score);
+            assert!(score >= low * (1.0 - 1e-7) && score <= high * (1.0 + 1e-7), "{scale}: {low} {score} {high}");
+        }
+    }
+}
