@@ -26,13 +26,14 @@ use crate::error::check_stop;
 use crate::{Error, ItemsetParams, Itemsets, Kind, SetCounts, Transactions};
 use bitmap::Search;
 use closed::Closed;
+use conflicts::Conflicts;
 use dense::Dense;
 use pairs::Pairs;
 use ranked::{Frequent, Occurrences, Paths, Ranked};
 use rows::StoredRank;
 use sink::{Collect, Count, Sink};
 use tally::Tally;
-use target::Place;
+use target::{Counter, Place, Sizes};
 
 /// Tasks are as small as this many for each thread, so that none is left with most of the work.
 const TASKS_A_THREAD: usize = 32;
@@ -49,7 +50,7 @@ pub(crate) fn collect(
     if Pairs::are_enough(params) {
         return Ok(Pairs::find(db, params, control)?.map(|pairs| pairs.listed(db.n())));
     }
-    if is_free(params) {
+    if params.kind == Kind::All {
         return list_all(db, params, control);
     }
     let Some(parts) = restricted(db, params, control, |part: Collect| part.0)? else {
@@ -73,9 +74,11 @@ pub(crate) fn count(
     if Pairs::are_enough(params) {
         return Ok(Pairs::find(db, params, control)?.map(|pairs| pairs.counted()));
     }
-    // Free items make the tally run ahead of a limit on the length.
-    if is_free(params) && (params.max_length == usize::MAX || params.max_sets == u64::MAX) {
-        return count_all(db, params, control);
+    if params.kind == Kind::All {
+        // A tally runs ahead of a limit on the length, so that its sum says nothing of a limit on the sets.
+        let is_exact = params.max_length < usize::MAX && params.max_sets < u64::MAX;
+        let count = if is_exact { count_all::<Sizes> } else { count_all::<Tally> };
+        return count(db, params, control);
     }
     let Some(parts) = restricted(db, params, control, |part: Count| part.0)? else {
         return Ok(None);
@@ -90,11 +93,6 @@ pub(crate) fn count(
 /// Root items of a task where tasks are handed out beforehand.
 fn task_len(n_ranks: usize) -> usize {
     n_ranks.div_ceil(TASKS_A_THREAD * rayon::current_num_threads()).max(1)
-}
-
-/// Whether every frequent set is wanted.
-fn is_free(params: &ItemsetParams<'_>) -> bool {
-    params.kind == Kind::All && params.roles.is_none() && params.hierarchy.is_none()
 }
 
 fn list_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<Itemsets>, Error> {
@@ -116,13 +114,14 @@ fn list_paths<R: StoredRank>(
     control: &dyn Control,
 ) -> Option<Itemsets> {
     let frequent = paths.frequent();
+    let conflicts = Conflicts::new(params);
     let unlimited = Budget { max_sets: u64::MAX, found: AtomicU64::new(0), control };
     let n_ranks = frequent.n_ranks() as u32;
     let counts: Vec<u64> = (0..n_ranks)
         .into_par_iter()
         .with_max_len(task_len(n_ranks as usize))
         .map_init(
-            || Dense::<Tally>::new(frequent.min_count, params.max_length, &unlimited),
+            || Dense::<Tally>::new(frequent.min_count, params.max_length, &conflicts, &unlimited),
             |search, rank| {
                 search.mine_root(paths, rank);
                 std::mem::take(&mut search.target).into_counts(params.max_length).sets
@@ -138,7 +137,7 @@ fn list_paths<R: StoredRank>(
     let places = places(&mut out, &counts);
     let places = places.into_par_iter().zip(0..n_ranks).with_max_len(task_len(n_ranks as usize));
     places.for_each_init(
-        || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &unlimited),
+        || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &conflicts, &unlimited),
         |search, (place, rank)| {
             search.target = place;
             search.mine_root(paths, rank);
@@ -160,34 +159,39 @@ fn places<'a>(sets: &'a mut Itemsets, counts: &[u64]) -> Vec<Place<'a>> {
     places
 }
 
-fn count_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control) -> Result<Option<SetCounts>, Error> {
+fn count_all<T: Counter>(
+    db: &Transactions,
+    params: &ItemsetParams<'_>,
+    control: &dyn Control,
+) -> Result<Option<SetCounts>, Error> {
     check_stop(control)?;
     let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
-    let tally = if frequent.n_ranks() <= SMALL_RANKS {
+    let counter: T = if frequent.n_ranks() <= SMALL_RANKS {
         count_paths(&Paths::<u16>::new(db, &frequent, control)?, params, &budget)
     } else {
         count_paths(&Paths::<u32>::new(db, &frequent, control)?, params, &budget)
     };
     check_stop(control)?;
-    Ok((!budget.is_spent()).then(|| tally.into_counts(params.max_length)))
+    Ok((!budget.is_spent()).then(|| counter.into_counts(params.max_length)))
 }
 
-fn count_paths<R: StoredRank>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> Tally {
+fn count_paths<R: StoredRank, T: Counter>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> T {
     let frequent = paths.frequent();
+    let conflicts = Conflicts::new(params);
     // The rarest items have most below them: they go first, each to the next worker that has nothing to do.
     let left = AtomicUsize::new(frequent.n_ranks());
     (0..rayon::current_num_threads())
         .into_par_iter()
         .with_max_len(1)
         .map(|_| {
-            let mut search = Dense::<Tally>::new(frequent.min_count, params.max_length, budget);
+            let mut search = Dense::<T>::new(frequent.min_count, params.max_length, &conflicts, budget);
             while let Ok(rank) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
                 search.mine_root(paths, rank as u32 - 1);
             }
             search.target
         })
-        .reduce(Tally::default, Tally::merge)
+        .reduce(T::default, T::merge)
 }
 
 /// What all tasks share: how many sets were found so far, and whether to go on.
@@ -210,6 +214,51 @@ impl<'a> Budget<'a> {
 
     fn is_spent(&self) -> bool {
         self.found.load(Ordering::Relaxed) > self.max_sets
+    }
+}
+
+/// A worker's view of the budget: looks at it now and then.
+pub(crate) struct Watch<'a> {
+    budget: &'a Budget<'a>,
+    /// Sets found and work done since the last look.
+    sets: u64,
+    work: usize,
+    has_ended: bool,
+}
+
+impl<'a> Watch<'a> {
+    /// Sets found between two looks.
+    const SETS: u64 = 1 << 14;
+    /// Words of bitmaps read between two looks: less than a millisecond, however few sets that finds.
+    const WORK: usize = 1 << 18;
+
+    pub(crate) fn new(budget: &'a Budget<'a>) -> Self {
+        Self { budget, sets: 0, work: 0, has_ended: false }
+    }
+
+    /// Whether the search should end.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended
+    }
+
+    pub(crate) fn found(&mut self, sets: u64) {
+        self.sets = self.sets.saturating_add(sets);
+        if self.sets >= Self::SETS {
+            self.look();
+        }
+    }
+
+    /// Says how many words were read.
+    pub(crate) fn work(&mut self, n_words: usize) {
+        self.work += n_words;
+        if self.work >= Self::WORK {
+            self.look();
+        }
+    }
+
+    pub(crate) fn look(&mut self) {
+        self.work = 0;
+        self.has_ended |= !self.budget.spend(std::mem::take(&mut self.sets));
     }
 }
 

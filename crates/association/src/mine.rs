@@ -11,7 +11,7 @@ use crate::{Error, Hierarchy, Itemsets, SetCounts, Transactions};
 pub enum Kind {
     /// Every one.
     All,
-    /// Those that no superset with the same count contains; they tell the counts of all.
+    /// Those that no superset with the same count contains, or none that roles and hierarchy permit; they tell the counts of all.
     Closed,
 }
 

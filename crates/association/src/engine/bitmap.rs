@@ -1,14 +1,17 @@
-//! Depth-first search below one item, on bitmaps over the transactions that hold it.
+//! Closed sets among those that roles and hierarchy permit: depth first below one item, on bitmaps over the transactions that hold it.
+//!
+//! A permitted set is closed when every item in all its transactions may not stand with it. An item in all transactions of a set that may
+//! stand with whatever follows belongs to every closed set below; one that may not stand with some of it starts a branch like any other.
 
-use super::Budget;
 use super::conflicts::Conflicts;
 use super::ranked::{Occurrences, Ranked};
 use super::rows::StoredRank;
 use super::sink::Sink;
-use crate::{ItemsetParams, Kind};
+use super::{Budget, Watch};
+use crate::ItemsetParams;
 
-/// Sets found between two looks at the budget.
-const BUDGET_STEP: u64 = 1 << 14;
+/// What a column costs an intersection beyond its words, in words.
+const COLUMN_COST: usize = 8;
 
 /// An item that may extend the current set, and the transactions that hold both.
 #[derive(Clone, Copy)]
@@ -19,14 +22,13 @@ struct Column {
     at: usize,
 }
 
-/// The extensions of one set: `columns[start..middle]` may follow it, `columns[middle..end]` may not (they come in other branches)
-/// but decide whether the set is closed.
+/// The extensions of one set: `columns[start..middle]` may follow it, `columns[middle..end]` may not (they come in other branches) but decide
+/// whether the set is closed.
 #[derive(Clone, Copy)]
 struct Node {
     start: usize,
     middle: usize,
     end: usize,
-    depth: usize,
 }
 
 /// The state of one worker. Columns and words are stacks: a child's lie above its parent's and are cut off when it is done, so the
@@ -36,11 +38,8 @@ pub(crate) struct Search<'a, R> {
     occurrences: &'a Occurrences,
     min_count: u32,
     max_length: usize,
-    kind: Kind,
     conflicts: Conflicts<'a>,
-    budget: &'a Budget<'a>,
-    unspent: u64,
-    has_ended: bool,
+    watch: Watch<'a>,
     /// Weighted pair counts with the root item, by rank; zero between roots.
     pair_counts: Vec<u32>,
     columns: Vec<Column>,
@@ -49,6 +48,9 @@ pub(crate) struct Search<'a, R> {
     n_words: usize,
     /// Bit b of every transaction's weight; none when every weight is 1.
     planes: Vec<Vec<u64>>,
+    /// Items of the current set, and how many of them are in the trie already.
+    path: Vec<u32>,
+    n_written: usize,
 }
 
 impl<'a, R: StoredRank> Search<'a, R> {
@@ -63,47 +65,41 @@ impl<'a, R: StoredRank> Search<'a, R> {
             occurrences,
             min_count: ranked.frequent.min_count,
             max_length: params.max_length,
-            kind: params.kind,
-            conflicts: Conflicts { roles: params.roles, hierarchy: params.hierarchy },
-            budget,
-            unspent: 0,
-            has_ended: false,
+            conflicts: Conflicts::new(params),
+            watch: Watch::new(budget),
             pair_counts: vec![0; ranked.frequent.n_ranks()],
             columns: Vec::new(),
             words: Vec::new(),
             n_words: 0,
             planes: Vec::new(),
+            path: Vec::new(),
+            n_written: 0,
         }
     }
 
     /// All sets whose rarest item has this rank.
     pub(crate) fn mine_root<S: Sink>(&mut self, rank: u32, sink: &mut S) {
-        if self.has_ended {
+        if self.watch.has_ended() {
             return;
         }
         self.columns.clear();
         self.words.clear();
+        self.n_written = 0;
         self.open_root(rank);
-        let node = Node {
-            start: 0,
-            middle: self.columns.partition_point(|c| c.rank < rank),
-            end: self.columns.len(),
-            depth: 0,
-        };
+        let middle = self.columns.partition_point(|c| c.rank < rank);
+        let node = Node { start: 0, middle, end: self.columns.len() };
         self.enter(rank, self.ranked.frequent.counts[rank as usize], node, sink);
-        self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
+        self.watch.look();
     }
 
-    /// Columns for every item frequent together with the root; rarer ones only where closedness asks for them.
+    /// Columns for every item frequent together with the root.
     fn open_root(&mut self, root: u32) {
         let rows = self.occurrences.of(root);
-        if self.max_length == 1 && self.kind == Kind::All {
-            return;
-        }
         for t in rows {
             let weight = self.ranked.weight(*t);
-            self.partners(*t, root).iter().for_each(|rank| self.pair_counts[rank.index()] += weight);
+            self.ranked.row(*t).iter().for_each(|rank| self.pair_counts[rank.index()] += weight);
         }
+        self.watch.work(2 * COLUMN_COST * rows.len());
         self.n_words = rows.len().div_ceil(64);
         self.open_columns(rows, root);
         for (bit, t) in rows.iter().enumerate() {
@@ -121,23 +117,13 @@ impl<'a, R: StoredRank> Search<'a, R> {
         self.open_planes(rows);
     }
 
-    /// The part of a transaction that matters below `root`.
-    fn partners(&self, t: u32, root: u32) -> &'a [R] {
-        let row = self.ranked.row(t);
-        match self.kind {
-            Kind::All => &row[..row.partition_point(|rank| rank.index() < root as usize)],
-            Kind::Closed => row,
-        }
-    }
-
     /// Replaces pair counts by positions of columns, one more than the index, and by 0 where there is no column.
     fn open_columns(&mut self, rows: &[u32], root: u32) {
         for t in rows {
-            for rank in self.partners(*t, root) {
+            for rank in self.ranked.row(*t) {
                 let count = std::mem::take(&mut self.pair_counts[rank.index()]);
                 let rank = rank.index() as u32;
-                if count >= self.min_count && rank != root && !self.conflicts.between(self.ranked.frequent, rank, root)
-                {
+                if count >= self.min_count && rank != root && self.may_meet(rank, root) {
                     self.columns.push(Column { rank, count, at: 0 });
                 }
             }
@@ -148,6 +134,11 @@ impl<'a, R: StoredRank> Search<'a, R> {
             self.pair_counts[column.rank as usize] = idx as u32 + 1;
         }
         self.words.resize(self.columns.len() * self.n_words, 0);
+    }
+
+    fn may_meet(&self, a: u32, b: u32) -> bool {
+        let items = &self.ranked.frequent.items;
+        !self.conflicts.between(items[a as usize], items[b as usize])
     }
 
     fn open_planes(&mut self, rows: &[u32]) {
@@ -165,80 +156,82 @@ impl<'a, R: StoredRank> Search<'a, R> {
         }
     }
 
-    /// Reports the set that was just extended by `rank` and goes on below it. `node` holds its extensions.
+    /// All closed sets that extend the path by `rank`; `node` holds the extensions of that set.
     fn enter<S: Sink>(&mut self, rank: u32, count: u32, node: Node, sink: &mut S) {
-        let depth = node.depth + 1;
-        match self.kind {
-            Kind::All => {
-                self.report(depth, rank, count, sink);
-                self.expand(Node { depth, ..node }, sink);
+        let depth = self.path.len();
+        self.path.push(rank);
+        if let Some(node) = self.close(count, node)
+            && self.path.len() <= self.max_length
+        {
+            let is_full = |column: &Column| column.count == count;
+            if !self.columns[node.start..node.end].iter().any(is_full) {
+                self.report(count, sink);
             }
-            Kind::Closed => self.enter_closed(rank, count, Node { depth, ..node }, sink),
+            self.expand(node, sink);
         }
+        self.path.truncate(depth);
+        self.n_written = self.n_written.min(depth);
     }
 
-    /// Reports the closure of a set unless another branch does: when an item that may not follow is in all its transactions
-    /// (Uno, Kiyomi and Arimura, "LCM ver. 2", 2004, section 3: prefix-preserving closure extension).
-    fn enter_closed<S: Sink>(&mut self, rank: u32, count: u32, node: Node, sink: &mut S) {
-        if self.columns[node.middle..node.end].iter().any(|column| column.count == count) {
-            return;
+    /// Moves the items that every closed set below holds to the path. `None` when there is no closed set below, because an item that comes in
+    /// another branch could be added to all of them without changing a count (as in Uno, Kiyomi and Arimura, "LCM ver. 2", 2004, section 3).
+    fn close(&mut self, count: u32, node: Node) -> Option<Node> {
+        let may_follow = node.start..node.middle;
+        let fits_all = |search: &Self, column: Column| {
+            let mut others = search.columns[may_follow.clone()].iter();
+            column.count == count && others.all(|other| search.may_meet(column.rank, other.rank))
+        };
+        if (node.middle..node.end).any(|idx| fits_all(self, self.columns[idx])) {
+            return None;
         }
-        let mut last = (node.depth, rank);
-        let (mut depth, mut kept) = (node.depth, node.start);
-        let first_step = (depth, rank);
-        let mut steps = vec![first_step];
-        for idx in node.start..node.middle {
+        let depth = self.path.len();
+        for idx in may_follow.clone() {
+            if fits_all(self, self.columns[idx]) {
+                self.path.push(self.columns[idx].rank);
+            }
+        }
+        if self.path.len() == depth {
+            return Some(node);
+        }
+        // What is on the path is no extension, nor is what may not stand with it.
+        let (mut kept, mut middle) = (node.start, node.start);
+        for idx in node.start..node.end {
             let column = self.columns[idx];
-            if column.count == count {
-                depth += 1;
-                last = (depth, column.rank);
-                steps.push(last);
-            } else {
+            let added = &self.path[depth..];
+            if !added.contains(&column.rank) && added.iter().all(|rank| self.may_meet(column.rank, *rank)) {
                 self.columns[kept] = column;
                 kept += 1;
+                middle += usize::from(idx < node.middle);
             }
         }
-        if depth > self.max_length {
-            return;
-        }
-        for (depth, rank) in &steps[..steps.len() - 1] {
-            sink.node(*depth, self.ranked.frequent.items[*rank as usize], 0);
-        }
-        self.report(last.0, last.1, count, sink);
-        // The columns between `kept` and `middle` belong to the set now; the rest moves down over them.
-        self.columns.copy_within(node.middle..node.end, kept);
-        let end = kept + node.end - node.middle;
-        self.expand(Node { start: node.start, middle: kept, end, depth }, sink);
+        Some(Node { start: node.start, middle, end: kept })
     }
 
-    fn report<S: Sink>(&mut self, depth: usize, rank: u32, count: u32, sink: &mut S) {
-        sink.node(depth, self.ranked.frequent.items[rank as usize], count);
-        self.unspent += 1;
-        if self.unspent >= BUDGET_STEP {
-            self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
+    /// Writes the path, those of its sets that are not yet in the trie as steps.
+    fn report<S: Sink>(&mut self, count: u32, sink: &mut S) {
+        let last = self.path.len() - 1;
+        for (at, rank) in self.path.iter().enumerate().skip(self.n_written) {
+            sink.node(at + 1, self.ranked.frequent.items[*rank as usize], if at == last { count } else { 0 });
         }
+        self.n_written = self.path.len();
+        self.watch.found(1);
     }
 
+    /// All closed sets that extend the path by one of the columns that may follow.
     fn expand<S: Sink>(&mut self, node: Node, sink: &mut S) {
-        if node.depth >= self.max_length {
+        if self.path.len() >= self.max_length {
             return;
         }
-        let words = self.words.len();
+        let (words, start) = (self.words.len(), self.columns.len());
         for idx in node.start..node.middle {
-            if self.has_ended {
+            if self.watch.has_ended() {
                 return;
             }
             let chosen = self.columns[idx];
-            let start = self.columns.len();
-            if node.depth + 1 < self.max_length || self.kind == Kind::Closed {
-                self.intersect(node.start..idx, chosen);
-            }
+            self.intersect(node.start..idx, chosen);
             let middle = self.columns.len();
-            if self.kind == Kind::Closed {
-                self.intersect(idx + 1..node.end, chosen);
-            }
-            let child = Node { start, middle, end: self.columns.len(), depth: node.depth };
-            self.enter(chosen.rank, chosen.count, child, sink);
+            self.intersect(idx + 1..node.end, chosen);
+            self.enter(chosen.rank, chosen.count, Node { start, middle, end: self.columns.len() }, sink);
             self.columns.truncate(start);
             self.words.truncate(words);
         }
@@ -246,9 +239,10 @@ impl<'a, R: StoredRank> Search<'a, R> {
 
     /// Pushes the columns of `range` cut down to the transactions of `chosen`, as far as they stay frequent.
     fn intersect(&mut self, range: std::ops::Range<usize>, chosen: Column) {
+        self.watch.work(range.len() * (self.n_words + COLUMN_COST));
         for idx in range {
             let column = self.columns[idx];
-            if self.conflicts.between(self.ranked.frequent, column.rank, chosen.rank) {
+            if !self.may_meet(column.rank, chosen.rank) {
                 continue;
             }
             let at = self.words.len();

@@ -6,15 +6,17 @@
 //! (Uno, Kiyomi and Arimura, "LCM ver. 2", 2004, section 3; Lucchese, Orlando and Perego, "Fast and memory efficient mining of frequent
 //! closed itemsets", 2006). Nothing found is looked up, so memory does not grow with the output.
 
-use super::Budget;
 use super::bits::{Limits, intersect, is_within_any};
 use super::ranked::{Occurrences, Path, Ranked};
 use super::root::{Root, transpose};
 use super::rows::StoredRank;
 use super::sink::Sink;
+use super::{Budget, Watch};
 
-/// Sets found between two looks at the budget.
-const BUDGET_STEP: u64 = 1 << 14;
+/// What a column costs an intersection beyond its words, and a test of inclusion that ends soon, in words.
+const COLUMN_COST: usize = 8;
+/// What looking for rarer items in a transaction costs, in words.
+const ROW_COST: usize = 64;
 /// Rarer partners of a root that get bitmaps; of more of them the transactions of a set are asked, which mostly have few in common.
 const MAX_RARER: usize = 256;
 
@@ -33,9 +35,7 @@ pub(crate) struct Closed<'a, R> {
     ranked: &'a Ranked<'a, R>,
     occurrences: &'a Occurrences,
     max_length: usize,
-    budget: &'a Budget<'a>,
-    unspent: u64,
-    has_ended: bool,
+    watch: Watch<'a>,
     item: u32,
     root: Root,
     paths: Vec<Path>,
@@ -65,9 +65,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
             ranked,
             occurrences,
             max_length,
-            budget,
-            unspent: 0,
-            has_ended: false,
+            watch: Watch::new(budget),
             item: 0,
             root: Root::default(),
             paths: Vec::new(),
@@ -85,11 +83,11 @@ impl<'a, R: StoredRank> Closed<'a, R> {
 
     /// All closed sets whose rarest item has rank `item`.
     pub(crate) fn mine_root<S: Sink>(&mut self, item: u32, sink: &mut S) {
-        if self.has_ended {
+        if self.watch.has_ended() {
             return;
         }
         self.close_root(item, sink);
-        self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
+        self.watch.look();
     }
 
     fn close_root<S: Sink>(&mut self, item: u32, sink: &mut S) {
@@ -171,10 +169,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
             let count = if at == last { count } else { 0 };
             sink.node(depth + 1 + at, self.ranked.frequent.items[*rank as usize], count);
         }
-        self.unspent += 1;
-        if self.unspent >= BUDGET_STEP {
-            self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
-        }
+        self.watch.found(1);
     }
 
     /// All closed sets that extend one of size `depth` by the columns from `start` on.
@@ -182,7 +177,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
         let (end, n_words, n_excluded) = (self.columns.len(), self.words.len(), self.excluded.len());
         // From the last column on, so that those after one are excluded when its turn comes.
         for idx in (start..end).rev() {
-            if self.has_ended {
+            if self.watch.has_ended() {
                 break;
             }
             let chosen = self.columns[idx];
@@ -207,6 +202,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
 
     /// Whether an excluded item is in all transactions of a column.
     fn is_elsewhere(&mut self, chosen: Column) -> bool {
+        self.watch.work(self.excluded.len() * COLUMN_COST);
         is_within_any(&self.words, chosen.at, self.n_words, &self.excluded)
             || !self.has_rarer_bitmaps && self.has_rarer_in_common(chosen)
     }
@@ -220,6 +216,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
             while bits != 0 {
                 let row = self.ranked.row(rows[64 * word + bits.trailing_zeros() as usize]);
                 bits &= bits - 1;
+                self.watch.work(ROW_COST);
                 let rarer = &row[row.partition_point(|rank| rank.index() <= root)..];
                 if is_first {
                     self.common.clear();
@@ -240,6 +237,7 @@ impl<'a, R: StoredRank> Closed<'a, R> {
     /// and the columns in all of them.
     fn intersect(&mut self, range: std::ops::Range<usize>, chosen: Column) {
         let (base, n_words) = (self.words.len(), self.n_words);
+        self.watch.work(range.len() * (n_words + COLUMN_COST));
         self.words.resize(base + range.len() * n_words, 0);
         self.counts.clear();
         self.counts.extend(self.columns[range.clone()].iter().map(|column| column.at as u32));

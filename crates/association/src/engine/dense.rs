@@ -3,6 +3,7 @@
 use super::Budget;
 use super::bits::{Limits, count_common, intersect};
 use super::bulk::Bulk;
+use super::conflicts::{Conflicts, Order};
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
 use super::ranked::Paths;
 use super::root::{Partner, Root, transpose};
@@ -50,6 +51,8 @@ struct Frame {
 struct Prefix {
     depth: usize,
     n_free: usize,
+    /// Whether the columns of the node may all stand together.
+    is_clear: bool,
 }
 
 /// The state of one worker. Columns and words are stacks: a child's lie above its parent's and are cut off when it is done, so the
@@ -57,6 +60,7 @@ struct Prefix {
 pub(crate) struct Dense<'a, T> {
     min_count: u32,
     max_length: usize,
+    conflicts: &'a Conflicts<'a>,
     budget: &'a Budget<'a>,
     unspent: u64,
     has_ended: bool,
@@ -68,14 +72,17 @@ pub(crate) struct Dense<'a, T> {
     table: Vec<u64>,
     found: Vec<Partner>,
     tree: Words,
+    order: Order,
+    is_bound: Vec<bool>,
     pub target: T,
 }
 
 impl<'a, T: Target> Dense<'a, T> {
-    pub(crate) fn new(min_count: u32, max_length: usize, budget: &'a Budget<'a>) -> Self {
+    pub(crate) fn new(min_count: u32, max_length: usize, conflicts: &'a Conflicts<'a>, budget: &'a Budget<'a>) -> Self {
         Self {
             min_count,
             max_length,
+            conflicts,
             budget,
             unspent: 0,
             has_ended: false,
@@ -87,6 +94,8 @@ impl<'a, T: Target> Dense<'a, T> {
             table: Vec::new(),
             found: Vec::new(),
             tree: Words::default(),
+            order: Order::new(),
+            is_bound: Vec::new(),
             target: T::default(),
         }
     }
@@ -105,16 +114,22 @@ impl<'a, T: Target> Dense<'a, T> {
             self.root.open(paths, root);
         }
         let frequent = paths.frequent();
-        let count = frequent.counts[root as usize];
+        let (item, count) = (frequent.items[root as usize], frequent.counts[root as usize]);
+        let is_clear = self.conflicts.are_none();
+        if !is_clear {
+            let item_of = |partner: &Partner| frequent.items[partner.rank as usize];
+            self.root.partners.retain(|partner| !self.conflicts.between(item, item_of(partner)));
+        }
         for partner in &self.root.partners {
-            if T::LISTS || partner.count < count {
+            if T::LISTS || !is_clear || partner.count < count {
                 let item = frequent.items[partner.rank as usize];
                 self.columns.push(Column { item, count: partner.count, at: partner.rank as usize });
             }
         }
         // Who is not a column is in all the root's transactions and free to add.
-        let prefix = Prefix { depth: 1, n_free: self.root.partners.len() - self.columns.len() };
-        self.report(prefix, frequent.items[root as usize], count);
+        let prefix = Prefix { depth: 1, n_free: self.root.partners.len() - self.columns.len(), is_clear };
+        let prefix = self.settle(0, prefix, count);
+        self.report(prefix, item, count);
         match self.columns.len() {
             0..2 => self.report_each(0, prefix),
             _ if self.max_length == 2 => self.report_each(0, prefix),
@@ -128,6 +143,35 @@ impl<'a, T: Target> Dense<'a, T> {
             _ => self.expand_wide(paths.bulk(), prefix, count),
         }
         self.has_ended |= !self.budget.spend(std::mem::take(&mut self.unspent));
+    }
+
+    /// Finds out whether the columns from `start` on of a prefix that is in transactions of weight `count` may all stand together. Unless sets
+    /// are listed, those that are in all these transactions and may stand with all others become free.
+    fn settle(&mut self, start: usize, prefix: Prefix, count: u32) -> Prefix {
+        if prefix.is_clear {
+            return prefix;
+        }
+        self.is_bound.clear();
+        self.is_bound.resize(self.columns.len() - start, false);
+        let items = self.columns[start..].iter().map(|column| column.item);
+        let mut is_clear = true;
+        self.conflicts.for_each_related(items, &mut self.order, |a, b| {
+            is_clear = false;
+            (self.is_bound[a], self.is_bound[b]) = (true, true);
+        });
+        let mut n_free = prefix.n_free;
+        if !T::LISTS {
+            let mut kept = start;
+            for idx in start..self.columns.len() {
+                let column = self.columns[idx];
+                let is_free = column.count == count && !self.is_bound[idx - start];
+                self.columns[kept] = column;
+                kept += usize::from(!is_free);
+                n_free += usize::from(is_free);
+            }
+            self.columns.truncate(kept);
+        }
+        Prefix { n_free, is_clear, ..prefix }
     }
 
     /// A prefix with each of the columns from `start` on.
@@ -146,7 +190,7 @@ impl<'a, T: Target> Dense<'a, T> {
             return;
         }
         let n_columns = self.columns.len() - start;
-        if !T::LISTS && self.root.weight_of(u64::MAX >> (64 - n_columns)) >= self.min_count {
+        if !T::LISTS && prefix.is_clear && self.root.weight_of(u64::MAX >> (64 - n_columns)) >= self.min_count {
             let found = self.target.cube(prefix.depth, prefix.n_free, n_columns);
             self.spend(found);
             return;
@@ -173,6 +217,10 @@ impl<'a, T: Target> Dense<'a, T> {
         let node =
             Node { depth: prefix.depth, n_free: prefix.n_free, min_count: self.min_count, max_length: self.max_length };
         self.tree.open(&self.root.masks, columns);
+        if !prefix.is_clear {
+            let items = self.columns[start..].iter().map(|column| column.item);
+            self.conflicts.for_each_related(items, &mut self.order, |a, b| self.tree.bar(a, b));
+        }
         let found = self.target.words(&mut self.tree, node);
         self.spend(found);
     }
@@ -235,13 +283,18 @@ impl<'a, T: Target> Dense<'a, T> {
             return;
         }
         self.root.find_columns(idx, self.min_count, &mut self.found);
+        if !prefix.is_clear {
+            let item_of = |partner: &Partner| self.columns[partner.rank as usize].item;
+            self.found.retain(|partner| !self.conflicts.between(chosen.item, item_of(partner)));
+        }
         for Partner { rank: at, count } in &self.found {
-            if T::LISTS || *count < chosen.count {
+            if T::LISTS || !prefix.is_clear || *count < chosen.count {
                 self.columns.push(Column { count: *count, ..self.columns[*at as usize] });
             }
         }
+        let n_free = prefix.n_free + self.found.len() - (self.columns.len() - first);
+        let child = self.settle(first, Prefix { depth: prefix.depth + 1, n_free, ..prefix }, chosen.count);
         let n_children = self.columns.len() - first;
-        let child = Prefix { depth: prefix.depth + 1, n_free: prefix.n_free + self.found.len() - n_children };
         self.report(child, chosen.item, chosen.count);
         let (n_words, n_weights) = (self.words.len(), self.weights.len());
         if n_children < 2 || child.depth + 1 == self.max_length {
@@ -315,7 +368,7 @@ impl<'a, T: Target> Dense<'a, T> {
         if n_columns == 0 || self.has_ended {
             return;
         }
-        if !T::LISTS && n_columns > 1 && self.is_cube(start, frame) {
+        if !T::LISTS && prefix.is_clear && n_columns > 1 && self.is_cube(start, frame) {
             let found = self.target.cube(prefix.depth, prefix.n_free, n_columns);
             self.spend(found);
             return;
@@ -332,8 +385,8 @@ impl<'a, T: Target> Dense<'a, T> {
         let (n_columns, n_words, n_weights) = (self.columns.len(), self.words.len(), self.weights.len());
         for idx in start + n_done..n_columns {
             let chosen = self.columns[idx];
-            let n_free = prefix.n_free + self.intersect(start..idx, chosen, frame);
-            let child = Prefix { depth: prefix.depth + 1, n_free };
+            let n_free = prefix.n_free + self.intersect(start..idx, chosen, frame, prefix.is_clear);
+            let child = self.settle(n_columns, Prefix { depth: prefix.depth + 1, n_free, ..prefix }, chosen.count);
             self.report(child, chosen.item, chosen.count);
             if child.depth < self.max_length {
                 self.order_columns(n_columns);
@@ -399,6 +452,11 @@ impl<'a, T: Target> Dense<'a, T> {
         } else {
             wide::set_singles(singles, &mut self.table);
         }
+        if !prefix.is_clear {
+            let forbid = if is_narrow { narrow::forbid } else { wide::forbid };
+            let items = items[..n_items].iter().copied();
+            self.conflicts.for_each_related(items, &mut self.order, |a, b| forbid(a, b, &mut self.table));
+        }
         let table = Table {
             words: &self.table,
             is_narrow,
@@ -410,22 +468,30 @@ impl<'a, T: Target> Dense<'a, T> {
         self.spend(found);
     }
 
-    /// Pushes the columns of `range` cut down to the transactions of `chosen`, as far as they stay frequent. Returns how many are in all
-    /// those transactions and were left out as free.
-    fn intersect(&mut self, range: std::ops::Range<usize>, chosen: Column, frame: Frame) -> usize {
+    /// Pushes the columns of `range` that may stand with `chosen`, cut down to its transactions, as far as they stay frequent. Returns how many
+    /// are in all those transactions and were left out as free; none unless all columns may stand together.
+    fn intersect(&mut self, range: std::ops::Range<usize>, chosen: Column, frame: Frame, is_clear: bool) -> usize {
         let base = self.words.len();
         self.words.resize(base + range.len() * frame.n_words, 0);
         self.counts.clear();
-        self.counts.extend(self.columns[range.clone()].iter().map(|column| column.at as u32));
+        let conflicts = self.conflicts;
+        let may_meet = |column: &Column| is_clear || !conflicts.between(column.item, chosen.item);
+        let starts =
+            self.columns[range.clone()].iter().filter(|column| may_meet(column)).map(|column| column.at as u32);
+        self.counts.extend(starts);
         let (old, new) = self.words.split_at_mut(base);
         let planes = &old[frame.planes..frame.planes + frame.n_planes * frame.n_words];
-        let limits = Limits { min_count: self.min_count, free_count: if T::LISTS { u32::MAX } else { chosen.count } };
+        let free_count = if T::LISTS || !is_clear { u32::MAX } else { chosen.count };
+        let limits = Limits { min_count: self.min_count, free_count };
         let kept = intersect(old, new, &mut self.counts, chosen.at, frame.n_words, planes, limits);
         self.words.truncate(base + kept * frame.n_words);
         let mut n_free = 0;
-        let mut at = base;
-        for (idx, count) in range.zip(0..) {
-            let count = self.counts[count];
+        let (mut at, mut counts) = (base, self.counts.iter());
+        for idx in range {
+            if !may_meet(&self.columns[idx]) {
+                continue;
+            }
+            let count = *counts.next().expect("one for each column that may meet the chosen one");
             if count == limits.free_count {
                 n_free += 1;
             } else if count >= self.min_count {

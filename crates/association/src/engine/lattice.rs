@@ -101,6 +101,13 @@ macro_rules! table {
                     sum(table);
                 }
 
+                /// Empties some lanes of all words whose position has these bits.
+                fn clear_lanes(table: &mut [u64], bits: usize, lanes: u64) {
+                    for (at, word) in table.iter_mut().enumerate() {
+                        *word &= if at & bits == bits { !lanes } else { u64::MAX };
+                    }
+                }
+
                 /// Adds 1 to the counter of each lane of `out[h]` for every mask of support at least `min_count` with h ones above its low
                 /// bits. A lane gets at most 924 from one table, and there are [`MAX_ITEMS`] − [`LOW_BITS`] + 1 rows.
                 pub(crate) fn tally(table: &[u64], min_count: u64, out: &mut [[u64; BLOCK]]) {
@@ -112,6 +119,20 @@ macro_rules! table {
                         }
                     }
                 }
+            }
+
+            /// Empties the counters of all masks with both bits.
+            pub(crate) fn forbid(a: usize, b: usize, table: &mut [u64]) {
+                let lane_bits = PER_WORD.ilog2() as usize;
+                // Bits of a mask are told apart by the lane, or by the word.
+                let [lanes_a, lanes_b] = [a, b].map(|bit| match bit {
+                    bit if bit < lane_bits => {
+                        (0..PER_WORD).filter(|lane| lane >> bit & 1 == 1).map(|lane| FIELD << (lane * BITS)).sum()
+                    }
+                    _ => u64::MAX,
+                });
+                let words = [a, b].map(|bit| if bit < lane_bits { 0 } else { 1 << (bit - lane_bits) });
+                clear_lanes(table, words[0] | words[1], lanes_a & lanes_b);
             }
 
             /// Sets the supports of the masks of one bit.
@@ -280,6 +301,24 @@ mod tests {
                 wide::for_each(&table, 4, |mask, support| got.push((mask, support)));
                 assert_eq!(got, frequent);
             }
+        }
+    }
+
+    #[test]
+    fn masks_with_two_bits_are_emptied() {
+        let n_items = 6;
+        for (a, b) in (0..n_items).flat_map(|a| (0..n_items).map(move |b| (a, b))).filter(|(a, b)| a != b) {
+            let expected: Vec<usize> =
+                (0..1_usize << n_items).filter(|mask| mask >> a & 1 == 0 || mask >> b & 1 == 0).collect();
+            let (mut found, mut table) = (Vec::new(), vec![u64::MAX / 0xFFFF; narrow::n_words(n_items)]);
+            narrow::forbid(a, b, &mut table);
+            narrow::for_each(&table, 1, |mask, _| found.push(mask));
+            assert_eq!(found, expected, "{a} {b}");
+            found.clear();
+            let mut table = vec![u64::MAX / 0xFFFF_FFFF; wide::n_words(n_items)];
+            wide::forbid(a, b, &mut table);
+            wide::for_each(&table, 1, |mask, _| found.push(mask));
+            assert_eq!(found, expected, "{a} {b}");
         }
     }
 }

@@ -43,7 +43,7 @@ impl Pairs {
     ) -> Result<Option<Self>, Error> {
         let frequent = Frequent::new(db, params);
         let n_ranks = frequent.n_ranks();
-        let conflicts = Conflicts { roles: params.roles, hierarchy: params.hierarchy };
+        let conflicts = Conflicts::new(params);
         let search = Search { frequent: &frequent, conflicts, control, left: AtomicU64::new(0) };
         search.left.store(params.max_sets.saturating_sub(n_ranks as u64), Ordering::Relaxed);
         let partners = match (params.max_length, n_ranks) {
@@ -121,7 +121,8 @@ impl Search<'_> {
 
     /// Those of a rank's frequent partners that may stand in a set with it; `None` when there are more pairs than wanted.
     fn keep(&self, rank: u32, partners: impl Iterator<Item = Partner>) -> Option<Vec<Partner>> {
-        let may_meet = |partner: &Partner| !self.conflicts.between(self.frequent, partner.rank, rank);
+        let item = |rank: u32| self.frequent.items[rank as usize];
+        let may_meet = |partner: &Partner| !self.conflicts.between(item(partner.rank), item(rank));
         let kept: Vec<Partner> = partners.filter(may_meet).collect();
         let take = |left: u64| left.checked_sub(kept.len() as u64);
         self.left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok().then_some(kept)
@@ -240,7 +241,7 @@ mod tests {
         let frequent = Frequent::new(db, params);
         let search = || Search {
             frequent: &frequent,
-            conflicts: Conflicts { roles: params.roles, hierarchy: params.hierarchy },
+            conflicts: Conflicts::new(params),
             control: &NoControl,
             left: AtomicU64::new(params.max_sets),
         };

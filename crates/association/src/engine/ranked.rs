@@ -9,7 +9,8 @@ use crate::{Error, ItemRole, ItemsetParams, Transactions};
 /// Rows asked for at once: more than a processor fetches side by side, few enough to stay in the first cache.
 pub(crate) const FETCH: usize = 64;
 
-/// Frequent items by rank: 0 is the most frequent, equal counts in order of item.
+/// Frequent items by rank: 0 is the most frequent, equal counts in order of item. Items that stand only on the right of a rule come after all
+/// others: of those a set holds at most one, which is then the one it grows from, and below that nothing has to be asked about roles.
 ///
 /// A set grows from its rarest item, so the part of a transaction that matters to rank r are its ranks below r: few for the items
 /// that occur often.
@@ -28,7 +29,8 @@ impl Frequent {
         let counts = db.item_counts();
         let is_wanted = |item: &u32| counts[*item as usize] >= params.min_count && role(*item) != ItemRole::Ignore;
         let mut items: Vec<u32> = (0..db.n_items()).filter(is_wanted).collect();
-        items.sort_by_key(|item| (std::cmp::Reverse(counts[*item as usize]), *item));
+        let is_last = |item: u32| role(item) == ItemRole::Consequent;
+        items.sort_by_key(|item| (is_last(*item), std::cmp::Reverse(counts[*item as usize]), *item));
         let counts = items.iter().map(|item| counts[*item as usize] as u32).collect();
         Self { items, counts, min_count: u32::try_from(params.min_count).unwrap_or(u32::MAX) }
     }

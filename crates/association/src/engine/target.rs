@@ -5,6 +5,7 @@
 use super::lattice::{narrow, wide};
 use super::tally::Tally;
 use super::words::{self, Node, Words};
+use crate::SetCounts;
 
 /// What becomes of the sets found.
 pub(crate) trait Target: Default + Send {
@@ -20,6 +21,13 @@ pub(crate) trait Target: Default + Send {
     fn words(&mut self, words: &mut Words, node: Node) -> u64;
 }
 
+/// A target that says in the end how many sets there were.
+pub(crate) trait Counter: Target {
+    fn merge(self, other: Self) -> Self;
+    /// Sets by size, none longer than `max_length`, which is that of the search.
+    fn into_counts(self, max_length: usize) -> SetCounts;
+}
+
 /// A filled table of supports.
 pub(crate) struct Table<'a> {
     pub words: &'a [u64],
@@ -29,6 +37,24 @@ pub(crate) struct Table<'a> {
     pub items: &'a [u32],
     /// Longest set wanted.
     pub max_length: usize,
+}
+
+impl Table<'_> {
+    /// Calls `f` with the depth, the last item and the count of every frequent mask over a set of size `depth`, as far as the depth is wanted.
+    #[inline(always)]
+    fn for_each_wanted(&self, depth: usize, mut f: impl FnMut(usize, u32, u32)) {
+        let call = |mask: usize, count: u32| {
+            let depth = depth + mask.count_ones() as usize;
+            if depth <= self.max_length {
+                f(depth, self.items[mask.trailing_zeros() as usize], count);
+            }
+        };
+        if self.is_narrow {
+            narrow::for_each(self.words, u64::from(self.min_count), call);
+        } else {
+            wide::for_each(self.words, u64::from(self.min_count), call);
+        }
+    }
 }
 
 impl Target for Tally {
@@ -57,6 +83,55 @@ impl Target for Tally {
 
     fn words(&mut self, words: &mut Words, node: Node) -> u64 {
         words::count(words, node, self)
+    }
+}
+
+impl Counter for Tally {
+    fn merge(self, other: Self) -> Self {
+        Self::merge(self, other)
+    }
+
+    fn into_counts(self, max_length: usize) -> SetCounts {
+        Self::into_counts(self, max_length)
+    }
+}
+
+/// Counts sets one by one: only those of a length that is wanted, so that what was found so far may be compared with a limit.
+#[derive(Default)]
+pub(crate) struct Sizes(SetCounts);
+
+impl Target for Sizes {
+    const LISTS: bool = true;
+
+    #[inline(always)]
+    fn set(&mut self, depth: usize, _n_free: usize, _item: u32, _count: u32) -> u64 {
+        self.0.add(depth, 1);
+        1
+    }
+
+    fn cube(&mut self, _depth: usize, _n_free: usize, _n_items: usize) -> u64 {
+        unreachable!("sets are counted one by one")
+    }
+
+    fn table(&mut self, depth: usize, _n_free: usize, table: &Table<'_>) -> u64 {
+        let before = self.0.sets;
+        table.for_each_wanted(depth, |depth, _, _| self.0.add(depth, 1));
+        self.0.sets - before
+    }
+
+    fn words(&mut self, words: &mut Words, node: Node) -> u64 {
+        words::count_each(words, node, self)
+    }
+}
+
+impl Counter for Sizes {
+    fn merge(mut self, other: Self) -> Self {
+        self.0.merge(&other.0);
+        self
+    }
+
+    fn into_counts(self, _max_length: usize) -> SetCounts {
+        self.0
     }
 }
 
@@ -89,17 +164,9 @@ impl Target for Place<'_> {
     /// Masks ascend as their sets do in preorder: items of a set come from the highest bit down.
     fn table(&mut self, depth: usize, _n_free: usize, table: &Table<'_>) -> u64 {
         let before = self.len;
-        let push = |mask: usize, count: u32| {
-            let depth = depth + mask.count_ones() as usize;
-            if depth <= table.max_length {
-                self.set(depth, 0, table.items[mask.trailing_zeros() as usize], count);
-            }
-        };
-        if table.is_narrow {
-            narrow::for_each(table.words, u64::from(table.min_count), push);
-        } else {
-            wide::for_each(table.words, u64::from(table.min_count), push);
-        }
+        table.for_each_wanted(depth, |depth, item, count| {
+            self.set(depth, 0, item, count);
+        });
         (self.len - before) as u64
     }
 

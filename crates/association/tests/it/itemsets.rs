@@ -1,15 +1,15 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use osusume_association::{
-    Baskets, Error, Hierarchy, ItemRole, ItemsetParams, Kind, NO_PARENT, Transactions, count_itemsets, mine_itemsets,
-    mine_top_k, propose_min_count,
+    Baskets, Error, ItemRole, ItemsetParams, Kind, Transactions, count_itemsets, mine_itemsets, mine_top_k,
+    propose_min_count,
 };
 use osusume_model::{Control, NoControl, Stop};
 
 use crate::oracle::{Shop, Stream, listed};
 
 /// What every way to mine must say of a database: the sets by enumeration.
-fn check(shop: &Shop, params: &ItemsetParams<'_>, mut expected: Vec<(Vec<u32>, u64)>) {
+pub(crate) fn check(shop: &Shop, params: &ItemsetParams<'_>, mut expected: Vec<(Vec<u32>, u64)>) {
     expected.retain(|(set, _)| set.len() <= params.max_length);
     let db = shop.db();
     let found = mine_itemsets(&db, params, &NoControl).expect("no limit is set");
@@ -20,6 +20,14 @@ fn check(shop: &Shop, params: &ItemsetParams<'_>, mut expected: Vec<(Vec<u32>, u
         assert_eq!(*sets, expected.iter().filter(|(set, _)| set.len() == size).count() as u64, "size {size}");
     }
     assert_eq!(counted, found.counted());
+    if params.max_length != 3 {
+        return;
+    }
+    let limited = |max_sets| count_itemsets(&db, &ItemsetParams { max_sets, ..*params }, &NoControl);
+    assert_eq!(limited(counted.sets), Ok(counted.clone()), "{params:?} of {shop:?}");
+    if let Some(fewer) = counted.sets.checked_sub(1) {
+        assert!(matches!(limited(fewer), Err(Error::TooManySets { .. })), "{params:?} of {shop:?}");
+    }
 }
 
 fn check_all(shop: &Shop, min_count: u64) {
@@ -114,22 +122,6 @@ fn databases_of_many_items() {
     }
 }
 
-#[test]
-fn roles_and_hierarchy_restrict_the_search() {
-    use ItemRole::{Antecedent, Both, Consequent, Ignore};
-    let roles = [Both, Consequent, Antecedent, Consequent, Ignore, Both, Consequent, Both];
-    let forest = Hierarchy::new(vec![2, 2, NO_PARENT, 2, NO_PARENT, 7, NO_PARENT, NO_PARENT]).unwrap();
-    for seed in 0..100 {
-        let shop = Shop::random(seed, 30, 8, 0.6);
-        for (roles, hierarchy) in [(Some(&roles[..]), None), (None, Some(&forest)), (Some(&roles[..]), Some(&forest))] {
-            let params = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(3) };
-            for max_length in [1, 2, usize::MAX] {
-                check(&shop, &ItemsetParams { max_length, ..params }, shop.frequent(3, roles, hierarchy));
-            }
-        }
-    }
-}
-
 /// Baskets with most of the items among many small ones: whether they are few enough to be kept as bits or not.
 #[test]
 fn a_few_huge_baskets() {
@@ -214,6 +206,24 @@ fn a_stop_ends_closed_sets_of_a_huge_basket() {
     let params = ItemsetParams::closed(1);
     assert!(looks(|control| count_itemsets(&db, &params, control).map(drop)) > 3_000);
     assert_eq!(count_itemsets(&db, &params, &NoControl).expect("no limit is set").sets, 2);
+}
+
+/// Two hundred items of which most pairs are frequent and few threes: little is found below an item, and much is looked at.
+#[test]
+fn closed_sets_are_stopped_by_work_not_by_finds() {
+    let db = Shop::random(4, 4_000, 200, 0.6).db();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let roles = [ItemRole::Both; 200];
+    for roles in [None, Some(&roles[..])] {
+        let params = ItemsetParams { roles, max_length: 2, ..ItemsetParams::closed(600) };
+        let looks_at = |max_length| {
+            let params = ItemsetParams { max_length, ..params };
+            pool.install(|| looks(|control| count_itemsets(&db, &params, control).map(drop)))
+        };
+        let for_finds = count_itemsets(&db, &params, &NoControl).expect("no limit is set").sets as usize >> 14;
+        let (only_items, with_pairs) = (looks_at(1), looks_at(2));
+        assert!(with_pairs >= only_items + for_finds + 20, "{with_pairs} looks, {only_items} without pairs");
+    }
 }
 
 #[test]

@@ -9,5 +9,6 @@ mod lives;
 mod measures;
 mod oracle;
 mod planted;
+mod restricted;
 mod rules;
 mod worlds;

@@ -66,17 +66,9 @@ impl Shop {
         roles: Option<&[ItemRole]>,
         hierarchy: Option<&Hierarchy>,
     ) -> Vec<(Vec<u32>, u64)> {
-        let is_allowed = |set: &[u32]| {
-            let role = |item: u32| roles.map_or(ItemRole::Both, |roles| roles[item as usize]);
-            let lasts = set.iter().filter(|item| role(**item) == ItemRole::Consequent).count();
-            let mut pairs = set.iter().flat_map(|a| set.iter().map(move |b| (*a, *b)));
-            lasts < 2
-                && set.iter().all(|item| role(*item) != ItemRole::Ignore)
-                && !pairs.any(|(a, b)| a < b && hierarchy.is_some_and(|forest| forest.is_related(a, b)))
-        };
         let mut found: Vec<(Vec<u32>, u64)> = (1_u32..1 << self.n_items)
             .map(|mask| (0..self.n_items).filter(|item| mask >> item & 1 == 1).collect::<Vec<u32>>())
-            .filter(|set| is_allowed(set))
+            .filter(|set| is_allowed(set, roles, hierarchy))
             .map(|set| {
                 let count = self.count(&set);
                 (set, count)
@@ -127,12 +119,25 @@ impl Shop {
 
     /// Those of [`Shop::frequent`] without a superset of the same count among them.
     pub(crate) fn closed(&self, min_count: u64) -> Vec<(Vec<u32>, u64)> {
-        let all = self.frequent(min_count, None, None);
-        let is_within = |small: &[u32], big: &[u32]| small.len() < big.len() && small.iter().all(|it| big.contains(it));
-        let mut closed = all.clone();
-        closed.retain(|(set, count)| !all.iter().any(|(other, n)| n == count && is_within(set, other)));
-        closed
+        maximal(&self.frequent(min_count, None, None))
     }
+}
+
+/// Whether roles and hierarchy permit a set.
+pub(crate) fn is_allowed(set: &[u32], roles: Option<&[ItemRole]>, hierarchy: Option<&Hierarchy>) -> bool {
+    let role = |item: u32| roles.map_or(ItemRole::Both, |roles| roles[item as usize]);
+    let lasts = set.iter().filter(|item| role(**item) == ItemRole::Consequent).count();
+    let mut pairs = set.iter().flat_map(|a| set.iter().map(move |b| (*a, *b)));
+    lasts < 2
+        && set.iter().all(|item| role(*item) != ItemRole::Ignore)
+        && !pairs.any(|(a, b)| a < b && hierarchy.is_some_and(|forest| forest.is_related(a, b)))
+}
+
+/// Those of some sets without a superset of the same count among them.
+pub(crate) fn maximal(sets: &[(Vec<u32>, u64)]) -> Vec<(Vec<u32>, u64)> {
+    let is_within = |small: &[u32], big: &[u32]| small.len() < big.len() && small.iter().all(|it| big.contains(it));
+    let is_maximal = |set: &[u32], count: u64| !sets.iter().any(|(other, n)| *n == count && is_within(set, other));
+    sets.iter().filter(|(set, count)| is_maximal(set, *count)).cloned().collect()
 }
 
 /// The itemsets of a trie, in order of items.
