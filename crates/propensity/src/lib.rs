@@ -31,6 +31,7 @@ pub mod additive;
 pub mod calibration;
 pub mod contributions;
 pub mod design;
+pub mod elastic_net;
 pub mod encoder;
 mod encoder_fit;
 mod error;

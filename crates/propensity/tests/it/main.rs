@@ -5,6 +5,7 @@ mod support;
 mod additive;
 mod basis;
 mod calibration;
+mod elastic_net;
 mod encoder;
 mod folds;
 mod logistic;
