@@ -69,8 +69,8 @@ def measured(options, path, count):
         two = programs.mining(options.mining, path, count, n_threads=2)
         process = programs.whole_process(options.binary, path, count)
         sets = one["sets"]
-        # A peer adds its sets up as floating-point numbers.
-        is_other = any(abs(peer["sets"] - sets) > 1e-6 * sets for peer in peers)
+        # Two of the miners miss one set where an item is in every basket: the item alone.
+        is_other = any(peer["sets"] not in (sets, sets - 1) for peer in peers)
         if is_other or {two["sets"], process["sets"]} != {sets}:
             sys.exit(f"{path.name} {count}: the programs disagree: {one} {two} {process} {peers}")
         best = min(peers, key=lambda peer: peer["seconds"])
