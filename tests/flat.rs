@@ -184,6 +184,27 @@ fn parquet_is_read_like_csv() {
     assert_eq!(score("out/isp-offers.parquet"), score("out/isp-offers.csv"));
 }
 
+#[test]
+fn models_are_converted() {
+    let company = trained();
+    for language in ["en", "ja"] {
+        let said = company.succeed(&["convert", "model.json", "--out", "model.onnx", "--language", language]);
+        golden(&format!("flat_convert.{language}.txt"), &said);
+    }
+    let graph = fs::read(company.path("model.onnx")).unwrap();
+    company.succeed(&["convert", "model.json", "--out", "again.onnx", "--quiet"]);
+    assert_eq!(fs::read(company.path("again.onnx")).unwrap(), graph, "the same model gives the same bytes");
+    let said = company.succeed(&["convert", "model.json", "--out", "model.pmml", "--output", "json"]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((&said["format"], &said["outputs"]), (&"pmml".into(), &serde_json::json!(["propensity"])));
+    assert!(
+        said["inputs"].as_array().unwrap().contains(&serde_json::json!({ "name": "joined", "holds": "days" })),
+        "{said}"
+    );
+    let document = fs::read_to_string(company.path("model.pmml")).unwrap();
+    assert!(document.contains("<DataField name=\"plan\"") && document.contains("pro; &quot;max&quot;"), "{document}");
+}
+
 /// What cannot work says so in both languages, writes nothing, and repeats no value of the file.
 fn check(name: &str, code: i32, arguments: &[&str], sabotage: impl Fn(&Company)) {
     for language in ["en", "ja"] {
@@ -206,6 +227,42 @@ fn what_cannot_be_learned() {
     check("flat_no_columns", 10, &[&train("taken")[..], &["--ignore", "id,plan,usage,color,joined"]].concat(), |_| {});
     check("flat_row", 10, &train("taken"), |company| company.edit("rows.csv", |rows| rows.replacen("r3;", "r3;;", 1)));
     check("flat_over_input", 2, &["train", "rows.csv", "--target", "taken", "--out", "rows.csv"], |_| {});
+}
+
+/// All offers of a run are one graph over the features their models read; PMML has one output, so it has no room for them.
+#[test]
+fn the_models_of_a_run_are_converted() {
+    let company = Company::with_run();
+    let convert = |out: &str| company.osusume(&["convert", "runs/isp", "--out", out, "--output", "json"]);
+    let said: Value = serde_json::from_str(&text(&convert("isp.onnx").stdout)).unwrap();
+    let (current, _) = company.published();
+    let run = current.split_whitespace().next().unwrap();
+    let dictionary = fs::read_to_string(company.path(&format!("runs/isp/{run}/features/dictionary.json"))).unwrap();
+    let dictionary: Value = serde_json::from_str(&dictionary).unwrap();
+    let known =
+        |name: &Value| dictionary["features"].as_array().unwrap().iter().any(|feature| feature["name"] == *name);
+    let inputs = said["inputs"].as_array().unwrap();
+    assert!(!inputs.is_empty() && inputs.iter().all(|input| known(&input["name"])), "{said}");
+    let graph = fs::read(company.path("isp.onnx")).unwrap();
+    let offers = b"line_1g\nline_10g\n";
+    assert!(graph.windows(offers.len()).any(|bytes| bytes == offers), "offers stand in the order of the catalogue");
+    let refused = convert("isp.pmml");
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(text(&refused.stderr).contains("allowed: FILE.onnx\n"), "{}", text(&refused.stderr));
+    let nothing = company.osusume(&["convert", "data", "--out", "data.onnx"]);
+    assert!(text(&nothing.stderr).contains("E3011"), "{}", text(&nothing.stderr));
+}
+
+#[test]
+fn what_cannot_be_converted() {
+    check("flat_convert_ending", 2, &["convert", "model.json", "--out", "new.json"], |_| {});
+    check("flat_convert_over", 2, &["convert", "model.json", "--out", "same.onnx"], |company| {
+        fs::hard_link(company.path("model.json"), company.path("same.onnx")).unwrap();
+    });
+    check("flat_convert_name", 2, &["convert", "model.json", "--out", "new.pmml"], |company| {
+        company.edit("rows.csv", |rows| rows.replacen(";taken\n", ";a\u{ffff}b\n", 1));
+        company.succeed(&["train", "rows.csv", "--target", "a\u{ffff}b", "--out", "model.json", "--quiet"]);
+    });
 }
 
 #[test]

@@ -98,6 +98,8 @@ pub(crate) enum Verb {
     Score(ScoreArgs),
     /// Show what a model that `train` wrote has learned
     Show(ShowArgs),
+    /// Write a model of `train`, or the models of a run, as ONNX or PMML for other programs to score with
+    Convert(ConvertArgs),
     /// Tell what became of every offer for one customer, and why
     Why(WhyArgs),
     /// Show the whole circle on a company that does not exist: its tables, a run, and what its offers earned
@@ -609,6 +611,16 @@ pub(crate) struct ShowArgs {
     /// Write a page for a browser instead
     #[arg(long, value_name = "PAGE.html")]
     pub(crate) out: Option<PathBuf>,
+}
+
+/// `convert`.
+#[derive(Debug, Args)]
+pub(crate) struct ConvertArgs {
+    /// A model file that `train` wrote; or the directory of a run, or of the runs of one pipeline
+    pub(crate) model: PathBuf,
+    /// The file to write; its ending says the format: .onnx or .pmml
+    #[arg(long, value_name = "FILE")]
+    pub(crate) out: PathBuf,
 }
 
 #[cfg(test)]

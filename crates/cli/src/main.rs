@@ -55,6 +55,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Train(args) => verbs::flat::train(args, console, signals),
         Verb::Score(args) => verbs::flat::score(args, console, signals),
         Verb::Show(args) => verbs::flat::show(args, console),
+        Verb::Convert(args) => verbs::convert::convert(args, console),
         Verb::Why(args) => verbs::why::why(args, console, signals),
         Verb::Demo(args) => verbs::demo::demo(args, console, signals),
         Verb::Explain { code } => verbs::explain::explain(code, console),

@@ -181,6 +181,8 @@ codes! {
     ModelKindUnavailable = "E2013", Usage, AfterChange;
     /// The column to predict does not have two values. Args: column, values.
     TargetNotTwoValued = "E2014", Usage, AfterChange;
+    /// A model cannot be written in another format, whose texts cannot hold the name of a column or one of its values. Args: format, name.
+    ModelNotConvertible = "E2015", Usage, AfterChange;
 
     // Running and publishing: E30xx.
     /// Another process holds the lock. Args: pid, host, since.

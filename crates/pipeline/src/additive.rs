@@ -135,6 +135,16 @@ impl AdditiveFile {
         file
     }
 
+    /// Log-odds of the mean row before calibration.
+    pub(crate) fn intercept(&self) -> f64 {
+        self.intercept
+    }
+
+    /// From the model's linear predictor to log-odds.
+    pub(crate) fn calibrator(&self) -> Calibrator {
+        Calibrator { slope: self.calibration_slope, intercept: self.calibration_intercept }
+    }
+
     /// The model over `features`, some of which have a curve, in their order; an error says what cannot be.
     pub(crate) fn read(&self, features: &[RawFeature<'_>]) -> Result<AdditiveModel, String> {
         let numbers = [self.intercept, self.calibration_slope, self.calibration_intercept];
@@ -169,7 +179,7 @@ impl AdditiveFile {
         Ok(AdditiveModel {
             bins,
             model: Additive { terms, coefficients, intercept: self.intercept },
-            calibrator: Calibrator { slope: self.calibration_slope, intercept: self.calibration_intercept },
+            calibrator: self.calibrator(),
             shares,
         })
     }

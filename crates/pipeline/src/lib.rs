@@ -11,6 +11,7 @@ mod catalogue;
 pub mod check;
 mod checked;
 pub mod config;
+pub mod convert;
 mod dictionary;
 pub mod evaluation;
 mod feature_table;

@@ -102,6 +102,11 @@ impl LinearFile {
         }
     }
 
+    /// From the model's linear predictor to log-odds.
+    pub(crate) fn calibrator(&self) -> Calibrator {
+        Calibrator { slope: self.calibration_slope, intercept: self.calibration_intercept }
+    }
+
     /// The model over `features`; an error says what cannot be.
     pub(crate) fn read(&self, features: &[RawFeature<'_>]) -> Result<LinearModel, String> {
         let numbers = [self.intercept, self.calibration_slope, self.calibration_intercept];
@@ -114,7 +119,7 @@ impl LinearFile {
             encoder: Encoder { kinds, columns: columns?, dropped: Vec::new() },
             beta: self.columns.iter().map(|column| column.beta).collect(),
             intercept: self.intercept,
-            calibrator: Calibrator { slope: self.calibration_slope, intercept: self.calibration_intercept },
+            calibrator: self.calibrator(),
         })
     }
 }

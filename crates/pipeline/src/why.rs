@@ -176,7 +176,7 @@ pub fn why(at: RunAt<'_>, customer: &str, host: &dyn Host) -> Result<Why> {
 }
 
 /// The features of the run; reasons of a model need every one of them.
-fn specs(run: &Run) -> Result<Vec<FeatureSpec>> {
+pub(crate) fn specs(run: &Run) -> Result<Vec<FeatureSpec>> {
     let specs: Option<Vec<FeatureSpec>> = crate::dictionary::read(run)?.into_iter().collect();
     specs.ok_or_else(|| {
         let version = run.manifest.tool_version.as_str();
@@ -366,7 +366,7 @@ fn layer(rule: Rule) -> &'static str {
 }
 
 /// The run, which some reader has seen published.
-fn published(at: RunAt<'_>) -> Result<PublishedRun> {
+pub(crate) fn published(at: RunAt<'_>) -> Result<PublishedRun> {
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let (root, name) = match at {
         RunAt::Pipeline(config, name) => (runs_root(config), name.map(str::to_owned)),

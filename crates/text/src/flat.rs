@@ -70,6 +70,18 @@ crate::phrases::phrases! {
     NextShowModel = "look at it: `{command}`", "モデルの表示: `{command}`";
     /// Headline of `score`. Args: rows, path, expected.
     Scored = "{rows} {rows?row:rows} scored into {path}; {expected} positive ones are to be expected", "{rows}行のスコアを{path}に書き出しました（予測される正例: {expected}行）";
+    /// Headline of `convert`. Args: path.
+    Converted = "the model is in {path}", "モデルを{path}に書き出しました";
+    /// Column: what an input holds.
+    HeadInput = "takes", "入力";
+    /// What an input holds.
+    InputNumber = "number", "数値";
+    /// What an input holds.
+    InputDate = "days since 1970-01-01", "1970-01-01からの日数";
+    /// What an input holds.
+    InputCategory = "text", "文字列";
+    /// Row label: what it gives.
+    Gives = "gives", "出力";
     /// Headline of `show --out`. Args: path.
     PageWritten = "the page is in {path}", "ページを{path}に書き出しました";
     /// Title of the page. Args: target.

@@ -210,6 +210,18 @@ impl ModelFile {
     }
 }
 
+impl ModelFile {
+    /// SHA-256 of the file with zeros in the place of these digits.
+    pub(super) fn checksum(&self) -> &str {
+        &self.sha256
+    }
+
+    /// Digest over names and types of the features.
+    pub(super) fn feature_schema(&self) -> &str {
+        &self.feature_schema
+    }
+}
+
 fn version_of(kind: Kind) -> u64 {
     match kind {
         Kind::Linear => FORMAT_VERSIONS[0],

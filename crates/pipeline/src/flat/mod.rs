@@ -12,6 +12,7 @@ mod infer;
 mod learn;
 mod picture;
 mod place;
+mod portable;
 mod score;
 mod show;
 
@@ -28,6 +29,7 @@ pub use score::{ScoreRequest, Scored, score};
 pub use show::{Shown, ShownColumn, ShownFeature, ShownMap, html, show};
 
 pub(crate) use place::{check_other, write};
+pub(crate) use portable::portable;
 
 use crate::host::Host;
 

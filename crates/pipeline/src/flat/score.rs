@@ -57,7 +57,7 @@ pub struct Scored {
 
 /// Scores every row of a file by a model file.
 ///
-/// Row n of the output is the n-th data row of the input, counted from 1. A propensity has nine significant digits. A reason is a column
+/// Row n of the output is the n-th data row of the input, counted from 1. A propensity has as many digits as bring back the very number. A reason is a column
 /// and, in brackets, what it adds to the log-odds against a row at the mean of every column; the three largest by magnitude.
 ///
 /// # Errors
@@ -234,19 +234,13 @@ impl<'a> Scorer<'a> {
 }
 
 fn write_row(text: &mut String, row: u64, score: &Score) {
-    // Nine digits bring back the f32 a kernel would give, and ties stay as rare as they are.
-    let _ = write!(text, "{row},{}", nine_digits(score.propensity));
+    // The shortest text that brings back the very number, without an exponent that a spreadsheet might misread.
+    let _ = write!(text, "{row},{}", score.propensity);
     for reason in &score.reasons {
         text.push(',');
         push_cell(text, reason.as_deref().unwrap_or_default());
     }
     text.push('\n');
-}
-
-/// Nine significant digits without an exponent that a spreadsheet might misread.
-fn nine_digits(p: f64) -> String {
-    let zeros = (1..22).take_while(|&zeros| p > 0.0 && p < 10.0_f64.powi(-zeros)).count();
-    format!("{p:.*}", 9 + zeros)
 }
 
 /// A cell as RFC 4180 wants it; what a spreadsheet would run as a formula gets an apostrophe.
@@ -272,18 +266,17 @@ mod tests {
         let mut text = String::new();
         let reasons = [Some("a, \"b\" is high (+0.50)".to_owned()), Some("=1+1 is low (-1.00)".to_owned()), None];
         write_row(&mut text, 7, &Score { propensity: 0.25, reasons });
-        assert_eq!(text, "7,0.250000000,\"a, \"\"b\"\" is high (+0.50)\",'=1+1 is low (-1.00),\n");
+        assert_eq!(text, "7,0.25,\"a, \"\"b\"\" is high (+0.50)\",'=1+1 is low (-1.00),\n");
     }
 
     #[test]
-    fn propensities_keep_nine_digits() {
-        for (p, expected) in [
-            (0.5, "0.500000000"),
-            (0.000_012_345_678_91, "0.0000123456789"),
-            (1.0, "1.000000000"),
-            (0.0, "0.000000000"),
-        ] {
-            assert_eq!(nine_digits(p), expected);
+    fn propensities_are_read_back_to_the_last_bit() {
+        for p in [0.5, 1.0, 0.0, 0.1 + 0.2, 1.234_567_890_123_456_7e-5, f64::MIN_POSITIVE] {
+            let mut text = String::new();
+            write_row(&mut text, 1, &Score { propensity: p, reasons: [None, None, None] });
+            let cell = text.split(',').nth(1).unwrap();
+            assert_eq!(cell.parse::<f64>().unwrap().to_bits(), p.to_bits(), "{cell}");
+            assert!(!cell.contains('e'), "{cell}");
         }
     }
 }

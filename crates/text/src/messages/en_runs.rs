@@ -110,6 +110,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "taken\nyes\nno\nmaybe        # a third value",
     },
     Message {
+        code: Code::ModelNotConvertible,
+        title: "the model cannot be written as {format}: its files cannot hold a character of column `{name}`",
+        help: &[
+            "rename the column, or clean the value, in the table learned from, and train again",
+            "ONNX files hold every character",
+        ],
+        cause: "PMML is XML, which has no way to write control characters. The column has one in its name, where it is shown escaped, or in a value the model names.",
+        example: "osusume convert model.json --out model.onnx",
+    },
+    Message {
         code: Code::LockHeld,
         title: "another run holds the lock<<: process {pid:plain}>><< on {host}>><<, since {since}>>",
         help: &["wait for it to end, or stop it, then run the same command again"],

@@ -116,6 +116,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "taken\nyes\nno\nmaybe        # 3種類目の値",
     },
     Message {
+        code: Code::ModelNotConvertible,
+        title: "モデルを{format}形式で書き出せません。列「{name}」の列名または値に、この形式では表せない文字があります",
+        help: &[
+            "学習に使った表の列名または値を修正して、もう一度学習してください。",
+            "ONNX形式では、どのような文字も表せます。",
+        ],
+        cause: "PMMLはXMLであり、制御文字を表せません。列名の制御文字は、ここではエスケープして表示しています。値はここに表示しません。",
+        example: "osusume convert model.json --out model.onnx",
+    },
+    Message {
         code: Code::LockHeld,
         title: "別の実行がロックを保持しています<<: プロセス{pid:plain}>><<、ホスト{host}>><<、開始時刻{since}>>",
         help: &["その実行の終了を待つか停止してから、同じコマンドを再実行してください。"],

@@ -23,7 +23,7 @@ pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use data::raw_kinds;
 pub(crate) use gate::Gate;
-pub(crate) use model_file::{AnyModel, PublishedModel, read as read_models};
+pub(crate) use model_file::{AnyModel, PublishedModel, portable, read as read_models};
 
 use self::data::{Outcomes, TrainingData};
 use self::fit::{Encoded, Task};

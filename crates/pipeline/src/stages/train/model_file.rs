@@ -1,6 +1,7 @@
 //! The model file: data only, versioned, bound to the features it was learned from, readable by people.
 
 use osusume_model::{Code, Fault, FeatureKind, FeatureSpec, Offer, Result};
+use osusume_numeric::elementary::logit;
 use osusume_propensity::calibration::Calibrator;
 use osusume_storage::{Digest, Run};
 use serde::{Deserialize, Serialize};
@@ -9,6 +10,7 @@ use super::{Columns, Evidence, Models, OfferModel};
 use crate::additive::{AdditiveFile, AdditiveModel, Written};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
+use crate::convert::{Input, InputKind, Portable};
 use crate::job::Job;
 use crate::linear::{LinearFile, LinearModel, RawFeature};
 use crate::runs::read_json;
@@ -59,6 +61,7 @@ struct Header {
     format_version: u32,
     offer: String,
     basis: String,
+    rate: f64,
     model: Option<AnyFile>,
 }
 
@@ -184,25 +187,68 @@ pub(crate) fn read(run: &Run, offers: &[Offer], specs: &[FeatureSpec]) -> Result
     let features = raw_features(specs);
     let read = |(at, offer): (usize, &Offer)| {
         let name = file_name(at, &offer.key);
-        let damaged = |detail: &dyn std::fmt::Display| {
-            Fault::new(Code::FileDamaged).in_file(run.dir.join(&name).display().to_string()).because(detail)
-        };
-        let header: Header = serde_json::from_value(read_json(run, &name)?).map_err(|error| damaged(&error))?;
-        if !FORMAT_VERSIONS.contains(&header.format_version) {
-            let fault = Fault::new(Code::FormatVersion).in_file(run.dir.join(&name).display().to_string());
-            return Err(fault
-                .with("found", u64::from(header.format_version))
-                .with("supported", u64::from(FORMAT_VERSIONS[1])));
-        }
+        let header = header(run, &name)?;
         if header.offer != offer.key {
-            return Err(damaged(&"it belongs to another offer"));
+            return Err(damaged(run, &name, &"it belongs to another offer"));
         }
-        let read = |file: AnyFile| match file {
-            AnyFile::Linear(file) => file.read(&features).map(AnyModel::Linear),
-            AnyFile::Additive(file) => file.read(&features).map(AnyModel::Additive),
-        };
-        let model = header.model.map(read).transpose().map_err(|detail| damaged(&detail))?;
-        Ok(PublishedModel { basis: header.basis, model })
+        let model = header.model.as_ref().map(|file| file.read(&features)).transpose();
+        Ok(PublishedModel { basis: header.basis, model: model.map_err(|detail| damaged(run, &name, &detail))? })
     };
     offers.iter().enumerate().map(read).collect()
+}
+
+/// The models of a published run as one for other formats, and the keys of its offers in the order of its outputs.
+///
+/// # Errors
+/// As [`read`].
+pub(crate) fn portable(run: &Run, specs: &[FeatureSpec]) -> Result<(Portable, Vec<String>)> {
+    let features = raw_features(specs);
+    let input = |feature: &RawFeature<'_>| Input {
+        name: feature.name.to_owned(),
+        kind: feature.levels.map_or(InputKind::Number, |_| InputKind::Category),
+    };
+    let outputs = run.manifest.outputs.iter().map(|output| output.path.as_str());
+    let mut names: Vec<&str> = outputs.filter(|path| path.starts_with("models/")).collect();
+    // Numbers beyond 999 have more digits.
+    names.sort_by_key(|name| (name.find('-'), *name));
+    let mut portable = Portable::new(features.iter().map(input).collect(), names.len());
+    let mut offers = Vec::with_capacity(names.len());
+    for (output, name) in names.into_iter().enumerate() {
+        let header = header(run, name)?;
+        let model = header.model.as_ref().map(|file| file.read(&features)).transpose();
+        model.map_err(|detail| damaged(run, name, &detail))?;
+        let set = match &header.model {
+            None => {
+                portable.set_rate(output, logit(header.rate));
+                Ok(())
+            }
+            Some(AnyFile::Linear(file)) => portable.set_linear(output, file),
+            Some(AnyFile::Additive(file)) => portable.set_additive(output, file),
+        };
+        set.map_err(|detail| damaged(run, name, &detail))?;
+        offers.push(header.offer);
+    }
+    Ok((portable, offers))
+}
+
+impl AnyFile {
+    fn read(&self, features: &[RawFeature<'_>]) -> std::result::Result<AnyModel, String> {
+        match self {
+            Self::Linear(file) => file.read(features).map(AnyModel::Linear),
+            Self::Additive(file) => file.read(features).map(AnyModel::Additive),
+        }
+    }
+}
+
+fn header(run: &Run, name: &str) -> Result<Header> {
+    let header: Header = serde_json::from_value(read_json(run, name)?).map_err(|error| damaged(run, name, &error))?;
+    if FORMAT_VERSIONS.contains(&header.format_version) {
+        return Ok(header);
+    }
+    let fault = Fault::new(Code::FormatVersion).in_file(run.dir.join(name).display().to_string());
+    Err(fault.with("found", u64::from(header.format_version)).with("supported", u64::from(FORMAT_VERSIONS[1])))
+}
+
+fn damaged(run: &Run, name: &str, detail: &dyn std::fmt::Display) -> Fault {
+    Fault::new(Code::FileDamaged).in_file(run.dir.join(name).display().to_string()).because(detail)
 }
