@@ -123,6 +123,7 @@ fn what_cannot_be_mined_is_named() {
     for share in ["2", "0", "NaN", "-1"] {
         check("bad.dat", "1 2\n", &[&format!("--min-support={share}")], 2, "above 0 and at most 1");
     }
+    check("bad.dat", "1 2\n", &["--min-support", "-0.5"], 2, "above 0 and at most 1");
     check("bad.dat", "1 2\n", &["--min-count", "0"], 2, "min-count");
     check("bad.dat", "1 2\n", &[], 2, "--min-count");
     check("bad.dat", "1 2\n", &["--min-count", "1", "--min-support", "0.5"], 2, "--min-support");
@@ -134,6 +135,51 @@ fn what_cannot_be_mined_is_named() {
     check("bad.dat", "1 2\n", &["--min-count", "1", "--delimiter", ";"], 2, "--delimiter");
     let wide = (0..30).map(|item| item.to_string()).collect::<Vec<_>>().join(" ");
     check("wide.dat", &format!("{wide}\n{wide}\n7\n"), &["--min-count", "1", "--max-sets", "1000"], 14, "E4011");
+}
+
+/// A file's name and content, arguments, and the exit code and message they end with.
+type Refusal<'a> = (&'a str, &'a [u8], &'a [&'a str], i32, &'a str);
+
+/// Damaged, empty and foreign files end with a code, whatever they are called.
+#[test]
+fn what_is_no_file_of_baskets_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all("1 2 3\n".repeat(50_000).as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    let mut state = 1_u32;
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 16) as u8
+    };
+    let junk: Vec<u8> = (0..100_000).map(|_| next()).collect();
+    let columns: &[&str] = &["--basket", "basket", "--item", "item"];
+    let cases: &[Refusal<'_>] = &[
+        ("huge.dat", b"1 2\n3 18446744073709551616\n", &[], 10, "huge.dat:2:3"),
+        ("empty.dat", b"", &[], 10, "E1003"),
+        ("empty.csv", b"", &[], 10, "E1003"),
+        ("empty.parquet", b"", &[], 10, "E1003"),
+        ("head.csv", b"basket,item\n", columns, 10, "E1003"),
+        ("other.csv", b"order,sku\nA,tea\n", columns, 13, "columns are: order, sku"),
+        ("short.csv", b"basket,item\nA,tea\nB\n", columns, 10, "E1019"),
+        ("cut.dat.gz", &packed[..packed.len() / 2], &[], 10, "E1033"),
+        ("cut.csv.gz", &packed[..packed.len() / 2], &[], 10, "E1033"),
+        ("junk.dat", &junk, &[], 10, "error[E10"),
+        ("junk.csv", &junk, &[], 10, "error[E10"),
+        ("junk.csv", &junk, columns, 10, "error[E10"),
+        ("junk.dat.gz", &junk, &[], 10, "E1006"),
+        ("junk.dat.zst", &junk, &[], 10, "E1006"),
+        ("junk.parquet", &junk, &[], 10, "E1006"),
+        ("name.csv", &b"a".repeat(2_000_000), &[], 10, "E1021"),
+        ("nul.csv", b"milk,te\0a\n", &[], 10, "E1036"),
+    ];
+    for (file, content, arguments, exit, said) in cases {
+        fs::write(dir.path().join(file), content).unwrap();
+        let output = mine(dir.path(), &[&[*file, "--min-count", "1"], *arguments].concat());
+        assert_eq!(output.status.code(), Some(*exit), "{file}: {}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{file}: {}", text(&output.stderr));
+        assert!(output.stdout.is_empty());
+    }
 }
 
 /// Hahsler, Hornik and Reutterer 2006: rules with one item on the right, the empty left side left out.

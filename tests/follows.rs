@@ -1,5 +1,6 @@
 //! What is added after what, end to end, in a company where one product was made to lead to another.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 
 use arrow::array::{Array, AsArray, RecordBatch};
@@ -105,6 +106,67 @@ fn what_was_planted_is_found_and_told() {
     assert!(page.contains("What is added after what") && page.contains(&format!("×{ratio:.2}")), "{ratio}");
     let shown = company.succeed(&["runs", "show", "pipelines/isp.toml", "--language", "ja"]);
     assert!(shown.contains("tvの後にstorage"), "{shown}");
+}
+
+/// Rules of the run's own date over products and families, as counts by sides.
+fn rules(run: &std::path::Path) -> BTreeMap<(Vec<String>, String), [i64; 8]> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(run.join("rules.parquet")).unwrap()).unwrap();
+    let schema = reader.schema().clone();
+    let batches: Vec<RecordBatch> = reader.build().unwrap().collect::<Result<_, _>>().unwrap();
+    let rows = arrow::compute::concat_batches(&schema, &batches).unwrap();
+    let dates = rows.column_by_name("as_of").unwrap().as_primitive::<Date32Type>();
+    let column = |name: &str| rows.column_by_name(name).unwrap().as_primitive::<Int64Type>();
+    let own = |row: &usize| Some(&dates.value(*row)) == dates.values().iter().max();
+    let rule = |row: usize| {
+        let left = rows.column_by_name("antecedent").unwrap().as_list::<i32>().value(row);
+        let mut left: Vec<String> = left.as_string::<i32>().iter().map(|name| name.unwrap().to_owned()).collect();
+        left.sort();
+        let right = rows.column_by_name("consequent").unwrap().as_string::<i32>().value(row).to_owned();
+        let counts = ["n", "n_antecedent", "n_consequent", "n_both"];
+        let later = ["later_n", "later_n_antecedent", "later_n_consequent", "later_n_both"];
+        let counts =
+            [counts, later].concat().into_iter().map(column).map(|it| if it.is_null(row) { -1 } else { it.value(row) });
+        ((left, right), counts.collect::<Vec<i64>>().try_into().unwrap())
+    };
+    (0..rows.num_rows()).filter(own).map(rule).collect()
+}
+
+/// Families lie in baskets beside products, and no rule is about a product and its own.
+#[test]
+fn rules_speak_of_families_too() {
+    let company = company();
+    let products = fs::read_to_string(company.path("data/planted/products.csv")).unwrap();
+    let mut lines = products.lines().map(|line| line.split(',').collect::<Vec<&str>>());
+    let heads = lines.next().unwrap();
+    let at = |name: &str| heads.iter().position(|head| *head == name).unwrap();
+    let (key, family) = (at("product_id"), at("family"));
+    let families: BTreeMap<String, String> =
+        lines.map(|cells| (cells[key].to_owned(), format!("family:{}", cells[family]))).collect();
+    let asked = ["mine.consequents=\"all\"", "mine.min_support=0.01", "mine.max_length=2"];
+    let plain = rules(&run(&company, "plain", &asked));
+    let found = rules(&run(&company, "above", &[&asked[..], &["mine.above=[\"family\"]"]].concat()));
+    assert!(found.len() > plain.len() && !plain.is_empty());
+    for (rule, counts) in &plain {
+        assert_eq!(found.get(rule), Some(counts), "{rule:?}");
+    }
+    let of = |left: &str, right: &str| found.get(&(vec![left.to_owned()], right.to_owned()));
+    for (left, right) in found.keys() {
+        let related = |a: &String, b: &String| families.get(a) == Some(b) || families.get(b) == Some(a);
+        assert!(!left.iter().any(|item| related(item, right)), "{left:?} {right}");
+    }
+    // A family of one product is that product, also in what came later.
+    assert_eq!(families.values().filter(|family| *family == "family:storage").count(), 1);
+    let of_storage: Vec<_> = found.keys().filter(|(left, _)| *left == ["storage"]).collect();
+    assert!(!of_storage.is_empty());
+    for (_, right) in of_storage {
+        assert_eq!(of("storage", right), of("family:storage", right), "{right}");
+    }
+    for strange in ["aisle", "product"] {
+        let set = format!("mine.above=[\"{strange}\"]");
+        let output = company.osusume(&["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--set", &set]);
+        let said = super::support::text(&output.stderr);
+        assert!(said.contains("mine.above[0]") && said.contains("E2006") && said.contains("family"), "{said}");
+    }
 }
 
 #[test]

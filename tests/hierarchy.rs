@@ -209,7 +209,8 @@ fn what_cannot_be_a_hierarchy_is_named() {
     check("item,parent\nmlik,dairy\n", &[], 2, "did you mean `milk`?");
     check("item,above\nmilk,dairy\n", &[], 13, "E1004");
     check("", &[], 10, "E1003");
-    check("item,parent\n", &[], 2, "E2006");
+    check("item,parent\n", &[], 10, "E1003");
+    check("item,parent\n,\n", &[], 10, "E1003");
     check("item,parent\nmilk,da\u{fffd}ry\n", &["--kind", "closed"], 2, "--kind closed");
     let chain = (0..40).map(|level| format!("a{level},a{}\n", level + 1)).collect::<Vec<String>>().concat();
     check(&format!("item,parent\nmilk,a0\n{chain}"), &[], 10, "at most 32 levels");

@@ -298,7 +298,7 @@ pub(crate) struct MineArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub(crate) min_count: Option<u64>,
     /// Least share of baskets an itemset must be in, above 0 and at most 1
-    #[arg(long, value_name = "SHARE", value_parser = parse_share, conflicts_with = "min_count")]
+    #[arg(long, value_name = "SHARE", value_parser = parse_share, allow_negative_numbers = true, conflicts_with = "min_count")]
     pub(crate) min_support: Option<f64>,
     /// The N most frequent itemsets, and those as frequent as the last of them
     #[arg(long, value_name = "N", conflicts_with_all = ["count_only", "rules"], value_parser = clap::value_parser!(u64).range(1..))]

@@ -16,6 +16,9 @@ use crate::process::Signals;
 
 /// Parts a bar is divided into: enough to move, few enough to stay cheap.
 const PARTS: u64 = 1000;
+/// What is shown of work before it says how much of it is done, and from then on.
+const WAITING: &str = "{spinner} {msg} {elapsed}";
+const MEASURED: &str = "{spinner} {msg} [{bar:30}] {percent:>3}% {elapsed}";
 
 /// The terminal, the clock and the signals of this process.
 pub(crate) struct TerminalHost<'a> {
@@ -32,6 +35,8 @@ struct State {
     stage: Option<Stage>,
     began: f64,
     bar: Option<ProgressBar>,
+    /// Whether the work has said how much of it is done.
+    is_measured: bool,
 }
 
 impl<'a> TerminalHost<'a> {
@@ -47,9 +52,12 @@ impl<'a> TerminalHost<'a> {
         self.state().stage.map(Stage::id)
     }
 
-    /// Shows a bar for work that is no stage of a run, such as `check`.
+    /// Shows a bar for work that is no stage of a run, such as `check`, in the place of one there is.
     pub(crate) fn begin_verb(&self, verb: &str) {
-        self.state().bar = self.bar(verb);
+        self.clear();
+        let bar = self.bar(verb);
+        let state = &mut *self.state();
+        (state.bar, state.is_measured) = (bar, false);
     }
 
     /// Takes the bar away, so that what is printed next stands alone.
@@ -68,8 +76,7 @@ impl<'a> TerminalHost<'a> {
             return None;
         }
         let bar = ProgressBar::with_draw_target(Some(PARTS), ProgressDrawTarget::stderr());
-        let style = ProgressStyle::with_template("{spinner} {msg} [{bar:30}] {percent:>3}% {elapsed}");
-        bar.set_style(style.expect("the template is a constant").progress_chars("=> "));
+        bar.set_style(ProgressStyle::with_template(WAITING).expect("the template is a constant"));
         bar.set_message(progress_label(id, self.console.language).to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
         Some(bar)
@@ -79,7 +86,7 @@ impl<'a> TerminalHost<'a> {
         let now = self.elapsed_seconds();
         self.clear();
         let bar = self.bar(stage.id());
-        *self.state() = State { stage: Some(stage), began: now, bar };
+        *self.state() = State { stage: Some(stage), began: now, bar, is_measured: false };
         self.console.log(&json!({ "type": "stage_begin", "stage": stage.id(), "elapsed_seconds": rounded(now) }));
     }
 
@@ -115,7 +122,16 @@ impl<'a> TerminalHost<'a> {
 
 impl Control for TerminalHost<'_> {
     fn progress(&self, done: u64, total: u64) {
-        if let Some(bar) = &self.state().bar {
+        // Work whose end is not known shows that it goes on, and no share.
+        if total == 0 {
+            return;
+        }
+        let state = &mut *self.state();
+        if let Some(bar) = &state.bar {
+            if !std::mem::replace(&mut state.is_measured, true) {
+                let style = ProgressStyle::with_template(MEASURED).expect("the template is a constant");
+                bar.set_style(style.progress_chars("=> "));
+            }
             bar.set_position((done as f64 / total.max(1) as f64 * PARTS as f64) as u64);
         }
     }

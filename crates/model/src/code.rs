@@ -80,7 +80,10 @@ macro_rules! codes {
 impl Code {
     /// Whether it is only ever said as a warning: the command goes on, and no process ends with it.
     pub fn is_warning(self) -> bool {
-        matches!(self, Self::TooFewPositives | Self::DataEndsEarly | Self::TooManyItemsets | Self::NoHoldout)
+        matches!(
+            self,
+            Self::TooFewPositives | Self::DataEndsEarly | Self::TooManyItemsets | Self::LevelsCross | Self::NoHoldout
+        )
     }
 }
 
@@ -243,6 +246,8 @@ codes! {
     MostlyLate = "E4013", Input, AfterChange;
     /// The calibration of an offer did not hold at the newest test; its rate is used. Args: slope?, level?.
     CalibrationGate = "E4014", Quality, AfterChange;
+    /// What lies in a basket belongs to several of a level above. Args: level, above, items.
+    LevelsCross = "E4015", Quality, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

@@ -9,7 +9,7 @@ use osusume_tables::{Column, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
 use rayon::prelude::*;
 
-use crate::config::{AttributeKind, CategoryOffers, Config, PRODUCT_LEVEL, Role};
+use crate::config::{AttributeKind, CategoryOffers, Config, FAMILY_LEVEL, PRODUCT_LEVEL, Role};
 use crate::plan::Join;
 use crate::stages::ingest::attribute_column;
 
@@ -209,12 +209,22 @@ impl Goods {
         start + from + rest.partition_point(|product| product.key.as_str() < key)
     }
 
-    /// For a dictionary of product codes: the level of an attribute, or the product itself, as a join.
+    /// The families of the products, where they have any.
+    fn family_levels(&self) -> Option<Join> {
+        let names: Arc<[String]> = self.families.iter().filter(|name| !name.is_empty()).cloned().collect();
+        let (n_unnamed, none) = ((self.families.len() - names.len()) as u32, names.len() as u32);
+        // Families are sorted, so that the one without a name is the first.
+        let map = self.family.iter().map(|family| family.checked_sub(n_unnamed).unwrap_or(none)).collect();
+        (none > 0).then_some(Join { map, names })
+    }
+
+    /// For a dictionary of product codes: the level of an attribute, the family, or the product itself, as a join.
     pub(crate) fn join(&self, attribute: &str, dictionary: &[String]) -> Option<Join> {
         if attribute == PRODUCT_LEVEL && !self.attributes.contains_key(attribute) {
             return Some(Join { map: (0..dictionary.len() as u32).collect(), names: dictionary.into() });
         }
-        let levels = self.attributes.get(attribute)?;
+        let families = || (attribute == FAMILY_LEVEL).then(|| self.family_levels()).flatten();
+        let levels = self.attributes.get(attribute).cloned().or_else(families)?;
         let none = levels.names.len() as u32;
         let level = |position: &u32| levels.map.get(*position as usize).copied().unwrap_or(none);
         let map = self.positions(dictionary).iter().map(level).collect();

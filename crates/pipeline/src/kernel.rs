@@ -18,6 +18,9 @@ fn stopped(stop: Stop) -> Fault {
 pub(crate) fn association_fault(error: &osusume_association::Error) -> Fault {
     match error {
         osusume_association::Error::Stopped(stop) => stopped(*stop),
+        osusume_association::Error::Weight { allowed, .. } | osusume_association::Error::Values { allowed, .. } => {
+            Fault::new(Code::OutOfRange).named("mine.baskets").with("allowed", allowed.to_string())
+        }
         other => Fault::new(Code::Bug).because(other),
     }
 }

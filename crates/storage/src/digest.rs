@@ -118,6 +118,11 @@ impl<W: Write> HashingFile<W> {
         Self { inner, hasher: Sha256::new(), bytes: 0 }
     }
 
+    /// Bytes that have passed.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
     /// The writer below.
     pub fn get_mut(&mut self) -> &mut W {
         &mut self.inner

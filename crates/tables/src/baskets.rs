@@ -157,6 +157,8 @@ fn read(
     loop {
         check_stop(control)?;
         let is_end = input.read_more(&mut text)? == 0;
+        let (done, total) = input.passed();
+        control.progress(done, total);
         let taken = taker.take(&text, is_end).map_err(|fault| fault.in_file(path.display().to_string()))?;
         text.drain(..taken);
         let (line, held) = (text.len() as u64, taker.held());

@@ -120,6 +120,12 @@ impl Input {
         Ok(())
     }
 
+    /// How many of the file's bytes were taken, and how many there are.
+    pub(crate) fn passed(&self) -> (u64, u64) {
+        let tally = self.tally.lock().unwrap_or_else(PoisonError::into_inner);
+        (tally.bytes(), self.stored)
+    }
+
     /// Whether bytes were transcoded, so that U+FFFD stands for malformed ones.
     pub(crate) fn is_transcoded(&self) -> bool {
         self.transcoder.is_some()

@@ -229,10 +229,14 @@ const STAGES: [(&str, [&str; 2], [&str; 2]); 10] = [
 ];
 
 /// Other work that takes long enough to show progress, by id.
-const VERBS: [(&str, [&str; 2]); 3] = [
+const VERBS: [(&str, [&str; 2]); 7] = [
     ("check", ["checking the pipeline", "パイプラインを検査しています"]),
+    ("itemsets", ["mining itemsets", "アイテム集合を探しています"]),
+    ("read", ["reading baskets", "バスケットを読み込んでいます"]),
+    ("rules", ["drawing and testing rules", "ルールを抽出し、検定しています"]),
     ("synth", ["generating a company", "架空企業のデータを生成しています"]),
     ("verify", ["verifying published files", "公開済みのファイルを検証しています"]),
+    ("write", ["writing tables", "結果の表を書き込んでいます"]),
 ];
 
 /// The name of a stage, or the id itself when it is unknown.

@@ -65,7 +65,6 @@ fn find(args: &MineArgs, console: &Console, signals: &Signals) -> Result<Found> 
     };
     let rules = if args.rules { Some(rule_options(args)?) } else { None };
     let host = TerminalHost::new(console, signals, args.resources.deadline);
-    host.begin_verb("mine");
     let found =
         guarded(|| with_threads(threads(args.resources.threads, None), || work(args, &source, rules.as_ref(), &host))?);
     host.clear();
@@ -80,18 +79,26 @@ fn work(
     host: &TerminalHost<'_>,
 ) -> Result<Found> {
     let started = Instant::now();
+    host.begin_verb("read");
     let baskets = read_baskets(source, host)?;
     let parents = args.hierarchy.as_ref().map(|path| read_parents(path, source.encoding, source.memory, host));
     let parents = parents.transpose()?;
     let read_seconds = started.elapsed().as_secs_f64();
     let started = Instant::now();
+    host.begin_verb("itemsets");
     let mined = mine_baskets(baskets, parents, &options(args), source.memory, host)?;
     let mine_seconds = started.elapsed().as_secs_f64();
     let started = Instant::now();
+    if rules.is_some() {
+        host.begin_verb("rules");
+    }
     let rules = rules.map(|rules| draw_rules(&mined, rules, host)).transpose()?;
     let rule_seconds = started.elapsed().as_secs_f64();
     let written = match &args.out {
-        Some(dir) => write_tables(&mined, rules.as_ref(), dir, host)?,
+        Some(dir) => {
+            host.begin_verb("write");
+            write_tables(&mined, rules.as_ref(), dir, host)?
+        }
         None => Vec::new(),
     };
     Ok(Found { mined, rules, written, read_seconds, mine_seconds, rule_seconds })

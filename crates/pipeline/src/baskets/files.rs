@@ -104,7 +104,8 @@ impl Writer<'_> {
         let schema = Arc::new(Schema::new(fields));
         let target = Target::Dir { fs: Arc::new(RealFs), dir: self.work.to_owned() };
         let mut sink = ParquetSink::create(&target, name, &schema, &[])?;
-        for rows in order.chunks(BATCH_ROWS) {
+        for (batches, rows) in order.chunks(BATCH_ROWS).enumerate() {
+            self.host.progress((batches * BATCH_ROWS) as u64, order.len() as u64);
             check_stop(&Quiet::new(self.host))?;
             sink.write(&batch(&schema, columns(rows))?)?;
         }

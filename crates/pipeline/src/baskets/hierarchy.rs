@@ -106,6 +106,9 @@ pub fn read_parents(path: &Path, encoding: Option<Encoding>, memory: u64, host: 
             found.add(&block).map_err(|fault| fault.in_file(file.as_str()))?;
             Budget(memory).check(found.bytes, "the hierarchy")
         })?;
+        if found.names.is_empty() {
+            return Err(Fault::new(Code::FileEmpty).in_file(file.as_str()).with("what", "rows"));
+        }
         Ok(found)
     };
     let found = read().map_err(|fault| of_baskets(&fault))?;
@@ -178,9 +181,14 @@ impl ParentsRead {
         }
     }
 
-    /// The hierarchy of the items of baskets and of what they belong to, which is numbered behind them in order of names.
-    pub(super) fn over(self, bought: ItemNames) -> (Names, Above) {
-        let items = self.items(&bought);
+    /// The hierarchy of the items of baskets and of what they belong to, which is numbered behind them in order of names. Of the items
+    /// only those that were bought count.
+    pub(super) fn over(self, bought: ItemNames, is_bought: &[bool]) -> (Names, Above) {
+        let mut items = self.items(&bought);
+        items
+            .iter_mut()
+            .filter(|item| **item != NO_PARENT && !is_bought[**item as usize])
+            .for_each(|item| *item = NO_PARENT);
         let mut is_reached = vec![false; self.parents.len()];
         let mut levels = 0;
         for (start, _) in items.iter().enumerate().filter(|(_, item)| **item != NO_PARENT) {
@@ -195,7 +203,6 @@ impl ParentsRead {
         let mut above: Vec<usize> =
             (0..items.len()).filter(|&name| is_reached[name] && items[name] == NO_PARENT).collect();
         above.sort_unstable_by_key(|&name| self.names.get(name as u32));
-        let mut items = items;
         (bought.len()..).zip(&above).for_each(|(item, &name)| items[name] = item);
         let text = |&name: &usize| String::from_utf8_lossy(self.names.get(name as u32)).into_owned();
         let names = Names { bought, above: above.iter().map(text).collect() };

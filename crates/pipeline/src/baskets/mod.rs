@@ -187,7 +187,9 @@ fn checked(
     let BasketsRead { lists, groups, .. } = read;
     let (names, above) = match parents {
         Some(parents) => {
-            let (names, above) = parents.over(lists.names);
+            let mut is_bought = vec![false; lists.names.len() as usize];
+            lists.items.iter().for_each(|item| is_bought[*item as usize] = true);
+            let (names, above) = parents.over(lists.names, &is_bought);
             (names, Some(above))
         }
         None => (Names::of(lists.names), None),

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use osusume_model::{Arg, Code, Control, Fault, Result};
+use osusume_model::{Arg, Code, Fault, Result};
 use osusume_storage::{Fs, RealFs};
 use osusume_tables::{
     Anonymous, BasketLists, ColumnKind, ColumnSpec, CsvDialect, DateFormat, Encoding, Format, Identity, Ingest,
@@ -73,17 +73,16 @@ pub struct BasketsRead {
 /// # Errors
 /// What crate `tables` says of the file; `MemoryBudget`.
 pub fn read_baskets(source: &BasketSource<'_>, host: &dyn Host) -> Result<BasketsRead> {
-    let control = Quiet::new(host);
     let lines = |items| {
-        let lists = read_basket_lines(&RealFs, source.path, items, source.memory, &control)
-            .map_err(|fault| of_baskets(&fault))?;
+        let lists =
+            read_basket_lines(&RealFs, source.path, items, source.memory, host).map_err(|fault| of_baskets(&fault))?;
         Ok(BasketsRead { lists, groups: None, missing_baskets: 0 })
     };
     match &source.layout {
         Layout::Numbers => lines(LineItems::Numbers),
         Layout::Texts => lines(LineItems::Texts { delimiter: source.delimiter, encoding: source.encoding }),
         Layout::Rows { basket, item, customer } => {
-            read_rows(source, [basket, item], customer.as_deref(), &control).map_err(|fault| of_baskets(&fault))
+            read_rows(source, [basket, item], customer.as_deref(), host).map_err(|fault| of_baskets(&fault))
         }
     }
 }
@@ -93,8 +92,9 @@ fn read_rows(
     source: &BasketSource<'_>,
     columns: [&str; 2],
     customer: Option<&str>,
-    control: &dyn Control,
+    host: &dyn Host,
 ) -> Result<BasketsRead> {
+    let control = &Quiet::new(host);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let scratch = Scratch::create(source.scratch, "osusume-mine")?;
     let target = Target::Dir { fs: Arc::clone(&fs), dir: scratch.path().to_owned() };
@@ -107,9 +107,13 @@ fn read_rows(
     Budget(source.memory).check(held, "baskets to mine")?;
     let wanted: &[&str] = if customer.is_some() { &[ITEM, OWNER] } else { &[ITEM] };
     for start in (0..n_baskets).step_by(BLOCK as usize) {
+        host.progress(u64::from(start), u64::from(n_baskets));
         let baskets = start..n_baskets.min(start.saturating_add(BLOCK));
         let part = table.read(baskets.clone(), wanted, control)?;
         gathered.add(&part, &part.offsets(baskets))?;
+    }
+    if n_baskets == 0 && count.anonymous == 0 {
+        return Err(Fault::new(Code::FileEmpty).in_file(source.path.display().to_string()).with("what", "rows"));
     }
     Ok(gathered.finish(count.anonymous))
 }

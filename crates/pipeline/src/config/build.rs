@@ -283,6 +283,7 @@ pub(super) fn mine(at: At) -> Mine {
     Mine {
         baskets: at.word("baskets", BasketKind::parse),
         level: at.text("level"),
+        above: at.texts("above"),
         days: at.integer("days"),
         min_support: at.number("min_support"),
         max_length: at.integer("max_length"),

@@ -8,7 +8,7 @@ use osusume_model as model;
 use super::check::{Checker, got};
 use super::fields::ROLES;
 use super::layer::{Entry, Node, Spot, Table, Value};
-use super::settings::PRODUCT_LEVEL;
+use super::settings::{FAMILY_LEVEL, PRODUCT_LEVEL};
 use super::words::nearest;
 
 /// Roles of which a pipeline may have several sources.
@@ -241,6 +241,7 @@ fn revealing(checker: &mut Checker, view: &View) {
 
 /// Baskets need a source that tells them.
 fn mining(checker: &mut Checker, view: &View) {
+    levels_above(checker, view);
     let Some(kind) = view.node("mine.baskets").and_then(Node::as_text) else { return };
     match kind {
         "holdings" if !view.has_role("cross_section") => need(checker, view, "holdings", "mine.baskets"),
@@ -254,6 +255,19 @@ fn mining(checker: &mut Checker, view: &View) {
             }
         }
         _ => {}
+    }
+}
+
+/// What lies in a basket belongs to other levels of the products than its own.
+fn levels_above(checker: &mut Checker, view: &View) {
+    let own = view.node("mine.level").and_then(Node::as_text).unwrap_or(PRODUCT_LEVEL);
+    let attributes = view.with_role("products").flat_map(|(_, source)| keys_of(source, "attributes"));
+    let known: Vec<&str> = attributes.chain([FAMILY_LEVEL]).filter(|level| *level != own).collect();
+    let listed = view.node("mine.above").and_then(Node::as_list).unwrap_or_default();
+    for (position, node) in listed.iter().enumerate() {
+        if node.as_text().is_some_and(|text| !known.contains(&text)) {
+            unknown_name(checker, &format!("mine.above[{position}]"), node, &known);
+        }
     }
 }
 

@@ -510,6 +510,15 @@ pub const FIELDS: &[Field] = &[
     )
     .form(Form::Some),
     Field::new(
+        "mine.above",
+        List(&Text),
+        Is("[]"),
+        "What lies in a basket belongs to, the nearest level first: attributes of the products that are categories, or `family`. \
+         Baskets then hold these too, under names such as `family:tv`, and no rule is about something and what it belongs to.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique),
+    Field::new(
         "mine.days",
         Integer,
         Is("365"),

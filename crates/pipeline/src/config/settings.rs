@@ -304,6 +304,8 @@ pub struct Quality {
 
 /// The level of `[offers.category]` that is the product itself.
 pub const PRODUCT_LEVEL: &str = "product";
+/// The level of the products' families.
+pub const FAMILY_LEVEL: &str = "family";
 
 /// `[offers.category]`.
 #[derive(Clone, Debug, PartialEq)]
@@ -522,6 +524,8 @@ pub struct Mine {
     pub baskets: BasketKind,
     /// Attribute of the products that lies in a basket, or [`PRODUCT_LEVEL`].
     pub level: String,
+    /// Levels above that one which lie in a basket too, the nearest first: attributes of the products, or [`FAMILY_LEVEL`].
+    pub above: Vec<String>,
     /// Days of purchases before a date.
     pub days: u32,
     /// Least share of the baskets, in (0, 1].

@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod basket_lines;
 mod common;
 mod ingest;
 mod journey;

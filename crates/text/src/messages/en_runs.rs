@@ -343,6 +343,15 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "tv: slope 0.52 (0.38–0.66)",
     },
     Message {
+        code: Code::LevelsCross,
+        title: "{items} of `{level}` lie in more than one of `{above}`; each counts where most of its products do",
+        help: &[
+            "name the level in the products table so that each lies in one, or leave `{above}` out of `mine.above`",
+        ],
+        cause: "What lies in a basket belongs to one of the level above, or a rule could not tell which of them was bought. The products table says otherwise of some: a category that two departments share, or two categories of one name.",
+        example: "product_id,category,department\n1001,eggs,dairy\n1002,eggs,bakery",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

@@ -345,6 +345,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "tv: 傾き 0.52（0.38–0.66）",
     },
     Message {
+        code: Code::LevelsCross,
+        title: "「{level}」のうち{items}件が複数の「{above}」にまたがるため、商品の最も多い側に数えます",
+        help: &["商品表で1つの上位区分だけに属する名前にするか、`mine.above` から「{above}」を外してください。"],
+        cause: "バスケットの中身は、1つの上位区分に属するものとして分析します。複数に属すると、どの区分が購入されたのか決められません。商品表では、2つの部門にまたがる分類や、同じ名前の異なる分類があります。",
+        example: "product_id,category,department\n1001,eggs,dairy\n1002,eggs,bakery",
+    },
+    Message {
         code: Code::TooEarly,
         title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
         help: &[

@@ -28,6 +28,11 @@ const HELPS: &[Help] = &[
         ],
     ),
     (
+        Code::FileEmpty,
+        &["check what writes the file: it is to hold at least one row"],
+        &["ファイルを出力する処理を確認してください。1行以上のデータが必要です。"],
+    ),
+    (
         Code::WrongFormat,
         &[
             "say what separates items with `--delimiter`, such as `--delimiter ';'`; `--delimiter ,` takes the file as it is",

@@ -3,18 +3,18 @@
 use osusume_association::{Baskets as Raw, Contingency, DEFAULT_MAX_BASKET, Rules, Transactions, recount};
 use std::borrow::Cow;
 
-use osusume_model::{AsOf, Code, Date, Fault, Result, Timestamp};
+use osusume_model::{AsOf, Code, Control, Date, Fault, Result, Timestamp};
 use osusume_tables::{TableFile, Zone};
 
+use super::Items;
 use super::bought::{Bought, Starts, closed_items};
 use super::held::Held;
-use super::{Items, roles};
+use super::levels::Levels;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Mine, PRODUCT_LEVEL, Source};
+use crate::config::{Mine, Source};
 use crate::job::Job;
 use crate::kernel::association_fault;
-use crate::plan::Join;
 use crate::seam::Block;
 use crate::stages::consents::without_opted_out;
 use crate::stages::decide::is_purchase;
@@ -23,6 +23,8 @@ use crate::stages::decide::is_purchase;
 const BLOCK: u32 = 1 << 16;
 /// Bytes a line of a purchase takes while baskets are made: item, basket and their share of the copy for one date.
 const LINE_BYTES: u64 = 24;
+/// Bytes more for each level above what was bought, and for what was bought itself where there is one: an item and what it stands for.
+const LEVEL_BYTES: u64 = 8;
 /// Bytes a row of holdings takes while what follows is found: day and item for two dates, and their days with strata.
 const START_BYTES: u64 = 48;
 
@@ -55,8 +57,7 @@ pub(super) struct Receipts {
 
 /// Receipts as they are read.
 struct Reader<'a> {
-    join: &'a Join,
-    n_items: u32,
+    levels: &'a Levels,
     /// Items of receipt r, each once: `items[offsets[r]..offsets[r + 1]]`.
     offsets: Vec<usize>,
     items: Vec<u32>,
@@ -79,24 +80,25 @@ impl Baskets {
         dates: &[AsOf],
         config: &Mine,
     ) -> Result<(Self, Items)> {
-        let items = |names: Vec<String>| Ok(Items { roles: roles(goods, config, &names)?, names, closes: None });
+        let category = job.config.offers.category.as_ref();
+        let items =
+            |levels: Levels, closes| Ok(Items { roles: levels.roles(goods, category, config)?, levels, closes });
         if !config.is_of_purchases() {
-            let (names, of_product) = held_items(goods, &config.level)?;
-            let of_product = (&of_product[..], names.len() as u32);
+            let levels = held_levels(goods, config)?;
+            let of_product = (&levels.of_key[..], levels.len());
             let mut starts = Starts::new(job, goods, of_product, followed_dates(job, config, dates), config.days)?;
             check_starts(job, tables, &starts)?;
             let held = Held::read(job, tables, goods, of_product, dates, &mut starts)?;
-            let closes = Some(closed_items(goods, of_product.0, of_product.1));
-            return Ok((Self::Held(held, starts.finish()), Items { closes, ..items(names)? }));
+            let (closes, bought) = (closed_items(goods, of_product.0, of_product.1), starts.finish());
+            return Ok((Self::Held(held, bought), items(levels, Some(closes))?));
         }
         let source = job.config.source_of(crate::config::Role::Purchases).expect("the configuration was checked");
         let table = tables.table(&source.name).expect("every source is a table");
         let dictionary = table.dictionary("product").unwrap_or_else(|| std::sync::Arc::from([]));
-        let join = goods.join(&config.level, &dictionary).ok_or_else(|| unknown_level(goods, &config.level))?;
-        let names = join.names.to_vec();
+        let levels = Levels::new(goods, config, &dictionary, |key| key)?;
         let asked = (tables, dates[dates.len() - 1]);
-        let receipts = Receipts::read(job, asked, (source, table), &join, config)?;
-        Ok((Self::Receipts(Box::new(receipts)), items(names)?))
+        let receipts = Receipts::read(job, asked, (source, table), &levels, config)?;
+        Ok((Self::Receipts(Box::new(receipts)), items(levels, None)?))
     }
 
     /// Whether there is memory for the baskets of `n_dates` side by side.
@@ -109,14 +111,15 @@ impl Baskets {
     }
 
     /// What had happened and was known before `date`.
-    pub(super) fn before(&self, job: &Job<'_>, date: AsOf) -> Result<Transactions> {
-        match self {
+    pub(super) fn before(&self, job: &Job<'_>, items: &Items, date: AsOf) -> Result<Transactions> {
+        let bought = match self {
             Self::Receipts(receipts) => {
                 let from = job.calendar.midnight(date.date - receipts.days as i32).0;
-                Ok(receipts.between(from, date.instant.0, date.instant.0))
+                receipts.between(from, date.instant.0, date.instant.0)
             }
-            Self::Held(held, _) => held.transactions(date.date),
-        }
+            Self::Held(held, _) => held.transactions(date.date, &job.quiet())?,
+        };
+        items.levels.extend(bought, &job.quiet())
     }
 
     /// What customers bought as known before `date`, one of the two newest; `None` where what follows is not asked.
@@ -129,13 +132,20 @@ impl Baskets {
 
     /// The rules counted in what followed `date`, as known at `end`: in the receipts of that time; of holdings, among those who did not hold
     /// the consequent at `date`, by whether they held it at `end`.
-    pub(super) fn follow(&self, job: &Job<'_>, (date, end): (AsOf, AsOf), rules: &Rules) -> Result<Vec<Contingency>> {
+    pub(super) fn follow(
+        &self,
+        job: &Job<'_>,
+        items: &Items,
+        (date, end): (AsOf, AsOf),
+        rules: &Rules,
+    ) -> Result<Vec<Contingency>> {
         match self {
             Self::Receipts(receipts) => {
                 let later = receipts.between(date.instant.0, end.instant.0, end.instant.0);
+                let later = items.levels.extend(later, &job.quiet())?;
                 recount(&later, rules, &job.quiet()).map_err(|error| association_fault(&error))
             }
-            Self::Held(held, _) => held.taken(date.date, rules, &job.quiet()),
+            Self::Held(held, _) => held.taken(date.date, rules, &items.levels, &job.quiet()),
         }
     }
 }
@@ -157,21 +167,10 @@ fn check_starts(job: &Job<'_>, tables: &Checked, starts: &Starts<'_>) -> Result<
     Ok(())
 }
 
-fn unknown_level(goods: &Goods, level: &str) -> Fault {
-    let known: Vec<String> = goods.attributes.keys().cloned().chain([PRODUCT_LEVEL.to_owned()]).collect();
-    Fault::new(Code::ConfigUnknownName)
-        .named("mine.level")
-        .with("key", "mine.level")
-        .with("got", level)
-        .with("allowed", known)
-}
-
-/// Items of holdings: products (those that were replaced as what replaces them) or levels of an attribute, and the item of each product.
-fn held_items(goods: &Goods, level: &str) -> Result<(Vec<String>, Vec<u32>)> {
+/// Items of holdings, by product: those that were replaced count as what replaces them.
+fn held_levels(goods: &Goods, config: &Mine) -> Result<Levels> {
     let keys: Vec<String> = goods.catalogue.products.iter().map(|product| product.key.clone()).collect();
-    let join = goods.join(level, &keys).ok_or_else(|| unknown_level(goods, level))?;
-    let of_product = goods.canonical.iter().map(|&product| join.map[product as usize]).collect();
-    Ok((join.names.to_vec(), of_product))
+    Levels::new(goods, config, &keys, |product| goods.canonical[product] as usize)
 }
 
 impl Receipts {
@@ -179,18 +178,19 @@ impl Receipts {
         job: &Job<'_>,
         (tables, as_of): (&Checked, AsOf),
         (source, table): (&Source, &TableFile),
-        join: &Join,
+        levels: &Levels,
         config: &Mine,
     ) -> Result<Self> {
         let n_customers = tables.n_customers();
-        let needed = table.n_rows() * LINE_BYTES;
+        let of_levels = if config.above.is_empty() { 0 } else { LEVEL_BYTES * (1 + config.above.len() as u64) };
+        let needed = table.n_rows() * (LINE_BYTES + of_levels);
         if needed > job.memory / 2 {
             let fault = Fault::new(Code::MemoryBudget).with("budget", job.memory).with("needed", 2 * needed);
             return Err(fault.with("largest", "baskets to mine"));
         }
         let columns = ["at", "arrived", "product", "quantity", "basket"];
         let declared: Vec<&str> = columns.into_iter().filter(|name| source.column(name).is_some()).collect();
-        let mut reader = Reader::new(join);
+        let mut reader = Reader::new(levels);
         for start in (0..n_customers).step_by(BLOCK as usize) {
             job.check_stop()?;
             let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
@@ -201,7 +201,7 @@ impl Receipts {
             }
         }
         let zone = Zone::new(&job.config.pipeline.time_zone)?;
-        reader.finish((config.days, config.follow_days > 0), &zone, needed)
+        reader.finish((config.days, config.follow_days > 0), &zone, needed, &job.quiet())
     }
 
     /// What was on the receipts that had happened and were known before `date`, by customer and day.
@@ -233,17 +233,15 @@ impl Receipts {
 }
 
 impl<'a> Reader<'a> {
-    fn new(join: &'a Join) -> Self {
-        let n_items = join.names.len() as u32;
+    fn new(levels: &'a Levels) -> Self {
         Self {
-            join,
-            n_items,
+            levels,
             offsets: vec![0],
             items: Vec::new(),
             at: Vec::new(),
             known: Vec::new(),
             customer: Vec::new(),
-            last_seen: vec![0; n_items as usize],
+            last_seen: vec![0; levels.len() as usize],
         }
     }
 
@@ -254,8 +252,8 @@ impl<'a> Reader<'a> {
         let (arrived, basket, quantity) = (block.integers("arrived"), block.codes("basket"), block.column("quantity"));
         let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
         let item = |row: usize| {
-            let level = *self.join.map.get(product?.get(row)? as usize)?;
-            (level < self.n_items && is_purchase(quantity, row)).then_some(level)
+            let item = *self.levels.of_key.get(product?.get(row)? as usize)?;
+            (item < self.levels.len() && is_purchase(quantity, row)).then_some(item)
         };
         let mut lines: Vec<(u32, usize, u32)> =
             rows.filter_map(|row| Some((basket.and_then(|basket| basket.get(row))?, row, item(row)?))).collect();
@@ -288,10 +286,17 @@ impl<'a> Reader<'a> {
         true
     }
 
-    fn finish(self, (days, is_followed): (u32, bool), zone: &Zone, bytes: u64) -> Result<Receipts> {
-        let Self { offsets, items, n_items, customer, at, known, .. } = self;
+    fn finish(
+        self,
+        (days, is_followed): (u32, bool),
+        zone: &Zone,
+        bytes: u64,
+        control: &dyn Control,
+    ) -> Result<Receipts> {
+        let Self { offsets, items, levels, customer, at, known, .. } = self;
+        let n_items = levels.len();
         let raw = Raw { offsets: &offsets, items: &items, n_items, weights: None, groups: Some(&customer) };
-        let all = Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db);
+        let all = Transactions::build(&raw, DEFAULT_MAX_BASKET, control).map(|(db, _)| db);
         let all = all.map_err(|error| association_fault(&error))?;
         // Without the question neither days nor customers are kept.
         let asked = if is_followed { &at[..] } else { &[] };
@@ -303,14 +308,34 @@ impl<'a> Reader<'a> {
 
 #[cfg(test)]
 mod tests {
-    use osusume_model::DAY_US;
+    use osusume_model::{DAY_US, NoControl, Stop};
 
     use super::*;
 
+    struct Asked;
+
+    impl Control for Asked {
+        fn progress(&self, _done: u64, _total: u64) {}
+
+        fn stop(&self) -> Option<Stop> {
+            Some(Stop::Cancelled)
+        }
+    }
+
+    #[test]
+    fn making_baskets_ends_when_asked_to() {
+        let levels = Levels::plain(&["bread"]);
+        let mut reader = Reader::new(&levels);
+        assert!(reader.add_items([0].into_iter()));
+        (reader.at, reader.known, reader.customer) = (vec![1], vec![1], vec![0]);
+        let stopped = reader.finish((10, false), &Zone::new("UTC").unwrap(), 0, &Asked).map(|_| ());
+        assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
+    }
+
     #[test]
     fn a_receipt_counts_once_all_of_it_is_known() {
-        let join = Join { map: [0, 1].into(), names: ["bread".to_owned(), "milk".to_owned()].into() };
-        let mut reader = Reader::new(&join);
+        let levels = Levels::plain(&["bread", "milk"]);
+        let mut reader = Reader::new(&levels);
         for (items, at, known, customer) in [(vec![0, 1, 0], 10, 10, 0), (vec![1], 20, 30, 0), (vec![0], DAY_US, 0, 4)]
         {
             assert!(reader.add_items(items.into_iter()));
@@ -318,7 +343,7 @@ mod tests {
             reader.known.push(known);
             reader.customer.push(customer);
         }
-        let receipts = reader.finish((10, true), &Zone::new("Asia/Tokyo").unwrap(), 0).unwrap();
+        let receipts = reader.finish((10, true), &Zone::new("Asia/Tokyo").unwrap(), 0, &NoControl).unwrap();
         assert_eq!(receipts.all.item_counts(), [2, 2]);
         let n = |from, until, known| receipts.between(from, until, known).n();
         assert_eq!((n(0, 30, 30), n(0, 30, 31), n(10, 20, 31), n(11, 20, 31)), (1, 2, 1, 0));

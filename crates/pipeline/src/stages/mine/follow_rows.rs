@@ -99,7 +99,7 @@ fn follow_batch(
     as_of: Date,
     rows: &[Found],
 ) -> Result<RecordBatch> {
-    let name = |item: u32| items.names[item as usize].as_str();
+    let name = |item: u32| items.levels.names[item as usize].as_str();
     let names = |item: fn(&Follow) -> u32| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| name(item(&row.follow)))))
     };

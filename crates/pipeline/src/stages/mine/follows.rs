@@ -192,8 +192,8 @@ pub(super) fn summary(config: &Mine, items: &Items, own: &Followed) -> FollowSum
     let told = |it: &&Found| {
         let follow = &it.follow;
         ToldFollow {
-            antecedent: items.names[follow.antecedent as usize].clone(),
-            consequent: items.names[follow.consequent as usize].clone(),
+            antecedent: items.levels.names[follow.antecedent as usize].clone(),
+            consequent: items.levels.names[follow.consequent as usize].clone(),
             customers: follow.n_customers,
             added: follow.n_added,
             rate_ratio: [follow.rate_ratio, follow.lower, follow.upper],

@@ -6,6 +6,7 @@ use osusume_association::{Baskets as Raw, Contingency, DEFAULT_MAX_BASKET, Rules
 use osusume_model::{AsOf, Control, Date, Result};
 
 use super::bought::Starts;
+use super::levels::Levels;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::job::Job;
@@ -108,13 +109,13 @@ impl Held {
     }
 
     /// One transaction for each set that somebody holds on `day`, weighted by customers; who holds nothing is none then.
-    pub(super) fn transactions(&self, day: Date) -> Result<Transactions> {
+    pub(super) fn transactions(&self, day: Date, control: &dyn Control) -> Result<Transactions> {
         let mut weights: BTreeMap<u32, u32> = BTreeMap::new();
         for ((set, _), n) in self.of(day) {
             *weights.entry(set).or_default() += n;
         }
         let held = weights.into_iter().map(|(set, n)| (&self.sets[set as usize][..], n));
-        transactions(held.filter(|(set, _)| !set.is_empty()), self.n_items)
+        transactions(held.filter(|(set, _)| !set.is_empty()), self.n_items, control)
     }
 
     /// Customers by the set on `day` and the set on the last one.
@@ -126,12 +127,19 @@ impl Held {
     ///
     /// Beside what was held stand two marks for every consequent: it was open to the customer, and it was taken. A rule with the first mark on
     /// the left and the second on the right then counts just these.
-    pub(super) fn taken(&self, day: Date, rules: &Rules, control: &dyn Control) -> Result<Vec<Contingency>> {
+    pub(super) fn taken(
+        &self,
+        day: Date,
+        rules: &Rules,
+        levels: &Levels,
+        control: &dyn Control,
+    ) -> Result<Vec<Contingency>> {
         let mut wanted: Vec<u32> = rules.consequents.clone();
         wanted.sort_unstable();
         wanted.dedup();
         let (open, took) = (|item: u32| self.n_items + item, |item: u32| 2 * self.n_items + item);
-        let set = |number: u32| &*self.sets[number as usize];
+        let sets: Vec<Vec<u32>> = self.sets.iter().map(|set| levels.with_ancestors(set)).collect();
+        let set = |number: u32| &sets[number as usize][..];
         let marked = self.of(day).map(|((before, after), n)| (set(before), set(after), n));
         let marked = marked.filter(|(before, ..)| !before.is_empty()).map(|(before, after, n)| {
             let is_open = |item: &&u32| before.binary_search(item).is_err();
@@ -141,7 +149,7 @@ impl Held {
             });
             (before.iter().copied().chain(marks).collect::<Vec<u32>>(), n)
         });
-        let db = transactions(marked, 3 * self.n_items)?;
+        let db = transactions(marked, 3 * self.n_items, control)?;
         let mut asked = Rules { antecedent_offsets: vec![0], ..Rules::default() };
         for (r, &consequent) in rules.consequents.iter().enumerate() {
             asked.antecedent_items.extend_from_slice(rules.antecedent(r));
@@ -190,7 +198,11 @@ impl Counter {
     }
 }
 
-fn transactions<S: AsRef<[u32]>>(sets: impl Iterator<Item = (S, u32)>, n_items: u32) -> Result<Transactions> {
+fn transactions<S: AsRef<[u32]>>(
+    sets: impl Iterator<Item = (S, u32)>,
+    n_items: u32,
+    control: &dyn Control,
+) -> Result<Transactions> {
     let (mut offsets, mut items, mut weights) = (vec![0], Vec::new(), Vec::new());
     for (set, n) in sets {
         items.extend_from_slice(set.as_ref());
@@ -198,7 +210,7 @@ fn transactions<S: AsRef<[u32]>>(sets: impl Iterator<Item = (S, u32)>, n_items: 
         weights.push(n);
     }
     let raw = Raw { offsets: &offsets, items: &items, n_items, weights: Some(&weights), groups: None };
-    Transactions::new(&raw, DEFAULT_MAX_BASKET).map(|(db, _)| db).map_err(|error| association_fault(&error))
+    Transactions::build(&raw, DEFAULT_MAX_BASKET, control).map(|(db, _)| db).map_err(|error| association_fault(&error))
 }
 
 #[cfg(test)]
@@ -234,7 +246,7 @@ mod tests {
             consequents: vec![2, 2],
             ..Rules::default()
         };
-        let counts = held.taken(Date(0), &rules, &NoControl).unwrap();
+        let counts = held.taken(Date(0), &rules, &Levels::plain(&["a", "b", "c"]), &NoControl).unwrap();
         let of = |n_antecedent, n_both| Contingency { n: 3, n_antecedent, n_consequent: 2, n_both };
         assert_eq!(counts, [of(2, 1), of(0, 0)]);
     }
@@ -242,10 +254,10 @@ mod tests {
     #[test]
     fn equal_holdings_are_one_transaction_with_their_weight() {
         let held = held(&[&[], &[0, 1], &[], &[2], &[0, 1]], &[&[1], &[0, 1], &[], &[], &[1]]);
-        let before = held.transactions(Date(0)).unwrap();
+        let before = held.transactions(Date(0), &NoControl).unwrap();
         assert_eq!((before.len(), before.n(), before.item_counts()), (2, 3, &[2, 2, 1][..]));
-        let after = held.transactions(Date(1)).unwrap();
+        let after = held.transactions(Date(1), &NoControl).unwrap();
         assert_eq!((after.len(), after.n(), after.item_counts()), (2, 3, &[1, 3, 0][..]));
-        assert!(held.transactions(Date(2)).unwrap().is_empty());
+        assert!(held.transactions(Date(2), &NoControl).unwrap().is_empty());
     }
 }

@@ -8,6 +8,7 @@ mod bought;
 mod follow_rows;
 mod follows;
 mod held;
+mod levels;
 mod rows;
 
 use std::collections::BTreeMap;
@@ -17,18 +18,19 @@ use osusume_association::{
     Contingency, Evidence, FalseDiscovery, ItemRole, ItemsetParams, Itemsets, Kind, MinSupport, RuleParams, Rules,
     TestParams, Transactions, mine_itemsets, rules_of, test_rules,
 };
-use osusume_model::{AsOf, Code, Date, Fault, OfferKind, Result};
+use osusume_model::{AsOf, Code, Date, Fault, Result};
 use rayon::prelude::*;
 
 use self::baskets::Baskets;
 pub(crate) use self::follow_rows::{FOLLOW_MEANINGS, follow_schema};
 pub use self::follows::{FollowSummary, ToldFollow};
+use self::levels::Levels;
 use self::rows::Writer;
 pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Consequents, Correction, Mine};
+use crate::config::{Correction, Mine};
 use crate::job::Job;
 use crate::kernel::association_fault;
 use crate::rule_table::Tested;
@@ -41,13 +43,13 @@ pub(crate) const LEVEL: f64 = 0.95;
 const TOLD: usize = 20;
 
 /// What can stand in a basket.
-pub(super) struct Items {
-    /// Name of each item.
-    pub(super) names: Vec<String>,
+struct Items {
+    /// What each is called, and belongs to.
+    levels: Levels,
     /// Where it may stand in a rule.
-    pub(super) roles: Vec<ItemRole>,
+    roles: Vec<ItemRole>,
     /// For each item, what nobody who has it can add; absent where everything can be bought again.
-    pub(super) closes: Option<Vec<Vec<u32>>>,
+    closes: Option<Vec<Vec<u32>>>,
 }
 
 /// What was found as of one date.
@@ -130,6 +132,7 @@ pub(crate) fn mine(
     let past: Vec<AsOf> = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date).collect();
     let dates: Vec<AsOf> = past.iter().copied().chain([schedule.score]).collect();
     let (baskets, items) = Baskets::read(job, tables, goods, &dates, config)?;
+    items.levels.warnings().for_each(|warning| job.warn(warning));
     let done = AtomicU64::new(0);
     let mut mined = Miner { job, config, items: &items, baskets: &baskets, dates: &dates, done }.all()?;
     for warning in mined.iter_mut().filter_map(|mined| mined.warning.take()) {
@@ -200,7 +203,7 @@ impl Miner<'_> {
         let mut mined = self.find(date)?;
         let end = self.dates[self.dates.len() - 1];
         if date.date < end.date {
-            let counts = self.baskets.follow(self.job, (date, end), &mined.found.rules)?;
+            let counts = self.baskets.follow(self.job, self.items, (date, end), &mined.found.rules)?;
             mined.found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
             mined.itemsets = Itemsets::default();
         }
@@ -209,14 +212,14 @@ impl Miner<'_> {
     }
 
     fn find(&self, date: AsOf) -> Result<Mined> {
-        let db = self.baskets.before(self.job, date)?;
+        let db = self.baskets.before(self.job, self.items, date)?;
         let control = self.job.quiet();
         let params = ItemsetParams {
             kind: Kind::All,
             min_count: self.min_count(&db)?,
             max_length: self.config.max_length,
             roles: Some(&self.items.roles),
-            hierarchy: None,
+            hierarchy: self.items.levels.forest.as_ref(),
             max_sets: self.config.max_itemsets,
         };
         let (params, itemsets, warning) = self.itemsets(&db, params, date)?;
@@ -296,8 +299,13 @@ fn summary(items: &Items, found: &Found, itemsets: u64, rate: f64) -> MineSummar
         let counts = found.rules.contingency(r);
         let later = found.later[r].map(|later| later.counts);
         ToldRule {
-            antecedent: found.rules.antecedent(r).iter().map(|&item| items.names[item as usize].clone()).collect(),
-            consequent: items.names[found.rules.consequents[r] as usize].clone(),
+            antecedent: found
+                .rules
+                .antecedent(r)
+                .iter()
+                .map(|&item| items.levels.names[item as usize].clone())
+                .collect(),
+            consequent: items.levels.names[found.rules.consequents[r] as usize].clone(),
             joint: counts.n_both,
             support: counts.support(),
             confidence: counts.confidence(),
@@ -315,25 +323,6 @@ fn summary(items: &Items, found: &Found, itemsets: u64, rate: f64) -> MineSummar
         top: reported.iter().take(TOLD).map(told).collect(),
         follows: None,
     }
-}
-
-/// Where each item may stand: what is offered on either side, everything else on the left only; or everything on either side.
-fn roles(goods: &Goods, config: &Mine, names: &[String]) -> Result<Vec<ItemRole>> {
-    if config.consequents == Consequents::All {
-        return Ok(vec![ItemRole::Both; names.len()]);
-    }
-    let is_offered = |name: &String| {
-        let offers = goods.catalogue.offers.iter();
-        offers.filter(|offer| (offer.kind == OfferKind::Category) == config.is_of_purchases()).any(|o| o.key == *name)
-    };
-    let role = |name: &String| if is_offered(name) { ItemRole::Both } else { ItemRole::Antecedent };
-    let roles: Vec<ItemRole> = names.iter().map(role).collect();
-    if roles.iter().any(|role| role.may_follow()) {
-        return Ok(roles);
-    }
-    let allowed = vec!["mine.consequents = \"all\"".to_owned(), "mine.level = …".to_owned()];
-    let fault = Fault::new(Code::ConfigUnknownName).named("mine.level").with("key", "mine.level");
-    Err(fault.with("got", config.level.as_str()).with("allowed", allowed))
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ impl Writer {
         let lists = SetLists::new(itemsets);
         for sets in lists.order.chunks(BATCH_ROWS) {
             let mut columns = vec![dates(as_of, sets.len())];
-            columns.extend(lists.columns(sets, &|item| Cow::Borrowed(items.names[item as usize].as_str())));
+            columns.extend(lists.columns(sets, &|item| Cow::Borrowed(items.levels.names[item as usize].as_str())));
             self.itemsets.write(&batch(&self.itemset_schema, columns)?)?;
         }
         Ok(lists.order.len() as u64)
@@ -77,7 +77,10 @@ const LATER_MEASURES: [&str; 2] = ["later_confidence", "later_lift"];
 /// What the columns of `rules.parquet` mean, in their order.
 pub(crate) const RULE_MEANINGS: [(&str, &str); 32] = [
     ("as_of", "the rule rests on nothing that happened or arrived on this day or after it"),
-    ("antecedent", "what is there: products, or levels of the attribute `mine.level`"),
+    (
+        "antecedent",
+        "what is there: products, or levels of the attribute `mine.level`; what they belong to by `mine.above` as in `department:bakery`",
+    ),
     ("consequent", "what is there as well; only what is offered, unless `mine.consequents = \"all\"`"),
     (
         "n",
@@ -142,7 +145,8 @@ pub(crate) fn rule_schema() -> Schema {
 
 fn rule_batch(schema: &Arc<Schema>, items: &Items, found: &Found, rules: &[usize], rate: f64) -> Result<RecordBatch> {
     let mut columns = vec![dates(found.as_of, rules.len())];
-    columns.extend(found.tested(rate).columns(rules, &|item| Cow::Borrowed(items.names[item as usize].as_str())));
+    columns
+        .extend(found.tested(rate).columns(rules, &|item| Cow::Borrowed(items.levels.names[item as usize].as_str())));
     let later = |r: usize| found.later[r];
     columns.push(Arc::new(rules.iter().map(|&r| later(r).map(|later| later.from.0)).collect::<Date32Array>()));
     let later_cells = |r: usize| later(r).map(|later| cells(later.counts));
