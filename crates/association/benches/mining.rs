@@ -8,6 +8,8 @@
 //! Prints one JSON line: `mine_seconds` starts from baskets of original ids in memory, unsorted and uncounted, and ends at the last count
 //! or the last set; the median of as many runs as half a second takes, at least three unless one takes ten seconds. `cpu_seconds` is the
 //! processor time of one run where a single thread mines and the system tells (Linux): other work on the machine lengthens it less.
+//! Every run reads or draws the baskets anew and gives them away; `peak_integers` is the most memory the process ever held, in units of
+//! the items as given, four bytes each (Linux; the whole process, so that of small files says little).
 
 #![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a benchmark prints and reads the clock")]
 
@@ -17,8 +19,8 @@ use std::io::Read;
 use std::time::Instant;
 
 use osusume_association::{
-    Baskets, Hierarchy, ItemRole, ItemsetParams, NO_PARENT, RuleParams, Transactions, count_itemsets, mine_itemsets,
-    rules_of,
+    Hierarchy, ItemRole, ItemsetParams, NO_PARENT, OwnedBaskets, RuleParams, Transactions, count_itemsets,
+    mine_itemsets, rules_of,
 };
 use osusume_model::NoControl;
 
@@ -33,29 +35,35 @@ fn main() {
     let task = rest.first().map_or("all", String::as_str);
     let n_threads = rest.get(1).map_or(1, |n| n.parse().expect("a number of threads"));
     let started = Instant::now();
-    let (offsets, items) = match path.strip_prefix("quest:") {
-        Some(shape) => drawn(shape),
-        None => read(path),
+    let baskets = || {
+        let (offsets, items) = path.strip_prefix("quest:").map_or_else(|| read(path), drawn);
+        OwnedBaskets { offsets, items, ..OwnedBaskets::default() }
     };
+    let first = baskets();
+    let n_integers = first.items.len();
     let read_seconds = started.elapsed().as_secs_f64();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().expect("threads");
     let min_count = min_count.parse().expect("a count");
     let (mine_seconds, cpu_seconds, sets) = pool.install(|| match task {
-        "rules" => rules(&offsets, &items, min_count),
-        _ => median(|| mine(&offsets, &items, min_count, task)),
+        "rules" => rules(first, min_count),
+        _ => median(first, baskets, |baskets| mine(baskets, min_count, task)),
     });
+    let peak_integers = peak_bytes() / (4.0 * n_integers as f64);
     println!(
         "{{\"peer\":\"osusume\",\"file\":\"{path}\",\"minsup\":{min_count},\"task\":\"{task}\",\"threads\":{n_threads},\
-         \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5},\"cpu_seconds\":{cpu_seconds:.5}}}"
+         \"sets\":{sets},\"read_seconds\":{read_seconds:.4},\"mine_seconds\":{mine_seconds:.5},\"cpu_seconds\":{cpu_seconds:.5},\"peak_integers\":{peak_integers:.2}}}"
     );
 }
 
-fn mine(offsets: &[usize], items: &[u32], min_count: u64, task: &str) -> u64 {
-    let n_items = items.iter().max().map_or(0, |item| item + 1);
-    let baskets = Baskets { offsets, items, n_items, weights: None, groups: None };
-    let (db, _) = Transactions::new(&baskets, 1_000).expect("well-formed baskets");
+fn transactions(mut baskets: OwnedBaskets) -> Transactions {
+    baskets.n_items = baskets.items.iter().max().map_or(0, |item| item + 1);
+    Transactions::build_owned(baskets, 1_000, &NoControl).expect("well-formed baskets").0
+}
+
+fn mine(baskets: OwnedBaskets, min_count: u64, task: &str) -> u64 {
+    let db = transactions(baskets);
     let (task, is_restricted) = task.strip_suffix("-roles").map_or((task, false), |task| (task, true));
-    let restrictions = is_restricted.then(|| restrictions(n_items));
+    let restrictions = is_restricted.then(|| restrictions(db.n_items()));
     let (roles, hierarchy) = restrictions.as_ref().map(|(roles, hierarchy)| (&roles[..], hierarchy)).unzip();
     let all = ItemsetParams { roles, hierarchy, ..ItemsetParams::all(min_count) };
     let counted = |params| count_itemsets(&db, &params, &NoControl).expect("no limit").sets;
@@ -83,10 +91,8 @@ fn restrictions(n_items: u32) -> (Vec<ItemRole>, Hierarchy) {
 }
 
 /// Draws all rules from itemsets that are there, and leaves out redundant ones; `sets` are the rules there were.
-fn rules(offsets: &[usize], items: &[u32], min_count: u64) -> (f64, f64, u64) {
-    let n_items = items.iter().max().map_or(0, |item| item + 1);
-    let baskets = Baskets { offsets, items, n_items, weights: None, groups: None };
-    let (db, _) = Transactions::new(&baskets, 1_000).expect("well-formed baskets");
+fn rules(baskets: OwnedBaskets, min_count: u64) -> (f64, f64, u64) {
+    let db = transactions(baskets);
     let itemsets = mine_itemsets(&db, &ItemsetParams::all(min_count), &NoControl).expect("no limit");
     let params = RuleParams {
         min_count,
@@ -99,21 +105,30 @@ fn rules(offsets: &[usize], items: &[u32], min_count: u64) -> (f64, f64, u64) {
         max_sets: u64::MAX,
         max_rules: 100_000,
     };
-    median(|| rules_of(&db, &itemsets, &params, &NoControl).expect("no limit").n_found)
+    median((), || (), |()| rules_of(&db, &itemsets, &params, &NoControl).expect("no limit").n_found)
 }
 
 /// Median of the elapsed and mean of the processor time of a run, and its answer.
-fn median(mut run: impl FnMut() -> u64) -> (f64, f64, u64) {
-    let (mut seconds, mut sets) = (Vec::new(), 0);
-    let cpu_before = cpu_seconds();
+fn median<T>(first: T, mut next: impl FnMut() -> T, mut run: impl FnMut(T) -> u64) -> (f64, f64, u64) {
+    let (mut seconds, mut cpu, mut sets, mut input) = (Vec::new(), 0.0, 0, Some(first));
     while seconds.len() < 3 && seconds.iter().sum::<f64>() < 10.0 || seconds.iter().sum::<f64>() < 0.5 {
-        let started = Instant::now();
-        sets = run();
+        let input = input.take().unwrap_or_else(&mut next);
+        let (started, cpu_before) = (Instant::now(), cpu_seconds());
+        sets = run(input);
         seconds.push(started.elapsed().as_secs_f64());
+        cpu += cpu_seconds() - cpu_before;
     }
-    let cpu_seconds = (cpu_seconds() - cpu_before) / seconds.len() as f64;
+    let cpu = cpu / seconds.len() as f64;
     seconds.sort_by(f64::total_cmp);
-    (seconds[seconds.len() / 2], cpu_seconds, sets)
+    (seconds[seconds.len() / 2], cpu, sets)
+}
+
+/// The most memory this process ever held.
+fn peak_bytes() -> f64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let peak =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).and_then(|line| line.split_whitespace().next());
+    peak.and_then(|kibibytes| kibibytes.parse::<f64>().ok()).map_or(f64::NAN, |kibibytes| kibibytes * 1024.0)
 }
 
 /// What this thread has computed so far, as the scheduler keeps it.

@@ -7,7 +7,9 @@ mod closed;
 mod conflicts;
 mod dense;
 mod lattice;
+mod order;
 mod pairs;
+mod paths;
 mod ranked;
 mod root;
 mod rows;
@@ -29,7 +31,8 @@ use closed::Closed;
 use conflicts::Conflicts;
 use dense::Dense;
 use pairs::Pairs;
-use ranked::{Frequent, Occurrences, Paths, Ranked};
+use paths::Paths;
+use ranked::{Frequent, Occurrences, Ranked};
 use rows::StoredRank;
 use sink::{Collect, Count, Sink};
 use tally::Tally;
@@ -99,51 +102,56 @@ fn list_all(db: &Transactions, params: &ItemsetParams<'_>, control: &dyn Control
     check_stop(control)?;
     let frequent = Frequent::new(db, params);
     let listed = if frequent.n_ranks() <= SMALL_RANKS {
-        list_paths(&Paths::<u16>::new(db, &frequent, control)?, params, control)
+        list_paths(Paths::<u16>::new(db, &frequent, control)?, params, control)
     } else {
-        list_paths(&Paths::<u32>::new(db, &frequent, control)?, params, control)
+        list_paths(Paths::<u32>::new(db, &frequent, control)?, params, control)
     };
     check_stop(control)?;
-    Ok(listed.map(|listed| Itemsets { n: db.n(), ..listed }))
+    Ok(listed?.map(|listed| Itemsets { n: db.n(), ..listed }))
 }
 
 /// Counts below every root item first, so that each then writes where its sets belong: nothing grows and nothing is copied.
 fn list_paths<R: StoredRank>(
-    paths: &Paths<'_, R>,
+    mut paths: Paths<'_, R>,
     params: &ItemsetParams<'_>,
     control: &dyn Control,
-) -> Option<Itemsets> {
+) -> Result<Option<Itemsets>, Error> {
     let frequent = paths.frequent();
     let conflicts = Conflicts::new(params);
     let unlimited = Budget { max_sets: u64::MAX, found: AtomicU64::new(0), control };
-    let n_ranks = frequent.n_ranks() as u32;
-    let counts: Vec<u64> = (0..n_ranks)
-        .into_par_iter()
-        .with_max_len(task_len(n_ranks as usize))
-        .map_init(
+    let mut counts = vec![0_u64; frequent.n_ranks()];
+    let mut end = counts.len();
+    while end > 0 {
+        let round = paths.read(end, control)?;
+        let ranks = counts[round.clone()].par_iter_mut().zip(round.clone()).with_max_len(task_len(round.len()));
+        ranks.for_each_init(
             || Dense::<Tally>::new(frequent.min_count, params.max_length, &conflicts, &unlimited),
-            |search, rank| {
-                search.mine_root(paths, rank);
-                std::mem::take(&mut search.target).into_counts(params.max_length).sets
+            |search, (sets, rank)| {
+                search.mine_root(&paths, rank as u32);
+                *sets = std::mem::take(&mut search.target).into_counts(params.max_length).sets;
             },
-        )
-        .collect();
+        );
+        end = round.start;
+    }
     let n_sets = counts.iter().fold(0_u64, |sum, sets| sum.saturating_add(*sets));
     if n_sets > params.max_sets || control.stop().is_some() {
-        return None;
+        return Ok(None);
     }
     let n_sets = n_sets as usize;
     let mut out = Itemsets { depths: vec![0; n_sets], items: vec![0; n_sets], counts: vec![0; n_sets], n: 0 };
-    let places = places(&mut out, &counts);
-    let places = places.into_par_iter().zip(0..n_ranks).with_max_len(task_len(n_ranks as usize));
-    places.for_each_init(
-        || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &conflicts, &unlimited),
-        |search, (place, rank)| {
-            search.target = place;
-            search.mine_root(paths, rank);
-        },
-    );
-    Some(out)
+    let mut places = places(&mut out, &counts);
+    while !places.is_empty() {
+        let round = paths.read(places.len(), control)?;
+        let places = places.split_off(round.start).into_par_iter().zip(round.clone());
+        places.with_max_len(task_len(round.len())).for_each_init(
+            || Dense::<Place<'_>>::new(frequent.min_count, params.max_length, &conflicts, &unlimited),
+            |search, (place, rank)| {
+                search.target = place;
+                search.mine_root(&paths, rank as u32);
+            },
+        );
+    }
+    Ok(Some(out))
 }
 
 /// Consecutive pieces of the columns, as long as `counts` says.
@@ -168,30 +176,36 @@ fn count_all<T: Counter>(
     let frequent = Frequent::new(db, params);
     let budget = Budget::new(params, control);
     let counter: T = if frequent.n_ranks() <= SMALL_RANKS {
-        count_paths(&Paths::<u16>::new(db, &frequent, control)?, params, &budget)
+        count_paths(Paths::<u16>::new(db, &frequent, control)?, params, &budget)?
     } else {
-        count_paths(&Paths::<u32>::new(db, &frequent, control)?, params, &budget)
+        count_paths(Paths::<u32>::new(db, &frequent, control)?, params, &budget)?
     };
     check_stop(control)?;
     Ok((!budget.is_spent()).then(|| counter.into_counts(params.max_length)))
 }
 
-fn count_paths<R: StoredRank, T: Counter>(paths: &Paths<'_, R>, params: &ItemsetParams<'_>, budget: &Budget<'_>) -> T {
+fn count_paths<R: StoredRank, T: Counter>(
+    mut paths: Paths<'_, R>,
+    params: &ItemsetParams<'_>,
+    budget: &Budget<'_>,
+) -> Result<T, Error> {
     let frequent = paths.frequent();
     let conflicts = Conflicts::new(params);
-    // The rarest items have most below them: they go first, each to the next worker that has nothing to do.
-    let left = AtomicUsize::new(frequent.n_ranks());
-    (0..rayon::current_num_threads())
-        .into_par_iter()
-        .with_max_len(1)
-        .map(|_| {
-            let mut search = Dense::<T>::new(frequent.min_count, params.max_length, &conflicts, budget);
-            while let Ok(rank) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
-                search.mine_root(paths, rank as u32 - 1);
+    let search = || Dense::<T>::new(frequent.min_count, params.max_length, &conflicts, budget);
+    let mut searches: Vec<_> = (0..rayon::current_num_threads()).map(|_| search()).collect();
+    let mut end = frequent.n_ranks();
+    while end > 0 {
+        let round = paths.read(end, budget.control)?;
+        // The rarest items have most below them: they go first, each to the next worker that has nothing to do.
+        let left = AtomicUsize::new(round.len());
+        searches.par_iter_mut().with_max_len(1).for_each(|search| {
+            while let Ok(at) = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)) {
+                search.mine_root(&paths, (round.start + at - 1) as u32);
             }
-            search.target
-        })
-        .reduce(T::default, T::merge)
+        });
+        end = round.start;
+    }
+    Ok(searches.into_iter().map(|search| search.target).fold(T::default(), T::merge))
 }
 
 /// What all tasks share: how many sets were found so far, and whether to go on.

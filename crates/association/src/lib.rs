@@ -51,4 +51,4 @@ pub use mine::{ItemRole, ItemsetParams, Kind, count_itemsets, mine_itemsets, min
 pub use rules::{RuleParams, Rules, mine_rules, rules_of};
 pub use significance::{Evidence, FalseDiscovery, TestParams, q_values, test_rules};
 pub use support::MinSupport;
-pub use transactions::{Baskets, DEFAULT_MAX_BASKET, Repairs, Transactions};
+pub use transactions::{Baskets, DEFAULT_MAX_BASKET, OwnedBaskets, Repairs, Transactions};

@@ -30,6 +30,34 @@ pub struct Baskets<'a> {
     pub groups: Option<&'a [u32]>,
 }
 
+/// Baskets a caller gives away, so that their items need not be held twice.
+#[derive(Clone, Debug, Default)]
+pub struct OwnedBaskets {
+    /// As [`Baskets::offsets`].
+    pub offsets: Vec<usize>,
+    /// As [`Baskets::items`].
+    pub items: Vec<u32>,
+    /// As [`Baskets::n_items`].
+    pub n_items: u32,
+    /// As [`Baskets::weights`].
+    pub weights: Option<Vec<u32>>,
+    /// As [`Baskets::groups`]. Baskets of a group that are not side by side are copied.
+    pub groups: Option<Vec<u32>>,
+}
+
+impl OwnedBaskets {
+    /// The same baskets, lent.
+    pub fn lent(&self) -> Baskets<'_> {
+        Baskets {
+            offsets: &self.offsets,
+            items: &self.items,
+            n_items: self.n_items,
+            weights: self.weights.as_deref(),
+            groups: self.groups.as_deref(),
+        }
+    }
+}
+
 /// What [`Transactions::new`] put right, in baskets unless it says otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Repairs {
@@ -48,7 +76,8 @@ pub struct Repairs {
 /// Counts are u32 inside the engines, so all weights together stay below 2³².
 #[derive(Clone, Debug)]
 pub struct Transactions {
-    offsets: Vec<usize>,
+    /// There are less than 2³² items in all.
+    offsets: Vec<u32>,
     items: Vec<u32>,
     weights: Option<Vec<u32>>,
     /// First transaction of each group and the end; absent when every transaction is its own group.
@@ -79,72 +108,28 @@ impl Transactions {
     pub fn build(baskets: &Baskets<'_>, max_basket: usize, control: &dyn Control) -> Result<(Self, Repairs), Error> {
         check(baskets, max_basket)?;
         check_stop(control)?;
-        let order = baskets.groups.map(order_by_group);
-        let n = baskets.offsets.len() - 1;
-        // The baskets of a range of groups lie anywhere, so that groups are not shared.
-        let n_shares = order.as_ref().map_or(shares::n_shares(baskets.items.len()), |_| 1);
-        let shares = shares::ranges(baskets.offsets, n_shares);
-        let n_values = |share: &Range<usize>| baskets.offsets[share.end] - baskets.offsets[share.start];
-        let (mut items, mut offsets) = (vec![0; baskets.items.len()], vec![0; n + 1]);
-        let parts: Vec<Builder<'_>> = shares::split(&mut items, shares.iter().map(n_values))
-            .into_iter()
-            .zip(shares::split(&mut offsets[1..], shares.iter().map(Range::len)))
-            .map(|(items, ends)| Builder::new(baskets, max_basket, items, ends))
-            .collect();
-        let build = |(part, share): (Builder<'_>, &Range<usize>)| part.build(order.as_deref(), share.clone(), control);
-        let built: Vec<Result<Built, Error>> = parts.into_par_iter().zip(&shares).with_max_len(1).map(build).collect();
-        // In order of the shares: whoever does the work, the first basket at fault is named.
-        let built = built.into_iter().collect::<Result<Vec<Built>, Error>>()?;
-        let kept = shares.iter().map(n_values).zip(built.iter().map(|it| it.n_values));
-        let n_kept = shares::close_gaps(&mut items, kept);
-        items.truncate(n_kept);
-        let mut start = 0;
-        for (share, it) in shares.iter().zip(&built) {
-            offsets[1 + share.start..][..it.n_baskets].iter_mut().for_each(|end| *end += start);
-            start += it.n_values;
-        }
-        let kept = shares.iter().map(Range::len).zip(built.iter().map(|it| it.n_baskets));
-        let n_kept = shares::close_gaps(&mut offsets[1..], kept);
-        offsets.truncate(n_kept + 1);
-        Self::of_parts(items, offsets, baskets, built)
+        let order = baskets.groups.and_then(order_by_group);
+        let source = Some(baskets.items);
+        let items = vec![0; baskets.items.len()];
+        Work { source, order, ..Work::on(baskets, max_basket, control) }.repair(items)
     }
 
-    /// The transactions of all shares, whose items and offsets are together already.
-    fn of_parts(
-        items: Vec<u32>,
-        offsets: Vec<usize>,
-        baskets: &Baskets<'_>,
-        built: Vec<Built>,
+    /// As [`Transactions::build`], of baskets the caller gives away: they are repaired where they are, so that memory holds their items once.
+    ///
+    /// # Errors
+    /// As [`Transactions::build`].
+    pub fn build_owned(
+        mut baskets: OwnedBaskets,
+        max_basket: usize,
+        control: &dyn Control,
     ) -> Result<(Self, Repairs), Error> {
-        let mut out = Self {
-            weights: baskets.weights.map(|_| Vec::new()),
-            group_offsets: baskets.groups.map(|_| Vec::new()),
-            sizes: None,
-            stands_for: None,
-            item_counts: vec![0; baskets.n_items as usize],
-            n: 0,
-            offsets,
-            items,
-        };
-        let mut repairs = Repairs::default();
-        for it in built {
-            out.n += it.n;
-            repairs.add(&it.repairs);
-            out.item_counts.iter_mut().zip(&it.seen).for_each(|(sum, seen)| *sum += u64::from(seen.count));
-            if let Some(weights) = &mut out.weights {
-                weights.extend(it.weights);
-            }
-            if let Some(starts) = &mut out.group_offsets {
-                starts.extend(it.group_starts);
-                starts.push(it.n_baskets);
-            }
+        check(&baskets.lent(), max_basket)?;
+        if baskets.groups.as_ref().is_some_and(|groups| !groups.is_sorted()) {
+            return Self::build(&baskets.lent(), max_basket, control);
         }
-        let allowed = u64::from(u32::MAX);
-        match (out.items.len() as u64, out.n) {
-            (got, _) if got > allowed => Err(Error::Values { got, allowed }),
-            (_, got) if got > allowed => Err(Error::Weight { got, allowed }),
-            _ => Ok((out, repairs)),
-        }
+        check_stop(control)?;
+        let items = std::mem::take(&mut baskets.items);
+        Work::on(&baskets.lent(), max_basket, control).repair(items)
     }
 
     /// The same baskets with the ancestors of every item as bought added, so that rules can speak of categories.
@@ -182,11 +167,8 @@ impl Transactions {
                 }
             }
             items[start..].iter().for_each(|item| item_counts[*item as usize] += u64::from(self.weight(t)));
-            offsets.push(items.len());
-        }
-        let (got, allowed) = (items.len() as u64, u64::from(u32::MAX));
-        if got > allowed {
-            return Err(Error::Values { got, allowed });
+            check_n_values(items.len())?;
+            offsets.push(items.len() as u32);
         }
         let (sizes, stands_for) = (Some(self.sizes()), Some(stands_for));
         Ok(Self { offsets, items, sizes, stands_for, item_counts, ..self.without_items() })
@@ -228,7 +210,7 @@ impl Transactions {
                 out.item_counts[*item as usize] += weight;
             }
             out.items.extend_from_slice(basket);
-            out.offsets.push(out.items.len());
+            out.offsets.push(out.items.len() as u32);
             if let (Some(out), Some(stands_for)) = (&mut out.stands_for, self.stands_for(t)) {
                 out.extend_from_slice(stands_for);
             }
@@ -256,9 +238,14 @@ impl Transactions {
         self.item_counts.len() as u32
     }
 
+    /// Where the items of a transaction are among all.
+    fn range(&self, t: usize) -> Range<usize> {
+        self.offsets[t] as usize..self.offsets[t + 1] as usize
+    }
+
     /// The items of a transaction, each once, in no particular order.
     pub fn basket(&self, t: usize) -> &[u32] {
-        &self.items[self.offsets[t]..self.offsets[t + 1]]
+        &self.items[self.range(t)]
     }
 
     /// Those of them that were bought: all but the ancestors that were added.
@@ -274,7 +261,7 @@ impl Transactions {
 
     /// For each item of a transaction, how many of those bought it is or is an ancestor of; absent when each is only itself.
     pub(crate) fn stands_for(&self, t: usize) -> Option<&[u32]> {
-        self.stands_for.as_ref().map(|stands_for| &stands_for[self.offsets[t]..self.offsets[t + 1]])
+        self.stands_for.as_ref().map(|stands_for| &stands_for[self.range(t)])
     }
 
     /// How often a transaction occurs.
@@ -293,7 +280,7 @@ impl Transactions {
     }
 
     /// Where each transaction starts among all items, and the end.
-    pub(crate) fn offsets(&self) -> &[usize] {
+    pub(crate) fn offsets(&self) -> &[u32] {
         &self.offsets
     }
 
@@ -311,7 +298,7 @@ impl Transactions {
     pub(crate) fn sizes(&self) -> Vec<u32> {
         match &self.sizes {
             Some(sizes) => sizes.clone(),
-            None => self.offsets.windows(2).map(|w| (w[1] - w[0]) as u32).collect(),
+            None => self.offsets.windows(2).map(|w| w[1] - w[0]).collect(),
         }
     }
 }
@@ -346,17 +333,119 @@ fn check(baskets: &Baskets<'_>, max_basket: usize) -> Result<(), Error> {
     if baskets.offsets[n] != baskets.items.len() {
         return Err(Error::Length { what: "items", got: baskets.items.len(), expected: baskets.offsets[n] });
     }
-    Ok(())
+    check_n_values(baskets.items.len())
 }
 
-/// Baskets in order of group, then input order.
-fn order_by_group(groups: &[u32]) -> Vec<u32> {
-    let mut order: Vec<u32> = (0..groups.len() as u32).collect();
-    if !groups.is_sorted() {
-        let mut keys: Vec<u64> = groups.iter().map(|g| u64::from(*g)).collect();
-        osusume_numeric::sort::sort_u64(&mut keys, &mut order);
+/// Engines and offsets number items with 32 bits.
+fn check_n_values(n_values: usize) -> Result<(), Error> {
+    let (got, allowed) = (n_values as u64, u64::from(u32::MAX));
+    if got > allowed { Err(Error::Values { got, allowed }) } else { Ok(()) }
+}
+
+/// Baskets in order of group, then input order; none when that is the order they are in.
+fn order_by_group(groups: &[u32]) -> Option<Vec<u32>> {
+    if groups.is_sorted() {
+        return None;
     }
-    order
+    let mut order: Vec<u32> = (0..groups.len() as u32).collect();
+    let mut keys: Vec<u64> = groups.iter().map(|g| u64::from(*g)).collect();
+    osusume_numeric::sort::sort_u64(&mut keys, &mut order);
+    Some(order)
+}
+
+/// Baskets to repair.
+#[derive(Clone)]
+struct Work<'a> {
+    /// The caller's, whose items may be elsewhere.
+    baskets: &'a Baskets<'a>,
+    /// Their items; absent when they are where the repaired ones are to be.
+    source: Option<&'a [u32]>,
+    /// The baskets in the order wanted, if it is another.
+    order: Option<Vec<u32>>,
+    max_basket: usize,
+    control: &'a dyn Control,
+}
+
+impl<'a> Work<'a> {
+    /// Baskets in the order they are in, whose items are where the repaired ones are to be.
+    fn on(baskets: &'a Baskets<'a>, max_basket: usize, control: &'a dyn Control) -> Self {
+        Self { baskets, source: None, order: None, max_basket, control }
+    }
+
+    /// The basket at a position of the order wanted.
+    fn basket(&self, position: usize) -> usize {
+        self.order.as_ref().map_or(position, |order| order[position] as usize)
+    }
+
+    /// Repairs the baskets in `items`, which is as long as all of theirs.
+    fn repair(&self, mut items: Vec<u32>) -> Result<(Transactions, Repairs), Error> {
+        let given = self.baskets.offsets;
+        // A group must not be parted, and baskets in another order lie anywhere.
+        let n_shares = self.baskets.groups.map_or(shares::n_shares(items.len()), |_| 1);
+        let shares = shares::ranges(given, n_shares);
+        let n_values = |share: &Range<usize>| given[share.end] - given[share.start];
+        let mut offsets = vec![0; given.len()];
+        let parts: Vec<Builder<'_>> = shares::split(&mut items, shares.iter().map(n_values))
+            .into_iter()
+            .zip(shares::split(&mut offsets[1..], shares.iter().map(Range::len)))
+            .map(|(items, ends)| Builder::new(self, items, ends))
+            .collect();
+        let build = |(part, share): (Builder<'_>, &Range<usize>)| part.build(share);
+        let built: Vec<Result<Built, Error>> = parts.into_par_iter().zip(&shares).with_max_len(1).map(build).collect();
+        // In order of the shares: whoever does the work, the first basket at fault is named.
+        let built = built.into_iter().collect::<Result<Vec<Built>, Error>>()?;
+        let kept = shares.iter().map(n_values).zip(built.iter().map(|it| it.n_values));
+        let n_kept = shares::close_gaps(&mut items, kept);
+        items.truncate(n_kept);
+        items.shrink_to_fit();
+        let mut start = 0;
+        for (share, it) in shares.iter().zip(&built) {
+            offsets[1 + share.start..][..it.n_baskets].iter_mut().for_each(|end| *end += start);
+            start += it.n_values as u32;
+        }
+        let kept = shares.iter().map(Range::len).zip(built.iter().map(|it| it.n_baskets));
+        let n_kept = shares::close_gaps(&mut offsets[1..], kept);
+        offsets.truncate(n_kept + 1);
+        self.transactions(items, offsets, built)
+    }
+
+    /// The transactions of all shares, whose items and offsets are together already.
+    fn transactions(
+        &self,
+        items: Vec<u32>,
+        offsets: Vec<u32>,
+        built: Vec<Built>,
+    ) -> Result<(Transactions, Repairs), Error> {
+        let baskets = self.baskets;
+        let mut out = Transactions {
+            weights: baskets.weights.map(|_| Vec::new()),
+            group_offsets: baskets.groups.map(|_| Vec::new()),
+            sizes: None,
+            stands_for: None,
+            item_counts: vec![0; baskets.n_items as usize],
+            n: 0,
+            offsets,
+            items,
+        };
+        let mut repairs = Repairs::default();
+        for it in built {
+            out.n += it.n;
+            repairs.add(&it.repairs);
+            out.item_counts.iter_mut().zip(&it.seen).for_each(|(sum, seen)| *sum += u64::from(seen.count));
+            if let Some(weights) = &mut out.weights {
+                weights.extend(it.weights);
+            }
+            if let Some(starts) = &mut out.group_offsets {
+                starts.extend(it.group_starts);
+                starts.push(it.n_baskets);
+            }
+        }
+        let allowed = u64::from(u32::MAX);
+        if out.n > allowed {
+            return Err(Error::Weight { got: out.n, allowed });
+        }
+        Ok((out, repairs))
+    }
 }
 
 impl Repairs {
@@ -391,11 +480,10 @@ struct Seen {
 }
 
 struct Builder<'a> {
-    baskets: &'a Baskets<'a>,
-    max_basket: usize,
-    /// The kept items of the share, and where each basket ends among them.
+    work: &'a Work<'a>,
+    /// The kept items of the share, and behind them those still to be looked at; and where each basket ends among the kept ones.
     items: &'a mut [u32],
-    ends: &'a mut [usize],
+    ends: &'a mut [u32],
     /// Number of the current basket.
     number: u32,
     last_group: Option<u32>,
@@ -403,24 +491,54 @@ struct Builder<'a> {
 }
 
 impl<'a> Builder<'a> {
-    fn new(baskets: &'a Baskets<'a>, max_basket: usize, items: &'a mut [u32], ends: &'a mut [usize]) -> Self {
-        let built = Built { seen: vec![Seen::default(); baskets.n_items as usize], ..Built::default() };
-        Self { baskets, max_basket, items, ends, number: 0, last_group: None, built }
+    fn new(work: &'a Work<'a>, items: &'a mut [u32], ends: &'a mut [u32]) -> Self {
+        let built = Built { seen: vec![Seen::default(); work.baskets.n_items as usize], ..Built::default() };
+        Self { work, items, ends, number: 0, last_group: None, built }
     }
 
-    /// Takes the baskets of `share`, positions in `order` if there is one.
-    fn build(mut self, order: Option<&[u32]>, share: Range<usize>, control: &dyn Control) -> Result<Built, Error> {
-        for (at, basket) in share.enumerate() {
-            if at % STOP_STEP == 0 {
-                check_stop(control)?;
+    /// Takes the baskets of `share`, positions in the order wanted.
+    fn build(mut self, share: &Range<usize>) -> Result<Built, Error> {
+        let offsets = self.work.baskets.offsets;
+        for first in share.clone().step_by(STOP_STEP) {
+            check_stop(self.work.control)?;
+            let positions = first..share.end.min(first + STOP_STEP);
+            let mut at = self.bring(&positions, offsets[share.start]);
+            for position in positions {
+                let basket = self.work.basket(position);
+                let end = at + offsets[basket + 1] - offsets[basket];
+                self.add(basket, at..end)?;
+                at = end;
             }
-            self.add(order.map_or(basket, |order| order[basket] as usize))?;
         }
         Ok(self.built)
     }
 
-    fn add(&mut self, basket: usize) -> Result<(), Error> {
-        let weight = self.baskets.weights.map_or(1, |weights| weights[basket]);
+    /// Brings the items of baskets behind those kept, or leaves them where they are, and says where they start. Those of the share start at
+    /// `start` of all.
+    fn bring(&mut self, positions: &Range<usize>, start: usize) -> usize {
+        let (offsets, to) = (self.work.baskets.offsets, self.built.n_values);
+        let Some(source) = self.work.source else {
+            return offsets[positions.start] - start;
+        };
+        let mut end = to;
+        let mut copy = |baskets: Range<usize>| {
+            let given = &source[offsets[baskets.start]..offsets[baskets.end]];
+            self.items[end..end + given.len()].copy_from_slice(given);
+            end += given.len();
+        };
+        match &self.work.order {
+            None => copy(positions.clone()),
+            Some(order) => {
+                order[positions.clone()].iter().for_each(|basket| copy(*basket as usize..*basket as usize + 1));
+            }
+        }
+        to
+    }
+
+    /// Keeps of a basket, whose items are at `given`, each item once.
+    fn add(&mut self, basket: usize, given: Range<usize>) -> Result<(), Error> {
+        let baskets = self.work.baskets;
+        let weight = baskets.weights.map_or(1, |weights| weights[basket]);
         if weight == 0 {
             self.built.repairs.weightless_baskets += 1;
             return Ok(());
@@ -430,20 +548,22 @@ impl<'a> Builder<'a> {
             self.number = 0;
         }
         self.number += 1;
-        let given = &self.baskets.items[self.baskets.offsets[basket]..self.baskets.offsets[basket + 1]];
-        let out = &mut self.items[self.built.n_values..];
+        let n_given = given.len();
+        let shift = given.start - self.built.n_values;
+        let out = &mut self.items[self.built.n_values..given.end];
         let mut kept = 0;
-        for item in given {
-            let Some(seen) = self.built.seen.get_mut(*item as usize) else {
-                return Err(Error::Item { basket, item: *item, n_items: self.baskets.n_items });
+        for at in shift..out.len() {
+            let item = out[at];
+            let Some(seen) = self.built.seen.get_mut(item as usize) else {
+                return Err(Error::Item { basket, item, n_items: baskets.n_items });
             };
             let is_new = seen.last != self.number;
             *seen = Seen { last: self.number, count: seen.count.wrapping_add(if is_new { weight } else { 0 }) };
             // Written in any case: whether an item was named before is not foreseen by a processor.
-            out[kept] = *item;
+            out[kept] = item;
             kept += usize::from(is_new);
         }
-        if kept > self.max_basket {
+        if kept > self.work.max_basket {
             for item in &out[..kept] {
                 let count = &mut self.built.seen[*item as usize].count;
                 *count = count.wrapping_sub(weight);
@@ -451,7 +571,7 @@ impl<'a> Builder<'a> {
             self.built.repairs.oversize_baskets += 1;
             return Ok(());
         }
-        self.built.repairs.duplicate_items += (given.len() - kept) as u64;
+        self.built.repairs.duplicate_items += (n_given - kept) as u64;
         self.built.repairs.empty_baskets += u64::from(kept == 0);
         self.keep(basket, kept, weight);
         Ok(())
@@ -460,16 +580,16 @@ impl<'a> Builder<'a> {
     /// The items of a basket are written, `n_values` of them: it stays.
     fn keep(&mut self, basket: usize, n_values: usize, weight: u32) {
         let built = &mut self.built;
-        if let Some(groups) = self.baskets.groups
+        if let Some(groups) = self.work.baskets.groups
             && self.last_group.replace(groups[basket]) != Some(groups[basket])
         {
             built.group_starts.push(built.n_baskets);
         }
-        if self.baskets.weights.is_some() {
+        if self.work.baskets.weights.is_some() {
             built.weights.push(weight);
         }
         built.n_values += n_values;
-        self.ends[built.n_baskets] = built.n_values;
+        self.ends[built.n_baskets] = built.n_values as u32;
         built.n_baskets += 1;
         built.n += u64::from(weight);
     }
@@ -481,6 +601,16 @@ mod tests {
 
     fn baskets<'a>(offsets: &'a [usize], items: &'a [u32]) -> Baskets<'a> {
         Baskets { offsets, items, n_items: 5, weights: None, groups: None }
+    }
+
+    fn owned(given: &Baskets<'_>) -> OwnedBaskets {
+        OwnedBaskets {
+            offsets: given.offsets.to_vec(),
+            items: given.items.to_vec(),
+            n_items: given.n_items,
+            weights: given.weights.map(<[u32]>::to_vec),
+            groups: given.groups.map(<[u32]>::to_vec),
+        }
     }
 
     #[test]
@@ -506,9 +636,21 @@ mod tests {
         let plain = Baskets { offsets: &offsets, items: &items, n_items: 40, weights: None, groups: None };
         let with = |given: &Baskets<'_>, n_threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(n_threads).build().unwrap();
-            pool.install(|| Transactions::new(given, 12).map(|(db, repairs)| (format!("{db:?}"), repairs)))
+            let (lent, owned) = pool.install(|| {
+                let owned = Transactions::build_owned(owned(given), 12, &NoControl);
+                (Transactions::new(given, 12), owned)
+            });
+            let plain = |built: Result<(Transactions, Repairs), Error>| built.map(|(db, it)| (format!("{db:?}"), it));
+            let (lent, owned) = (plain(lent), plain(owned));
+            assert!(lent == owned, "whose the baskets are changes something");
+            lent
         };
-        for given in [plain, Baskets { weights: Some(&weights), ..plain }] {
+        let groups: Vec<u32> = (0..5_000).map(|t| t / 3).collect();
+        let mixed: Vec<u32> = (0..5_000).map(|t| t * 7 % 501).collect();
+        let weighted = Baskets { weights: Some(&weights), ..plain };
+        let (side_by_side, apart) =
+            (Baskets { groups: Some(&groups), ..weighted }, Baskets { groups: Some(&mixed), ..plain });
+        for given in [plain, weighted, side_by_side, apart] {
             let alone = with(&given, 1).unwrap();
             assert!(alone.1.oversize_baskets > 0 && alone.1.duplicate_items > 0 && alone.1.empty_baskets > 0);
             assert!(alone == with(&given, 3).unwrap());

@@ -7,7 +7,8 @@
 //! closed itemsets", 2006). Nothing found is looked up, so memory does not grow with the output.
 
 use super::bits::{Limits, intersect, is_within_any};
-use super::ranked::{Occurrences, Path, Ranked};
+use super::paths::Path;
+use super::ranked::{Occurrences, Ranked};
 use super::root::{Root, transpose};
 use super::rows::StoredRank;
 use super::sink::Sink;

@@ -5,7 +5,7 @@ use super::bits::{Limits, count_common, intersect};
 use super::bulk::Bulk;
 use super::conflicts::{Conflicts, Order};
 use super::lattice::{MAX_ITEMS, Source, narrow, wide};
-use super::ranked::Paths;
+use super::paths::Paths;
 use super::root::{Partner, Root, transpose};
 use super::rows::StoredRank;
 use super::target::{Table, Target};

@@ -2,12 +2,9 @@
 
 use osusume_model::Control;
 
-use super::bulk::Bulk;
+use super::paths::Path;
 use super::rows::{Rows, StoredRank};
 use crate::{Error, ItemRole, ItemsetParams, Transactions};
-
-/// Rows asked for at once: more than a processor fetches side by side, few enough to stay in the first cache.
-pub(crate) const FETCH: usize = 64;
 
 /// Frequent items by rank: 0 is the most frequent, equal counts in order of item. Items that stand only on the right of a rule come after all
 /// others: of those a set holds at most one, which is then the one it grows from, and below that nothing has to be asked about roles.
@@ -44,41 +41,31 @@ impl Frequent {
 pub(crate) struct Ranked<'a, R> {
     pub frequent: &'a Frequent,
     rows: Rows<R>,
-    /// The place of each row in `rows` and its weight.
-    kept: Vec<(u32, u32)>,
 }
 
 impl<'a, R: StoredRank> Ranked<'a, R> {
     /// `R` must hold every rank.
     pub(crate) fn new(db: &Transactions, frequent: &'a Frequent, control: &dyn Control) -> Result<Self, Error> {
         let rows = Rows::<R>::new(db, &frequent.items, control)?;
-        let mut kept: Vec<(u32, u32)> = Vec::new();
-        for row in rows.sorted(frequent.n_ranks()) {
-            let weight = rows.weight(row as usize);
-            match kept.last_mut() {
-                Some((last, sum)) if rows.row(*last as usize) == rows.row(row as usize) => *sum += weight,
-                _ => kept.push((row, weight)),
-            }
-        }
-        Ok(Self { frequent, rows, kept })
+        let (rows, _) = rows.sorted(frequent.n_ranks(), &[], control)?;
+        Ok(Self { frequent, rows })
     }
 
     pub(crate) fn n_rows(&self) -> usize {
-        self.kept.len()
+        self.rows.len()
     }
 
     pub(crate) fn row(&self, t: u32) -> &[R] {
-        self.rows.row(self.kept[t as usize].0 as usize)
+        self.rows.row(t as usize)
     }
 
     pub(crate) fn weight(&self, t: u32) -> u32 {
-        self.kept[t as usize].1
+        self.rows.weight(t as usize)
     }
 
     /// All of a row, as a place in [`Ranked::ranks`].
     pub(crate) fn path(&self, t: u32) -> Path {
-        let (row, weight) = self.kept[t as usize];
-        Path { at: self.rows.start(row as usize), len: self.rows.row(row as usize).len() as u32, weight }
+        Path { at: self.rows.start(t as usize), len: self.row(t).len() as u32, weight: self.weight(t) }
     }
 
     /// The ranks of all rows, and padding after the last.
@@ -118,128 +105,5 @@ impl Occurrences {
 fn sum_up(starts: &mut [usize]) {
     for rank in 1..starts.len() {
         starts[rank] += starts[rank - 1];
-    }
-}
-
-/// What stands before each rank in the rows: every different beginning once, with the weight of the rows that share it.
-///
-/// Rows in lexicographic order that share a beginning are neighbors, so these are the nodes of a prefix tree (Han, Pei and Yin, "Mining
-/// frequent patterns without candidate generation", 2000) without the tree: a node is a place in the last of its rows.
-pub(crate) struct Paths<'a, R> {
-    frequent: &'a Frequent,
-    /// The ranks of all rows.
-    ranks: Vec<R>,
-    starts: Vec<usize>,
-    nodes: Vec<Path>,
-    /// Rows that are in no path.
-    bulk: Bulk,
-}
-
-/// What stands before a rank in some rows.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Path {
-    /// Where it starts in the ranks of all rows.
-    pub at: u32,
-    pub len: u32,
-    /// Weight of the rows.
-    pub weight: u32,
-}
-
-impl<'a, R: StoredRank> Paths<'a, R> {
-    /// `R` must hold every rank.
-    pub(crate) fn new(db: &Transactions, frequent: &'a Frequent, control: &dyn Control) -> Result<Self, Error> {
-        let rows = Rows::<R>::new(db, &frequent.items, control)?;
-        let n_ranks = frequent.n_ranks();
-        let chosen = Bulk::choose(&rows, n_ranks);
-        let bulk = Bulk::new(&rows, &chosen, n_ranks);
-        let mut order = rows.sorted(n_ranks);
-        if !chosen.is_empty() {
-            order.retain(|row| chosen.binary_search(row).is_err());
-        }
-        let mut paths = Writer::new(&rows, n_ranks);
-        for batch in order.chunks(FETCH) {
-            // Asked for together, so that the processor fetches them all at once.
-            std::hint::black_box(batch.iter().fold(0, |sum, row| sum ^ rows.row(*row as usize)[0].index()));
-            for row in batch {
-                paths.add(*row as usize, rows.weight(*row as usize));
-            }
-        }
-        let (starts, nodes) = paths.finish();
-        Ok(Self { frequent, ranks: rows.into_ranks(), starts, nodes, bulk })
-    }
-
-    pub(crate) fn frequent(&self) -> &'a Frequent {
-        self.frequent
-    }
-
-    /// The ranks of all rows, and padding after the last.
-    pub(crate) fn ranks(&self) -> &[R] {
-        &self.ranks
-    }
-
-    /// Rows that are in no path.
-    pub(crate) fn bulk(&self) -> &Bulk {
-        &self.bulk
-    }
-
-    /// What stands before a rank, in lexicographic order.
-    pub(crate) fn before(&self, rank: u32) -> &[Path] {
-        &self.nodes[self.starts[2 * rank as usize]..self.starts[2 * rank as usize + 1]]
-    }
-}
-
-/// Writes the paths of rows that come in lexicographic order. A path is written when its last row is known, so once, and nothing in an
-/// order no cache foresees is read.
-struct Writer<'a, R> {
-    rows: &'a Rows<R>,
-    /// Start and end of each rank's paths, one after the other.
-    starts: Vec<usize>,
-    nodes: Vec<Path>,
-    /// For each rank of the last row: the weight of all rows before the first one that shares it.
-    open: Vec<u32>,
-    last: usize,
-    /// Weight of all rows so far.
-    weight: u32,
-}
-
-impl<'a, R: StoredRank> Writer<'a, R> {
-    fn new(rows: &'a Rows<R>, n_ranks: usize) -> Self {
-        let mut starts = vec![0; 2 * n_ranks + 2];
-        for rank in rows.ranks() {
-            starts[2 * rank.index() + 2] += 1;
-        }
-        for rank in 0..n_ranks {
-            starts[2 * rank + 2] += starts[2 * rank];
-            starts[2 * rank + 1] = starts[2 * rank];
-        }
-        let nodes = vec![Path::default(); starts[2 * n_ranks]];
-        Self { rows, starts, nodes, open: Vec::new(), last: 0, weight: 0 }
-    }
-
-    fn add(&mut self, row: usize, weight: u32) {
-        let (last, mine) = (self.rows.row(self.last), self.rows.row(row));
-        let shared = mine.iter().zip(&last[..self.open.len()]).take_while(|(a, b)| a == b).count();
-        self.close(shared);
-        self.open.resize(mine.len(), self.weight);
-        self.last = row;
-        self.weight += weight;
-    }
-
-    /// Writes the paths of the last row that are longer than `shared`.
-    fn close(&mut self, shared: usize) {
-        let (at, last) = (self.rows.start(self.last), self.rows.row(self.last));
-        for (len, (rank, before)) in last.iter().zip(&self.open).enumerate().skip(shared) {
-            let end = &mut self.starts[2 * rank.index() + 1];
-            self.nodes[*end] = Path { at, len: len as u32, weight: self.weight - before };
-            *end += 1;
-        }
-        self.open.truncate(shared);
-    }
-
-    fn finish(mut self) -> (Vec<usize>, Vec<Path>) {
-        if !self.open.is_empty() {
-            self.close(0);
-        }
-        (self.starts, self.nodes)
     }
 }

@@ -3,13 +3,16 @@
 #![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
 
 use super::bulk::Bulk;
-use super::ranked::{FETCH, Frequent, Path, Paths};
+use super::paths::{Path, Paths};
+use super::ranked::Frequent;
 use super::rows::StoredRank;
 
 /// Ranks copied at once.
 const BLOCK: usize = 16;
 /// Rows are filled up to a multiple of this, so that the ends of loops are foreseen more often than not.
 const STEP: usize = 8;
+/// Rows asked for at once: more than a processor fetches side by side, few enough to stay in the first cache.
+const FETCH: usize = 64;
 /// Counters read one after the other in the time of one that must be found.
 const SCAN_SPEED: usize = 16;
 
@@ -71,18 +74,23 @@ impl Root {
 
     /// Reads the rows `paths`, places in `ranks`, and finds who of the first `limit` ranks is frequent in them.
     pub(crate) fn open_rows<R: StoredRank>(&mut self, ranks: &[R], paths: &[Path], frequent: &Frequent, limit: u32) {
-        let n_values = self.open_counts(ranks, paths, frequent);
+        let n_values = self.open_counts(ranks, std::iter::once(paths), frequent);
         self.find_partners(limit, n_values, frequent.min_count);
         self.pair_counts[frequent.n_ranks()..].fill(0);
     }
 
     /// Reads rows and counts who is in them. Returns how many values they are, filled up.
-    fn open_counts<R: StoredRank>(&mut self, ranks: &[R], paths: &[Path], frequent: &Frequent) -> usize {
+    fn open_counts<'p, R: StoredRank>(
+        &mut self,
+        ranks: &[R],
+        paths: impl Iterator<Item = &'p [Path]> + Clone,
+        frequent: &Frequent,
+    ) -> usize {
         self.close();
         let n_ranks = frequent.n_ranks();
         self.pair_counts.resize(n_ranks + STEP, 0);
         self.bits.resize(n_ranks + STEP, 0);
-        let n_values = paths.iter().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
+        let n_values = paths.clone().flatten().map(|path| (path.len as usize).next_multiple_of(STEP)).sum();
         if self.ranks.len() < n_values + BLOCK {
             self.ranks.resize(n_values + BLOCK, 0);
         }
@@ -99,12 +107,12 @@ impl Root {
         self.bulk.clear();
     }
 
-    fn read<R: StoredRank>(&mut self, all: &[R], paths: &[Path], n_values: usize) {
+    fn read<'p, R: StoredRank>(&mut self, all: &[R], paths: impl Iterator<Item = &'p [Path]>, n_values: usize) {
         let copied = &mut self.ranks[..n_values + BLOCK];
         let counts = &mut self.pair_counts[..];
         let filler: [u32; STEP] = std::array::from_fn(|at| (counts.len() - STEP + at) as u32);
         let mut end = 0;
-        for batch in paths.chunks(FETCH) {
+        for batch in paths.flat_map(|paths| paths.chunks(FETCH)) {
             // A row lies anywhere in memory. Asking for a batch of them first lets the processor fetch them all at once, where the
             // work on a row would keep it from seeing more than a few rows ahead.
             std::hint::black_box(batch.iter().fold(0, |sum, path| sum ^ all[path.at as usize].index()));

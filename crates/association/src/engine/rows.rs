@@ -1,18 +1,14 @@
-//! Transactions as ranks: filtered, each one sorted, all in lexicographic order.
+//! Transactions as ranks: filtered, and each one sorted.
 
 #![expect(clippy::inline_always, reason = "what a dispatched function calls must be compiled with its features")]
 
 use std::ops::Range;
 
 use osusume_model::Control;
-use osusume_numeric::sort::sort_u64;
 use rayon::prelude::*;
 
 use crate::error::check_stop;
 use crate::{Error, Transactions, shares};
-
-/// Groups of rows of at least this size are sorted by a radix sort.
-const RADIX_FROM: usize = 512;
 
 /// A rank as stored: u16 where that is enough, because rows are visited in an order no cache foresees.
 pub(crate) trait StoredRank: Copy + Default + Ord + TryFrom<usize> + Send + Sync {
@@ -54,12 +50,13 @@ impl StoredRank for u32 {
     }
 }
 
-/// Transactions with at least one frequent item as ascending ranks; neither in order nor merged.
+/// Transactions with at least one frequent item as ascending ranks; neither in order nor merged before [`Rows::sorted`].
 pub(crate) struct Rows<R> {
-    offsets: Vec<u32>,
-    ranks: Vec<R>,
+    pub(super) offsets: Vec<u32>,
+    /// And padding behind the last.
+    pub(super) ranks: Vec<R>,
     /// Weight of each row; absent when all are 1.
-    weights: Option<Vec<u32>>,
+    pub(super) weights: Option<Vec<u32>>,
 }
 
 impl<R: StoredRank> Rows<R> {
@@ -74,7 +71,7 @@ impl<R: StoredRank> Rows<R> {
                 R::try_from(rank).unwrap_or_else(|_| unreachable!("the caller chose a type for all ranks"));
         }
         let shares = shares::ranges(db.offsets(), shares::n_shares(db.n_values()));
-        let n_values = |share: &Range<usize>| db.offsets()[share.end] - db.offsets()[share.start];
+        let n_values = |share: &Range<usize>| (db.offsets()[share.end] - db.offsets()[share.start]) as usize;
         // Every share needs room behind its last row.
         let rooms: Vec<usize> = shares.iter().map(|share| n_values(share) + R::PADDING).collect();
         let (mut ranks, mut offsets) = (vec![R::default(); rooms.iter().sum()], vec![0; db.len() + 1]);
@@ -90,6 +87,7 @@ impl<R: StoredRank> Rows<R> {
         let kept = rooms.iter().copied().zip(written.iter().map(|it| it.n_values));
         let n_kept = shares::close_gaps(&mut ranks, kept);
         ranks.truncate(n_kept + R::PADDING);
+        ranks.shrink_to_fit();
         let mut start = 0;
         for (share, it) in shares.iter().zip(&written) {
             offsets[1 + share.start..][..it.n_rows].iter_mut().for_each(|end| *end += start);
@@ -110,11 +108,6 @@ impl<R: StoredRank> Rows<R> {
     /// As [`Rows::ranks`], with padding after the last.
     pub(crate) fn padded_ranks(&self) -> &[R] {
         &self.ranks
-    }
-
-    /// As [`Rows::padded_ranks`].
-    pub(crate) fn into_ranks(self) -> Vec<R> {
-        self.ranks
     }
 
     /// Where a row starts in [`Rows::ranks`].
@@ -143,34 +136,6 @@ impl<R: StoredRank> Rows<R> {
     /// Weights by row; absent when all are 1.
     pub(crate) fn weights(&self) -> Option<&[u32]> {
         self.weights.as_deref()
-    }
-
-    /// Rows in lexicographic order; `n_ranks` bounds the ranks. By as many first ranks as fit a key; rows that agree in them by the
-    /// next ones, and so on (as multikey quicksort goes by characters: Bentley and Sedgewick, "Fast algorithms for sorting and
-    /// searching strings", 1997).
-    pub(crate) fn sorted(&self, n_ranks: usize) -> Vec<u32> {
-        let bits = usize::BITS - n_ranks.max(1).leading_zeros();
-        let n_ranks_a_key = (u64::BITS / bits) as usize;
-        let mut order: Vec<u32> = (0..self.len() as u32).collect();
-        let mut keys = vec![0_u64; order.len()];
-        let mut pairs = Vec::new();
-        let mut groups = vec![(0, order.len(), 0)];
-        while let Some((start, end, from)) = groups.pop() {
-            let (order, keys) = (&mut order[start..end], &mut keys[start..end]);
-            for (key, row) in keys.iter_mut().zip(order.iter()) {
-                *key = key_of(self.row(*row as usize), from, n_ranks_a_key, bits);
-            }
-            sort_group(keys, order, &mut pairs);
-            let mut at = start;
-            for group in keys.chunk_by(|a, b| a == b) {
-                // A key whose last rank is missing has seen the whole row.
-                if group.len() > 1 && self.row(order[at - start] as usize).len() > from + n_ranks_a_key {
-                    groups.push((at, at + group.len(), from + n_ranks_a_key));
-                }
-                at += group.len();
-            }
-        }
-        order
     }
 }
 
@@ -222,29 +187,6 @@ fn write_rows<R: StoredRank>(
     Ok(out)
 }
 
-fn sort_group(keys: &mut [u64], order: &mut [u32], pairs: &mut Vec<(u64, u32)>) {
-    if keys.len() >= RADIX_FROM {
-        sort_u64(keys, order);
-        return;
-    }
-    pairs.clear();
-    pairs.extend(keys.iter().copied().zip(order.iter().copied()));
-    pairs.sort_unstable();
-    for (at, (key, row)) in pairs.iter().enumerate() {
-        (keys[at], order[at]) = (*key, *row);
-    }
-}
-
-/// Ranks from position `from` on, one more each so that a missing one comes first.
-fn key_of<R: StoredRank>(row: &[R], from: usize, n_ranks: usize, bits: u32) -> u64 {
-    let rest = row.get(from..).unwrap_or_default();
-    let rest = &rest[..rest.len().min(n_ranks)];
-    let key = rest.iter().fold(0, |key, rank| key << bits | (rank.index() as u64 + 1));
-    // Shifted in two steps: no rank left may mean all 64 bits.
-    let missing = bits * (n_ranks - rest.len()) as u32;
-    key << (missing / 2) << (missing - missing / 2)
-}
-
 osusume_numeric::dispatch! {
     /// [`StoredRank::sort_rows`] for ranks of 16 bits.
     fn sort_short_rows(ranks: &mut [u16], offsets: &[u32]) {
@@ -275,50 +217,5 @@ fn sort_by_ranking<const N: usize>(ranks: &mut [u16], start: usize, end: usize) 
     }
     for (value, place) in values[..len].iter().zip(&places) {
         block[usize::from(*place) % N] = *value;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use osusume_model::NoControl;
-
-    use super::*;
-    use crate::Baskets;
-
-    /// Rows of every length up to 70, in an order of no meaning, some of them twice.
-    #[test]
-    fn rows_come_in_lexicographic_order() {
-        let baskets: Vec<Vec<u32>> = (0..700_u32)
-            .map(|t| {
-                let (len, step) = (t % 71, 1 + t / 71 % 5);
-                (0..len).rev().map(|at| (at * step + t / 355) % 300).collect()
-            })
-            .collect();
-        let offsets: Vec<usize> = (0..=baskets.len()).map(|t| baskets[..t].iter().map(Vec::len).sum()).collect();
-        let given = Baskets { offsets: &offsets, items: &baskets.concat(), n_items: 300, weights: None, groups: None };
-        let db = Transactions::new(&given, 1_000).unwrap().0;
-        let items: Vec<u32> = (0..300).rev().filter(|item| item % 7 != 3).collect();
-        let mut expected: Vec<Vec<usize>> = (baskets.iter())
-            .map(|basket| {
-                let mut row: Vec<usize> =
-                    basket.iter().filter_map(|item| items.iter().position(|other| other == item)).collect();
-                row.sort_unstable();
-                row.dedup();
-                row
-            })
-            .filter(|row| !row.is_empty())
-            .collect();
-        expected.sort();
-        check::<u16>(&db, &items, &expected);
-        check::<u32>(&db, &items, &expected);
-        osusume_numeric::dispatch::with_baseline(|| check::<u16>(&db, &items, &expected));
-    }
-
-    fn check<R: StoredRank>(db: &Transactions, items: &[u32], expected: &[Vec<usize>]) {
-        let rows = Rows::<R>::new(db, items, &NoControl).unwrap();
-        let got: Vec<Vec<usize>> = (rows.sorted(items.len()).iter())
-            .map(|row| rows.row(*row as usize).iter().map(|rank| rank.index()).collect())
-            .collect();
-        assert_eq!(got, expected);
     }
 }
