@@ -496,28 +496,11 @@ pub const FIELDS: &[Field] = &[
     Field::new("train.seed", Text, Is("\"osusume\""), "The key by which customers are drawn and put into folds.")
         .form(Form::Some),
     Field::new("mine", Table, Absent, "What is held or bought together; without this section nothing is mined."),
-    Field::new(
-        "mine.baskets",
-        Choice(&["holdings", "purchases"]),
-        Required,
-        "What a basket is: all that a customer holds on a day, or the lines of a purchase with the same `basket`.",
-    ),
-    Field::new(
-        "mine.level",
-        Text,
-        Is("\"product\""),
-        "What lies in a basket: the product itself, or an attribute of the products that is a category.",
-    )
-    .form(Form::Some),
-    Field::new(
-        "mine.above",
-        List(&Text),
-        Is("[]"),
-        "What lies in a basket belongs to, the nearest level first: attributes of the products that are categories, or `family`. \
-         Baskets then hold these too, under names such as `family:tv`, and no rule is about something and what it belongs to.",
-    )
-    .form(Form::Some)
-    .list(ListCheck::Unique),
+    Field::new("mine.baskets", Choice(&["holdings", "purchases"]), Required, "What a basket is: all that a customer holds on a day, or the lines of a purchase with the same `basket`."),
+    Field::new("mine.level", Text, Is("\"product\""), "What lies in a basket: the product itself, or an attribute of the products that is a category.").form(Form::Some),
+    Field::new("mine.above", List(&Text), Is("[]"), "What lies in a basket belongs to, the nearest level first: attributes of the products that are categories, or `family`. Baskets then hold these too, under names such as `family:tv`, and no rule is about something and what it belongs to.")
+        .form(Form::Some)
+        .list(ListCheck::Unique),
     Field::new(
         "mine.days",
         Integer,
