@@ -8,7 +8,7 @@ mod rules;
 mod scratch;
 
 use osusume_association::{
-    Baskets, Error, Hierarchy, ItemsetParams, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets,
+    Error, Hierarchy, ItemsetParams, OwnedBaskets, Repairs, SetCounts, Transactions, count_itemsets, mine_itemsets,
     mine_top_k,
 };
 use osusume_model::{Code, Control, Fault, Result, Stop};
@@ -196,15 +196,10 @@ fn checked(
     };
     let read = basket_bytes(lists.offsets.len() as u64, lists.items.len() as u64, u64::from(names.len()));
     budget.check(2 * read, "baskets to mine")?;
-    let baskets = Baskets {
-        offsets: &lists.offsets,
-        items: &lists.items,
-        n_items: names.len(),
-        weights: None,
-        groups: groups.as_deref(),
-    };
-    let (db, repairs) = Transactions::build(&baskets, options.max_basket, control).map_err(|error| fault(&error))?;
-    drop((lists.offsets, lists.items, groups));
+    let baskets =
+        OwnedBaskets { offsets: lists.offsets, items: lists.items, n_items: names.len(), weights: None, groups };
+    let (db, repairs) =
+        Transactions::build_owned(baskets, options.max_basket, control).map_err(|error| fault(&error))?;
     let Some(above) = above else { return Ok(Checked { db, names, above: None, belonging: None, repairs }) };
     let belonging = Some(above.told(db.item_counts(), &names)?);
     // An item, and how many of those bought it stands for.
