@@ -220,3 +220,27 @@ fn what_cannot_be_a_hierarchy_is_named() {
     assert_eq!(mine(dir.path(), &asked).status.code(), Some(2));
     assert_eq!(mine(dir.path(), &["b.csv", "--min-count", "10", "--hierarchy", "absent.csv"]).status.code(), Some(10));
 }
+
+/// Items of a `.dat` file are numbers, however a table of parents writes them.
+#[test]
+fn a_number_written_in_two_ways_is_one_item() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("b.dat"), "7 9 1\n7 9 2\n7 9\n1 2\n").unwrap();
+    let asked = ["b.dat", "--min-count", "1", "--hierarchy", "p.csv"];
+    let refused = |parents: &str, said: &str| {
+        fs::write(dir.path().join("p.csv"), parents).unwrap();
+        let output = mine(dir.path(), &asked);
+        assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(said), "{}", text(&output.stderr));
+    };
+    refused("item,parent\n7,9\n09,07\n1,x\n", "E1039");
+    refused("item,parent\n7,A\n007,B\n1,A\n", "row 2 gives an item another parent than row 1");
+    fs::write(dir.path().join("p.csv"), "item,parent\n7,A\n007,A\n1,A\n09,9\n").unwrap();
+    let found = mined(dir.path(), &asked);
+    let said = |key: &str| found["hierarchy"][key].as_u64();
+    assert_eq!(
+        (said("rows_repeated"), said("rows_skipped"), said("categories")),
+        (Some(1), Some(1), Some(1)),
+        "{found}"
+    );
+}

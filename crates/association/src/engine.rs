@@ -50,6 +50,7 @@ pub(crate) fn collect(
     control: &dyn Control,
 ) -> Result<Option<Itemsets>, Error> {
     check_stop(control)?;
+    check_depth(db, params)?;
     if Pairs::are_enough(params) {
         return Ok(Pairs::find(db, params, control)?.map(|pairs| pairs.listed(db.n())));
     }
@@ -65,6 +66,16 @@ pub(crate) fn collect(
         out.append(&part);
     }
     Ok(Some(out))
+}
+
+/// Refuses to list sets that may be longer than a depth of the trie can say.
+fn check_depth(db: &Transactions, params: &ItemsetParams<'_>) -> Result<(), Error> {
+    let longest = (0..db.len()).map(|transaction| db.basket(transaction).len()).max().unwrap_or(0);
+    if u16::try_from(longest.min(params.max_length)).is_ok() {
+        return Ok(());
+    }
+    let allowed = "at most 65,535 where itemsets are listed and baskets are longer";
+    Err(Error::Parameter { name: "max_length", allowed, got: params.max_length as f64 })
 }
 
 /// How many itemsets there are, or `None` when there are more than `max_sets`.
@@ -222,7 +233,9 @@ impl<'a> Budget<'a> {
 
     /// Adds `sets` to those found; `false` when the search should end.
     pub(crate) fn spend(&self, sets: u64) -> bool {
-        let before = self.found.fetch_add(sets, Ordering::Relaxed);
+        // Counts may be as large as a u64: a plain addition could go around to where there is room again.
+        let add = |found: u64| Some(found.saturating_add(sets));
+        let before = self.found.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add).unwrap_or_else(|found| found);
         before.saturating_add(sets) <= self.max_sets && self.control.stop().is_none()
     }
 

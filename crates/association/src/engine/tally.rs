@@ -112,17 +112,16 @@ impl Tally {
     /// Sets by size, none longer than `max_length`. What does not fit a u64 becomes its largest value.
     pub(crate) fn into_counts(mut self, max_length: usize) -> SetCounts {
         self.empty_all();
-        let mut by_size: Vec<Option<i128>> = Vec::new();
-        for (q, terms) in self.terms.iter().enumerate().filter(|(_, terms)| terms.iter().any(|sets| *sets != 0)) {
-            let binomials = binomials(q);
+        let n_sizes = self.terms.iter().enumerate().map(|(q, terms)| q + terms.len()).max().unwrap_or(0);
+        let mut sums = Sums { by_size: vec![Some(0); n_sizes], beyond: vec![0; n_sizes + 1] };
+        let mut row = Pascal::default();
+        for (q, terms) in self.terms.iter().enumerate() {
+            row.advance_to(q);
             for (d, sets) in terms.iter().enumerate().filter(|(_, sets)| **sets != 0) {
-                by_size.resize(by_size.len().max(d + q + 1), Some(0));
-                for (sum, binomial) in by_size[d..].iter_mut().zip(&binomials) {
-                    let term = binomial.and_then(|binomial| binomial.checked_mul(i128::from(*sets)));
-                    *sum = sum.zip(term).and_then(|(sum, term)| sum.checked_add(term));
-                }
+                sums.add(d, &row, i128::from(*sets));
             }
         }
+        let by_size = sums.finished();
         let mut out = SetCounts::default();
         for (size, sets) in by_size.into_iter().enumerate().take(max_length.saturating_add(1)) {
             match sets {
@@ -148,16 +147,80 @@ fn entry<T: Clone + Default>(rows: &mut Vec<Vec<T>>, q: usize, d: usize) -> &mut
     &mut row[d]
 }
 
-/// Row q of Pascal's triangle; `None` from where it exceeds an i128.
-fn binomials(q: usize) -> Vec<Option<i128>> {
-    let mut row = vec![Some(1_i128)];
-    for _ in 0..q {
-        row.push(Some(0));
-        for at in (1..row.len()).rev() {
-            row[at] = row[at].zip(row[at - 1]).and_then(|(a, b)| a.checked_add(b));
+/// Row q of Pascal's triangle: its entries up to the middle, or to before the first that exceeds an i128. Of a row of thousands a few
+/// are left, and the time to add up families grows with their number and not with its square.
+struct Pascal {
+    q: usize,
+    half: Vec<i128>,
+}
+
+impl Default for Pascal {
+    fn default() -> Self {
+        Self { q: 0, half: vec![1] }
+    }
+}
+
+impl Pascal {
+    fn advance_to(&mut self, q: usize) {
+        while self.q < q {
+            self.q += 1;
+            // The entry behind the middle is the one before it.
+            if self.q.is_multiple_of(2)
+                && self.half.len() == self.q / 2
+                && let Some(&last) = self.half.last()
+            {
+                self.half.push(last);
+            }
+            for at in (1..self.half.len()).rev() {
+                match self.half[at].checked_add(self.half[at - 1]) {
+                    Some(sum) => self.half[at] = sum,
+                    // Those behind it are larger, and were dropped before.
+                    None => self.half.truncate(at),
+                }
+            }
         }
     }
-    row
+}
+
+/// What families add up to by size.
+struct Sums {
+    /// `None` where a sum exceeds an i128.
+    by_size: Vec<Option<i128>>,
+    /// How many more, or less, families than at the size before have an entry that does.
+    beyond: Vec<i64>,
+}
+
+impl Sums {
+    /// Adds `sets` times x^d (1 + x)^q.
+    fn add(&mut self, d: usize, row: &Pascal, sets: i128) {
+        let known = row.half.len();
+        let (q, is_whole) = (row.q, known > row.q / 2);
+        for (k, binomial) in row.half.iter().enumerate() {
+            let term = binomial.checked_mul(sets);
+            let mut add = |size: usize| {
+                let sum = &mut self.by_size[size];
+                *sum = sum.zip(term).and_then(|(sum, term)| sum.checked_add(term));
+            };
+            add(d + k);
+            if q - k != k {
+                add(d + q - k);
+            }
+        }
+        if !is_whole {
+            self.beyond[d + known] += 1;
+            self.beyond[d + q - known + 1] -= 1;
+        }
+    }
+
+    fn finished(self) -> Vec<Option<i128>> {
+        let mut beyond = 0;
+        let sizes = self.by_size.into_iter().zip(self.beyond);
+        let sums = sizes.map(|(sum, change)| {
+            beyond += change;
+            if beyond > 0 { None } else { sum }
+        });
+        sums.collect()
+    }
 }
 
 #[cfg(test)]
@@ -186,6 +249,47 @@ mod tests {
         let counts = tally.into_counts(usize::MAX);
         assert_eq!(counts.by_size[2..5], [1_000, 17_000, 1_000 * (120 + 16)]);
         assert_eq!(counts.sets, 1_000 << 17);
+    }
+
+    /// Row q of Pascal's triangle, entry by entry.
+    fn binomials(q: usize) -> Vec<Option<i128>> {
+        let mut row = vec![Some(1_i128)];
+        for _ in 0..q {
+            row.push(Some(0));
+            for at in (1..row.len()).rev() {
+                row[at] = row[at].zip(row[at - 1]).and_then(|(a, b)| a.checked_add(b));
+            }
+        }
+        row
+    }
+
+    #[test]
+    fn families_of_any_size_add_up_as_entry_by_entry() {
+        let mut row = Pascal::default();
+        for q in 0..300 {
+            row.advance_to(q);
+            for d in [0, 3] {
+                let mut sums = Sums { by_size: vec![Some(0); d + q + 1], beyond: vec![0; d + q + 2] };
+                sums.add(d, &row, -2);
+                let expected = binomials(q).into_iter().map(|b| b.and_then(|b| b.checked_mul(-2)));
+                let expected: Vec<Option<i128>> = std::iter::repeat_n(Some(0), d).chain(expected).collect();
+                assert_eq!(sums.finished(), expected, "{q}");
+            }
+        }
+    }
+
+    #[test]
+    fn families_of_a_hundred_thousand_items_are_no_work() {
+        let mut tally = Tally::default();
+        for q in 0..100_000 {
+            tally.set(1, q);
+        }
+        let counts = tally.into_counts(usize::MAX);
+        assert_eq!(counts.by_size[1], 100_000);
+        // Σ q and Σ C(q, 2).
+        assert_eq!(counts.by_size[2], 4_999_950_000);
+        assert_eq!(counts.by_size[3], 166_661_666_700_000);
+        assert_eq!((counts.by_size.len(), counts.by_size[100_000], counts.by_size[50_000]), (100_001, 1, u64::MAX));
     }
 
     #[test]

@@ -79,6 +79,7 @@ pub struct Belonging {
 }
 
 /// A table of parents, read and checked.
+#[derive(Default)]
 pub struct ParentsRead {
     names: Interner,
     /// By number of name.
@@ -88,6 +89,7 @@ pub struct ParentsRead {
     n_rows: u64,
     bytes: u64,
     said: Belonging,
+    file: String,
 }
 
 /// Reads a table with the columns `item` and `parent`, CSV or Parquet.
@@ -111,8 +113,9 @@ pub fn read_parents(path: &Path, encoding: Option<Encoding>, memory: u64, host: 
         }
         Ok(found)
     };
-    let found = read().map_err(|fault| of_baskets(&fault))?;
-    found.check().map_err(|fault| fault.in_file(file.as_str()))?;
+    let mut found = read().map_err(|fault| of_baskets(&fault))?;
+    found.file = file;
+    found.check()?;
     Ok(found)
 }
 
@@ -124,13 +127,6 @@ fn column(table: &PlainFile, name: &str) -> Result<usize> {
             let fault = Fault::new(Code::ColumnType).in_file(table.path().display().to_string()).named(name);
             Err(fault.with("found", "another type").with("expected", "category"))
         }
-    }
-}
-
-impl Default for ParentsRead {
-    fn default() -> Self {
-        let names = Interner::default();
-        Self { names, parents: Vec::new(), rows: Vec::new(), n_rows: 0, bytes: 0, said: Belonging::default() }
     }
 }
 
@@ -149,10 +145,7 @@ impl ParentsRead {
             match self.parents[item] {
                 NO_PARENT => (self.parents[item], self.rows[item]) = (parent, self.n_rows),
                 known if known == parent => self.said.rows_repeated += 1,
-                _ => {
-                    let fault = Fault::new(Code::HierarchyConflict).with("row", self.n_rows);
-                    return Err(fault.with("first", self.rows[item]));
-                }
+                _ => return Err(conflict(self.n_rows, self.rows[item])),
             }
         }
         Ok(())
@@ -171,20 +164,66 @@ impl ParentsRead {
     /// Faults where something is above itself, or under too much.
     fn check(&self) -> Result<()> {
         let forest = Hierarchy::new(self.parents.clone()).map_err(|error| match error {
-            Error::Circle { item } => Fault::new(Code::HierarchyCircle).with("row", self.rows[item as usize]),
+            Error::Circle { item } => {
+                Fault::new(Code::HierarchyCircle).with("row", self.rows[item as usize]).in_file(self.file.as_str())
+            }
             other => Fault::new(Code::Bug).because(other),
         })?;
         let is_deep = |name: &u32| forest.ancestors(*name).nth(MAX_LEVELS).is_some();
         match (0..self.parents.len() as u32).find(is_deep) {
-            Some(_) => Err(Fault::new(Code::OutOfRange).with("allowed", format!("at most {MAX_LEVELS} levels"))),
+            Some(_) => {
+                let fault = Fault::new(Code::OutOfRange).with("allowed", format!("at most {MAX_LEVELS} levels"));
+                Err(fault.in_file(self.file.as_str()))
+            }
             None => Ok(()),
         }
     }
 
+    /// Brings together what is said of one item under several names: where items are numbers, `7` and `07` are the same.
+    ///
+    /// # Errors
+    /// As when they had been written alike.
+    fn brought_together(mut self, items: &[u32]) -> Result<Self> {
+        let mut first_names = std::collections::BTreeMap::new();
+        let first = |(name, item): (u32, &u32)| match *item {
+            NO_PARENT => name,
+            item => *first_names.entry(item).or_insert(name),
+        };
+        let first: Vec<u32> = (0..).zip(items).map(first).collect();
+        if (0..).zip(&first).all(|(name, first)| name == *first) {
+            return Ok(self);
+        }
+        let (parents, rows) = (std::mem::take(&mut self.parents), std::mem::take(&mut self.rows));
+        self.parents = vec![NO_PARENT; parents.len()];
+        self.rows = vec![0; rows.len()];
+        let mut said: Vec<usize> = (0..parents.len()).filter(|name| parents[*name] != NO_PARENT).collect();
+        said.sort_unstable_by_key(|name| rows[*name]);
+        for name in said {
+            let (item, parent) = (first[name] as usize, first[parents[name] as usize]);
+            match self.parents[item] {
+                _ if item == parent as usize => self.said.rows_skipped += 1,
+                NO_PARENT => (self.parents[item], self.rows[item]) = (parent, rows[name]),
+                known if known == parent => self.said.rows_repeated += 1,
+                _ => return Err(conflict(rows[name], self.rows[item]).in_file(self.file.as_str())),
+            }
+        }
+        self.check()?;
+        Ok(self)
+    }
+
     /// The hierarchy of the items of baskets and of what they belong to, which is numbered behind them in order of names. Of the items
     /// only those that were bought count.
-    pub(super) fn over(self, bought: ItemNames, is_bought: &[bool]) -> (Names, Above) {
+    ///
+    /// # Errors
+    /// `HierarchyConflict` and `HierarchyCircle` where numbers are written in several ways.
+    pub(super) fn over(self, bought: ItemNames, is_bought: &[bool]) -> Result<(Names, Above)> {
         let mut items = self.items(&bought);
+        let whole = self.brought_together(&items)?;
+        Ok(whole.numbered(&mut items, bought, is_bought))
+    }
+
+    /// Numbers what is above the items, of which `items` has those of the names.
+    fn numbered(self, items: &mut [u32], bought: ItemNames, is_bought: &[bool]) -> (Names, Above) {
         items
             .iter_mut()
             .filter(|item| **item != NO_PARENT && !is_bought[**item as usize])
@@ -275,6 +314,10 @@ impl Above {
         let with_ancestors = |(item, count): (u32, &u64)| *count * (1 + self.forest.ancestors(item).count() as u64);
         (0..).zip(counts).map(with_ancestors).fold(0, u64::saturating_add)
     }
+}
+
+fn conflict(row: u64, first: u64) -> Fault {
+    Fault::new(Code::HierarchyConflict).with("row", row).with("first", first)
 }
 
 /// A cell as text; empty where it is absent.

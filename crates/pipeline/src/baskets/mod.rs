@@ -189,7 +189,7 @@ fn checked(
         Some(parents) => {
             let mut is_bought = vec![false; lists.names.len() as usize];
             lists.items.iter().for_each(|item| is_bought[*item as usize] = true);
-            let (names, above) = parents.over(lists.names, &is_bought);
+            let (names, above) = parents.over(lists.names, &is_bought)?;
             (names, Some(above))
         }
         None => (Names::of(lists.names), None),

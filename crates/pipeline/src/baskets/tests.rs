@@ -1,6 +1,6 @@
 use std::fmt::Write as _;
 
-use osusume_association::{Evidence, RuleParams, Rules, TestParams, mine_rules, test_rules};
+use osusume_association::{Baskets, Evidence, RuleParams, Rules, TestParams, mine_rules, test_rules};
 use osusume_model::NoControl;
 
 use super::*;
