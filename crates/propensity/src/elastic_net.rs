@@ -12,24 +12,14 @@ use osusume_model::Control;
 use crate::error::{Error, check_control, check_len};
 use crate::hessian::{Accuracy, relative_change};
 use crate::logistic::start_params;
-use crate::newton::scaled_tolerance;
+use crate::newton::{ARMIJO, KEPT_PROGRESS, LOSS_ROUNDING, MAX_HALVINGS, REFRESH_SHARE, scaled_tolerance};
 use crate::problem::{Objective, Problem};
 use crate::sweep::{Place, Ray, sweep};
 
-/// The Hessian is renewed when the row weights have changed by this share.
-const REFRESH_SHARE: f64 = 0.125;
-/// With a kept Hessian each step must shrink the violation by at least this factor.
-const KEPT_PROGRESS: f64 = 0.25;
 /// Coordinate descent ends where no change moves the gradient by more than this share of the outer violation.
 const INNER_SHARE: f64 = 0.01;
 /// Passes of coordinate descent a step, at most.
 const MAX_PASSES: u32 = 1_000;
-/// Sufficient decrease of Armijo's rule.
-const ARMIJO: f64 = 1e-4;
-/// Halvings before the line search gives up.
-const MAX_HALVINGS: u32 = 40;
-/// Rounding of the objective's sum, relative.
-const LOSS_ROUNDING: f64 = 1e-13;
 
 /// The penalty λ Σ ((1 − ρ)/2 βⱼ² + ρ |βⱼ|).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -23,9 +23,9 @@ use crate::sweep::{Place, Ray, sweep};
 use crate::team::Failure;
 
 /// The Hessian is outdated when Σ |c − c₀| exceeds this share of Σ c₀, c being the row weights now and c₀ those in it.
-const REFRESH_SHARE: f64 = 0.125;
+pub(crate) const REFRESH_SHARE: f64 = 0.125;
 /// With a kept Hessian each step must shrink the gradient by at least this factor.
-const KEPT_PROGRESS: f64 = 0.25;
+pub(crate) const KEPT_PROGRESS: f64 = 0.25;
 /// An outdated Hessian may serve for d / 16 steps: together about half of its own operations, which run several times faster.
 const COLUMNS_A_STEP: u32 = 16;
 /// Last steps whose change of the gradient corrects the kept Hessian.
@@ -45,11 +45,11 @@ const SAMPLED_STEPS: u32 = 1;
 /// Fewer columns do not pay for a rough Hessian.
 const ROUGH_COLUMNS: usize = 64;
 /// Sufficient decrease of Armijo's rule.
-const ARMIJO: f64 = 1.0 / 8192.0;
+pub(crate) const ARMIJO: f64 = 1.0 / 8192.0;
 /// Halvings before the line search gives up.
-const MAX_HALVINGS: u32 = 40;
+pub(crate) const MAX_HALVINGS: u32 = 40;
 /// Rounding of the objective's sum, relative: decreases below it cannot be seen.
-const LOSS_ROUNDING: f64 = 1e-13;
+pub(crate) const LOSS_ROUNDING: f64 = 1e-13;
 
 /// A Hessian of the mean log-loss and the row weights it was computed with.
 pub(crate) struct Curvature {
