@@ -1,6 +1,7 @@
 """Files with a row a case: osusume and what else a data team would fit, on the same rows.
 
 usage: python benches/flat TABLES PEERS [DATASET ...] [--peers lightgbm,logistic,ebm] [--model additive|linear] [--binary FILE]
+       [--calibrators]
 
 PEERS is a Python file with `load(directory, name)`, which gives columns and target, and `models()`, which gives by name
 what makes a model with `fit` and `predict_proba` or `predict`. A data set comes with a split of its own or in five folds,
@@ -8,6 +9,7 @@ the same for all; NAME@time learns from the first 70 % of the file and is tested
 
 Prints AUC, log loss, slope of calibration, reliability (what miscalibration adds to the Brier score, less chance's part)
 and seconds of training; and, against each peer, paired differences with 95 % intervals (ours less theirs).
+With --calibrators, instead, the log loss that our predictions would have after other calibrators (`calibrators.py`).
 Needs numpy, pandas, scikit-learn and whatever PEERS needs.
 """
 
@@ -17,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 
+import calibrators
 import measures
 import programs
 
@@ -31,12 +34,15 @@ def arguments():
     parser.add_argument("--peers", type=lambda text: text.split(","), default=["lightgbm", "logistic"])
     parser.add_argument("--model", choices=["additive", "linear"], default="additive")
     parser.add_argument("--binary", type=Path, default=programs.ROOT / "target/release/osusume")
+    parser.add_argument("--calibrators", action="store_true")
     return parser.parse_args()
 
 
 def main():
     options = arguments()
     peers = programs.peers_of(options.peer_file)
+    if options.calibrators:
+        return calibrated(options, peers)
     makers = peers.models()
     print("| data set | program | AUC | log loss | slope | reliability × 10⁴ | seconds |\n|---|---|---|---|---|---|---|")
     differences, means = [], {}
@@ -51,6 +57,16 @@ def main():
         print(f"| mean without @time | {program} | {mean_auc:.4f} | {mean_loss:.4f} | | | |")
     print("\n| data set | against | AUC | log loss | reliability × 10⁴ | our share of its seconds |\n|---|---|---|---|---|---|")
     print("\n".join(differences))
+
+
+def calibrated(options, peers):
+    options.peers = []
+    print("| data set | " + " | ".join(calibrators.KINDS) + " |\n" + "|---" * (1 + len(calibrators.KINDS)) + "|")
+    for name in options.datasets or DATASETS:
+        found, folds = predictions(options, peers, {}, name)
+        losses = [calibrators.held_out(y, p) for y, p in zip(folds, found["osusume"][0])]
+        means = [f"{np.mean([loss[kind] for loss in losses]):.5f}" for kind in calibrators.KINDS]
+        print(f"| {name} | " + " | ".join(means) + " |", flush=True)
 
 
 def predictions(options, peers, makers, name):

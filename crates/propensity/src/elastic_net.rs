@@ -245,27 +245,45 @@ fn mean_and_error(losses: &[(f64, f64)]) -> (f64, f64) {
     (mean, (square / (n - 1.0).max(1.0)).sqrt())
 }
 
+/// The rows inside a fold, and the objectives over them and over all others.
+struct Parted<'a> {
+    /// Positions of the rows inside, by row of the design.
+    inside: Vec<u32>,
+    held_out: Objective<'a>,
+    learned: Objective<'a>,
+}
+
+impl<'a> Parted<'a> {
+    /// `None` for a fold without rows that count.
+    fn new(problem: &Problem<'a>, (fold, number): (&[u8], u8)) -> Result<Option<Self>, Error> {
+        let ascending = problem.ascending();
+        let (inside, outside): (Vec<u32>, Vec<u32>) =
+            ascending.into_iter().partition(|position| fold[*position as usize] == number);
+        let held_out = Objective::at(problem, &inside);
+        if held_out.classes().rows == 0 {
+            return Ok(None);
+        }
+        let learned = Objective::at(problem, &outside);
+        let classes = learned.classes();
+        if !classes.is_mixed() {
+            return Err(Error::OneClassFold { fold: number, positives: classes.positives, rows: classes.rows });
+        }
+        Ok(Some(Self { inside, held_out, learned }))
+    }
+}
+
 /// Mean log-loss and weight of the rows of a fold, by models of the other rows; `None` for a fold without rows.
 fn losses_of_fold(
     problem: &Problem<'_>,
-    (fold, number): (&[u8], u8),
+    of: (&[u8], u8),
     penalties: &[ElasticNet],
     params: &ElasticNetParams,
     control: &dyn Control,
 ) -> Result<Vec<Option<(f64, f64)>>, Error> {
-    let ascending = problem.ascending();
-    let (inside, outside): (Vec<u32>, Vec<u32>) =
-        ascending.into_iter().partition(|position| fold[*position as usize] == number);
-    let held_out = Objective::at(problem, &inside);
-    if held_out.classes().rows == 0 {
+    let Some(Parted { held_out, learned, .. }) = Parted::new(problem, of)? else {
         return Ok(vec![None; penalties.len()]);
-    }
-    let objective = Objective::at(problem, &outside);
-    let classes = objective.classes();
-    if !classes.is_mixed() {
-        return Err(Error::OneClassFold { fold: number, positives: classes.positives, rows: classes.rows });
-    }
-    let mut walk = Walk::new(&objective, start_params(&objective, None)?);
+    };
+    let mut walk = Walk::new(&learned, start_params(&learned, None)?);
     let mut eta = vec![0.0; held_out.n_rows()];
     let still = vec![0.0; held_out.n_rows()];
     let loss = |penalty: &ElasticNet| {
@@ -274,6 +292,33 @@ fn losses_of_fold(
         Ok(Some((held_out.loss(&eta, &still, 0.0), held_out.total_weight)))
     };
     penalties.iter().map(loss).collect()
+}
+
+/// The linear predictor of each row by a model of the other folds, under the penalty of `full` and from its coefficients on.
+/// `fold[i] < n_folds` is the fold of the i-th row of the problem. λ stands beside a mean, so it is the same for fewer rows.
+///
+/// # Errors
+/// As [`fit`]; [`Error::OneClassFold`] when a fold holds all rows of a class.
+pub fn out_of_fold(
+    problem: &Problem<'_>,
+    (fold, n_folds): (&[u8], u8),
+    full: &SparseFit,
+    params: &ElasticNetParams,
+    control: &dyn Control,
+) -> Result<Vec<f64>, Error> {
+    problem.check()?;
+    check_len("fold", fold.len(), problem.n_rows())?;
+    check_len("beta", full.beta.len(), problem.design.n_cols())?;
+    let mut all = vec![0.0; fold.len()];
+    for number in 0..n_folds {
+        let Some(Parted { inside, held_out, learned }) = Parted::new(problem, (fold, number))? else { continue };
+        let mut walk = Walk::new(&learned, full.params());
+        let found = walk.minimize(full.penalty, params, control)?.params();
+        let mut eta = vec![0.0; held_out.n_rows()];
+        held_out.eta(&found, &mut eta);
+        inside.iter().zip(eta).for_each(|(position, eta)| all[*position as usize] = eta);
+    }
+    Ok(all)
 }
 
 fn checked<'a>(problem: &Problem<'a>) -> Result<Objective<'a>, Error> {

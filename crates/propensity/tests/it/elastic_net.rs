@@ -3,7 +3,9 @@
 use osusume_model::NoControl;
 use osusume_propensity::Error;
 use osusume_propensity::design::Design;
-use osusume_propensity::elastic_net::{ElasticNet, ElasticNetParams, SparseFit, choose, fit, largest_lambda, path};
+use osusume_propensity::elastic_net::{
+    ElasticNet, ElasticNetParams, SparseFit, choose, fit, largest_lambda, out_of_fold, path,
+};
 use osusume_propensity::logistic::Problem;
 use proptest::prelude::*;
 
@@ -206,4 +208,29 @@ fn threads_change_no_bit() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         assert_eq!(pool.install(run), expected, "{threads} threads");
     }
+}
+
+#[test]
+fn a_fold_is_predicted_by_the_others() {
+    let design = design(900, 8, 13);
+    let y = labels(&design, &truth(8), -1.0, 13);
+    let all = problem(&design, &y);
+    let full = fitted(&all, 0.01, 0.5);
+    // Rows in any order, folds of unequal size, and one of them empty.
+    let fold: Vec<u8> = (0..900).map(|row| [0, 1, 1, 3][row * 7 % 4]).collect();
+    let eta = out_of_fold(&all, (&fold, 4), &full, &PARAMS, &NoControl).unwrap();
+    for number in [0, 1, 3] {
+        let outside: Vec<u32> = (0..900).filter(|row| fold[*row as usize] != number).collect();
+        let y_outside: Vec<bool> = outside.iter().map(|row| y[*row as usize]).collect();
+        let others = Problem { rows: Some(&outside), y: &y_outside, ..all };
+        let params = fitted(&others, 0.01, 0.5).params();
+        for row in (0..900).filter(|row| fold[*row] == number) {
+            let x = design.row(row).iter().zip(&params).map(|(x, b)| f64::from(*x) * b).sum::<f64>();
+            assert!((eta[row] - x - params[8]).abs() < 1e-6, "{row}");
+        }
+    }
+    // All positives in one fold: the others have nothing to learn from.
+    let gathered: Vec<u8> = y.iter().map(|y| u8::from(*y)).collect();
+    let refused = out_of_fold(&all, (&gathered, 2), &full, &PARAMS, &NoControl);
+    assert!(matches!(refused, Err(Error::OneClassFold { fold: 0 | 1, .. })), "{refused:?}");
 }
