@@ -100,6 +100,65 @@ fn what_acts_together_is_learned_and_drawn() {
     assert!(page.contains("a and b together") && page.matches("class=\"cell").count() == 36, "{page}");
 }
 
+/// Two columns decide, 30 do not: an L1 penalty keeps the two, and scoring wants no other.
+#[test]
+fn an_l1_penalty_leaves_out_what_says_nothing() {
+    let company = Company::new();
+    let mut state = 7_u32;
+    let mut next = |below: u32| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) % below
+    };
+    let noise: Vec<String> = (0..30).map(|j| format!("noise{j}")).collect();
+    let mut csv = format!("usage,plan,{},taken\n", noise.join(","));
+    for _ in 0..3_000 {
+        let (usage, plan) = (next(100), next(2));
+        let taken = u32::from(next(100) < 10 + usage / 2 + 20 * plan);
+        let values: Vec<String> = noise.iter().map(|_| next(1_000).to_string()).collect();
+        let _ = writeln!(csv, "{usage},{},{},{taken}", ["basic", "plus"][plan as usize], values.join(","));
+    }
+    fs::write(company.path("rows.csv"), csv).unwrap();
+    let train = |options: &[&str]| {
+        let base = ["train", "rows.csv", "--target", "taken", "--out", "model.json", "--output", "json"];
+        serde_json::from_str::<Value>(&company.succeed(&[&base, options].concat())).unwrap()
+    };
+    let dense = train(&["--model", "linear"]);
+    let sparse = train(&["--l1-share", "1"]);
+    assert_eq!((sparse["kind"].as_str(), sparse["chosen"]["of"].as_u64()), (Some("linear"), Some(32)), "{sparse}");
+    let kept = sparse["chosen"]["kept"].as_u64().unwrap();
+    assert!((2..30).contains(&kept), "{sparse}");
+    let auc = |trained: &Value| trained["measured"]["auc"].as_f64().unwrap();
+    assert!(auc(&sparse) > auc(&dense) - 0.005, "{sparse} {dense}");
+    let shown: Value = serde_json::from_str(&company.succeed(&["show", "model.json", "--output", "json"])).unwrap();
+    let names: Vec<&str> = shown["features"].as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert!(names.len() <= kept as usize && names[..2].contains(&"usage") && names[..2].contains(&"plan"), "{names:?}");
+    let header = names.join(",");
+    fs::write(company.path("new.csv"), format!("{header}\n{}\n", vec![""; names.len()].join(","))).unwrap();
+    company.succeed(&["score", "model.json", "new.csv", "--out", "scores.csv"]);
+}
+
+/// Labels by chance: nothing is left, and every row gets the base rate.
+#[test]
+fn an_l1_penalty_may_leave_nothing() {
+    let company = Company::new();
+    let mut csv = "a,taken\n".to_owned();
+    // Each value of `a` has the same share.
+    for row in 0..400_u32 {
+        let _ = writeln!(csv, "{},{}", row / 4, u32::from(row % 4 == 0));
+    }
+    fs::write(company.path("rows.csv"), csv).unwrap();
+    let options = ["--target", "taken", "--l1-share", "0.5", "--out", "model.json", "--output", "json"];
+    let trained: Value =
+        serde_json::from_str(&company.succeed(&[&["train", "rows.csv"], &options[..]].concat())).unwrap();
+    if trained["chosen"]["kept"] == 0 {
+        assert_eq!(trained["findings"][0]["finding"], "no_signal");
+    }
+    company.succeed(&["score", "model.json", "rows.csv", "--out", "scores.csv"]);
+    let scores = fs::read_to_string(company.path("scores.csv")).unwrap();
+    let all = scores.lines().skip(1).map(|line| line.split(',').nth(1).unwrap().parse::<f64>().unwrap());
+    assert!(all.into_iter().all(|p| (p - 0.25).abs() < 0.05), "{scores}");
+}
+
 /// The most frequent value has no coefficient of its own; it is no rare value for that.
 #[test]
 fn the_usual_value_is_named() {
@@ -221,6 +280,8 @@ fn check(name: &str, code: i32, arguments: &[&str], sabotage: impl Fn(&Company))
 fn what_cannot_be_learned() {
     let train = |target: &'static str| ["train", "rows.csv", "--target", target, "--out", "new.json"];
     check("flat_kind", 2, &[&train("taken")[..], &["--model", "forest"]].concat(), |_| {});
+    check("flat_l1_kind", 2, &[&train("taken")[..], &["--model", "additive", "--l1-share", "0.5"]].concat(), |_| {});
+    check("flat_l1_share", 2, &[&train("taken")[..], &["--l1-share", "1.5"]].concat(), |_| {});
     check("flat_target", 2, &train("color"), |_| {});
     check("flat_no_target", 13, &train("Taken"), |_| {});
     check("flat_positive", 2, &[&train("taken")[..], &["--positive", "maybe"]].concat(), |_| {});

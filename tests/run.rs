@@ -270,3 +270,34 @@ fn the_calibration_gate_tells_what_it_measured() {
     let open = offers("train.calibration_gate=false");
     assert!(open.iter().all(|offer| offer["calibration_gate"].is_null()));
 }
+
+/// What is declared of an offer takes the place of its family's rate where takes are few, and nowhere else.
+#[test]
+fn a_declared_rate_is_used_until_takes_come_in() {
+    let company = Company::new();
+    let run = ["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet", "--set"];
+    let model = |settings: &[&str]| -> serde_json::Value {
+        let settings: Vec<&str> = settings.iter().flat_map(|setting| ["--set", setting]).skip(1).collect();
+        company.succeed(&[&run[..], &settings].concat());
+        let models = company.path(&format!("runs/isp/{}/models", run_id(&company)));
+        let mut files = std::fs::read_dir(models).unwrap().map(|entry| entry.unwrap().path());
+        let file = files.find(|file| file.to_string_lossy().ends_with("tv.json")).unwrap();
+        serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
+    };
+    let number = |of: &serde_json::Value, key: &str| of[key].as_f64().unwrap();
+    let declared = "train.prior=[{offer=\"tv\",rate=0.2}]";
+    let (k, of_family) = ("train.min_positives=1000", model(&["train.min_positives=1000"]));
+    let found = model(&[k, declared]);
+    let (rows, takes) = (number(&found, "rows"), number(&found, "positives"));
+    let expected = (takes + 1000.0) / (rows + 1000.0 / 0.2);
+    assert!((number(&found, "rate") / expected - 1.0).abs() < 1e-12, "{found}");
+    assert!(number(&found, "rate") > number(&of_family, "rate"));
+    assert!((number(&found, "borrowed_share") - 5000.0 / (rows + 5000.0)).abs() < 1e-12);
+    // One take is enough here.
+    assert!(number(&model(&["train.min_positives=1", declared]), "borrowed_share") < 1e-12);
+    for wrong in ["train.prior=[{offer=\"tvv\",rate=0.2}]", "train.prior=[{offer=\"tv\",rate=1.5}]"] {
+        let output = company.osusume(&[&run[..], &[wrong]].concat());
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains("train.prior[0]"));
+    }
+}

@@ -186,6 +186,8 @@ codes! {
     TargetNotTwoValued = "E2014", Usage, AfterChange;
     /// A model cannot be written in another format, whose texts cannot hold the name of a column or one of its values. Args: format, name.
     ModelNotConvertible = "E2015", Usage, AfterChange;
+    /// An option of the command line has a value the command does not take. Args: option, got, allowed.
+    OptionNotAllowed = "E2016", Usage, AfterChange;
 
     // Running and publishing: E30xx.
     /// Another process holds the lock. Args: pid, host, since.

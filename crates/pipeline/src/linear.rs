@@ -1,6 +1,7 @@
 //! A linear model as it stands in files: one entry a design column, readable by people, read back into what the kernels take.
 
 use osusume_propensity::calibration::Calibrator;
+use osusume_propensity::elastic_net::SparseFit;
 use osusume_propensity::encoder::{Column, Encoder, RawKind, Transform};
 use osusume_propensity::logistic::Fit;
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,9 @@ pub(crate) struct LinearFile {
     /// The penalty, where it is the same for every column.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     lambda: Option<f64>,
+    /// The share of L1 in it, where there is one: columns without a coefficient are then left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    l1_share: Option<f64>,
     iterations: u32,
     max_gradient: f64,
     converged: bool,
@@ -92,6 +96,7 @@ impl LinearFile {
         let columns = encoder.columns.iter().zip(&fit.beta).enumerate();
         Self {
             lambda,
+            l1_share: None,
             iterations: fit.iterations,
             max_gradient: fit.max_gradient,
             converged: fit.converged,
@@ -99,6 +104,27 @@ impl LinearFile {
             calibration_slope: calibrator.slope,
             calibration_intercept: calibrator.intercept,
             columns: columns.map(|(j, (column, &beta))| coefficient(column, beta, drawn(j), features)).collect(),
+        }
+    }
+
+    /// The file of a fit with a share of L1 over `encoder`'s columns: those it left.
+    pub(crate) fn sparse(
+        fit: &SparseFit,
+        calibrator: Calibrator,
+        encoder: &Encoder,
+        features: &[RawFeature<'_>],
+    ) -> Self {
+        let columns = fit.chosen().into_iter().map(|j| (&encoder.columns[j as usize], fit.beta[j as usize]));
+        Self {
+            lambda: Some(fit.penalty.lambda),
+            l1_share: Some(fit.penalty.l1_share),
+            iterations: fit.iterations,
+            max_gradient: fit.max_violation,
+            converged: true,
+            intercept: fit.intercept,
+            calibration_slope: calibrator.slope,
+            calibration_intercept: calibrator.intercept,
+            columns: columns.map(|(column, beta)| coefficient(column, beta, None, features)).collect(),
         }
     }
 

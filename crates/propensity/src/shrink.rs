@@ -1,7 +1,7 @@
 //! Rates of offers too rare for a model of their own.
 
 /// Takes of one offer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OfferCount {
     /// Which offers are alike: an index the caller chose.
     pub family: u32,
@@ -9,6 +9,8 @@ pub struct OfferCount {
     pub rows: u64,
     /// Takes among them.
     pub positives: u64,
+    /// The rate somebody expects of the offer, strictly between 0 and 1; it takes the place of the family's.
+    pub expected: Option<f64>,
 }
 
 /// The rate to use for an offer.
@@ -16,7 +18,7 @@ pub struct OfferCount {
 pub struct ShrunkRate {
     /// Posterior mean.
     pub rate: f64,
-    /// Mean of the prior: the family's rate.
+    /// Mean of the prior: the expected rate, else the family's.
     pub prior_rate: f64,
     /// Share of the prior in `rate`, in [0, 1]; 0 for an offer with enough positives.
     pub prior_share: f64,
@@ -26,7 +28,8 @@ pub struct ShrunkRate {
 ///
 /// Beta-binomial: rate = (k + s m) / (n + s) with k takes among n, m the family's rate, and s = `min_positives` / m, so that the prior
 /// weighs as much as the takes an offer needs to stand alone. The family's rate is shrunk in the same way toward the rate of all
-/// offers, and that toward one half by Jeffreys' half take, so every rate is strictly between 0 and 1.
+/// offers, and that toward one half by Jeffreys' half take, so every rate is strictly between 0 and 1. What is expected of an offer
+/// takes the place of its family's rate, and says nothing of the others.
 /// The result is parallel to `offers`; `min_positives` of 0 counts as 1.
 pub fn shrink_rates(offers: &[OfferCount], min_positives: u64) -> Vec<ShrunkRate> {
     let weight = min_positives.max(1) as f64;
@@ -37,20 +40,20 @@ pub fn shrink_rates(offers: &[OfferCount], min_positives: u64) -> Vec<ShrunkRate
         .map(|offer| {
             let [positives, rows] = totals(offers.iter().filter(|other| other.family == offer.family));
             let family = posterior_mean(positives, rows, global, weight);
-            shrink(offer, family, min_positives, weight)
+            shrink(offer, offer.expected.unwrap_or(family), min_positives, weight)
         })
         .collect()
 }
 
-fn shrink(offer: &OfferCount, family: f64, min_positives: u64, weight: f64) -> ShrunkRate {
+fn shrink(offer: &OfferCount, prior: f64, min_positives: u64, weight: f64) -> ShrunkRate {
     let [positives, rows] = [offer.positives as f64, offer.rows as f64];
     if offer.positives >= min_positives.max(1) && offer.positives < offer.rows {
-        return ShrunkRate { rate: positives / rows, prior_rate: family, prior_share: 0.0 };
+        return ShrunkRate { rate: positives / rows, prior_rate: prior, prior_share: 0.0 };
     }
-    let strength = weight / family;
+    let strength = weight / prior;
     ShrunkRate {
-        rate: posterior_mean(positives, rows, family, weight),
-        prior_rate: family,
+        rate: posterior_mean(positives, rows, prior, weight),
+        prior_rate: prior,
         prior_share: strength / (rows + strength),
     }
 }

@@ -15,6 +15,11 @@ crate::phrases::phrases! {
     WithoutTarget = "{count} {count?row:rows} left out: the target is missing", "{count}行は予測対象の値がないため除外しました";
     /// Row label: what separates fields. Args: none.
     Delimiter = "fields end at", "区切り文字";
+    /// Row label: what an L1 penalty left.
+    Kept = "kept", "使用";
+    /// What an L1 penalty left. Args: kept, of, lambda.
+    KeptValue = "{kept} of {of} columns (one a number or level); penalty {lambda}, which served held-out rows best",
+        "{of}列（数値または値ごとに1列）のうち{kept}列。罰則の強さは{lambda}（学習に使っていない行で最良）";
     /// Row label: how well it does.
     Measured = "measured", "評価";
     /// How well it does. Args: folds, auc, error, loss, base.

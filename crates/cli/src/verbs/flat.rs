@@ -37,6 +37,7 @@ pub(crate) fn train(args: &TrainArgs, console: &Console, signals: &Signals) -> E
             positive: args.positive.as_deref(),
             ignore: &args.ignore,
             kind: args.model.as_deref().map(Kind::named).transpose()?,
+            l1_share: args.l1_share,
             out: &args.out,
             memory: plain_memory(&args.resources),
         };
@@ -110,6 +111,11 @@ impl Told<'_> {
         }
         if let Some(delimiter) = trained.delimiter {
             lines.push((self.say(Word::Delimiter, &[]), delimiter.escape_default().to_string()));
+        }
+        if let Some(chosen) = trained.chosen {
+            let lambda = Arg::Number(format!("{:.2e}", chosen.lambda));
+            let args = [("kept", Arg::from(chosen.kept)), ("of", Arg::from(chosen.of)), ("lambda", lambda)];
+            lines.push((self.say(Word::Kept, &[]), self.say(Word::KeptValue, &args)));
         }
         let measured = trained.measured.as_ref().map(|measured| measured.line(self.console.language));
         lines.push((self.say(Word::Measured, &[]), measured.unwrap_or_else(|| self.say(Word::NotMeasured, &[]))));
@@ -285,6 +291,7 @@ fn trained_object(trained: &Trained) -> Value {
         "delimiter": trained.delimiter, "columns": trained.columns.iter().map(column).collect::<Vec<_>>(),
         "measured": measured_object(trained.measured.as_ref()),
         "findings": trained.findings.iter().map(finding).collect::<Vec<_>>(),
+        "chosen": trained.chosen.map(|chosen| json!({ "kept": chosen.kept, "of": chosen.of, "lambda": chosen.lambda })),
     })
 }
 

@@ -9,8 +9,8 @@ use osusume_tables::DateFormat;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers, OnError,
-    OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    DeclaredRate, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers,
+    OnError, OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -272,6 +272,7 @@ pub(super) fn train(at: At) -> Train {
         penalty: number(at.node("penalty")).map_or(Penalty::Auto, Penalty::Fixed),
         max_rows: at.integer("max_rows"),
         min_positives: at.integer("min_positives"),
+        prior: at.tables("prior").map(|at| DeclaredRate { offer: at.text("offer"), rate: at.number("rate") }).collect(),
         calibration_gate: at.flag("calibration_gate").expect(CHECKED),
         include_opted_out: at.flag("include_opted_out").expect(CHECKED),
         folds: at.integer("folds"),

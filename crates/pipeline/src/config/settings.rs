@@ -462,6 +462,15 @@ pub enum Penalty {
     Fixed(f64),
 }
 
+/// One of `train.prior`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeclaredRate {
+    /// The offer's key.
+    pub offer: String,
+    /// Share of those eligible who take it in a label window, strictly between 0 and 1.
+    pub rate: f64,
+}
+
 /// `[train]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {
@@ -477,6 +486,8 @@ pub struct Train {
     pub max_rows: usize,
     /// Fewest takes an offer is trained on.
     pub min_positives: u64,
+    /// What is expected of offers hardly sold.
+    pub prior: Vec<DeclaredRate>,
     /// Whether an offer whose calibration did not hold is scored by its rate.
     pub calibration_gate: bool,
     /// Whether customers who refused every channel are learned from.

@@ -137,6 +137,9 @@ impl ModelFile {
             names.map(|(column, levels)| RawFeature { name: &column.name, levels: levels.as_deref() }).collect();
         let model = match &learned.fitted {
             Fitted::Linear { encoder, fit } => AnyFile::Linear(LinearFile::new(fit, learned.calibrator, encoder, &raw)),
+            Fitted::Sparse { encoder, chosen } => {
+                AnyFile::Linear(LinearFile::sparse(&chosen.fit, learned.calibrator, encoder, &raw))
+            }
             Fitted::Additive { bins, codes, fit } => {
                 let written = Written {
                     model: &fit.model,

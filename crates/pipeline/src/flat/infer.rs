@@ -75,7 +75,7 @@ pub(super) struct Plan {
 /// Looks at every value of every column once.
 ///
 /// # Errors
-/// `ColumnMissing` for the target or a column to ignore, `TargetNotTwoValued`, `ConfigNotAllowed` for a positive value the target
+/// `ColumnMissing` for the target or a column to ignore, `TargetNotTwoValued`, `OptionNotAllowed` for a positive value the target
 /// lacks, `NoUsableColumns`, faults of the file.
 pub(super) fn infer(
     file: &PlainFile,
@@ -334,7 +334,7 @@ mod tests {
         check(&["<=50K", "<=50K", ">50K"], None, ">50K");
         check(&["left", "stayed"], None, "stayed");
         check(&["left", "stayed"], Some("left"), "left");
-        assert_eq!(facts(&["a", "b"]).target("y", Some("c")).unwrap_err().code(), Code::ConfigNotAllowed);
+        assert_eq!(facts(&["a", "b"]).target("y", Some("c")).unwrap_err().code(), Code::OptionNotAllowed);
         for values in [&["1", "1"][..], &["1", "2", "3"], &["", "NA"]] {
             assert_eq!(facts(values).target("y", None).unwrap_err().code(), Code::TargetNotTwoValued);
         }

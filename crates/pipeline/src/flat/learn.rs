@@ -9,6 +9,7 @@ use osusume_propensity::additive::terms::Term;
 use osusume_propensity::additive::{fit as additive_fit, folds as additive_folds};
 use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::design::Design;
+use osusume_propensity::elastic_net::{self, Chosen, ElasticNetParams};
 use osusume_propensity::encoder::{Encoder, EncoderParams};
 use osusume_propensity::folds::{FoldParams, out_of_fold};
 use osusume_propensity::logistic::{Fit, LogisticParams, Problem, fit};
@@ -26,6 +27,11 @@ const FOLD_KEY: &str = "flat/fold";
 const MIN_LEVEL_ROWS: u64 = 10;
 /// A large table can ask for more: one in this many rows, up to the pipelines' own limit.
 const ROWS_A_LEVEL: u64 = 1_000;
+
+/// Steps of the path of L1 penalties, and how far below the first, which leaves every column out, the last is.
+const PATH: (u32, f64) = (50, 1e-4);
+/// The penalty with the lowest loss of held-out rows is taken, not a stronger one within its error.
+const STANDARD_ERRORS: f64 = 0.0;
 
 /// What an additive fit keeps a row besides its cells: label, weight, predictor, residual, curvature and a direction.
 const BYTES_A_ROW: u64 = 64;
@@ -63,9 +69,21 @@ pub enum Finding {
     NoSignal,
 }
 
+/// What a penalty with a share of L1 left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ChosenColumns {
+    /// Columns of the design with a coefficient; a column of the file may have several, one a level.
+    pub kept: u64,
+    /// Columns of the design.
+    pub of: u64,
+    /// Strength of the penalty beside the mean log-loss.
+    pub lambda: f64,
+}
+
 /// What was fitted, and over which columns.
 pub(super) enum Fitted {
     Linear { encoder: Encoder, fit: Fit },
+    Sparse { encoder: Encoder, chosen: Chosen },
     Additive { bins: Bins, codes: Codes, fit: AdditiveFit },
 }
 
@@ -81,15 +99,20 @@ pub(super) fn min_level_rows(n_rows: u64) -> u64 {
     (n_rows / ROWS_A_LEVEL).clamp(MIN_LEVEL_ROWS, EncoderParams::STANDARD.min_level_count)
 }
 
-/// Fits a model with its penalties by empirical Bayes, calibrates it out of fold, and measures it there.
+/// Fits a model with its penalties by empirical Bayes, or with a share of L1 by folds, calibrates it out of fold, and measures it there.
 ///
 /// # Errors
 /// `NoUsableColumns` when no column has anything to learn from, `MemoryBudget`, `NotConverged`, a stop asked for.
-pub(super) fn learn(table: &Table, kind: Kind, memory: u64, control: &dyn Control) -> Result<Learned> {
+pub(super) fn learn(
+    table: &Table,
+    (kind, l1_share): (Kind, Option<f64>),
+    memory: u64,
+    control: &dyn Control,
+) -> Result<Learned> {
     let rows = 0..table.y.len() as u32;
     let fold: Vec<u8> = rows.map(|row| (keyed_hash(FOLD_KEY, &row.to_le_bytes()) % u64::from(FOLDS)) as u8).collect();
     let (fitted, eta) = match kind {
-        Kind::Linear => linear(table, &fold, memory, control)?,
+        Kind::Linear => linear(table, &fold, l1_share, memory, control)?,
         Kind::Additive => additive(table, &fold, memory, control)?,
     };
     let Some(eta) = eta else {
@@ -110,7 +133,13 @@ fn unless_one_class<T>(result: std::result::Result<T, osusume_propensity::Error>
     }
 }
 
-fn linear(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> Result<(Fitted, Option<Vec<f64>>)> {
+fn linear(
+    table: &Table,
+    fold: &[u8],
+    l1_share: Option<f64>,
+    memory: u64,
+    control: &dyn Control,
+) -> Result<(Fitted, Option<Vec<f64>>)> {
     let fault = |error: osusume_propensity::Error| propensity_fault(&error, "model");
     let (slices, kinds) = (table.slices(), table.kinds());
     let raw = table.raw(&slices, &kinds);
@@ -123,10 +152,35 @@ fn linear(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> Res
     check_memory(rows.len() as u64 * encoder.n_cols() as u64 * 4, memory / 2)?;
     let design = Design::encode(&encoder, &raw).map_err(fault)?;
     let problem = Problem { design: &design, rows: None, y: &table.y, weight: None, offset: None };
+    if let Some(l1_share) = l1_share {
+        return sparse(&problem, encoder, fold, l1_share, control);
+    }
     let fit = fit(&problem, &LogisticParams::STANDARD, None, control).map_err(fault)?;
     let folds = out_of_fold(&problem, fold, FOLDS, &fit, &FoldParams::STANDARD, control);
     let eta = unless_one_class(folds)?.map(|folds| folds.eta);
     Ok((Fitted::Linear { encoder, fit }, eta))
+}
+
+/// Chooses columns and penalty. Where the rows of one value lie in one fold, none but the strongest penalty, which chooses nothing, can be
+/// justified.
+fn sparse(
+    problem: &Problem<'_>,
+    encoder: Encoder,
+    fold: &[u8],
+    l1_share: f64,
+    control: &dyn Control,
+) -> Result<(Fitted, Option<Vec<f64>>)> {
+    let params = ElasticNetParams::STANDARD;
+    let folds = (fold, FOLDS);
+    let chosen = elastic_net::choose(problem, folds, l1_share, PATH, STANDARD_ERRORS, &params, control);
+    let Some(chosen) = unless_one_class(chosen)? else {
+        let strongest = elastic_net::path(problem, l1_share, PATH, &params, control);
+        let strongest = strongest.map_err(|error| propensity_fault(&error, "model"))?;
+        let fit = strongest.into_iter().next().expect("a path has its first step");
+        return Ok((Fitted::Sparse { encoder, chosen: Chosen { fit, curve: Vec::new() } }, None));
+    };
+    let eta = unless_one_class(elastic_net::out_of_fold(problem, folds, &chosen.fit, &params, control))?;
+    Ok((Fitted::Sparse { encoder, chosen }, eta))
 }
 
 fn additive(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> Result<(Fitted, Option<Vec<f64>>)> {
@@ -177,8 +231,11 @@ fn measure(eta: &[f64], y: &[bool], fold: &[u8], control: &dyn Control) -> Resul
 impl Learned {
     /// The warnings of the fit by names of columns.
     pub(super) fn findings(&self, table: &Table) -> Vec<Finding> {
+        let no_signal = [Warning::NoSignal];
         let warnings = match &self.fitted {
-            Fitted::Linear { fit, .. } => &fit.warnings,
+            Fitted::Linear { fit, .. } => fit.warnings.as_slice(),
+            Fitted::Sparse { chosen, .. } if chosen.fit.chosen().is_empty() => &no_signal,
+            Fitted::Sparse { .. } => &[],
             Fitted::Additive { fit, .. } => &fit.warnings,
         };
         let name = |column: u32| self.raw_of(column).map(|raw| table.columns[raw as usize].name.clone());
@@ -198,7 +255,9 @@ impl Learned {
     /// The raw column a warning's column comes from; a map comes from two.
     fn raw_of(&self, column: u32) -> Option<u32> {
         match &self.fitted {
-            Fitted::Linear { encoder, .. } => Some(encoder.columns[column as usize].raw),
+            Fitted::Linear { encoder, .. } | Fitted::Sparse { encoder, .. } => {
+                Some(encoder.columns[column as usize].raw)
+            }
             Fitted::Additive { bins, fit, .. } => match &fit.model.terms[column as usize] {
                 Term::Curve { feature } => Some(bins.features[*feature].raw),
                 Term::Map { .. } => None,
@@ -206,10 +265,19 @@ impl Learned {
         }
     }
 
-    /// Whether the model uses a raw column.
+    /// What an L1 penalty left.
+    pub(super) fn chosen(&self) -> Option<ChosenColumns> {
+        let Fitted::Sparse { encoder, chosen } = &self.fitted else { return None };
+        let (kept, of) = (chosen.fit.chosen().len() as u64, encoder.n_cols() as u64);
+        Some(ChosenColumns { kept, of, lambda: chosen.fit.penalty.lambda })
+    }
+
+    /// Whether the model can use a raw column; whether it does, an L1 penalty says.
     pub(super) fn uses(&self, raw: usize) -> bool {
         match &self.fitted {
-            Fitted::Linear { encoder, .. } => encoder.columns.iter().any(|used| used.raw as usize == raw),
+            Fitted::Linear { encoder, .. } | Fitted::Sparse { encoder, .. } => {
+                encoder.columns.iter().any(|used| used.raw as usize == raw)
+            }
             Fitted::Additive { bins, .. } => bins.features.iter().any(|used| used.raw as usize == raw),
         }
     }

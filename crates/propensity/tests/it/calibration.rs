@@ -122,7 +122,7 @@ proptest! {
     ) {
         let offers: Vec<OfferCount> = counts
             .iter()
-            .map(|(family, rows, share)| OfferCount { family: *family, rows: *rows, positives: (*rows as f64 * share) as u64 })
+            .map(|(family, rows, share)| count(*family, *rows, (*rows as f64 * share) as u64))
             .collect();
         for (offer, shrunk) in offers.iter().zip(shrink_rates(&offers, min_positives)) {
             prop_assert!(shrunk.rate > 0.0 && shrunk.rate < 1.0);
@@ -137,9 +137,27 @@ proptest! {
     }
 }
 
+fn count(family: u32, rows: u64, positives: u64) -> OfferCount {
+    OfferCount { family, rows, positives, expected: None }
+}
+
+/// What is expected weighs as much as the takes an offer needs, and moves no other offer.
+#[test]
+fn a_declared_rate_takes_the_place_of_the_family() {
+    let family = [count(0, 0, 0), count(0, 10_000, 500), count(0, 400, 20)];
+    let expected = |offer: OfferCount| OfferCount { expected: Some(0.01), ..offer };
+    let rates = shrink_rates(&[expected(family[0]), expected(family[1]), family[2]], 50);
+    // Never sold: the expected rate itself. With enough takes: its own.
+    assert!((rates[0].rate - 0.01).abs() < 1e-15 && (rates[0].prior_share - 1.0).abs() < 1e-15);
+    assert!((rates[1].rate - 0.05).abs() < 1e-15 && rates[1].prior_share.abs() < 1e-15);
+    assert_eq!(rates[2], shrink_rates(&family, 50)[2]);
+    // 20 takes of 400 against 50 of 5,000.
+    let some = shrink_rates(&[expected(family[2])], 50)[0];
+    assert!((some.rate - 70.0 / 5_400.0).abs() < 1e-12, "{some:?}");
+}
+
 #[test]
 fn an_offer_without_rows_inherits_its_family() {
-    let count = |family, rows, positives| OfferCount { family, rows, positives };
     let rates = shrink_rates(&[count(0, 0, 0), count(0, 10_000, 500), count(1, 10_000, 10)], 50);
     assert!((rates[0].rate - rates[0].prior_rate).abs() < 1e-15);
     assert!(rates[0].rate > 0.04 && rates[0].rate < 0.06, "{:?}", rates[0]);

@@ -120,6 +120,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume convert model.json --out model.onnx",
     },
     Message {
+        code: Code::OptionNotAllowed,
+        title: "`{option}` cannot be {got:plain}; allowed: {allowed}",
+        help: &["the command with `--help` says what each of its options takes"],
+        cause: "The option is one the command knows, with a value it does not take, or does not take together with the others. Nothing was read or written.",
+        example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
+    },
+    Message {
         code: Code::LockHeld,
         title: "another run holds the lock<<: process {pid:plain}>><< on {host}>><<, since {since}>>",
         help: &["wait for it to end, or stop it, then run the same command again"],

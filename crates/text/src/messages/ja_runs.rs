@@ -126,6 +126,13 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume convert model.json --out model.onnx",
     },
     Message {
+        code: Code::OptionNotAllowed,
+        title: "「{option}」に{got:plain}は指定できません（指定できる値: {allowed}）",
+        help: &["各オプションに指定できる値は、コマンドに `--help` を付けて確認できます。"],
+        cause: "オプションの名前は正しいものの、値が許される範囲を外れているか、ほかのオプションと組み合わせられません。何も読み書きしていません。",
+        example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
+    },
+    Message {
         code: Code::LockHeld,
         title: "別の実行がロックを保持しています<<: プロセス{pid:plain}>><<、ホスト{host}>><<、開始時刻{since}>>",
         help: &["その実行の終了を待つか停止してから、同じコマンドを再実行してください。"],

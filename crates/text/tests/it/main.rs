@@ -21,7 +21,7 @@ fn sample(code: Code, name: &str) -> Arg {
         (Code::ColumnType | Code::ConfigWrongKind, "expected") => Arg::from("integer"),
         (Code::ConfigWrongKind, "got") => Arg::from("string"),
         (Code::ConfigNotAllowed | Code::OutOfRange, "allowed") => Arg::from("[0, 1]"),
-        (Code::ConfigNotAllowed, "got") => Arg::from(1.5),
+        (Code::ConfigNotAllowed | Code::OptionNotAllowed, "got") => Arg::from(1.5),
         (Code::ConfigUnknownName, "got") => Arg::from("lines"),
         (_, "detail") => Arg::Detail("what the system said".to_owned()),
         (_, "columns") => names(&["customer_id", "joined_on", "prefecture"]),

@@ -30,6 +30,7 @@ use self::fit::{Encoded, Task};
 use super::features::FeatureTables;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
+use crate::config::Config;
 use crate::job::Job;
 use crate::kernel::propensity_fault;
 use crate::units::Units;
@@ -120,7 +121,7 @@ pub(crate) fn train(
     }
     let tasks = learnable(job, &keys, &outcomes);
     let ground = fit::Ground { job, data: &data, folds: &folds };
-    let rates = shrink_rates(&counts(goods, &outcomes), job.config.train.min_positives);
+    let rates = shrink_rates(&counts(job.config, goods, &outcomes)?, job.config.train.min_positives);
     let hash = |customer| units.hash("decile", customer);
     let (encoded, mut offers) = if job.config.is_cross_section() {
         let encoded = Encoded::new(&ground, &all, &tasks)?;
@@ -211,19 +212,33 @@ fn folds(job: &Job<'_>, data: &TrainingData, units: &Units) -> Vec<u8> {
     data.customer.iter().map(|&customer| (keyed_hash(&seed, units.id(customer).as_bytes()) % n_folds) as u8).collect()
 }
 
-fn counts(goods: &Goods, outcomes: &[Outcomes]) -> Vec<OfferCount> {
+/// # Errors
+/// `ConfigNotAllowed` where a rate is declared of something that is no offer.
+fn counts(config: &Config, goods: &Goods, outcomes: &[Outcomes]) -> Result<Vec<OfferCount>> {
     let offers = &goods.catalogue.offers;
+    let declared = &config.train.prior;
+    for (position, one) in declared.iter().enumerate() {
+        let is_first = declared[..position].iter().all(|earlier| earlier.offer != one.offer);
+        let is_offer = offers.iter().any(|offer| offer.key == one.offer);
+        if !(is_first && is_offer) {
+            let free = offers.iter().map(|offer| offer.key.as_str());
+            let free = free.filter(|key| declared[..position].iter().all(|earlier| earlier.offer != *key));
+            return Err(Fault::new(Code::ConfigNotAllowed)
+                .with("key", format!("train.prior[{position}].offer"))
+                .with("got", one.offer.as_str())
+                .with("allowed", free.collect::<Vec<&str>>().join(", ")));
+        }
+    }
+    let expected = |key: &str| declared.iter().find(|one| one.offer == key).map(|one| one.rate);
     let family = |name: &str| offers.iter().position(|offer| offer.family == name).unwrap_or(0) as u32;
-    offers
-        .iter()
-        .zip(outcomes)
-        .map(|(offer, outcomes)| OfferCount {
-            // Offers out of categories are alike: they are one another's family.
-            family: if offer.product.is_some() { family(&offer.family) } else { u32::MAX },
-            rows: outcomes.y.len() as u64,
-            positives: outcomes.positives(),
-        })
-        .collect()
+    let counts = offers.iter().zip(outcomes).map(|(offer, outcomes)| OfferCount {
+        // Offers out of categories are alike: they are one another's family.
+        family: if offer.product.is_some() { family(&offer.family) } else { u32::MAX },
+        rows: outcomes.y.len() as u64,
+        positives: outcomes.positives(),
+        expected: expected(&offer.key),
+    });
+    Ok(counts.collect())
 }
 
 fn too_few(offer: &OfferModel, needed: u64) -> Fault {
