@@ -1,6 +1,6 @@
 //! The same inputs give the same bytes, whatever the threads and the memory.
 
-use super::support::{AS_OF, Company, files_below};
+use super::support::{AS_OF, Company, files_below, text};
 
 /// Every file of a run with these resources, but for those that tell of the clock, and every delivered file.
 fn files(threads: &str, memory: &str) -> Vec<(String, Vec<u8>)> {
@@ -21,6 +21,8 @@ fn bytes_depend_neither_on_threads_nor_on_memory() {
     let models = expected.iter().filter(|(name, _)| name.contains("/models/"));
     let is_model = |bytes: &[u8]| String::from_utf8_lossy(bytes).contains("\"basis\": \"model\"");
     assert!(models.filter(|(_, bytes)| is_model(bytes)).count() > 3, "most offers have a model of their own");
+    let dictionary = expected.iter().find(|(name, _)| name.ends_with("features/dictionary.json")).unwrap();
+    assert!(text(&dictionary.1).contains("holdings_rules_"), "what rules say is among the features");
     for (threads, memory) in [("2", "4GiB"), ("7", "4GiB"), ("2", "256MiB")] {
         let got = files(threads, memory);
         let names = |files: &[(String, Vec<u8>)]| files.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();

@@ -13,7 +13,7 @@ use arrow::datatypes::TimestampMicrosecondType;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use crate::support::{Company, files_below, names};
+use crate::support::{Company, files_below, names, text};
 
 const PAST: &str = "2026-06-26";
 /// Midnight of that date in Tokyo.
@@ -39,6 +39,8 @@ fn learned_with(company: &Company, setting: &str) -> Vec<(String, Vec<u8>)> {
             .any(|p| path.starts_with(p))
     };
     files.retain(|(path, _)| says_what_was_learned(path));
+    let dictionary = files.iter().find(|(path, _)| path == "features/dictionary.json").unwrap();
+    assert!(text(&dictionary.1).contains("holdings_rules_"), "what rules say is among what is learned");
     files
 }
 

@@ -22,6 +22,7 @@ mod ledger;
 mod oddities;
 mod real_tables;
 mod refusals;
+mod rules;
 mod run;
 mod stop;
 mod support;

@@ -31,11 +31,13 @@ pub enum Family {
     Contact,
     /// Affinity of the customer to the offer's own family.
     Affinity,
+    /// What goes together with what the customer has.
+    Rules,
 }
 
 impl Family {
     /// All families, in the order of reports.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Attribute,
         Self::Recency,
         Self::Frequency,
@@ -50,6 +52,7 @@ impl Family {
         Self::Voice,
         Self::Contact,
         Self::Affinity,
+        Self::Rules,
     ];
 
     /// The name in files and configuration.
@@ -69,6 +72,7 @@ impl Family {
             Self::Voice => "voice",
             Self::Contact => "contact",
             Self::Affinity => "affinity",
+            Self::Rules => "rules",
         }
     }
 }

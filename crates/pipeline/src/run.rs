@@ -179,8 +179,8 @@ fn produce(
     let mined = job.config.mine.as_ref().map(|config| {
         clock.stage(Stage::Mine, || crate::stages::mine::mine(job, &tables.checked, &goods, &schedule, config))
     });
-    let mined = mined.transpose()?;
-    let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule))?;
+    let (mined, leads) = mined.transpose()?.unzip();
+    let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule, leads))?;
     let has_nobody_left = found.training_rows == 0 && found.opted_out > 0;
     if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));

@@ -107,6 +107,7 @@ pub fn family(family: Family, language: Language) -> &'static str {
         Family::Voice => ("Voice of the customer", "お客様の声"),
         Family::Contact => ("Contact history", "連絡履歴"),
         Family::Affinity => ("Affinity", "関連商品との親和性"),
+        Family::Rules => ("What goes together", "併売の傾向"),
     };
     language.pick(en, ja)
 }
@@ -333,6 +334,15 @@ const WORDS: &[Words] = &[
         label: ["amount spent on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額"],
         high: ["high spend on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額が大きい"],
         low: ["low spend on {subject}<< over {window}>>", "<<{window}の >>{subject} に関する利用金額が小さい"],
+    },
+    Words {
+        key: "rules",
+        label: [
+            "what there is that goes together with {subject}<<, of {window}>>",
+            "<<{window}の >>{subject} と一緒に選ばれる商品の有無",
+        ],
+        high: ["there is much that goes together with {subject}", "{subject} と一緒に選ばれる商品がそろっている"],
+        low: ["there is little that goes together with {subject}", "{subject} と一緒に選ばれる商品が少ない"],
     },
     Words {
         key: "missing",

@@ -111,6 +111,10 @@ fn family_words(family: Family, language: Language) -> [&'static str; 2] {
         Family::Affinity => {
             (["strong affinity", "weak affinity"], ["関連商品との親和性が高い", "関連商品との親和性が低い"])
         }
+        Family::Rules => (
+            ["goes together with what there is", "goes together with little of what there is"],
+            ["手持ちの商品と一緒に選ばれる", "手持ちの商品と一緒に選ばれにくい"],
+        ),
     };
     language.pick(en, ja)
 }

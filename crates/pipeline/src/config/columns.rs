@@ -15,6 +15,7 @@ pub(super) const RECIPES: &[&str] = &[
     "holding",
     "contact",
     "affinity",
+    "rules",
 ];
 
 /// A column that a role knows.

@@ -326,9 +326,10 @@ pub const FIELDS: &[Field] = &[
     Field::new(
         "features.recipes",
         List(&Choice(RECIPES)),
-        Is(r#"["recency", "frequency", "money", "trend", "surge", "tenure", "renewal", "mix", "voice", "attributes", "holding", "contact", "affinity"]"#),
+        Is(r#"["recency", "frequency", "money", "trend", "surge", "tenure", "renewal", "mix", "voice", "attributes", "holding", "contact", "affinity", "rules"]"#),
         "Which families of features are made. A recipe whose source is not there makes none; without any there are only those of \
-         `features.own`.",
+         `features.own`. `rules` says for each offer what the reported rules of the date add up to, given what the customer holds, or \
+         bought within `mine.days`; it needs `[mine]`, and a cross-section makes none.",
     )
     .list(ListCheck::Unique),
     Field::new(

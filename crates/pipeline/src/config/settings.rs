@@ -195,6 +195,8 @@ words! {
         Contact = "contact",
         /// Nearness to the offer's own family.
         Affinity = "affinity",
+        /// What the rules of the date say, given what the customer has.
+        Rules = "rules",
     }
 }
 

@@ -39,6 +39,7 @@ pub(super) fn compute<C: Cell>(
                 (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
                     attributes(cells, *is_arrival_known, block, dates)
                 }
+                (Group::Rules { leads, .. }, Some(block)) => leads.values(job, goods, block, dates),
                 (_, None) => Vec::new(),
             };
             Ok(Cells { width: group.width(), values })

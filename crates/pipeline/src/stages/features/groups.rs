@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit};
+use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit, Window};
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
@@ -16,6 +16,7 @@ use crate::job::Job;
 use crate::kernel::windows_fault;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
 use crate::stages::ingest::attribute_column;
+use crate::stages::mine::Leads;
 
 /// Features computed together from one table.
 pub(super) enum Group {
@@ -36,6 +37,13 @@ pub(super) enum Group {
         cells: Vec<AttributeCell>,
         /// Whether the table's arrivals tell since when its values are known.
         is_arrival_known: bool,
+    },
+    /// What rules say for the offers, given what the customer has.
+    Rules {
+        /// The table of the baskets.
+        table: String,
+        /// The rules of every date.
+        leads: Leads,
     },
 }
 
@@ -74,6 +82,7 @@ impl Group {
             Self::Events(_, plan) => plan.n_aggregates(),
             Self::Holdings { cells, .. } => cells.len(),
             Self::Attributes { cells, .. } => cells.len(),
+            Self::Rules { leads, .. } => leads.offers().len(),
         }
     }
 
@@ -81,7 +90,7 @@ impl Group {
     pub(super) fn table(&self) -> &str {
         match self {
             Self::Events(group, _) => &group.table,
-            Self::Holdings { table, .. } | Self::Attributes { table, .. } => table,
+            Self::Holdings { table, .. } | Self::Attributes { table, .. } | Self::Rules { table, .. } => table,
         }
     }
 }
@@ -117,6 +126,24 @@ impl Groups {
         }
         make_unique(&mut drawn.specs);
         Ok(drawn)
+    }
+
+    /// Adds what rules say for every offer that they may lead to. A cross-section has no date before, and its rules were found among
+    /// the very customers whose holdings its models are to tell: they make none.
+    pub(super) fn rules(&mut self, job: &Job<'_>, goods: &Goods, leads: Option<Leads>) {
+        let is_asked = job.config.features.recipes.contains(&Recipe::Rules) && !job.config.is_cross_section();
+        let Some(leads) = leads.filter(|_| is_asked) else { return };
+        let role = if leads.days().is_some() { Role::Purchases } else { Role::Holdings };
+        let Some(source) = job.config.source_of(role) else { return };
+        let window = leads.days().map(|start_days| Window { start_days, end_days: 0 });
+        let of_offer = |&offer: &u32| {
+            let key = &goods.catalogue.offers[offer as usize].key;
+            let (name, null) = (format!("rules_{key}"), NullMeaning::Unknown);
+            FeatureSpec { window, ..spec(source, &name, Family::Rules, Unit::Ratio, null, "rules", key) }
+        };
+        let specs = leads.offers().iter().map(of_offer).collect();
+        self.push(Group::Rules { table: source.name.clone(), leads }, specs);
+        make_unique(&mut self.specs);
     }
 
     fn push(&mut self, group: Group, specs: Vec<FeatureSpec>) {

@@ -30,6 +30,7 @@ use crate::config::Role;
 use crate::job::Job;
 use crate::seam::Block;
 use crate::stages::ingest;
+use crate::stages::mine::Leads;
 
 /// Rows to learn from.
 pub(crate) const TRAINING: &str = "features/training.parquet";
@@ -53,17 +54,25 @@ pub(crate) struct FeatureTables {
     pub(crate) unknown_products: u64,
 }
 
-/// Computes features and labels for the sampled customers as of every mature date, and features of everybody as of the run's date.
+/// Computes features and labels for the sampled customers as of every mature date, and features of everybody as of the run's date. `leads`:
+/// what was mined, if anything.
 ///
 /// # Errors
 /// Faults of reading and writing, and a stop asked for.
-pub(crate) fn build(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<FeatureTables> {
+pub(crate) fn build(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: &Schedule,
+    leads: Option<Leads>,
+) -> Result<FeatureTables> {
     let first = schedule.mature[0].instant;
     if let Some((_, fault)) = ingest::unknown_products(job, tables, goods)? {
         job.warn(fault);
     }
     let people = People::read(job, tables, goods, schedule)?;
-    let groups = Groups::draw(job, tables, goods, first, &people)?;
+    let mut groups = Groups::draw(job, tables, goods, first, &people)?;
+    groups.rules(job, goods, leads);
     let n_customers = tables.n_customers();
     let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
     let mut writer = Writer::create(job, goods, groups, (people, sample), schedule)?;

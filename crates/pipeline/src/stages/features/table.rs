@@ -21,8 +21,9 @@ use super::{Wanted, active_rows, labels, partitions, read_blocks};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AttributeKind, Role};
+use crate::config::{AttributeKind, Recipe, Role};
 use crate::job::Job;
+use crate::stages::mine;
 
 /// Name of the column of dates.
 const AS_OF: &str = "as_of";
@@ -51,7 +52,11 @@ pub(crate) fn write_table(
     let named = |kind: &AttributeKind| *kind == AttributeKind::Category;
     let has_levels = job.config.sources_of(Role::Customers).any(|source| source.attributes.values().any(named));
     let people = if has_levels { People::read(job, tables, goods, schedule)? } else { People::nobody() };
-    let groups = Groups::draw(job, tables, goods, dates[0].instant, &people)?;
+    let mut groups = Groups::draw(job, tables, goods, dates[0].instant, &people)?;
+    if job.config.features.recipes.contains(&Recipe::Rules) && !job.config.is_cross_section() {
+        let leads = job.config.mine.as_ref().map(|config| mine::leads(job, tables, goods, schedule, config));
+        groups.rules(job, goods, leads.transpose()?);
+    }
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
     let wanted = Wanted::all(job);

@@ -81,8 +81,11 @@ impl Baskets {
         config: &Mine,
     ) -> Result<(Self, Items)> {
         let category = job.config.offers.category.as_ref();
-        let items =
-            |levels: Levels, closes| Ok(Items { roles: levels.roles(goods, category, config)?, levels, closes });
+        let items = |levels: Levels, closes| {
+            let offered = levels.offered(goods, category, config);
+            let roles = levels.roles(&offered, config)?;
+            Ok(Items { levels, roles, offered, closes })
+        };
         if !config.is_of_purchases() {
             let levels = held_levels(goods, config)?;
             let of_product = (&levels.of_key[..], levels.len());

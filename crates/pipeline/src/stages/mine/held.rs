@@ -52,14 +52,14 @@ impl Interner {
 }
 
 /// The items of each customer of a block on one day, ascending.
-struct Lists {
+pub(super) struct Lists {
     offsets: Vec<usize>,
     items: Vec<u32>,
 }
 
 impl Lists {
     /// `of_product` gives the item of each product; one of `n_items` or above is left out.
-    fn new(known: &Known<'_>, of_product: &[u32], n_items: u32) -> Self {
+    pub(super) fn new(known: &Known<'_>, of_product: &[u32], n_items: u32) -> Self {
         let (bounds, products) = known.held();
         let (mut offsets, mut items) = (vec![0], Vec::with_capacity(products.len()));
         for bounds in bounds.windows(2) {
@@ -72,7 +72,14 @@ impl Lists {
         Self { offsets, items }
     }
 
-    fn of(&self, customer: usize) -> &[u32] {
+    /// Lists one after the other, for tests.
+    #[cfg(test)]
+    pub(super) fn of_parts(offsets: Vec<usize>, items: Vec<u32>) -> Self {
+        Self { offsets, items }
+    }
+
+    /// The items of a customer.
+    pub(super) fn of(&self, customer: usize) -> &[u32] {
         &self.items[self.offsets[customer]..self.offsets[customer + 1]]
     }
 }

@@ -106,33 +106,31 @@ impl Levels {
         out
     }
 
-    /// Where each item may stand: what is offered on either side, everything else on the left only; or everything on either side.
-    ///
-    /// # Errors
-    /// `ConfigUnknownName` when nothing may stand on the right.
-    pub(super) fn roles(
-        &self,
-        goods: &Goods,
-        category: Option<&CategoryOffers>,
-        config: &Mine,
-    ) -> Result<Vec<ItemRole>> {
-        if config.consequents == Consequents::All {
-            return Ok(vec![ItemRole::Both; self.names.len()]);
-        }
-        let is_offered = |name: &str| {
-            let offers = goods.catalogue.offers.iter();
-            offers
-                .filter(|offer| (offer.kind == OfferKind::Category) == config.is_of_purchases())
-                .any(|o| o.key == name)
-        };
-        let role = |(item, name): (usize, &String)| {
+    /// For each item, the position of the offer it is; something of a level above only where that level is offered.
+    pub(super) fn offered(&self, goods: &Goods, category: Option<&CategoryOffers>, config: &Mine) -> Vec<Option<u32>> {
+        let is_of_baskets = |kind: OfferKind| (kind == OfferKind::Category) == config.is_of_purchases();
+        let offers = (0..).zip(&goods.catalogue.offers).filter(|(_, offer)| is_of_baskets(offer.kind));
+        let by_key: BTreeMap<&str, u32> = offers.map(|(at, offer)| (offer.key.as_str(), at)).collect();
+        let offer = |(item, name): (usize, &String)| {
             let of_level = match self.level_above(item) {
                 None => Some(name.as_str()),
                 Some(level) => category.filter(|offered| offered.level == level).map(|_| &name[level.len() + 1..]),
             };
-            if of_level.is_some_and(is_offered) { ItemRole::Both } else { ItemRole::Antecedent }
+            by_key.get(of_level?).copied()
         };
-        let roles: Vec<ItemRole> = self.names.iter().enumerate().map(role).collect();
+        self.names.iter().enumerate().map(offer).collect()
+    }
+
+    /// Where each item may stand: what is offered on either side, everything else on the left only; or everything on either side.
+    ///
+    /// # Errors
+    /// `ConfigUnknownName` when nothing may stand on the right.
+    pub(super) fn roles(&self, offered: &[Option<u32>], config: &Mine) -> Result<Vec<ItemRole>> {
+        if config.consequents == Consequents::All {
+            return Ok(vec![ItemRole::Both; self.names.len()]);
+        }
+        let role = |offer: &Option<u32>| if offer.is_some() { ItemRole::Both } else { ItemRole::Antecedent };
+        let roles: Vec<ItemRole> = offered.iter().map(role).collect();
         if roles.iter().any(|role| role.may_follow()) {
             return Ok(roles);
         }

@@ -8,6 +8,7 @@ mod bought;
 mod follow_rows;
 mod follows;
 mod held;
+mod leads;
 mod levels;
 mod rows;
 
@@ -24,6 +25,8 @@ use rayon::prelude::*;
 use self::baskets::Baskets;
 pub(crate) use self::follow_rows::{FOLLOW_MEANINGS, follow_schema};
 pub use self::follows::{FollowSummary, ToldFollow};
+use self::leads::DateLeads;
+pub(crate) use self::leads::Leads;
 use self::levels::Levels;
 use self::rows::Writer;
 pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
@@ -48,6 +51,8 @@ struct Items {
     levels: Levels,
     /// Where it may stand in a rule.
     roles: Vec<ItemRole>,
+    /// The position of the offer it is.
+    offered: Vec<Option<u32>>,
     /// For each item, what nobody who has it can add; absent where everything can be bought again.
     closes: Option<Vec<Vec<u32>>>,
 }
@@ -118,7 +123,8 @@ pub struct ToldRule {
     pub later_lift: Option<f64>,
 }
 
-/// Mines itemsets, rules and what follows what, and writes their tables; nothing where the pipeline file has no `[mine]`.
+/// Mines itemsets, rules and what follows what, and writes their tables. What the rules of every date say for the offers is left for the
+/// features.
 ///
 /// # Errors
 /// `MemoryBudget`, `ConfigUnknownName`, faults of reading and writing, and a stop asked for.
@@ -128,16 +134,17 @@ pub(crate) fn mine(
     goods: &Goods,
     schedule: &Schedule,
     config: &Mine,
-) -> Result<MineSummary> {
-    let past: Vec<AsOf> = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date).collect();
-    let dates: Vec<AsOf> = past.iter().copied().chain([schedule.score]).collect();
+) -> Result<(MineSummary, Leads)> {
+    let dates = dates_of(schedule);
     let (baskets, items) = Baskets::read(job, tables, goods, &dates, config)?;
     items.levels.warnings().for_each(|warning| job.warn(warning));
     let done = AtomicU64::new(0);
-    let mut mined = Miner { job, config, items: &items, baskets: &baskets, dates: &dates, done }.all()?;
+    let miner = Miner { job, config, items: &items, baskets: &baskets, dates: &dates, done };
+    let mut mined = miner.all(|date| miner.mine(date))?;
     for warning in mined.iter_mut().filter_map(|mined| mined.warning.take()) {
         job.warn(warning);
     }
+    let leads = mined.iter_mut().map(|mined| (mined.found.as_of, std::mem::take(&mut mined.leads))).collect();
     let own = mined.pop().expect("the run's own date is the last");
     let later = remembered(&own.found.rules, mined.last().map(|mined| &mined.found));
     let own = Mined { found: Found { later, ..own.found }, ..own };
@@ -153,7 +160,39 @@ pub(crate) fn mine(
         follow_rows::write(job, config, &items, &followed)?;
     }
     let summary = summary(&items, &own.found, n_itemsets, config.false_discovery_rate);
-    Ok(MineSummary { follows: told, ..summary })
+    Ok((MineSummary { follows: told, ..summary }, leads_of(leads, items, config)))
+}
+
+/// What the rules of every date say for the offers, and nothing else: no table is written, and nobody asks what followed.
+///
+/// # Errors
+/// As [`mine`].
+pub(crate) fn leads(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: &Schedule,
+    config: &Mine,
+) -> Result<Leads> {
+    let config = &Mine { follow_days: 0, ..config.clone() };
+    let dates = dates_of(schedule);
+    let (baskets, items) = Baskets::read(job, tables, goods, &dates, config)?;
+    let miner = Miner { job, config, items: &items, baskets: &baskets, dates: &dates, done: AtomicU64::new(0) };
+    let leads = miner.all(|date| {
+        job.check_stop()?;
+        miner.find(date).map(|mined| (date.date, mined.leads))
+    })?;
+    Ok(leads_of(leads.into_iter().collect(), items, config))
+}
+
+fn leads_of(leads: BTreeMap<Date, DateLeads>, items: Items, config: &Mine) -> Leads {
+    Leads::new(leads, items, config.is_of_purchases().then_some(config.days))
+}
+
+/// The dates models learn from, and behind them the run's own.
+fn dates_of(schedule: &Schedule) -> Vec<AsOf> {
+    let past = schedule.mature.iter().copied().filter(|date| date.date < schedule.score.date);
+    past.chain([schedule.score]).collect()
 }
 
 impl From<Correction> for FalseDiscovery {
@@ -182,17 +221,19 @@ struct Mined {
     found: Found,
     /// Those of the run's own date; empty for the others.
     itemsets: Itemsets,
+    /// What its rules say for the offers.
+    leads: DateLeads,
     /// What there is to say of the support.
     warning: Option<Fault>,
 }
 
 impl Miner<'_> {
     /// Every date, side by side where memory allows.
-    fn all(&self) -> Result<Vec<Mined>> {
+    fn all<T: Send>(&self, each: impl Fn(AsOf) -> Result<T> + Sync) -> Result<Vec<T>> {
         if !self.baskets.fit(self.job, self.dates.len()) {
-            return self.dates.iter().map(|date| self.mine(*date)).collect();
+            return self.dates.iter().map(|date| each(*date)).collect();
         }
-        let mined: Vec<Result<Mined>> = self.dates.par_iter().with_max_len(1).map(|date| self.mine(*date)).collect();
+        let mined: Vec<Result<T>> = self.dates.par_iter().with_max_len(1).map(|date| each(*date)).collect();
         // Of several faults that of the first date, whichever came first.
         mined.into_iter().collect()
     }
@@ -226,8 +267,10 @@ impl Miner<'_> {
         let rules = rules_of(&db, &itemsets, &rule_params(&params), &control).map_err(|e| association_fault(&e))?;
         let test = TestParams { false_discovery: self.config.correction.into(), level: LEVEL };
         let evidence = test_rules(&db, &rules, &test, &control).map_err(|e| association_fault(&e))?;
+        let (rate, counts) = (self.config.false_discovery_rate, db.item_counts());
+        let leads = DateLeads::new(&rules, &evidence, rate, counts, &self.items.offered);
         let later = vec![None; rules.len()];
-        Ok(Mined { found: Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets, warning })
+        Ok(Mined { found: Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets, leads, warning })
     }
 
     /// The itemsets. A support that is too low for the limit must not end a scheduled run: the least one that fits is used, and said.
