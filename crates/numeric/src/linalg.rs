@@ -111,6 +111,20 @@ mod tests {
     }
 
     #[test]
+    fn blocks_of_the_inverse_match_all_of_it() {
+        for (n, ends) in [(1, vec![0, 1]), (23, vec![0, 5, 5, 23]), (150, vec![0, 64, 67, 130, 150])] {
+            let factor = Cholesky::new(&positive_definite(n), n).unwrap();
+            let inverse = factor.inverse();
+            for (block, ends) in factor.inverse_blocks(&ends).iter().zip(ends.windows(2)) {
+                let size = ends[1] - ends[0];
+                assert_eq!(block.len(), size * size);
+                let at = |k: usize| inverse[(ends[0] + k / size) * n + ends[0] + k % size];
+                assert!((0..size * size).all(|k| (block[k] - at(k)).abs() < 1e-12), "{n} {ends:?}");
+            }
+        }
+    }
+
+    #[test]
     fn the_bodies_give_equal_bits() {
         let n = 139;
         let a = positive_definite(n);
@@ -120,6 +134,7 @@ mod tests {
             factor.solve(&mut x);
             x.extend(factor.inverse_diagonal());
             x.extend(factor.inverse());
+            x.extend(factor.inverse_blocks(&[0, 50, n]).concat());
             x.into_iter().map(f64::to_bits).collect::<Vec<_>>()
         };
         let expected = run();

@@ -33,8 +33,8 @@ const PATH: (u32, f64) = (50, 1e-4);
 /// The penalty with the lowest loss of held-out rows is taken, not a stronger one within its error.
 const STANDARD_ERRORS: f64 = 0.0;
 
-/// What an additive fit keeps a row besides its cells: label, weight, predictor, residual, curvature and a direction.
-const BYTES_A_ROW: u64 = 64;
+/// What an additive fit keeps a row besides its cells: label, weight, predictor, residual, curvature now and before, and a direction.
+const BYTES_A_ROW: u64 = 72;
 
 /// How well rows are told apart by models that have not seen them.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]

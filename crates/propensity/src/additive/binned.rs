@@ -8,8 +8,8 @@ use osusume_model::Control;
 use osusume_numeric::sums::{self, BLOCK_ROWS, GROUPS};
 use rayon::prelude::*;
 
-use crate::additive::bins::{Bins, Codes};
-use crate::additive::terms::Term;
+use crate::additive::bins::Codes;
+use crate::additive::cells::Cells;
 use crate::error::{Error, check_control};
 use crate::problem::{link_block, loss_block};
 
@@ -26,16 +26,16 @@ pub(crate) struct Binned {
 
 impl Binned {
     /// The terms' cells of rows with labels `y` (0 or 1) and weights `w`.
-    pub(crate) fn new(bins: &Bins, codes: &Codes, terms: &[Term], y: Vec<f64>, w: Vec<f64>) -> Self {
+    pub(crate) fn new(codes: &Codes, terms: &[Cells], y: Vec<f64>, w: Vec<f64>) -> Self {
         let mut binned = Self { cells: Vec::new(), sizes: Vec::new(), offsets: vec![0], y, w };
-        binned.extend(bins, codes, terms);
+        binned.extend(codes, terms);
         binned
     }
 
     /// Adds terms behind those there are.
-    pub(crate) fn extend(&mut self, bins: &Bins, codes: &Codes, terms: &[Term]) {
-        self.cells.par_extend(terms.par_iter().map(|term| term.cells(codes)));
-        for size in terms.iter().map(|term| term.size(bins)) {
+    pub(crate) fn extend(&mut self, codes: &Codes, terms: &[Cells]) {
+        self.cells.par_extend(terms.par_iter().map(|term| term.of_rows(codes)));
+        for size in terms.iter().map(Cells::size) {
             self.sizes.push(size);
             self.offsets.push(self.intercept() + size);
         }
@@ -46,6 +46,10 @@ impl Binned {
         let thin = |values: &Vec<f64>| values.iter().copied().step_by(stride).collect();
         let cells = self.cells.par_iter().map(|cells| cells.iter().copied().step_by(stride).collect()).collect();
         Self { cells, sizes: self.sizes.clone(), offsets: self.offsets.clone(), y: thin(&self.y), w: thin(&self.w) }
+    }
+
+    pub(crate) fn n_terms(&self) -> usize {
+        self.sizes.len()
     }
 
     pub(crate) fn n_rows(&self) -> usize {
@@ -118,22 +122,52 @@ impl Binned {
 
     /// Lower triangle of the Hessian, row-major of order d + 1, from the row weights w μ (1 − μ).
     pub(crate) fn hessian(&self, curvature: &[f64], control: &dyn Control) -> Result<Vec<f64>, Error> {
-        check_control(control)?;
         let n = self.intercept() + 1;
         let mut hessian = vec![0.0; n * n];
+        self.fill_hessian(curvature, 0, &mut hessian, control)?;
+        Ok(hessian)
+    }
+
+    /// As [`Self::hessian`], where `before` is the Hessian of the first `n_terms` terms.
+    pub(crate) fn extend_hessian(
+        &self,
+        before: &[f64],
+        n_terms: usize,
+        curvature: &[f64],
+        control: &dyn Control,
+    ) -> Result<Vec<f64>, Error> {
+        let (n, kept) = (self.intercept() + 1, self.offsets[n_terms]);
+        let mut hessian = vec![0.0; n * n];
+        for (row, of_row) in before.chunks_exact(kept + 1).take(kept).enumerate() {
+            hessian[row * n..=row * n + row].copy_from_slice(&of_row[..=row]);
+        }
+        self.fill_hessian(curvature, n_terms, &mut hessian, control)?;
+        Ok(hessian)
+    }
+
+    /// Sets the rows of the terms from `first` on, and of the intercept.
+    fn fill_hessian(
+        &self,
+        curvature: &[f64],
+        first: usize,
+        hessian: &mut [f64],
+        control: &dyn Control,
+    ) -> Result<(), Error> {
+        let n = self.intercept() + 1;
         let (of_terms, last) = hessian.split_at_mut((n - 1) * n);
-        self.strips(of_terms, n).into_par_iter().for_each(|(term, strip)| {
-            // A stop leaves a Hessian nobody will use.
-            (0..=term).take_while(|_| control.stop().is_none()).for_each(|other| {
-                self.add_table(term, other, curvature, strip, n);
-            });
+        let mut strips = self.strips(of_terms, n);
+        strips.truncate(self.sizes.len() - first);
+        let filled = strips.into_par_iter().map(|(term, strip)| {
+            check_control(control)?;
+            (0..=term).for_each(|other| self.add_table(term, other, curvature, strip, n));
+            Ok(())
         });
-        check_control(control)?;
+        filled.collect::<Result<(), Error>>()?;
         last[n - 1] = curvature.chunks(BLOCK_ROWS).map(sums::sum).sum();
         for j in 0..n - 1 {
             last[j] = of_terms[j * n + j];
         }
-        Ok(hessian)
+        Ok(())
     }
 
     /// The rows of each term in a matrix of `width` columns.

@@ -6,7 +6,11 @@ use crate::encoder::{RawColumns, RawKind, level_code};
 use crate::error::{Error, check_len};
 
 /// Most bins of a number.
-pub const MAX_BINS: usize = 64;
+pub const MAX_BINS: usize = 128;
+/// Most bins of a number in a table of fewer than [`MANY_ROWS`] rows, which is too small to say which of more are alike.
+pub const FEW_BINS: usize = 64;
+/// Rows from which a number has up to [`MAX_BINS`].
+pub const MANY_ROWS: usize = 5_000;
 /// Most levels of a category with a code of their own; together with "other" and "absent" they fit a byte.
 pub const MAX_LEVELS: usize = 250;
 
@@ -100,7 +104,7 @@ pub struct Codes {
 impl Bins {
     /// Cuts every feature by its own values; labels play no part.
     ///
-    /// A number with at most [`MAX_BINS`] values has a bin a value. Otherwise the values, in order, fill bins of nearly equal counts; a
+    /// A number with at most [`MAX_BINS`] values ([`FEW_BINS`] in a small table) has a bin a value. Otherwise the values, in order, fill bins of nearly equal counts; a
     /// value more frequent than a bin should be has one to itself, and the others share what is left. An edge lies halfway between the
     /// values it parts. A category keeps the levels with at least `min_level_count` rows, the [`MAX_LEVELS`] most frequent of them.
     /// Features with a single code are left out. Where all features together have more than [`MAX_CODES`] codes, none gets more than an
@@ -111,7 +115,8 @@ impl Bins {
     pub fn fit(raw: &RawColumns<'_>, min_level_count: u64) -> Result<Self, Error> {
         check_len("kinds", raw.kinds.len(), raw.columns.len())?;
         raw.columns.iter().try_for_each(|column| check_len("column", column.len(), raw.n_rows))?;
-        let fit_to = |cap: usize| fit_features(raw, None, min_level_count, cap);
+        let most_bins = if raw.n_rows < MANY_ROWS { FEW_BINS } else { MAX_BINS };
+        let fit_to = |cap: usize| fit_features(raw, None, min_level_count, [most_bins, cap]);
         let features = fit_to(usize::MAX)?;
         let sizes: Vec<usize> = features.iter().map(FeatureBins::n_codes).collect();
         let cap = equal_cap(&sizes);
@@ -132,7 +137,7 @@ impl Bins {
         if let Some(row) = rows.iter().find(|row| **row as usize >= raw.n_rows) {
             return Err(Error::Shape { what: "rows", got: *row as usize, expected: raw.n_rows });
         }
-        let features = fit_features(raw, Some(rows), min_level_count, max_bins.saturating_add(2))?;
+        let features = fit_features(raw, Some(rows), min_level_count, [MAX_BINS, max_bins.saturating_add(2)])?;
         Ok(Self { kinds: raw.kinds.to_vec(), features })
     }
 
@@ -191,7 +196,7 @@ fn fit_features(
     raw: &RawColumns<'_>,
     rows: Option<&[u32]>,
     min_level_count: u64,
-    cap: usize,
+    most: [usize; 2],
 ) -> Result<Vec<FeatureBins>, Error> {
     let one = |column: usize| {
         let all = raw.columns[column];
@@ -200,7 +205,7 @@ fn fit_features(
         let stride = if rows.is_some() { values.len().div_ceil(SAMPLE).max(1) } else { 1 };
         let spread = (stride > 1).then(|| values.iter().copied().step_by(stride).collect::<Vec<f32>>());
         let sample = spread.as_deref().unwrap_or(values);
-        fit_feature(raw.kinds[column], column, [values, sample], min_level_count, cap)
+        fit_feature(raw.kinds[column], column, [values, sample], min_level_count, most)
     };
     let fitted: Vec<Result<Option<FeatureBins>, Error>> = (0..raw.columns.len()).into_par_iter().map(one).collect();
     fitted.into_iter().filter_map(Result::transpose).collect()
@@ -211,14 +216,14 @@ fn fit_feature(
     column: usize,
     [values, sample]: [&[f32]; 2],
     min_level_count: u64,
-    cap: usize,
+    [most_bins, cap]: [usize; 2],
 ) -> Result<Option<FeatureBins>, Error> {
     let cut = match kind {
         RawKind::Numeric => {
             if let Some(row) = values.iter().position(|value| value.is_infinite()) {
                 return Err(Error::NotFinite { what: "raw", row, column });
             }
-            Cut::Number { edges: edges(sample, MAX_BINS.min(cap - 2)) }
+            Cut::Number { edges: edges(sample, most_bins.min(cap - 2)) }
         }
         RawKind::Category { n_levels } => {
             Cut::Category { levels: levels(values, n_levels, min_level_count, MAX_LEVELS.min(cap - 2)) }
@@ -295,7 +300,7 @@ mod tests {
 
     #[test]
     fn many_values_fill_equal_bins_beside_a_mass_point() {
-        let mut values: Vec<f32> = (0..6_300).map(|i| i as f32 + 1.0).collect();
+        let mut values: Vec<f32> = (0..12_700).map(|i| i as f32 + 1.0).collect();
         values.extend(vec![0.0; 50_000]);
         let feature = numbers(&values);
         let mut counts = vec![0; feature.n_codes()];

@@ -3,10 +3,13 @@
 use osusume_model::Control;
 use osusume_numeric::elementary::logit;
 use osusume_numeric::sums;
+use rayon::prelude::*;
 
 use crate::additive::binned::Binned;
-use crate::additive::bins::{Bins, Codes};
+use crate::additive::bins::{Bins, Codes, FeatureBins};
+use crate::additive::cells::Cells;
 use crate::additive::evidence::{self, Limits};
+use crate::additive::merge::merged;
 use crate::additive::model::Additive;
 use crate::additive::pairs::{self, Residuals};
 use crate::additive::penalty::TermPenalty;
@@ -46,9 +49,9 @@ pub struct AdditiveParams {
 }
 
 impl AdditiveParams {
-    /// What plain files use: 20 maps, 15 updates on 200,000 rows, 50 steps to 1e-8.
+    /// What plain files use: 20 maps, 15 updates on 200,000 rows, 100 steps to 1e-8.
     pub const STANDARD: Self =
-        Self { max_maps: 20, max_updates: 15, max_evidence_rows: 200_000, max_iterations: 50, tolerance: 1e-8 };
+        Self { max_maps: 20, max_updates: 15, max_evidence_rows: 200_000, max_iterations: 100, tolerance: 1e-8 };
 }
 
 /// A model and how it came about.
@@ -58,6 +61,8 @@ pub struct AdditiveFit {
     pub model: Additive,
     /// Strengths of each term's penalties, as precisions in log-odds: of differences and sizes, see `DESIGN.md`.
     pub strength: Vec<Vec<f64>>,
+    /// What was known before maps joined.
+    pub curves: Curves,
     /// How many coefficients the data determine, the intercept included.
     pub effective_dof: f64,
     /// Mean log-loss of the training rows.
@@ -74,7 +79,17 @@ pub struct AdditiveFit {
     pub warnings: Vec<Warning>,
 }
 
-/// Fits an additive model; `start` is one of nearly the same rows whose coefficients and strengths of curves come first.
+/// Curves as they are without maps: where the fit of nearly the same rows begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Curves {
+    /// By feature and code.
+    coefficients: Vec<Vec<f64>>,
+    intercept: f64,
+    /// Strengths of the penalties by feature.
+    strength: Vec<Vec<f64>>,
+}
+
+/// Fits an additive model; `start` is one of nearly the same rows, whose coefficients and strengths come first.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NotFinite`] or [`Error::Parameter`] for weights that are none, [`Error::OneClass`],
@@ -85,23 +100,23 @@ pub fn fit(
     start: Option<&AdditiveFit>,
     control: &dyn Control,
 ) -> Result<AdditiveFit, Error> {
-    let mut fitting = Fitting::new(problem, params, start)?;
+    let mut fitting = Fitting::new(problem, params, start.map(|start| &start.curves))?;
     fitting.learn(control)?;
+    let curves = fitting.curves();
     if params.max_maps > 0 {
-        fitting.add_maps(control)?;
+        fitting.add_maps(start, control)?;
     }
-    fitting.finish(control)
+    fitting.finish(curves, control)
 }
 
 struct Fitting<'a> {
     problem: Problem<'a>,
     params: &'a AdditiveParams,
     binned: Binned,
-    terms: Vec<Term>,
+    terms: Vec<Cells>,
     penalties: Vec<TermPenalty>,
-    /// Coefficients, then the intercept.
-    position: Vec<f64>,
-    iterations: u32,
+    by_code: Vec<ByCode>,
+    state: State,
     rows: u64,
     positives: u64,
     weight: f64,
@@ -109,7 +124,7 @@ struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(problem: &Problem<'a>, params: &'a AdditiveParams, start: Option<&AdditiveFit>) -> Result<Self, Error> {
+    fn new(problem: &Problem<'a>, params: &'a AdditiveParams, start: Option<&Curves>) -> Result<Self, Error> {
         let Problem { bins, codes, .. } = *problem;
         codes.check(bins)?;
         let w = checked_weights(problem)?;
@@ -121,91 +136,116 @@ impl<'a> Fitting<'a> {
         }
         let weight = sums::sum(&w);
         let mean_y = sums::dot(&w, &y) / weight;
-        let terms: Vec<Term> = (0..bins.features.len()).map(|feature| Term::Curve { feature }).collect();
-        let mut penalties: Vec<TermPenalty> = terms.iter().map(|term| TermPenalty::new(term, bins)).collect();
-        let binned = Binned::new(bins, codes, &terms, y, w);
+        let by_code = by_code(bins, codes, &y, &w);
+        let curve = |(feature, [all, positive]): (usize, &ByCode)| Cells::Curve {
+            feature,
+            groups: merged(&bins.features[feature], all, positive),
+        };
+        let terms: Vec<Cells> = by_code.par_iter().enumerate().map(curve).collect();
+        let mut penalties: Vec<TermPenalty> = terms.iter().map(TermPenalty::new).collect();
+        let binned = Binned::new(codes, &terms, y, w);
         let mut position = vec![0.0; binned.intercept() + 1];
         position[binned.intercept()] = logit(mean_y);
         if let Some(start) = start {
-            adopt(start, &terms, &mut penalties, &binned, &mut position)?;
+            adopt(start, &terms, &by_code, &mut penalties, &binned, &mut position)?;
         }
-        Ok(Self {
-            problem: *problem,
-            params,
-            binned,
-            terms,
-            penalties,
-            position,
-            iterations: 0,
-            rows,
-            positives,
-            weight,
-            mean_y,
-        })
+        let state = State::new(&binned, position);
+        let problem = *problem;
+        Ok(Self { problem, params, binned, terms, penalties, by_code, state, rows, positives, weight, mean_y })
     }
 
     /// Learns the strengths, on some of the rows where there are many.
     fn learn(&mut self, control: &dyn Control) -> Result<(), Error> {
-        let stride = self.binned.n_rows().div_ceil(self.params.max_evidence_rows.max(1)).max(1);
-        let thinned = (stride > 1).then(|| self.binned.every(stride));
-        let binned = thinned.as_ref().unwrap_or(&self.binned);
         let limits = Limits::new(self.terms.len(), self.positives, self.weight);
-        let mut state = State::new(binned, std::mem::take(&mut self.position));
-        evidence::learn(binned, &mut self.penalties, &mut state, limits, self.params.max_updates, control)?;
-        self.iterations += state.iterations;
-        self.position = state.params;
+        let stride = self.binned.n_rows().div_ceil(self.params.max_evidence_rows.max(1)).max(1);
+        if stride == 1 {
+            let Self { binned, penalties, state, params, .. } = self;
+            return evidence::learn(binned, penalties, state, limits, params.max_updates, control);
+        }
+        let thinned = self.binned.every(stride);
+        let mut state = State::new(&thinned, self.state.params.clone());
+        evidence::learn(&thinned, &mut self.penalties, &mut state, limits, self.params.max_updates, control)?;
+        self.state.move_to(&self.binned, &state);
         Ok(())
     }
 
-    /// Adds the maps the residuals ask for and learns again.
-    fn add_maps(&mut self, control: &dyn Control) -> Result<(), Error> {
-        let mut state = State::new(&self.binned, self.position.clone());
-        state.step(&self.binned, &self.penalties, control)?;
-        self.position.clone_from(&state.params);
-        self.iterations += 1;
+    fn curves(&self) -> Curves {
+        let ends = self.binned.offsets().windows(2);
+        let expand = |(term, ends): (&Cells, &[usize])| term.expand(&self.state.params[ends[0]..ends[1]]);
+        Curves {
+            coefficients: self.terms.iter().zip(ends).map(expand).collect(),
+            intercept: self.state.params[self.binned.intercept()],
+            strength: self.penalties.iter().map(|penalty| penalty.strength.clone()).collect(),
+        }
+    }
+
+    /// Adds the maps the residuals ask for and learns again, from the strengths of `start` where it has the same terms.
+    fn add_maps(&mut self, start: Option<&AdditiveFit>, control: &dyn Control) -> Result<(), Error> {
+        self.state.step(&self.binned, &self.penalties, control)?;
         let Problem { bins, codes, .. } = self.problem;
-        let residual: Vec<f64> = state.residual.iter().map(|r| -r).collect();
-        let residuals = Residuals { residual: &residual, curvature: &state.curvature };
+        let residual: Vec<f64> = self.state.residual.iter().map(|r| -r).collect();
+        let residuals = Residuals { residual: &residual, curvature: &self.state.curvature };
         let found = pairs::find(bins, codes, &residuals, self.params.max_maps, control)?;
         if found.is_empty() {
             return Ok(());
         }
-        let maps: Vec<Term> = found.into_iter().map(|candidate| candidate.term).collect();
-        let intercept = self.position.pop().expect("the intercept is the last parameter");
-        self.binned.extend(bins, codes, &maps);
-        self.position.resize(self.binned.intercept(), 0.0);
-        self.position.push(intercept);
-        self.penalties.extend(maps.iter().map(|map| TermPenalty::new(map, bins)));
+        let maps: Vec<Cells> = found.iter().filter_map(|candidate| Cells::of_map(&candidate.term)).collect();
+        self.binned.extend(codes, &maps);
+        self.penalties.extend(maps.iter().map(TermPenalty::new));
         self.terms.extend(maps);
+        let mut params = std::mem::take(&mut self.state.params);
+        let intercept = params.pop().expect("the intercept is the last parameter");
+        params.resize(self.binned.intercept(), 0.0);
+        params.push(intercept);
+        if let Some(start) = start.filter(|start| start.model.terms.len() > start.curves.strength.len()) {
+            self.adopt(start, &mut params);
+        }
+        self.state.go_to(&self.binned, params);
         self.learn(control)
     }
 
-    /// Goes to the optimum for the strengths there are.
-    fn finish(mut self, control: &dyn Control) -> Result<AdditiveFit, Error> {
-        let tolerance = self.params.tolerance * 4.0 * self.mean_y * (1.0 - self.mean_y) * self.weight;
-        let mut state = State::new(&self.binned, std::mem::take(&mut self.position));
-        let max_iterations = self.params.max_iterations;
-        let max_gradient = state.minimize(&self.binned, &self.penalties, tolerance, max_iterations, control)?;
-        let inverse = state.step(&self.binned, &self.penalties, control)?.inverse();
-        let effective_dof = evidence::effective_dof(&self.binned, &self.penalties, &inverse);
+    /// Takes coefficients and strengths of the terms that are also in another fit with maps.
+    fn adopt(&mut self, start: &AdditiveFit, params: &mut [f64]) {
+        let Additive { terms, coefficients, intercept } = &start.model;
         let ends = self.binned.offsets().windows(2);
-        let zeros = vec![0.0; self.binned.n_rows()];
+        for ((term, penalty), ends) in self.terms.iter().zip(&mut self.penalties).zip(ends) {
+            let features = features_of(&term.term());
+            let Some(at) = terms.iter().position(|other| features_of(other) == features) else { continue };
+            let cells = &mut params[ends[0]..ends[1]];
+            take(term, &self.by_code, (&coefficients[at], &start.strength[at]), cells, penalty);
+        }
+        params[self.binned.intercept()] = *intercept;
+    }
+
+    /// Goes to the optimum for the strengths there are.
+    fn finish(self, curves: Curves, control: &dyn Control) -> Result<AdditiveFit, Error> {
+        let Self { problem, params, binned, terms, penalties, mut state, .. } = self;
+        let tolerance = params.tolerance * 4.0 * self.mean_y * (1.0 - self.mean_y) * self.weight;
+        let max_gradient = state.minimize(&binned, &penalties, tolerance, params.max_iterations, control)?;
+        let effective_dof = evidence::effective_dof(&binned, &penalties, state.factor(&binned, &penalties, control)?);
+        let ends = binned.offsets().windows(2);
+        let zeros = vec![0.0; binned.n_rows()];
         let mut model = Additive {
-            coefficients: ends.map(|ends| state.params[ends[0]..ends[1]].to_vec()).collect(),
-            intercept: state.params[self.binned.intercept()],
-            terms: self.terms,
+            coefficients: terms
+                .iter()
+                .zip(ends)
+                .map(|(term, ends)| term.expand(&state.params[ends[0]..ends[1]]))
+                .collect(),
+            intercept: state.params[binned.intercept()],
+            terms: terms.iter().map(Cells::term).collect(),
         };
-        model.separate(self.problem.bins, self.problem.codes);
+        model.separate(problem.bins, problem.codes);
         Ok(AdditiveFit {
             model,
-            strength: self.penalties.iter().map(|penalty| penalty.strength.clone()).collect(),
+            strength: penalties.into_iter().map(|penalty| penalty.strength).collect(),
+            curves,
             effective_dof,
-            loss: self.binned.loss(&state.eta, &zeros, 0.0) / self.weight,
-            iterations: self.iterations + state.iterations,
+            loss: binned.loss(&state.eta, &zeros, 0.0) / self.weight,
+            iterations: state.iterations,
             max_gradient,
             rows: self.rows,
             positives: self.positives,
-            warnings: warnings(&self.binned, &state, effective_dof),
+            warnings: warnings(&binned, &state, effective_dof),
         })
     }
 }
@@ -222,23 +262,57 @@ fn checked_weights(problem: &Problem<'_>) -> Result<Vec<f64>, Error> {
     }
 }
 
+/// Weight of all rows and of the positive ones by code of a feature.
+type ByCode = [Vec<f64>; 2];
+
+fn by_code(bins: &Bins, codes: &Codes, y: &[f64], w: &[f64]) -> Vec<ByCode> {
+    let sums = |(feature, column): (&FeatureBins, &Vec<u8>)| {
+        let mut sums = [vec![0.0; feature.n_codes()], vec![0.0; feature.n_codes()]];
+        for ((code, y), w) in column.iter().zip(y).zip(w) {
+            sums[0][usize::from(*code)] += w;
+            sums[1][usize::from(*code)] += w * y;
+        }
+        sums
+    };
+    bins.features.par_iter().zip(&codes.columns).map(sums).collect()
+}
+
 /// Takes coefficients and strengths of the curves of another fit.
 fn adopt(
-    start: &AdditiveFit,
-    terms: &[Term],
+    start: &Curves,
+    terms: &[Cells],
+    by_code: &[ByCode],
     penalties: &mut [TermPenalty],
     binned: &Binned,
     position: &mut [f64],
 ) -> Result<(), Error> {
-    for (term, (penalty, ends)) in terms.iter().zip(penalties.iter_mut().zip(binned.offsets().windows(2))) {
-        let Some(at) = start.model.terms.iter().position(|other| other == term) else { continue };
-        check_len("start", start.model.coefficients[at].len(), ends[1] - ends[0])?;
-        check_len("start", start.strength[at].len(), penalty.strength.len())?;
-        position[ends[0]..ends[1]].copy_from_slice(&start.model.coefficients[at]);
-        penalty.strength.clone_from(&start.strength[at]);
+    check_len("start", start.coefficients.len(), terms.len())?;
+    let ends = binned.offsets().windows(2);
+    for (feature, ((term, penalty), ends)) in terms.iter().zip(penalties).zip(ends).enumerate() {
+        let before = (start.coefficients[feature].as_slice(), start.strength[feature].as_slice());
+        check_len("start", before.0.len(), by_code[feature][0].len())?;
+        take(term, by_code, before, &mut position[ends[0]..ends[1]], penalty);
     }
-    position[binned.intercept()] = start.model.intercept;
+    position[binned.intercept()] = start.intercept;
     Ok(())
+}
+
+/// Takes coefficients and strengths of a term from another fit.
+fn take(term: &Cells, by_code: &[ByCode], from: (&[f64], &[f64]), cells: &mut [f64], penalty: &mut TermPenalty) {
+    let weights: &[f64] = if let Cells::Curve { feature, .. } = term { &by_code[*feature][0] } else { &[] };
+    let before = term.contract(from.0, weights);
+    // Groups of a map may differ, and a curve of one run has no differences.
+    if before.len() == cells.len() && from.1.len() == penalty.strength.len() {
+        cells.copy_from_slice(&before);
+        penalty.strength.copy_from_slice(from.1);
+    }
+}
+
+fn features_of(term: &Term) -> [usize; 2] {
+    match term {
+        Term::Curve { feature } => [*feature; 2],
+        Term::Map { features, .. } => *features,
+    }
 }
 
 fn warnings(binned: &Binned, state: &State, effective_dof: f64) -> Vec<Warning> {

@@ -1,9 +1,19 @@
 //! Out-of-fold linear predictors: every fold learns everything anew from the rows outside it, the pairs and the strengths too.
 
 use osusume_model::Control;
+use rayon::prelude::*;
 
 use crate::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit};
 use crate::error::{Error, check_len};
+
+/// Rows above which the folds wait for each other: what they keep a row would be in memory as often as there are folds.
+const MANY_ROWS: usize = 100_000;
+
+/// Calibration and measures need no more digits than this leaves; see [`AdditiveParams::tolerance`].
+const TOLERANCE: f64 = 1e-6;
+
+/// Rows of a fold and their linear predictors.
+type Predicted = (Vec<u32>, Vec<f64>);
 
 /// Fits one model a fold on the rows outside it and predicts the rows inside; each starts from `full`, the fit to all rows.
 ///
@@ -26,11 +36,11 @@ pub fn out_of_fold(
     if let Some(bad) = fold.iter().find(|fold| **fold >= n_folds) {
         return Err(Error::Parameter { name: "fold", allowed: "below the number of folds", got: f64::from(*bad) });
     }
-    let mut eta = vec![0.0; fold.len()];
-    for k in 0..n_folds {
+    let params = &AdditiveParams { tolerance: params.tolerance.max(TOLERANCE), ..*params };
+    let one = |k: u8| {
         let inside = positions(fold, |f| f == k);
         if inside.is_empty() {
-            continue;
+            return Ok((inside, Vec::new()));
         }
         let outside = positions(fold, |f| f != k);
         let y: Vec<bool> = outside.iter().map(|row| problem.y[*row as usize]).collect();
@@ -42,9 +52,18 @@ pub fn out_of_fold(
             Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
             other => other,
         })?;
-        for (row, value) in inside.iter().zip(fitted.model.eta(&problem.codes.at(&inside))?) {
-            eta[*row as usize] = value;
-        }
+        let eta = fitted.model.eta(&problem.codes.at(&inside))?;
+        Ok((inside, eta))
+    };
+    let of_folds: Vec<Result<Predicted, Error>> = if fold.len() <= MANY_ROWS {
+        (0..n_folds).into_par_iter().map(one).collect()
+    } else {
+        (0..n_folds).map(one).collect()
+    };
+    let mut eta = vec![0.0; fold.len()];
+    for found in of_folds {
+        let (inside, of_rows) = found?;
+        inside.iter().zip(of_rows).for_each(|(row, value)| eta[*row as usize] = value);
     }
     Ok(eta)
 }

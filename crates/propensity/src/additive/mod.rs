@@ -1,6 +1,7 @@
 //! Additive logistic regression: a curve a feature, maps of the pairs that need one, every smoothness learned.
 //!
-//! Numbers fall into at most 64 bins and categories into their levels ([`bins`]); each bin has one coefficient ([`terms`]).
+//! Numbers fall into at most 128 bins and categories into their levels ([`bins`]); each bin has one coefficient ([`terms`]), where there
+//! are many the same in neighbors whose rates hardly differ (`merge.rs`).
 //! Neighboring bins are drawn together and all are drawn to zero, as strongly as the evidence says for each feature (`evidence.rs`).
 //! Where the residuals of the curves show that two features act together, a coarse map of the pair joins ([`pairs`]).
 //! `DESIGN.md` beside this crate derives the objective and the updates.
@@ -26,9 +27,11 @@
 pub mod basis;
 mod binned;
 pub mod bins;
+mod cells;
 mod evidence;
 pub mod fit;
 pub mod folds;
+mod merge;
 pub mod model;
 pub mod pairs;
 mod penalty;

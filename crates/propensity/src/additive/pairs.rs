@@ -69,10 +69,11 @@ pub fn find(
     let stride = (codes.n_rows * pairs.len()).div_ceil(MAX_VISITS).max(1);
     let of_rows: Vec<Vec<u8>> =
         groups.par_iter().enumerate().map(|(i, groups)| grouped(groups, &codes.columns[i])).collect();
+    let moments: Vec<[f64; 2]> = residuals.residual.iter().zip(residuals.curvature).map(|(r, c)| [*r, *c]).collect();
     let gain = |pair: &[usize; 2]| {
         check_control(control)?;
-        let [a, b] = pair.map(|feature| of_rows[feature].as_slice());
-        Ok(gain(a, b, pair.map(|feature| groups[feature].n), residuals, stride))
+        let of_pair = pair.map(|feature| of_rows[feature].as_slice());
+        Ok(gain(of_pair, pair.map(|feature| groups[feature].n), &moments, stride))
     };
     let gains: Result<Vec<f64>, Error> = pairs.par_iter().map(gain).collect();
     let threshold = ln(DOUBT * pairs.len() as f64);
@@ -94,14 +95,15 @@ fn grouped(groups: &Groups, codes: &[u8]) -> Vec<u8> {
 /// Sums of r and c by part and cell.
 type Sums = [[[f64; 2]; MAX_CELLS]; PARTS];
 
-fn gain(a: &[u8], b: &[u8], n: [usize; 2], residuals: &Residuals<'_>, stride: usize) -> f64 {
+fn gain([a, b]: [&[u8]; 2], n: [usize; 2], moments: &[[f64; 2]], stride: usize) -> f64 {
     let mut sums: Sums = [[[0.0; 2]; MAX_CELLS]; PARTS];
-    for (i, row) in (0..a.len()).step_by(stride).enumerate() {
+    let mut part = 0;
+    for ((a, b), moment) in a.iter().zip(b).zip(moments).step_by(stride) {
         // Every training code has a group.
-        let cell = usize::from(a[row]) * n[1] + usize::from(b[row]);
-        let sum = &mut sums[i % PARTS][cell];
-        sum[0] += residuals.residual[row];
-        sum[1] += residuals.curvature[row];
+        let sum = &mut sums[part][usize::from(*a) * n[1] + usize::from(*b)];
+        sum[0] += moment[0];
+        sum[1] += moment[1];
+        part = if part + 1 == PARTS { 0 } else { part + 1 };
     }
     let gain = (0..RIDGES).map(|k| held_out(&sums, n[0] * n[1], f64::from(4_i32.pow(k as u32)))).fold(0.0, f64::max);
     gain * stride as f64

@@ -5,8 +5,8 @@
 
 use osusume_numeric::linalg::Cholesky;
 
-use crate::additive::bins::Bins;
-use crate::additive::terms::{Groups, Term};
+use crate::additive::cells::Cells;
+use crate::additive::terms::Groups;
 
 /// Ridge beside the differences of a map, whose strength is shared: a cell nobody has goes to zero, not to infinity.
 const MAP_RIDGE: f64 = 0.1;
@@ -38,9 +38,9 @@ impl Part {
         differences + self.ridge.iter().map(|(k, r)| r * b[*k] * b[*k]).sum::<f64>()
     }
 
-    /// tr(V P), where V is the block at `at` of a symmetric matrix of order `n`.
-    pub(crate) fn trace(&self, v: &[f64], n: usize, at: usize) -> f64 {
-        let v = |k: usize, l: usize| v[(at + k) * n + at + l];
+    /// tr(V P), where V is symmetric and has the order of the term.
+    pub(crate) fn trace(&self, v: &[f64], size: usize) -> f64 {
+        let v = |k: usize, l: usize| v[k * size + l];
         let differences: f64 = self.links.iter().map(|(k, l)| v(*k, *k) + v(*l, *l) - 2.0 * v(*k, *l)).sum();
         differences + self.ridge.iter().map(|(k, r)| r * v(*k, *k)).sum::<f64>()
     }
@@ -71,11 +71,10 @@ impl Part {
 impl TermPenalty {
     /// A number's curve: differences along its bins, the size of its bins, the size of the absent one. A category's: the size of its
     /// levels. A map: differences along its ordered sides with a little of the size.
-    pub(crate) fn new(term: &Term, bins: &Bins) -> Self {
-        let size = term.size(bins);
-        match term {
-            Term::Curve { feature } => Self::curve(size, bins.features[*feature].n_ordered()),
-            Term::Map { groups, .. } => Self::map(groups),
+    pub(crate) fn new(cells: &Cells) -> Self {
+        match cells {
+            Cells::Curve { groups, .. } => Self::curve(groups.n, groups.n_ordered),
+            Cells::Map { groups, .. } => Self::map(groups),
         }
     }
 
@@ -105,6 +104,11 @@ impl TermPenalty {
         let ridge = if links.is_empty() { 1.0 } else { MAP_RIDGE };
         let part = Part { links, ridge: (0..size).map(|k| (k, ridge)).collect() };
         Self { size, parts: vec![part], strength: vec![MAP_START] }
+    }
+
+    /// Number of coefficients.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// The parts.
@@ -139,7 +143,7 @@ impl TermPenalty {
         let mut s = vec![0.0; self.size * self.size];
         self.add_to(&mut s, self.size, 0);
         let inverse = Cholesky::in_place(s, self.size).ok()?.inverse();
-        Some(self.parts.iter().map(|part| part.trace(&inverse, self.size, 0)).collect())
+        Some(self.parts.iter().map(|part| part.trace(&inverse, self.size)).collect())
     }
 }
 

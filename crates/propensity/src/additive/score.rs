@@ -33,7 +33,7 @@ const OFFERS: usize = 16;
 const MOST_UNITS: f64 = 1_073_741_824.0;
 /// Sums are taken to be at least this, so that no unit is too small to divide by.
 const LEAST_SUM: f64 = 1.0;
-/// Terms added in one pass over a strip. Their tables for 64 bins and the sums of the strip have 32 KiB.
+/// Terms added in one pass over a strip. Their tables for 64 bins each and the sums of the strip have 32 KiB.
 const TERMS: usize = 4;
 
 /// What the offers of a tile add, in units, aligned so that no load of it crosses two cache lines.

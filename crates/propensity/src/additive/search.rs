@@ -15,6 +15,11 @@ const MAX_HALVINGS: u32 = 40;
 /// Rounding of the objective's sum, relative: decreases below it cannot be seen.
 const ROUNDING: f64 = 1e-13;
 
+/// Share of the row weights that may have moved since the Hessian was summed.
+const MAX_DRIFT: f64 = 0.125;
+/// A step of a kept Hessian is slow when it leaves more than this of the gradient.
+const SLOW: f64 = 0.25;
+
 /// Where the search stands.
 pub(crate) struct State {
     /// Coefficients, then the intercept.
@@ -24,15 +29,46 @@ pub(crate) struct State {
     pub(crate) curvature: Vec<f64>,
     /// Newton steps so far.
     pub(crate) iterations: u32,
+    kept: Option<Kept>,
+}
+
+/// A Hessian that serves until it is outdated.
+struct Kept {
+    /// Lower triangle, without the penalties.
+    hessian: Vec<f64>,
+    /// Terms it is of.
+    n_terms: usize,
+    /// The row weights in it.
+    curvature: Vec<f64>,
+    /// Its factor with penalties of these strengths.
+    factor: Option<(Vec<Vec<f64>>, Cholesky)>,
 }
 
 impl State {
     pub(crate) fn new(binned: &Binned, params: Vec<f64>) -> Self {
         let n = binned.n_rows();
-        let mut state =
-            Self { params, eta: vec![0.0; n], residual: vec![0.0; n], curvature: vec![0.0; n], iterations: 0 };
+        let mut state = Self {
+            params,
+            eta: vec![0.0; n],
+            residual: vec![0.0; n],
+            curvature: vec![0.0; n],
+            iterations: 0,
+            kept: None,
+        };
         state.place(binned);
         state
+    }
+
+    /// Goes to other parameters, also of more terms than before: those `binned` has now.
+    pub(crate) fn go_to(&mut self, binned: &Binned, params: Vec<f64>) {
+        self.params = params;
+        self.place(binned);
+    }
+
+    /// Goes to where a search over some of the rows of `binned` is.
+    pub(crate) fn move_to(&mut self, binned: &Binned, other: &Self) {
+        self.iterations += other.iterations;
+        self.go_to(binned, other.params.clone());
     }
 
     /// Brings the linear predictor, residuals and row weights to the present parameters.
@@ -50,26 +86,55 @@ impl State {
         gradient
     }
 
-    /// One damped Newton step. The factor of the penalized Hessian where it began.
+    /// One damped Newton step by a Hessian that is not outdated. The factor of it and the penalties.
     pub(crate) fn step(
         &mut self,
         binned: &Binned,
         penalties: &[TermPenalty],
         control: &dyn Control,
-    ) -> Result<Cholesky, Error> {
+    ) -> Result<&Cholesky, Error> {
         let gradient = self.gradient(binned, penalties);
-        let n = gradient.len();
-        let mut hessian = binned.hessian(&self.curvature, control)?;
-        for (penalty, at) in penalties.iter().zip(binned.offsets()) {
-            penalty.add_to(&mut hessian, n, *at);
-        }
-        let factor =
-            Cholesky::in_place(hessian, n).map_err(|error| Error::Singular { column: error.column, lambda: 0.0 })?;
         let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
-        factor.solve(&mut direction);
+        self.factor(binned, penalties, control)?.solve(&mut direction);
         self.go(binned, penalties, &direction, -sums::dot(&gradient, &direction));
         self.iterations += 1;
-        Ok(factor)
+        Ok(self.kept_factor())
+    }
+
+    /// The factor of the kept Hessian and the penalties, computed unless it is at hand; the Hessian, too, where it is outdated.
+    pub(crate) fn factor(
+        &mut self,
+        binned: &Binned,
+        penalties: &[TermPenalty],
+        control: &dyn Control,
+    ) -> Result<&Cholesky, Error> {
+        if self.kept.as_ref().is_none_or(|kept| kept.drift(&self.curvature) > MAX_DRIFT) {
+            let hessian = binned.hessian(&self.curvature, control)?;
+            let n_terms = binned.n_terms();
+            self.kept = Some(Kept { hessian, n_terms, curvature: self.curvature.clone(), factor: None });
+        }
+        let kept = self.kept.as_mut().expect("just computed");
+        if kept.n_terms < binned.n_terms() {
+            kept.hessian = binned.extend_hessian(&kept.hessian, kept.n_terms, &kept.curvature, control)?;
+            kept.n_terms = binned.n_terms();
+        }
+        let strengths = || penalties.iter().map(|penalty| &penalty.strength);
+        if kept.factor.as_ref().is_none_or(|(of, _)| of.len() != penalties.len() || !of.iter().eq(strengths())) {
+            let mut hessian = kept.hessian.clone();
+            let n = self.params.len();
+            for (penalty, at) in penalties.iter().zip(binned.offsets()) {
+                penalty.add_to(&mut hessian, n, *at);
+            }
+            let factor = Cholesky::in_place(hessian, n)
+                .map_err(|error| Error::Singular { column: error.column, lambda: 0.0 })?;
+            kept.factor = Some((strengths().cloned().collect(), factor));
+        }
+        Ok(self.kept_factor())
+    }
+
+    fn kept_factor(&self) -> &Cholesky {
+        let factor = self.kept.as_ref().and_then(|kept| kept.factor.as_ref());
+        &factor.expect("the Hessian was factored before the step").1
     }
 
     /// Goes along `direction` as far as Armijo's rule allows, a whole step at most; `decrement` is −∇fᵀ direction.
@@ -116,9 +181,22 @@ impl State {
             left -= 1;
             check_control(control)?;
             self.step(binned, penalties, control)?;
+            let before = max_gradient;
             max_gradient = largest(&self.gradient(binned, penalties));
+            if max_gradient > SLOW * before && self.kept.as_ref().is_some_and(|kept| kept.drift(&self.curvature) > 0.0)
+            {
+                self.kept = None;
+            }
         }
         Ok(max_gradient)
+    }
+}
+
+impl Kept {
+    /// Σ |c − c₀| / Σ c₀ of the row weights now against those in the Hessian.
+    fn drift(&self, curvature: &[f64]) -> f64 {
+        let moved: f64 = self.curvature.iter().zip(curvature).map(|(before, now)| (now - before).abs()).sum();
+        moved / sums::sum(&self.curvature).max(f64::MIN_POSITIVE)
     }
 }
 
@@ -132,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::additive::bins::{Bins, Codes, Cut, FeatureBins};
+    use crate::additive::cells::Cells;
     use crate::additive::terms::{Groups, Term};
     use crate::design::Design;
     use crate::encoder::RawKind;
@@ -161,11 +240,16 @@ mod tests {
         vec![Term::Curve { feature: 0 }, Term::Curve { feature: 1 }, Term::Map { features: [0, 1], groups: map }]
     }
 
+    fn cells(terms: &[Term], bins: &Bins) -> Vec<Cells> {
+        terms.iter().map(|term| Cells::of(term, bins)).collect()
+    }
+
     fn setting(n_rows: usize) -> (Binned, Vec<TermPenalty>) {
         let (bins, codes, y) = sample(n_rows);
         let w = (0..n_rows).map(|i| (noise(i, 4) % 3) as f64 * 0.5).collect();
-        let binned = Binned::new(&bins, &codes, &terms(), y, w);
-        let mut penalties: Vec<TermPenalty> = terms().iter().map(|term| TermPenalty::new(term, &bins)).collect();
+        let cells = cells(&terms(), &bins);
+        let mut penalties: Vec<TermPenalty> = cells.iter().map(TermPenalty::new).collect();
+        let binned = Binned::new(&codes, &cells, y, w);
         for lambda in penalties.iter_mut().flat_map(|penalty| &mut penalty.strength) {
             *lambda *= 0.7;
         }
@@ -225,11 +309,35 @@ mod tests {
     }
 
     #[test]
+    fn terms_that_join_extend_the_hessian_there_is() {
+        let (bins, codes, y) = sample(300);
+        let cells = cells(&terms(), &bins);
+        let mut binned = Binned::new(&codes, &cells[..2], y.clone(), vec![1.0; 300]);
+        let mut state = State::new(&binned, vec![0.25; binned.intercept() + 1]);
+        let penalties: Vec<TermPenalty> = cells.iter().map(TermPenalty::new).collect();
+        state.factor(&binned, &penalties[..2], &NoControl).unwrap();
+        let weights = state.kept.as_ref().unwrap().curvature.clone();
+        binned.extend(&codes, &cells[2..]);
+        let mut params = state.params.clone();
+        let intercept = params.pop().unwrap();
+        params.resize(binned.intercept(), 0.0);
+        params.push(intercept);
+        state.go_to(&binned, params);
+        let all = Binned::new(&codes, &cells, y, vec![1.0; 300]);
+        assert_eq!(state.eta, State::new(&all, state.params.clone()).eta);
+        state.factor(&binned, &penalties, &NoControl).unwrap();
+        let kept = state.kept.as_ref().unwrap();
+        assert!(kept.curvature == weights);
+        assert!(kept.hessian == all.hessian(&weights, &NoControl).unwrap());
+    }
+
+    #[test]
     fn levels_are_the_linear_models_indicators() {
         let (bins, codes, y) = sample(500);
         let term = [Term::Curve { feature: 1 }];
-        let binned = Binned::new(&bins, &codes, &term, y.clone(), vec![1.0; 500]);
-        let mut penalties = vec![TermPenalty::new(&term[0], &bins)];
+        let cells = cells(&term, &bins);
+        let binned = Binned::new(&codes, &cells, y.clone(), vec![1.0; 500]);
+        let mut penalties = vec![TermPenalty::new(&cells[0])];
         penalties[0].strength[0] = 3.0;
         let mut state = State::new(&binned, vec![0.0; 6]);
         state.minimize(&binned, &penalties, 1e-10, 50, &NoControl).unwrap();

@@ -9,6 +9,7 @@ mod elastic_net;
 mod encoder;
 mod folds;
 mod logistic;
+mod numerics;
 mod pooled;
 mod reference;
 mod scoring;
