@@ -111,13 +111,13 @@ pub fn adjusted(values: &[f64], before: &[f64]) -> Vec<f64> {
 
 /// Sums over one arm. w is 1 / probability, r a value less the arm's mean.
 #[derive(Clone, Copy, Debug, Default)]
-struct Arm {
+pub(crate) struct Arm {
     n: f64,
     /// Σ w.
     weight: f64,
     /// Σ w y / Σ w.
-    mean: f64,
-    n_clusters: u64,
+    pub(crate) mean: f64,
+    pub(crate) n_clusters: u64,
     /// Clusters with a value above 0, and with one of 0.
     n_with: [f64; 2],
     /// Σ over clusters of (Σ w r)².
@@ -133,7 +133,7 @@ struct Arm {
 }
 
 /// The arms in the order held out, offered.
-fn arms(assignment: &Assignment<'_>, values: &[f64]) -> Result<[Arm; 2]> {
+pub(crate) fn arms(assignment: &Assignment<'_>, values: &[f64]) -> Result<[Arm; 2]> {
     let Assignment { is_offered, probabilities, clusters } = *assignment;
     let n = values.len();
     assert!([is_offered.len(), probabilities.len(), clusters.len()] == [n; 3], "one entry a customer");
@@ -198,7 +198,7 @@ impl Arm {
     }
 
     /// Customers that, drawn independently with equal weights, would tell as much of the rate.
-    fn effective_size(&self, correlation: f64) -> f64 {
+    pub(crate) fn effective_size(&self, correlation: f64) -> f64 {
         let spread = self.squares + correlation * (self.cluster_squares - self.squares);
         let modelled = self.n * spread / (self.weight * self.weight);
         let binomial = self.mean * (1.0 - self.mean) / self.n;
@@ -209,7 +209,7 @@ impl Arm {
 }
 
 /// Correlation of a rate between two customers of one cluster, over both arms, in [0, 1]; 0 where it cannot be told.
-fn within_clusters(arms: &[&Arm; 2]) -> f64 {
+pub(crate) fn within_clusters(arms: &[&Arm; 2]) -> f64 {
     let sum = |of: fn(&Arm) -> f64| arms.iter().map(|arm| of(arm)).sum::<f64>();
     let rate = sum(|arm| arm.n * arm.mean) / sum(|arm| arm.n);
     let correlation = sum(|arm| arm.pair_products) / sum(|arm| arm.pairs) / (rate * (1.0 - rate));

@@ -6,7 +6,8 @@
 //! Sums run in row order, and orders are total, so the same rows give the same bits.
 //!
 //! Main entries: [`auc`], [`auc_difference`], [`log_loss`], [`brier`], [`observed_over_expected`], [`slope_and_intercept`],
-//! [`pooled_slope`], [`decile_table`], [`bands()`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`].
+//! [`pooled_slope`], [`decile_table`], [`bands()`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`],
+//! and [`contact_effects`] over all offers.
 //!
 //! ```
 //! let (scores, labels) = ([0.1, 0.4, 0.35, 0.8], [false, false, true, true]);
@@ -20,6 +21,7 @@ mod bands;
 mod bins;
 mod calibration;
 mod cluster;
+mod contact;
 mod effect;
 mod error;
 mod gains;
@@ -30,6 +32,7 @@ mod slope;
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
 pub use bands::{Band, Tenth, bands, tenths};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
+pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, comparison, contact_effects, split};
 pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, adjusted, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};

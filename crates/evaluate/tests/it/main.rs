@@ -1,4 +1,6 @@
 //! Coverage of intervals in worlds whose truth is known.
 
+mod contact;
 mod coverage;
+mod drawn;
 mod world;
