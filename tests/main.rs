@@ -7,6 +7,7 @@
 mod additive;
 mod baskets;
 mod capacity;
+mod contact;
 mod delivery;
 mod demo;
 mod determinism;

@@ -24,6 +24,12 @@ pub struct OfferRow<'a> {
     pub channel: Option<&'a str>,
     /// Calibrated probability.
     pub propensity: Option<f64>,
+    /// The same with and without contact. Absent in tables without the columns.
+    pub propensity_contacted: Option<f64>,
+    /// See [`Self::propensity_contacted`].
+    pub propensity_alone: Option<f64>,
+    /// What a contact adds, and the ends of its interval; absent where nothing tells it.
+    pub uplift: [Option<f64>; 3],
     /// Margin in minor units.
     pub margin: Option<Minor>,
     /// Propensity × margin in minor units.
@@ -61,6 +67,16 @@ pub enum Field {
     Channel,
     /// Calibrated probability with six digits, rounded half to even.
     Propensity,
+    /// The same if the customer is contacted.
+    PropensityContacted,
+    /// The same if nobody contacts them.
+    PropensityAlone,
+    /// What the contact adds.
+    Uplift,
+    /// Lower end of its interval.
+    UpliftLower,
+    /// Upper end of its interval.
+    UpliftUpper,
     /// Margin in the currency's major unit.
     Margin,
     /// Margin in minor units.
@@ -93,7 +109,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 32] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -103,6 +119,11 @@ impl Field {
         Self::Family,
         Self::Channel,
         Self::Propensity,
+        Self::PropensityContacted,
+        Self::PropensityAlone,
+        Self::Uplift,
+        Self::UpliftLower,
+        Self::UpliftUpper,
         Self::Margin,
         Self::MarginMinor,
         Self::ExpectedValue,
@@ -135,6 +156,11 @@ impl Field {
             Self::Family => "family",
             Self::Channel => "channel",
             Self::Propensity => "propensity",
+            Self::PropensityContacted => "propensity_contacted",
+            Self::PropensityAlone => "propensity_alone",
+            Self::Uplift => "uplift",
+            Self::UpliftLower => "uplift_lower",
+            Self::UpliftUpper => "uplift_upper",
             Self::Margin => "margin",
             Self::MarginMinor => "margin_minor",
             Self::ExpectedValue => "expected_value",
@@ -163,6 +189,11 @@ impl Field {
             Self::AsOf
                 | Self::Rank
                 | Self::Propensity
+                | Self::PropensityContacted
+                | Self::PropensityAlone
+                | Self::Uplift
+                | Self::UpliftLower
+                | Self::UpliftUpper
                 | Self::Margin
                 | Self::MarginMinor
                 | Self::ExpectedValue
@@ -192,6 +223,11 @@ impl Field {
             Self::Family => text(row.family),
             Self::Channel => row.channel.and_then(text),
             Self::Propensity => share(row.propensity, self)?,
+            Self::PropensityContacted => share(row.propensity_contacted, self)?,
+            Self::PropensityAlone => share(row.propensity_alone, self)?,
+            Self::Uplift => share(row.uplift[0], self)?,
+            Self::UpliftLower => share(row.uplift[1], self)?,
+            Self::UpliftUpper => share(row.uplift[2], self)?,
             Self::Margin => major(row.margin),
             Self::MarginMinor => minor(row.margin),
             Self::ExpectedValue => major(row.expected_value),
@@ -222,13 +258,14 @@ pub fn delivery_key(customer: &str, offer: &str, as_of: Date) -> String {
     format!("{}:{}:{as_of}", part(customer), part(offer))
 }
 
-/// Six digits after the point: finer than any calibration. Rust rounds the exact binary value half to even.
+/// Six digits after the point: finer than any calibration or effect. Rust rounds the exact binary value half to even.
 fn share(value: Option<f64>, field: Field) -> Result<Option<String>> {
     match value {
         Some(value) if !value.is_finite() => {
             Err(Fault::new(Code::FileDamaged).named(field.id()).because("not a finite number"))
         }
-        value => Ok(value.map(|value| format!("{value:.6}"))),
+        // What rounds to 0 has no sign.
+        value => Ok(value.map(|value| format!("{:.6}", if value.abs() < 5e-7 { 0.0 } else { value }))),
     }
 }
 
@@ -267,6 +304,8 @@ mod tests {
     fn what_is_not_finite_is_refused() {
         assert_eq!(share(Some(0.123_456_78), Field::Propensity), Ok(Some("0.123457".to_owned())));
         assert_eq!(share(None, Field::Propensity), Ok(None));
+        assert_eq!(share(Some(-0.012), Field::Uplift), Ok(Some("-0.012000".to_owned())));
+        assert_eq!(share(Some(-4e-7), Field::Uplift), Ok(Some("0.000000".to_owned())));
         for value in [f64::NAN, f64::INFINITY] {
             assert_eq!(share(Some(value), Field::Propensity).unwrap_err().code(), Code::FileDamaged);
         }

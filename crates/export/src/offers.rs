@@ -34,6 +34,9 @@ pub(crate) fn for_each_batch(
     Ok(())
 }
 
+/// The columns that tell what a contact adds; tables of earlier versions have none.
+const PARTS: [&str; 5] = ["propensity_contacted", "propensity_alone", "uplift", "uplift_lower", "uplift_upper"];
+
 /// The columns of a batch.
 pub(crate) struct Arrays<'a> {
     customer: &'a StringArray,
@@ -44,6 +47,8 @@ pub(crate) struct Arrays<'a> {
     family: &'a StringArray,
     channel: &'a StringArray,
     propensity: &'a Float64Array,
+    /// With contact, without, and what it adds with its interval.
+    parts: Option<[&'a Float64Array; 5]>,
     margin: &'a Int64Array,
     expected_value: &'a Int64Array,
     evidence: &'a StringArray,
@@ -56,6 +61,7 @@ pub(crate) struct Arrays<'a> {
 impl<'a> Arrays<'a> {
     fn of(batch: &'a RecordBatch, path: &Path) -> Result<Self> {
         let has_basis = batch.column_by_name("basis").is_some();
+        let has_parts = batch.column_by_name(PARTS[0]).is_some();
         Ok(Self {
             customer: column(batch, "customer_id", path)?,
             as_of: column(batch, "as_of", path)?,
@@ -65,6 +71,7 @@ impl<'a> Arrays<'a> {
             family: column(batch, "family", path)?,
             channel: column(batch, "channel", path)?,
             propensity: column(batch, "propensity", path)?,
+            parts: if has_parts { Some(parts(batch, path)?) } else { None },
             margin: column(batch, "margin_minor", path)?,
             expected_value: column(batch, "expected_value_minor", path)?,
             evidence: column(batch, "evidence", path)?,
@@ -94,6 +101,7 @@ impl<'a> Arrays<'a> {
                 return Err(damaged(path, name));
             }
         }
+        let parts = self.parts.map_or([None; 5], |parts| parts.map(share));
         Ok(OfferRow {
             customer: text(self.customer).unwrap_or_default(),
             as_of: Date(self.as_of.value(i)),
@@ -103,6 +111,9 @@ impl<'a> Arrays<'a> {
             family: text(self.family).unwrap_or_default(),
             channel: text(self.channel),
             propensity: share(self.propensity),
+            propensity_contacted: parts[0],
+            propensity_alone: parts[1],
+            uplift: [parts[2], parts[3], parts[4]],
             margin: minor(self.margin),
             expected_value: minor(self.expected_value),
             evidence: text(self.evidence),
@@ -112,6 +123,11 @@ impl<'a> Arrays<'a> {
             action_probability: share(self.action_probability),
         })
     }
+}
+
+fn parts<'a>(batch: &'a RecordBatch, path: &Path) -> Result<[&'a Float64Array; 5]> {
+    let [contacted, alone, uplift, lower, upper] = PARTS.map(|name| column(batch, name, path));
+    Ok([contacted?, alone?, uplift?, lower?, upper?])
 }
 
 fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a T> {

@@ -131,6 +131,17 @@ fn bare() -> Schema {
     Schema::new(COLUMNS.map(|(name, kind)| ArrowField::new(name, kind, true)).to_vec())
 }
 
+/// Numbers that must be finite where they are there.
+const PROBABILITIES: [Field; 7] = [
+    Field::Propensity,
+    Field::PropensityContacted,
+    Field::PropensityAlone,
+    Field::Uplift,
+    Field::UpliftLower,
+    Field::UpliftUpper,
+    Field::ActionProbability,
+];
+
 /// The added columns of a batch; checks the keys on the way.
 fn added(
     batch: &RecordBatch,
@@ -143,7 +154,7 @@ fn added(
     arrays.feed(from, &mut |row: &OfferRow<'_>| {
         let key: Result<Vec<_>> = KEY.iter().map(|field| field.value(row, lineage)).collect();
         keys.take(row.customer, key?)?;
-        for field in [Field::Propensity, Field::ActionProbability] {
+        for field in PROBABILITIES {
             // Refuses what is not finite.
             field.value(row, lineage)?;
         }

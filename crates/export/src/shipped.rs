@@ -167,8 +167,18 @@ fn hubspot_import() -> Profile {
 
 /// kintone file import with the delivery key as bulk update key: at most 100,000 rows and 100 MB a file.
 fn kintone() -> Profile {
-    let left_out =
-        [Field::MarginMinor, Field::ExpectedValueMinor, Field::Evidence, Field::Basis, Field::ActionProbability];
+    let left_out = [
+        Field::PropensityContacted,
+        Field::PropensityAlone,
+        Field::Uplift,
+        Field::UpliftLower,
+        Field::UpliftUpper,
+        Field::MarginMinor,
+        Field::ExpectedValueMinor,
+        Field::Evidence,
+        Field::Basis,
+        Field::ActionProbability,
+    ];
     let mut columns = plain().columns;
     columns.retain(|column| !left_out.contains(&column.field) && !matches!(column.field, Field::ReasonCode(_)));
     Profile {

@@ -185,7 +185,8 @@ fn produce(
     if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));
     }
-    let models = clock.stage(Stage::Train, || train::train(job, &found, &goods, &schedule, &units))?;
+    let models =
+        clock.stage(Stage::Train, || train::train(job, (&tables.checked, &found), &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::stages::decide::DecisionCounts;
 use crate::stages::mine::MineSummary;
-use crate::stages::train::{Gate, Measures, Models, OfferModel, Tested};
+use crate::stages::train::{Contact, Gate, Measures, Models, OfferModel, Tested};
 
 /// What a finished run has to say.
 #[derive(Clone, Debug)]
@@ -79,6 +79,8 @@ pub struct OfferSummary {
     pub(crate) tests: Vec<Measures>,
     /// What the calibration gate found.
     pub(crate) gate: Option<Gate>,
+    /// What a contact adds.
+    pub(crate) contact: Option<Contact>,
 }
 
 impl OfferSummary {
@@ -93,6 +95,7 @@ impl OfferSummary {
             offered,
             tests: model.tests.clone(),
             gate: model.gate.clone(),
+            contact: model.contact.clone(),
         }
     }
 
@@ -176,7 +179,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
                     "not_eligible": offer.labels[0], "immature": offer.labels[1], "taken_in_gap": offer.labels[2],
                     "negative": offer.labels[3], "positive": offer.labels[4],
                 },
-                "offered": offer.offered, "tests": offer.tests, "calibration_gate": offer.gate,
+                "offered": offer.offered, "tests": offer.tests, "calibration_gate": offer.gate, "contact": offer.contact,
             })
         })
         .collect();

@@ -29,7 +29,7 @@ use crate::stages::decide::{
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
-use crate::stages::train::{AnyModel, Curves, PublishedModel, raw_kinds, read_models};
+use crate::stages::train::{AnyModel, Curves, Parts, PublishedModel, raw_kinds, read_models};
 
 /// Where the run to explain is found.
 #[derive(Clone, Copy, Debug)]
@@ -85,12 +85,29 @@ pub struct OfferFate {
     pub basis: String,
     /// Calibrated propensity; absent for customers who may not be asked.
     pub propensity: Option<f64>,
+    /// The same with and without contact; absent where nothing tells the two apart.
+    pub contact: Option<WithContact>,
     /// Expected value in minor units; absent where a rule removed the offer.
     pub value: Option<i64>,
     /// Reason codes, the strongest first; none where a rule removed the offer.
     pub reasons: Vec<String>,
     /// What became of it.
     pub fate: Fate,
+}
+
+/// A propensity with and without contact.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct WithContact {
+    /// If the customer is contacted.
+    pub contacted: f64,
+    /// If nobody contacts them.
+    pub alone: f64,
+    /// The first less the second.
+    pub uplift: f64,
+    /// Its 95 % interval; what is assumed has none.
+    pub interval: Option<[f64; 2]>,
+    /// What tells it, as in the offer table.
+    pub evidence: &'static str,
 }
 
 /// What became of an offer.
@@ -240,6 +257,7 @@ impl Retracing<'_> {
                 family: self.goods.catalogue.offers[offer].family.clone(),
                 basis: models[offer].basis.clone(),
                 propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
+                contact: with_contact(&models[offer], propensity[offer]),
                 value: ranked.expected_values[offer].map(|value| value.0),
                 reasons: reasons[offer].clone(),
                 fate: self.fate(offer, &ranked, arbiter.threshold().0),
@@ -355,6 +373,14 @@ fn linear_grounds<'a>(models: &'a [PublishedModel], nothing: &'a Encoder) -> Opt
         calibrator: linear.calibrator,
     };
     is_shared.then(|| Grounds::Linear(encoder, models.iter().map(|model| linear(model).map(weights)).collect()))
+}
+
+/// A propensity taken apart as the offer table has it.
+fn with_contact(model: &PublishedModel, propensity: f32) -> Option<WithContact> {
+    let contact = model.contact.as_ref().filter(|_| !propensity.is_nan())?;
+    let evidence = contact.evidence.word();
+    let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity));
+    Some(WithContact { contacted, alone, uplift, interval, evidence })
 }
 
 fn layer(rule: Rule) -> &'static str {

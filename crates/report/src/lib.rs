@@ -22,8 +22,8 @@ use osusume_text::Language;
 
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use numbers::{
-    About, Arm, Band, ChannelRow, ClosedGate, Customers, Data, Decisions, Effect, Evaluation, Feature, Follow,
-    Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    About, Arm, Band, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation, Feature,
+    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
 };
 
 /// Version of `report.json`.

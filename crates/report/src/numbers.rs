@@ -152,6 +152,9 @@ pub struct OfferRow {
     /// What closed the calibration gate on its model; only where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<ClosedGate>,
+    /// What a contact adds, where customers drawn at random tell it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub contact: Option<ContactRow>,
     /// Rows of the offer table.
     pub offered: Cell,
     /// Sum of their expected values, in minor units; `null` when the offers are withheld.
@@ -171,6 +174,18 @@ impl OfferRow {
     pub fn newest(&self) -> Option<&Test> {
         self.tests.last()
     }
+}
+
+/// What a contact adds to an offer, from customers whom a draw contacted or held back.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ContactRow {
+    /// Those contacted.
+    pub contacted: Arm,
+    /// Those held back.
+    pub held_back: Arm,
+    /// The factor of a contact on the odds of a take with its 95 % interval, drawn toward the offer's family.
+    pub odds: [f64; 3],
 }
 
 /// Numbers of the newest test that were not good enough to rank by, `[value, lower, upper]`; either may be the reason.

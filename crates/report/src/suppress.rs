@@ -5,7 +5,7 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Effect, Follow, Numbers, OfferRow, Rule, Test};
+use crate::numbers::{Arm, Decisions, Follow, Numbers, OfferRow, Rule, Test};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -25,13 +25,16 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     values(numbers);
     for offer in &mut numbers.offers {
         learned(offer);
+        if let Some(contact) = &mut offer.contact {
+            arms([&mut contact.contacted, &mut contact.held_back]);
+        }
     }
     primary(&mut numbers.learning.rows);
     together(numbers);
     numbers.rules.retain(rests_on_enough);
     numbers.follows.retain(is_of_enough);
     for effect in numbers.evaluation.iter_mut().flat_map(|found| found.total.iter_mut().chain(&mut found.offers)) {
-        arms(effect);
+        arms([&mut effect.offered, &mut effect.held_back]);
     }
 }
 
@@ -173,14 +176,13 @@ fn is_of_enough(follow: &Follow) -> bool {
 }
 
 /// The difference and one rate tell the other rate, so the takes of both arms are withheld together.
-fn arms(effect: &mut Effect) {
-    let arms = [&mut effect.offered, &mut effect.held_back];
+fn arms(mut arms: [&mut Arm; 2]) {
     let mut is_thin = false;
-    for Arm { customers, takes, .. } in arms {
+    for Arm { customers, takes, .. } in &mut arms {
         counts(customers, takes);
         is_thin |= takes.get().is_none();
     }
-    for arm in [&mut effect.offered, &mut effect.held_back].into_iter().filter(|_| is_thin) {
+    for arm in arms.into_iter().filter(|_| is_thin) {
         (arm.takes, arm.rate) = (Cell::WITHHELD, None);
     }
 }

@@ -56,6 +56,9 @@ lines! {
 
     NotProven("What is not proven", "まだ証明されていないこと");
     NoEffectYet("That offers cause sales. A probability here says how likely a customer buys, contacted or not; the expected value is not extra money.", "オファーが売上を生むかどうか。ここでの確率は、案内の有無にかかわらず顧客が購入する確率です。期待価値は増収額ではありません。");
+    ValueNotAdded("That the expected value is extra money: it counts sales that come without a contact, too. What a contact adds stands with each offer that was drawn for.", "期待価値が増収額であること。期待価値には、案内しなくても成約するものが含まれます。案内による増加は、無作為割付のあるオファーごとに示しています。");
+    ContactMayDoNothing("That a contact adds sales at all, for: {names}. Customers contacted or held back at random leave it open.", "次のオファーで、案内が成約を増やすこと: {names}（無作為割付の顧客からは、まだ言えません）");
+    ContactHarms("That these should be offered at all: {names}. Of customers drawn at random, those contacted bought less often.", "次のオファーを案内すべきこと: {names}（無作為割付の顧客では、案内した方が成約が少なかった）");
     LevelMayMove("That as many customers will buy as predicted: the level of the probabilities comes from the sales after {date}, the newest that are fully known.", "予測どおりの成約件数になること（確率の水準は、すべて判明している最新の成約である{date}以降のものに合わせています）。");
     NoHoldout("Nothing can show the effect later either: nobody is held back.", "比較対照群がないため、後から効果を示すこともできません。");
     NoBetterThanChance("That the model ranks customers better than chance, for: {names}.", "次のオファーで、モデルの順位付けが偶然より優れていること: {names}");
@@ -98,6 +101,9 @@ lines! {
     GainsDescription("The first {share} of the customers hold {gain} of the buyers.", "上位{share}の顧客に、購入者の{gain}が含まれます。");
     CalibrationDescription("Predicted {predicted}, bought {observed}: the group with the highest probabilities.", "確率が最も高い集団は、予測{predicted}、実際の購入率{observed}です。");
     LearnedFrom("Learned from {rows} past chances to buy, {takes} taken.", "過去の購入機会{rows}件（うち成約{takes}件）から学習。");
+    DrawnByLot("Of customers drawn at random {contacted} were contacted, of whom {taken} took it, and {held} held back, of whom {alone} did.", "無作為に選んだ顧客のうち、案内した{contacted}人では{taken}人、案内を控えた{held}人では{alone}人が成約。");
+    DrawnByLotWithheld("Of customers drawn at random {contacted} were contacted and {held} held back.", "無作為に選んだ顧客のうち、{contacted}人に案内し、{held}人には案内を控えました。");
+    ContactOdds("A contact multiplies the odds of a sale by {value} ({lower} to {upper}), drawn toward the family where sales are few.", "案内により成約のオッズは{value}倍（{lower}～{upper}、成約が少ない場合は同系統のオファーに寄せた値）。");
     LearnedFromWithheld("Learned from {rows} past chances to buy.", "過去の購入機会{rows}件から学習。");
     TestedOn("Tested as of {date} on {rows} customers, {takes} buyers.", "{date}時点の顧客{rows}人（購入者{takes}人）でテスト。");
     TestedOnWithheld("Tested as of {date} on {rows} customers.", "{date}時点の顧客{rows}人でテスト。");

@@ -22,6 +22,12 @@ crate::phrases::phrases! {
     /// What an offer is worth. Args: propensity, basis, value, margin?.
     Worth = "propensity {propensity} ({basis}), expected value {value}<<, margin {margin}>>",
         "成約確率 {propensity}（{basis}）、期待価値 {value}<<、粗利 {margin}>>";
+    /// What the contact adds by a draw. Args: contacted, alone, uplift, lower, upper.
+    Drawn = "contacted {contacted}, left alone {alone}: the contact adds {uplift} points ({lower} to {upper}), as customers drawn at random show",
+        "案内した場合 {contacted}、しない場合 {alone}: 案内による増加は {uplift} ポイント（{lower}～{upper}、無作為割付の顧客による）";
+    /// The same by assumption. Args: contacted, alone, uplift.
+    Assumed = "contacted {contacted}, left alone {alone}: the contact adds {uplift} points, as the pipeline file assumes",
+        "案内した場合 {contacted}、しない場合 {alone}: 案内による増加は {uplift} ポイント（パイプラインファイルの仮定）";
     /// An offer that lost. Args: offer, by, ahead.
     Outranked = "{offer}: {by} won, worth {ahead} more", "{offer}: {by} を優先（期待価値が{ahead}高い）";
     /// An offer that lost at equal value. Args: offer, by.
@@ -67,6 +73,13 @@ pub fn precise_percent(share: f64) -> Arg {
     Arg::Number(format!("{percent:.*}%", digits as usize))
 }
 
+/// Differences of shares in percentage points, with a sign and two significant digits of the largest, e.g. `+0.21`, `-0.05`, `+0.47`.
+pub fn points<const N: usize>(differences: [f64; N]) -> [Arg; N] {
+    let largest = differences.iter().fold(0.0, |largest: f64, difference| largest.max(difference.abs()));
+    let digits = (1 - magnitude(largest * 100.0)).clamp(0, 6) as usize;
+    differences.map(|difference| Arg::Number(format!("{:+.digits$}", difference * 100.0)))
+}
+
 /// The power of ten of the first digit; that of a hundredth of a thousandth for 0.
 fn magnitude(value: f64) -> i32 {
     (-5..3).rev().find(|&power| value >= 10.0_f64.powi(power)).unwrap_or(-5)
@@ -82,6 +95,14 @@ mod tests {
         for (share, expected) in cases {
             assert_eq!(precise_percent(share), Arg::Number(expected.to_owned()));
         }
+    }
+
+    #[test]
+    fn points_have_a_sign_and_common_digits() {
+        let text = |value: &str| Arg::Number(value.to_owned());
+        assert_eq!(points([0.0021, -0.0005, 0.0047]), [text("+0.21"), text("-0.05"), text("+0.47")]);
+        assert_eq!(points([0.12]), [text("+12")]);
+        assert_eq!(points([0.0]), [text("+0.000000")]);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use osusume_model::{Arg, Exit, Minor, Result};
-use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, Why, why as retrace};
+use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, Why, WithContact, why as retrace};
 use osusume_text::screen::{self, Word as ScreenWord};
-use osusume_text::why::{Word, layer, precise_percent, say};
+use osusume_text::why::{Word, layer, points, precise_percent, say};
 use osusume_text::{money_with_digits, reasons};
 use serde_json::{Value, json};
 
@@ -115,10 +115,22 @@ impl Explained<'_> {
 
     fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
         let mut lines = format!("  {first}\n");
-        for line in std::iter::once(worth).chain(self.reasons(offer)) {
+        for line in std::iter::once(worth).chain(self.contact(offer)).chain(self.reasons(offer)) {
             lines = lines + INDENT + &line + "\n";
         }
         lines
+    }
+
+    /// What the contact itself adds, where that is known.
+    fn contact(&self, offer: &OfferFate) -> Option<String> {
+        let WithContact { contacted, alone, uplift, interval, .. } = offer.contact?;
+        let mut args = vec![("contacted", precise_percent(contacted)), ("alone", precise_percent(alone))];
+        let Some([lower, upper]) = interval else {
+            let [uplift] = points([uplift]);
+            return Some(self.say(Word::Assumed, &[args, vec![("uplift", uplift)]].concat()));
+        };
+        args.extend(["uplift", "lower", "upper"].into_iter().zip(points([uplift, lower, upper])));
+        Some(self.say(Word::Drawn, &args))
     }
 
     fn reasons(&self, offer: &OfferFate) -> Vec<String> {
@@ -175,12 +187,20 @@ fn object(why: &Why, console: &Console) -> Value {
     })
 }
 
+fn contact_object(contact: WithContact) -> Value {
+    let [lower, upper] = contact.interval.map_or([None; 2], |ends| ends.map(Some));
+    json!({
+        "evidence": contact.evidence, "propensity_contacted": contact.contacted, "propensity_alone": contact.alone,
+        "uplift": contact.uplift, "uplift_lower": lower, "uplift_upper": upper,
+    })
+}
+
 fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
     let reasons: Vec<Value> =
         offer.reasons.iter().map(|code| json!({ "code": code, "sentence": sentence(why, code, console) })).collect();
     let mut object = json!({
         "offer": offer.offer, "kind": offer.kind, "family": offer.family, "basis": offer.basis,
-        "propensity": offer.propensity, "expected_value_minor": offer.value, "reasons": reasons,
+        "propensity": offer.propensity, "contact": offer.contact.map(contact_object), "expected_value_minor": offer.value, "reasons": reasons,
     });
     let more = match &offer.fate {
         Fate::Chosen { rank, channel, margin } => {

@@ -30,6 +30,9 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
     let minor = |value: &dyn Fn(&OfferRow<'_>) -> Option<Minor>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| value(row).map(|amount| amount.0)).collect::<Int64Array>())
     };
+    let number = |value: &dyn Fn(&OfferRow<'_>) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(value).collect::<Float64Array>())
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("customer_id", text(&|row| own(row.customer))),
         ("as_of", Arc::new(rows.iter().map(|row| Some(row.as_of.0)).collect::<Date32Array>())),
@@ -38,7 +41,12 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("kind", text(&|row| own(row.kind))),
         ("family", text(&|row| own(row.family))),
         ("channel", text(&|row| row.channel.map(str::to_owned))),
-        ("propensity", Arc::new(rows.iter().map(|row| row.propensity).collect::<Float64Array>())),
+        ("propensity", number(&|row| row.propensity)),
+        ("propensity_contacted", number(&|row| row.propensity_contacted)),
+        ("propensity_alone", number(&|row| row.propensity_alone)),
+        ("uplift", number(&|row| row.uplift[0])),
+        ("uplift_lower", number(&|row| row.uplift[1])),
+        ("uplift_upper", number(&|row| row.uplift[2])),
         ("margin_minor", minor(&|row| row.margin)),
         ("expected_value_minor", minor(&|row| row.expected_value)),
         ("evidence", text(&|row| row.evidence.map(str::to_owned))),
@@ -47,7 +55,7 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("reason_2", reason(1)),
         ("reason_3", reason(2)),
         ("expires_on", Arc::new(rows.iter().map(|row| row.expires_on.map(|date| date.0)).collect::<Date32Array>())),
-        ("action_probability", Arc::new(rows.iter().map(|row| row.action_probability).collect::<Float64Array>())),
+        ("action_probability", number(&|row| row.action_probability)),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()
 }
@@ -189,11 +197,17 @@ fn a_table_that_is_not_the_published_one_is_refused() {
     }
 }
 
+/// Columns tables of earlier versions do not have.
+const OLDER: [&str; 6] =
+    ["basis", "propensity_contacted", "propensity_alone", "uplift", "uplift_lower", "uplift_upper"];
+
 #[test]
 fn a_table_of_another_shape_is_refused() {
     let table = batch(&rows());
-    let without = |column: usize| {
-        let kept: Vec<usize> = (0..table.num_columns()).filter(|&i| i != column).collect();
+    let without = |columns: &[&str]| {
+        let schema = table.schema();
+        let kept: Vec<usize> =
+            (0..table.num_columns()).filter(|&i| !columns.contains(&schema.field(i).name().as_str())).collect();
         table.project(&kept).unwrap()
     };
     let check = |table: &RecordBatch, code: Code| {
@@ -204,10 +218,11 @@ fn a_table_of_another_shape_is_refused() {
             assert!(fs.metadata(Path::new("out")).unwrap().is_none() || names(&fs, "out").is_empty());
         }
     };
-    check(&without(3), Code::ColumnMissing);
+    check(&without(&["offer"]), Code::ColumnMissing);
+    check(&without(&["uplift_lower"]), Code::ColumnMissing);
     let fs = SimFs::new();
-    publish(&(Arc::new(fs.clone()) as Arc<dyn Fs>), &without(11));
-    assert_eq!(deliver(&fs, "csv").unwrap().counts.rows, 5, "older tables have no basis");
+    publish(&(Arc::new(fs.clone()) as Arc<dyn Fs>), &without(&OLDER));
+    assert_eq!(deliver(&fs, "csv").unwrap().counts.rows, 5, "older tables have neither basis nor uplift");
     let mut columns = table.columns().to_vec();
     columns[2] = Arc::clone(&columns[0]);
     let names = table.schema().fields().iter().map(|field| field.name().clone()).collect::<Vec<_>>();

@@ -314,6 +314,10 @@ pub(super) fn decide(at: At) -> Decide {
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),
         counts_outstanding: limit.flag("outstanding").expect(CHECKED),
+        response: at
+            .map("response")
+            .map(|map| map.0.keys().map(|key| (key.clone(), map.number(key))).collect())
+            .unwrap_or_default(),
         hold_after: at.tables("hold_after").map(hold).collect(),
         capacity: at.tables("capacity").map(capacity).collect(),
     }

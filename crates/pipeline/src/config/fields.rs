@@ -641,6 +641,9 @@ pub const FIELDS: &[Field] = &[
          so that what is still being worked is not offered twice; with `false` an offer stays in every new table until \
          somebody has acted on it. Shadow rows count for the holdout alike, or as often as offers were contacted.",
     ),
+    Field::new("decide.response", Map(&Number), Is("{}"), "By which share a contact is assumed to change the odds of a take, by offer or family (`line = 0.2`: a fifth higher). It fills `uplift` of offers for which the contacts hold no customers contacted or held back at random; what these tell goes before it.")
+        .unit("share")
+        .between(-0.95, 10.0),
     Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
     Field::new(
         "decide.hold_after[].event",

@@ -617,6 +617,8 @@ pub struct Decide {
     pub contact_limit_max: u32,
     /// Whether offers of earlier published runs count as contacts until one is in the tables.
     pub counts_outstanding: bool,
+    /// What the file says a contact does to the odds of a take, by offer or family.
+    pub response: BTreeMap<String, f64>,
     /// Events after which a customer is left in peace.
     pub hold_after: Vec<HoldAfter>,
     /// Places for all customers together.

@@ -186,7 +186,8 @@ fn the_table_of_fields_is_sound() {
         assert!(has_parent, "{} hangs in the air", field.path);
         let is_counted = matches!(field.kind, Kind::Integer) || field.kind.describe().contains("integer");
         assert!(!is_counted || !field.unit.is_empty(), "{} has no unit", field.path);
-        let is_numeric = is_counted || matches!(field.kind, Kind::Number | Kind::AutoOr(Kind::Number));
+        let is_numeric =
+            is_counted || matches!(field.kind, Kind::Number | Kind::AutoOr(Kind::Number) | Kind::Map(Kind::Number));
         assert_eq!(
             is_numeric,
             matches!(field.check, Check::Between(..) | Check::Above(..)),

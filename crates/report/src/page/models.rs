@@ -8,7 +8,7 @@ use super::words::{Words, fact, number, share, totals};
 use crate::SMALLEST_SHOWN;
 use crate::chart::{Caption, calibration, gains, lift};
 use crate::markup::{Markup, element};
-use crate::numbers::{Band, ClosedGate, OfferRow, Test};
+use crate::numbers::{Band, ClosedGate, ContactRow, OfferRow, Test};
 
 /// With fewer bands there is nothing to compare.
 const FEWEST_BANDS: usize = 2;
@@ -110,7 +110,19 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
             }
         }
     }
+    sentences.extend(offer.contact.iter().flat_map(|contact| contacted(words, contact)));
     words.sentences(&sentences)
+}
+
+/// What a contact adds, and whom it was seen on.
+fn contacted(words: &Words<'_>, contact: &ContactRow) -> [String; 2] {
+    let [value, lower, upper] = contact.odds.map(|odds| osusume_model::Arg::Number(format!("{odds:.2}")));
+    let (arms, is_shown) = ([&contact.contacted, &contact.held_back], contact.contacted.takes.get().is_some());
+    let rows = [("contacted", words.arg(arms[0].customers)), ("held", words.arg(arms[1].customers))];
+    let takes = [("taken", words.arg(arms[0].takes)), ("alone", words.arg(arms[1].takes))];
+    let drawn = if is_shown { Line::DrawnByLot } else { Line::DrawnByLotWithheld };
+    let odds = [("value", value), ("lower", lower), ("upper", upper)];
+    [words.say(drawn, &[rows, takes].concat()), words.say(Line::ContactOdds, &odds)]
 }
 
 /// Why the model is not used.

@@ -107,9 +107,13 @@ fn to_do(words: &Words<'_>) -> Markup {
 fn not_proven(words: &Words<'_>) -> Markup {
     let numbers = words.numbers;
     let mut doubts = Vec::new();
-    doubts.push(
-        words.word(if numbers.evaluation.is_some() { Line::EffectMeasured } else { Line::NoEffectYet }).to_owned(),
-    );
+    let is_drawn = numbers.offers.iter().any(|offer| offer.contact.is_some());
+    let effect = match numbers.evaluation {
+        Some(_) => Line::EffectMeasured,
+        None if is_drawn => Line::ValueNotAdded,
+        None => Line::NoEffectYet,
+    };
+    doubts.push(words.word(effect).to_owned());
     if let Some(newest) = numbers.learning.tests.last() {
         doubts.push(words.say(Line::LevelMayMove, &[("date", words.day(&newest.as_of).into())]));
     }
@@ -124,6 +128,11 @@ fn not_proven(words: &Words<'_>) -> Markup {
     };
     let ratio = |offer: &OfferRow| offer.newest().and_then(|test| test.observed_over_expected);
     let has_model = |offer: &OfferRow| offer.basis == "model";
+    let odds = |offer: &OfferRow| offer.contact.as_ref().map(|contact| contact.odds);
+    doubt(Line::ContactMayDoNothing, &|offer| {
+        odds(offer).is_some_and(|[_, lower, upper]| lower <= 1.0 && 1.0 <= upper)
+    });
+    doubt(Line::ContactHarms, &|offer| odds(offer).is_some_and(|[_, _, upper]| upper < 1.0));
     doubt(Line::RateOnly, &|offer| !has_model(offer) && offer.gate.is_none());
     doubt(Line::GateRate, &|offer| !has_model(offer) && offer.gate.is_some());
     doubt(Line::Untested, &|offer| has_model(offer) && offer.tests.is_empty());

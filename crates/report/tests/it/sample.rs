@@ -1,8 +1,8 @@
 //! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
 
 use osusume_report::{
-    About, Arm, Band, Cell, ChannelRow, Customers, Data, Decisions, Effect, Evaluation, FORMAT_VERSION, Feature,
-    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    About, Arm, Band, Cell, ChannelRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation, FORMAT_VERSION,
+    Feature, Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -112,6 +112,10 @@ fn feature(name: &str, text_key: &str, subject: &str, push: Push) -> Feature {
     }
 }
 
+fn arm(customers: u64, takes: u64) -> Arm {
+    Arm { customers: customers.into(), takes: takes.into(), rate: Some(takes as f64 / customers as f64) }
+}
+
 fn line() -> OfferRow {
     let push = |of: &str, level: Option<&str>, odds| Push { of: of.to_owned(), level: level.map(str::to_owned), odds };
     OfferRow {
@@ -120,6 +124,7 @@ fn line() -> OfferRow {
         kind: "upsell".to_owned(),
         basis: "model".to_owned(),
         gate: None,
+        contact: Some(ContactRow { contacted: arm(812, 31), held_back: arm(790, 22), odds: [1.31, 0.84, 1.95] }),
         offered: 1000.into(),
         expected_value_minor: Some(180_000),
         rows: 6448.into(),
@@ -156,6 +161,7 @@ fn security() -> OfferRow {
         kind: "cross_sell".to_owned(),
         basis: "model".to_owned(),
         gate: None,
+        contact: Some(ContactRow { contacted: arm(640, 12), held_back: arm(655, 4), odds: [0.7, 0.5, 0.93] }),
         offered: 494.into(),
         expected_value_minor: Some(46_500),
         rows: 7282.into(),
@@ -172,6 +178,7 @@ fn hostile() -> OfferRow {
         kind: "cross_sell".to_owned(),
         basis: "rate".to_owned(),
         gate: None,
+        contact: None,
         offered: 6.into(),
         expected_value_minor: Some(717),
         rows: 4000.into(),
@@ -250,11 +257,6 @@ fn data() -> Data {
 }
 
 fn evaluation() -> Evaluation {
-    let arm = |customers: u64, takes: u64| Arm {
-        customers: customers.into(),
-        takes: takes.into(),
-        rate: Some(takes as f64 / customers as f64),
-    };
     Evaluation {
         until: "2027-01-10".to_owned(),
         is_complete: true,

@@ -29,7 +29,7 @@ use self::capacity::{Limits, Settlement};
 use self::rows::{DecisionRow, OfferRow};
 use super::features::SCORING;
 use super::score::{RawBlock, SCORES, propensities};
-use super::train::{Columns, Evidence, Models, OfferModel};
+use super::train::{Columns, Contact, Evidence, Models, OfferModel};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
@@ -215,7 +215,8 @@ impl<'a> Decider<'a> {
                 propensity: choice.propensity,
                 margin: choice.margin.0,
                 expected_value: choice.expected_value.0,
-                evidence: evidence(self.job.config),
+                parts: self.models.offers[offer].contact.as_ref().map(|contact| contact.parts(choice.propensity)),
+                evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
                 basis: self.models.offers[offer].basis(),
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
                 action_probability: if held_out { fraction } else { 1.0 - fraction },
@@ -236,9 +237,13 @@ fn weights(model: &OfferModel) -> Option<Weights<'_>> {
     }
 }
 
-/// What a propensity rests on: what a contact adds is not estimated, and in a cross-section not even what happens later is known.
-fn evidence(config: &Config) -> &'static str {
-    if config.is_cross_section() { "cross_section" } else { "observational" }
+/// What is known of what a contact adds; in a cross-section not even what happens later is.
+fn evidence(config: &Config, contact: Option<&Contact>) -> &'static str {
+    match contact {
+        Some(contact) => contact.evidence.word(),
+        None if config.is_cross_section() => "cross_section",
+        None => "observational",
+    }
 }
 
 /// The word for what became of a pair, and the offer that won where there is one.

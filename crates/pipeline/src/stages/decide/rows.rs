@@ -8,6 +8,8 @@ use osusume_tables::arrow::array::{
 };
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
+use crate::stages::train::Parts;
+
 /// One row of the offer table or of the shadow.
 #[derive(Clone, Debug)]
 pub(super) struct OfferRow {
@@ -16,6 +18,8 @@ pub(super) struct OfferRow {
     pub(super) offer: usize,
     pub(super) channel: String,
     pub(super) propensity: f64,
+    /// With and without contact, where it is known.
+    pub(super) parts: Option<Parts>,
     pub(super) margin: i64,
     pub(super) expected_value: i64,
     pub(super) evidence: &'static str,
@@ -25,7 +29,7 @@ pub(super) struct OfferRow {
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 22] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -38,6 +42,17 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
     ),
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
+        "propensity_contacted",
+        "the same if the customer is contacted; `propensity` where `evidence` does not tell the two apart",
+    ),
+    (
+        "propensity_alone",
+        "the same if nobody contacts the customer; `propensity` lies between the two, nearer the one the customers learned from were treated by",
+    ),
+    ("uplift", "`propensity_contacted` − `propensity_alone`: what the contact adds; absent where nothing tells it"),
+    ("uplift_lower", "lower end of its 95 % interval; absent where `evidence` is not `randomised`"),
+    ("uplift_upper", "upper end"),
+    (
         "margin_minor",
         "what a month adds, in the currency's minor unit: for an upgrade the new margin less the one it replaces; for a category the margin of one purchase",
     ),
@@ -47,7 +62,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
     ),
     (
         "evidence",
-        "what the value rests on: `observational`, since what the contact itself adds is not estimated; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
+        "what tells what a contact adds: `randomised`, customers contacted or held back by a draw; `assumed`, the pipeline file says it (`decide.response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
     ),
     (
         "basis",
@@ -70,6 +85,8 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 17] = [
 pub(crate) fn offer_schema() -> Schema {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
     let reason = |name: &str| Field::new(name, DataType::Utf8, true);
+    let number = |name: &str| Field::new(name, DataType::Float64, false);
+    let uplift = |name: &str| Field::new(name, DataType::Float64, true);
     Schema::new(vec![
         text("customer_id"),
         Field::new("as_of", DataType::Date32, false),
@@ -78,7 +95,12 @@ pub(crate) fn offer_schema() -> Schema {
         text("kind"),
         text("family"),
         text("channel"),
-        Field::new("propensity", DataType::Float64, false),
+        number("propensity"),
+        number("propensity_contacted"),
+        number("propensity_alone"),
+        uplift("uplift"),
+        uplift("uplift_lower"),
+        uplift("uplift_upper"),
         Field::new("margin_minor", DataType::Int64, false),
         Field::new("expected_value_minor", DataType::Int64, false),
         text("evidence"),
@@ -87,7 +109,7 @@ pub(crate) fn offer_schema() -> Schema {
         reason("reason_2"),
         reason("reason_3"),
         Field::new("expires_on", DataType::Date32, false),
-        Field::new("action_probability", DataType::Float64, false),
+        number("action_probability"),
     ])
 }
 
@@ -104,6 +126,11 @@ pub(super) fn offer_batch(
     let reason =
         |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.reasons[i].as_deref()).collect::<StringArray>()) };
     let dates = |date: Date| -> ArrayRef { Arc::new(Date32Array::from(vec![date.0; rows.len()])) };
+    let number =
+        |of: &dyn Fn(&OfferRow) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(rows.iter().map(of))) };
+    let uplift = |of: &dyn Fn(&Parts) -> Option<f64>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.parts.and_then(|parts| of(&parts))).collect::<Float64Array>())
+    };
     let columns: Vec<ArrayRef> = vec![
         text(&|row| row.customer_id.clone()),
         dates(as_of.date),
@@ -112,7 +139,12 @@ pub(super) fn offer_batch(
         text(&|row| crate::words::offer_kind(offers[row.offer].kind).to_owned()),
         text(&|row| offers[row.offer].family.clone()),
         text(&|row| row.channel.clone()),
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.propensity))),
+        number(&|row| row.propensity),
+        number(&|row| row.parts.map_or(row.propensity, |parts| parts.contacted)),
+        number(&|row| row.parts.map_or(row.propensity, |parts| parts.alone)),
+        uplift(&|parts| Some(parts.uplift)),
+        uplift(&|parts| parts.interval.map(|ends| ends[0])),
+        uplift(&|parts| parts.interval.map(|ends| ends[1])),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.margin))),
         Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.expected_value))),
         text(&|row| row.evidence.to_owned()),
@@ -121,7 +153,7 @@ pub(super) fn offer_batch(
         reason(1),
         reason(2),
         dates(expires),
-        Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| row.action_probability))),
+        number(&|row| row.action_probability),
     ];
     crate::kernel::batch(schema, columns)
 }

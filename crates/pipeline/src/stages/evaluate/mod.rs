@@ -7,6 +7,8 @@ mod numbers;
 mod outcomes;
 mod published;
 
+pub(crate) use outcomes::outcome_blocks;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

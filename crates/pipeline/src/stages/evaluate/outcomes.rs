@@ -51,6 +51,27 @@ impl Outcomes {
     }
 }
 
+/// What outcomes are read from, of a run of customers.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn outcome_blocks(job: &Job<'_>, tables: &Checked, goods: &Goods, customers: Range<u32>) -> Result<Blocks> {
+    let mut blocks = Blocks::new();
+    for source in sources(job) {
+        let Some(table) = tables.table(&source.name) else { continue };
+        let columns: Vec<&str> =
+            COLUMNS.into_iter().chain(["amount"]).filter(|name| source.column(name).is_some()).collect();
+        let block = Block::read(table, customers.clone(), &columns, &job.quiet())?;
+        let block = if source.role == Role::Holdings { known_products(goods, block).0 } else { block };
+        blocks.insert(source.name.clone(), block);
+    }
+    Ok(blocks)
+}
+
+fn sources<'a>(job: &'a Job<'_>) -> impl Iterator<Item = &'a Source> {
+    job.config.sources.values().filter(|source| matches!(source.role, Role::Holdings | Role::Purchases))
+}
+
 struct Reader<'a> {
     job: &'a Job<'a>,
     tables: &'a Checked,
@@ -62,7 +83,7 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn partition(&self, customers: Range<u32>, all: &mut Outcomes) -> Result<()> {
         let n = customers.len();
-        let blocks = self.blocks(customers)?;
+        let blocks = outcome_blocks(self.job, self.tables, self.goods, customers)?;
         let labels = label(self.job, self.goods, &blocks, self.schedule, &[self.stretch.as_of], n)?;
         all.labels.extend(labels.label);
         let mut revenue = vec![0; n * 2];
@@ -70,33 +91,16 @@ impl Reader<'_> {
         if let Some(block) = block_of(self.job, &blocks, Role::Holdings) {
             self.holdings(block, &mut revenue, &mut is_retained)?;
         }
-        for source in self.sources().filter(|source| source.role == Role::Purchases) {
+        for source in sources(self.job).filter(|source| source.role == Role::Purchases) {
             if let Some(block) = blocks.get(&source.name) {
                 self.purchases(block, &mut revenue, &mut is_retained)?;
             }
         }
         all.is_retained.extend(is_retained);
-        if self.sources().any(|source| source.column("price").or(source.column("amount")).is_some()) {
+        if sources(self.job).any(|source| source.column("price").or(source.column("amount")).is_some()) {
             all.revenue.extend(revenue.chunks_exact(2).map(|pair| [pair[0], pair[1]]));
         }
         Ok(())
-    }
-
-    fn sources(&self) -> impl Iterator<Item = &Source> {
-        self.job.config.sources.values().filter(|source| matches!(source.role, Role::Holdings | Role::Purchases))
-    }
-
-    fn blocks(&self, customers: Range<u32>) -> Result<Blocks> {
-        let mut blocks = Blocks::new();
-        for source in self.sources() {
-            let Some(table) = self.tables.table(&source.name) else { continue };
-            let columns: Vec<&str> =
-                COLUMNS.into_iter().chain(["amount"]).filter(|name| source.column(name).is_some()).collect();
-            let block = Block::read(table, customers.clone(), &columns, &self.job.quiet())?;
-            let block = if source.role == Role::Holdings { known_products(self.goods, block).0 } else { block };
-            blocks.insert(source.name.clone(), block);
-        }
-        Ok(blocks)
     }
 
     fn holdings(&self, block: &Block, revenue: &mut [i64], is_retained: &mut [bool]) -> Result<()> {

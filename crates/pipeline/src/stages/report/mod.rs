@@ -6,13 +6,14 @@ mod features;
 use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
+use osusume_numeric::elementary::exp;
 use osusume_report::{
-    About, Band, Cell, ChannelRow, ClosedGate, Customers, Data, Decisions, FORMAT_VERSION, Follow, Learning, Names,
-    Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    About, Arm, Band, Cell, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION, Follow,
+    Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
 };
 
 use super::mine::{FollowSummary, ToldRule};
-use super::train::{CONFIDENCE, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles};
+use super::train::{ArmRows, CONFIDENCE, Contact, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::config::Mine;
@@ -69,6 +70,7 @@ impl Told<'_> {
             kind: row.kind.to_owned(),
             basis: row.basis.to_owned(),
             gate: row.gate.as_ref().filter(|gate| !gate.holds).map(closed_gate),
+            contact: row.contact.as_ref().and_then(contact),
             offered: row.offered.into(),
             expected_value_minor: self.summary.decided.expected_value_by_offer.get(i).map(|(_, value)| *value),
             rows: row.rows.into(),
@@ -113,6 +115,18 @@ impl Told<'_> {
             bands: bands(&deciles(&propensity, &y, &hashes)),
         })
     }
+}
+
+/// What draws tell; what is assumed shows nothing.
+fn contact(found: &Contact) -> Option<ContactRow> {
+    let (draw, [lower, upper]) = found.draw.as_ref().zip(found.interval)?;
+    let arm = |arm: ArmRows| Arm {
+        customers: arm.rows.into(),
+        takes: arm.takes.into(),
+        rate: (arm.rows > 0).then(|| arm.takes as f64 / arm.rows as f64),
+    };
+    let odds = [found.log_odds, lower, upper].map(exp);
+    Some(ContactRow { contacted: arm(draw.contacted), held_back: arm(draw.held_back), odds })
 }
 
 fn closed_gate(gate: &Gate) -> ClosedGate {

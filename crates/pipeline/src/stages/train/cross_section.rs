@@ -52,6 +52,7 @@ impl Setting<'_> {
             positives,
             tests: Vec::new(),
             gate: None,
+            contact: None,
             withheld: withheld.iter().map(|&feature| self.specs[feature].name.clone()).collect(),
         };
         if positives < self.job.config.train.min_positives || positives == rows {

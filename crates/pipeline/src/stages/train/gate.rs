@@ -179,6 +179,7 @@ mod tests {
             tests: Vec::new(),
             withheld: Vec::new(),
             gate: None,
+            contact: None,
         };
         (0..n).map(offer).collect()
     }

@@ -2,6 +2,7 @@
 
 mod additive;
 mod backtest;
+mod contact;
 mod cross_section;
 mod data;
 mod fit;
@@ -10,7 +11,7 @@ mod model_file;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use osusume_model::{Code, Date, Fault, Result, keyed_hash};
+use osusume_model::{Code, Date, Fault, Offer, Result, keyed_hash};
 use osusume_propensity::calibration::{Calibrator, calibrate};
 use osusume_propensity::encoder::Encoder;
 use osusume_propensity::folds::{FoldParams, out_of_fold};
@@ -21,6 +22,7 @@ use rayon::prelude::*;
 
 pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
+pub(crate) use contact::{ArmRows, Contact, Parts};
 pub(crate) use data::raw_kinds;
 pub(crate) use gate::Gate;
 pub(crate) use model_file::{AnyModel, PublishedModel, portable, read as read_models};
@@ -30,6 +32,7 @@ use self::fit::{Encoded, Task};
 use super::features::FeatureTables;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
+use crate::checked::Checked;
 use crate::config::Config;
 use crate::job::Job;
 use crate::kernel::propensity_fault;
@@ -64,6 +67,8 @@ pub(crate) struct OfferModel {
     pub(crate) withheld: Vec<String>,
     /// What the calibration gate found; absent for an offer without a model or a test, and where there is no gate.
     pub(crate) gate: Option<Gate>,
+    /// What a contact adds; absent where no draw tells it.
+    pub(crate) contact: Option<Contact>,
 }
 
 impl OfferModel {
@@ -100,7 +105,7 @@ pub(crate) struct Models {
 /// `LabelsConstant` when no offer can be learned, `NotConverged`, and faults of reading and writing.
 pub(crate) fn train(
     job: &Job<'_>,
-    features: &FeatureTables,
+    (tables, features): (&Checked, &FeatureTables),
     goods: &Goods,
     schedule: &Schedule,
     units: &Units,
@@ -153,6 +158,8 @@ pub(crate) fn train(
             job.warn(fault);
         }
     }
+    let told = contact::Ground { job, tables, goods, schedule, units, data: &data, design: &encoded.design };
+    contact::tell(&told, &mut offers)?;
     let columns = match encoded.columns {
         fit::Columns::Linear(encoder) => Columns::Linear(encoder),
         fit::Columns::Additive(shape) => Columns::Additive(Curves::new(&shape, &offers)?),
@@ -230,15 +237,20 @@ fn counts(config: &Config, goods: &Goods, outcomes: &[Outcomes]) -> Result<Vec<O
         }
     }
     let expected = |key: &str| declared.iter().find(|one| one.offer == key).map(|one| one.rate);
-    let family = |name: &str| offers.iter().position(|offer| offer.family == name).unwrap_or(0) as u32;
-    let counts = offers.iter().zip(outcomes).map(|(offer, outcomes)| OfferCount {
-        // Offers out of categories are alike: they are one another's family.
-        family: if offer.product.is_some() { family(&offer.family) } else { u32::MAX },
+    let counts = offers.iter().zip(outcomes).zip(families(offers)).map(|((offer, outcomes), family)| OfferCount {
+        family,
         rows: outcomes.y.len() as u64,
         positives: outcomes.positives(),
         expected: expected(&offer.key),
     });
     Ok(counts.collect())
+}
+
+/// Which offers are alike: a number for each family.
+fn families(offers: &[Offer]) -> impl Iterator<Item = u32> + '_ {
+    let first = |name: &str| offers.iter().position(|offer| offer.family == name).unwrap_or(0) as u32;
+    // Offers out of categories are alike: they are one another's family.
+    offers.iter().map(move |offer| if offer.product.is_some() { first(&offer.family) } else { u32::MAX })
 }
 
 fn too_few(offer: &OfferModel, needed: u64) -> Fault {
@@ -285,6 +297,7 @@ impl Learned<'_> {
             tests: tests.into_iter().map(|test| backtest::measure(test, &hash)).collect(),
             withheld: Vec::new(),
             gate: None,
+            contact: None,
         })
     }
 

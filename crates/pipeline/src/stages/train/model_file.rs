@@ -51,6 +51,9 @@ struct ModelFile<'a> {
     /// What the calibration gate found at the newest test.
     #[serde(skip_serializing_if = "Option::is_none")]
     calibration_gate: Option<&'a super::Gate>,
+    /// What a contact adds, where a draw tells it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    contact: Option<&'a super::Contact>,
     model: Option<AnyFile>,
     tests: &'a [super::Measures],
 }
@@ -62,6 +65,9 @@ struct Header {
     offer: String,
     basis: String,
     rate: f64,
+    /// Models of earlier versions have none.
+    #[serde(default)]
+    contact: Option<super::Contact>,
     model: Option<AnyFile>,
 }
 
@@ -69,6 +75,8 @@ struct Header {
 pub(crate) struct PublishedModel {
     /// `model` or `rate`.
     pub(crate) basis: String,
+    /// What a contact adds, where it is known.
+    pub(crate) contact: Option<super::Contact>,
     /// The model, where the offer has one of its own.
     pub(crate) model: Option<AnyModel>,
 }
@@ -120,6 +128,7 @@ pub(super) fn write(
             rate: model.rate.rate,
             borrowed_share: model.rate.prior_share,
             calibration_gate: model.gate.as_ref(),
+            contact: model.contact.as_ref(),
             model: numbers,
             tests: &model.tests,
         };
@@ -192,7 +201,8 @@ pub(crate) fn read(run: &Run, offers: &[Offer], specs: &[FeatureSpec]) -> Result
             return Err(damaged(run, &name, &"it belongs to another offer"));
         }
         let model = header.model.as_ref().map(|file| file.read(&features)).transpose();
-        Ok(PublishedModel { basis: header.basis, model: model.map_err(|detail| damaged(run, &name, &detail))? })
+        let model = model.map_err(|detail| damaged(run, &name, &detail))?;
+        Ok(PublishedModel { basis: header.basis, contact: header.contact, model })
     };
     offers.iter().enumerate().map(read).collect()
 }
