@@ -6,11 +6,12 @@ use osusume_numeric::sums;
 use rayon::prelude::*;
 
 use crate::additive::binned::Binned;
-use crate::additive::bins::{Bins, Codes, FeatureBins};
+use crate::additive::bins::{Bins, Codes, Cut, FeatureBins};
 use crate::additive::cells::Cells;
 use crate::additive::evidence::{self, Limits};
 use crate::additive::merge::merged;
 use crate::additive::model::Additive;
+use crate::additive::monotone::{Direction, Orders};
 use crate::additive::pairs::{self, Residuals};
 use crate::additive::penalty::TermPenalty;
 use crate::additive::search::State;
@@ -63,6 +64,8 @@ pub struct AdditiveFit {
     pub strength: Vec<Vec<f64>>,
     /// What was known before maps joined.
     pub curves: Curves,
+    /// How the curves had to run, by feature; empty where all were free.
+    pub directions: Vec<Direction>,
     /// How many coefficients the data determine, the intercept included.
     pub effective_dof: f64,
     /// Mean log-loss of the training rows.
@@ -100,7 +103,26 @@ pub fn fit(
     start: Option<&AdditiveFit>,
     control: &dyn Control,
 ) -> Result<AdditiveFit, Error> {
-    let mut fitting = Fitting::new(problem, params, start.map(|start| &start.curves))?;
+    fit_directed(problem, &[], params, start, control)
+}
+
+/// As [`fit`], with how each feature's curve may run: one direction a feature of the bins, or none at all.
+///
+/// Curves are monotone exactly; where they would be so anyhow, nothing changes. A feature with a direction is in no map, where its
+/// direction would depend on another feature. Strengths are learned with the curves as they are held; what of the Hessian they rest on
+/// knows nothing of directions.
+///
+/// # Errors
+/// As [`fit`]; [`Error::Parameter`] for the direction of a category.
+pub fn fit_directed(
+    problem: &Problem<'_>,
+    directions: &[Direction],
+    params: &AdditiveParams,
+    start: Option<&AdditiveFit>,
+    control: &dyn Control,
+) -> Result<AdditiveFit, Error> {
+    check_directions(problem.bins, directions)?;
+    let mut fitting = Fitting::new(problem, directions, params, start.map(|start| &start.curves))?;
     fitting.learn(control)?;
     let curves = fitting.curves();
     if params.max_maps > 0 {
@@ -111,6 +133,7 @@ pub fn fit(
 
 struct Fitting<'a> {
     problem: Problem<'a>,
+    directions: &'a [Direction],
     params: &'a AdditiveParams,
     binned: Binned,
     terms: Vec<Cells>,
@@ -124,7 +147,12 @@ struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(problem: &Problem<'a>, params: &'a AdditiveParams, start: Option<&Curves>) -> Result<Self, Error> {
+    fn new(
+        problem: &Problem<'a>,
+        directions: &'a [Direction],
+        params: &'a AdditiveParams,
+        start: Option<&Curves>,
+    ) -> Result<Self, Error> {
         let Problem { bins, codes, .. } = *problem;
         codes.check(bins)?;
         let w = checked_weights(problem)?;
@@ -149,9 +177,23 @@ impl<'a> Fitting<'a> {
         if let Some(start) = start {
             adopt(start, &terms, &by_code, &mut penalties, &binned, &mut position)?;
         }
-        let state = State::new(&binned, position);
+        let orders = Orders::new(&binned, &terms, directions);
+        let state = State::within(&binned, position, orders);
         let problem = *problem;
-        Ok(Self { problem, params, binned, terms, penalties, by_code, state, rows, positives, weight, mean_y })
+        Ok(Self {
+            problem,
+            directions,
+            params,
+            binned,
+            terms,
+            penalties,
+            by_code,
+            state,
+            rows,
+            positives,
+            weight,
+            mean_y,
+        })
     }
 
     /// Learns the strengths, on some of the rows where there are many.
@@ -163,7 +205,7 @@ impl<'a> Fitting<'a> {
             return evidence::learn(binned, penalties, state, limits, params.max_updates, control);
         }
         let thinned = self.binned.every(stride);
-        let mut state = State::new(&thinned, self.state.params.clone());
+        let mut state = State::within(&thinned, self.state.params.clone(), self.state.orders().clone());
         evidence::learn(&thinned, &mut self.penalties, &mut state, limits, self.params.max_updates, control)?;
         self.state.move_to(&self.binned, &state);
         Ok(())
@@ -185,7 +227,10 @@ impl<'a> Fitting<'a> {
         let Problem { bins, codes, .. } = self.problem;
         let residual: Vec<f64> = self.state.residual.iter().map(|r| -r).collect();
         let residuals = Residuals { residual: &residual, curvature: &self.state.curvature };
-        let found = pairs::find(bins, codes, &residuals, self.params.max_maps, control)?;
+        let is_free =
+            |feature: usize| self.directions.get(feature).is_none_or(|direction| *direction == Direction::Any);
+        let features: Vec<usize> = (0..bins.features.len()).filter(|feature| is_free(*feature)).collect();
+        let found = pairs::find_among(bins, codes, &residuals, &features, self.params.max_maps, control)?;
         if found.is_empty() {
             return Ok(());
         }
@@ -219,7 +264,7 @@ impl<'a> Fitting<'a> {
 
     /// Goes to the optimum for the strengths there are.
     fn finish(self, curves: Curves, control: &dyn Control) -> Result<AdditiveFit, Error> {
-        let Self { problem, params, binned, terms, penalties, mut state, .. } = self;
+        let Self { problem, directions, params, binned, terms, penalties, mut state, .. } = self;
         let tolerance = params.tolerance * 4.0 * self.mean_y * (1.0 - self.mean_y) * self.weight;
         let max_gradient = state.minimize(&binned, &penalties, tolerance, params.max_iterations, control)?;
         let effective_dof = evidence::effective_dof(&binned, &penalties, state.factor(&binned, &penalties, control)?);
@@ -239,6 +284,7 @@ impl<'a> Fitting<'a> {
             model,
             strength: penalties.into_iter().map(|penalty| penalty.strength).collect(),
             curves,
+            directions: directions.to_vec(),
             effective_dof,
             loss: binned.loss(&state.eta, &zeros, 0.0) / self.weight,
             iterations: state.iterations,
@@ -247,6 +293,20 @@ impl<'a> Fitting<'a> {
             positives: self.positives,
             warnings: warnings(&binned, &state, effective_dof),
         })
+    }
+}
+
+fn check_directions(bins: &Bins, directions: &[Direction]) -> Result<(), Error> {
+    if directions.is_empty() {
+        return Ok(());
+    }
+    check_len("directions", directions.len(), bins.features.len())?;
+    let is_wrong = |(at, direction): &(usize, &Direction)| {
+        **direction != Direction::Any && matches!(bins.features[*at].cut, Cut::Category { .. })
+    };
+    match directions.iter().enumerate().find(is_wrong) {
+        Some((at, _)) => Err(Error::Parameter { name: "direction", allowed: "of numbers alone", got: at as f64 }),
+        None => Ok(()),
     }
 }
 

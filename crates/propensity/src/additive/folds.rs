@@ -3,7 +3,7 @@
 use osusume_model::Control;
 use rayon::prelude::*;
 
-use crate::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit};
+use crate::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit_directed};
 use crate::error::{Error, check_len};
 
 /// Rows above which the folds wait for each other: what they keep a row would be in memory as often as there are folds.
@@ -15,14 +15,15 @@ const TOLERANCE: f64 = 1e-6;
 /// Rows of a fold and their linear predictors.
 type Predicted = (Vec<u32>, Vec<f64>);
 
-/// Fits one model a fold on the rows outside it and predicts the rows inside; each starts from `full`, the fit to all rows.
+/// Fits one model a fold on the rows outside it and predicts the rows inside; each starts from `full`, the fit to all rows, and
+/// keeps its directions.
 ///
 /// `fold[i] < n_folds` is the fold of row i. Bins stay those of all rows: labels play no part in them.
 /// What the search for pairs finds in a fold's own rows is unknown to its model, so the predictors tell honestly how well unseen rows
 /// are told apart.
 ///
 /// # Errors
-/// [`Error::OneClassFold`] when a fold holds all rows of a class; [`Error::Shape`] and otherwise as [`fit`].
+/// [`Error::OneClassFold`] when a fold holds all rows of a class; [`Error::Shape`] and otherwise as [`fit_directed`].
 pub fn out_of_fold(
     problem: &Problem<'_>,
     fold: &[u8],
@@ -47,11 +48,12 @@ pub fn out_of_fold(
         let weight: Option<Vec<f64>> =
             problem.weight.map(|weight| outside.iter().map(|row| weight[*row as usize]).collect());
         let codes = problem.codes.at(&outside);
-        let train = Problem { bins: problem.bins, codes: &codes, y: &y, weight: weight.as_deref() };
-        let fitted = fit(&train, params, Some(full), control).map_err(|error| match error {
-            Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
-            other => other,
-        })?;
+        let train = Problem { codes: &codes, y: &y, weight: weight.as_deref(), ..*problem };
+        let fitted =
+            fit_directed(&train, &full.directions, params, Some(full), control).map_err(|error| match error {
+                Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
+                other => other,
+            })?;
         let eta = fitted.model.eta(&problem.codes.at(&inside))?;
         Ok((inside, eta))
     };

@@ -33,6 +33,7 @@ pub mod fit;
 pub mod folds;
 mod merge;
 pub mod model;
+pub mod monotone;
 pub mod pairs;
 mod penalty;
 pub mod score;

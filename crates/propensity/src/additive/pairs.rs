@@ -54,13 +54,26 @@ pub fn find(
     max_maps: usize,
     control: &dyn Control,
 ) -> Result<Vec<Candidate>, Error> {
+    let all: Vec<usize> = (0..bins.features.len()).collect();
+    find_among(bins, codes, residuals, &all, max_maps, control)
+}
+
+/// As [`find`], of pairs of some features, ascending.
+pub(crate) fn find_among(
+    bins: &Bins,
+    codes: &Codes,
+    residuals: &Residuals<'_>,
+    features: &[usize],
+    max_maps: usize,
+    control: &dyn Control,
+) -> Result<Vec<Candidate>, Error> {
     codes.check(bins)?;
     crate::error::check_len("residual", residuals.residual.len(), codes.n_rows)?;
     crate::error::check_len("curvature", residuals.curvature.len(), codes.n_rows)?;
     let counts = code_counts(bins, codes);
     let groups: Vec<Groups> =
         bins.features.iter().zip(&counts).map(|(bins, counts)| Groups::new(bins, counts)).collect();
-    let usable: Vec<usize> = (0..groups.len()).filter(|feature| groups[*feature].n > 1).collect();
+    let usable: Vec<usize> = features.iter().copied().filter(|feature| groups[*feature].n > 1).collect();
     let pairs: Vec<[usize; 2]> =
         usable.iter().enumerate().flat_map(|(i, b)| usable[..i].iter().map(|a| [*a, *b])).collect();
     if pairs.is_empty() || max_maps == 0 {

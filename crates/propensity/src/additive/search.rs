@@ -5,6 +5,7 @@ use osusume_numeric::linalg::Cholesky;
 use osusume_numeric::sums;
 
 use crate::additive::binned::Binned;
+use crate::additive::monotone::Orders;
 use crate::additive::penalty::TermPenalty;
 use crate::error::{Error, check_control};
 
@@ -29,6 +30,8 @@ pub(crate) struct State {
     pub(crate) curvature: Vec<f64>,
     /// Newton steps so far.
     pub(crate) iterations: u32,
+    /// What the parameters must satisfy; those it begins with do.
+    orders: Orders,
     kept: Option<Kept>,
 }
 
@@ -53,14 +56,27 @@ impl State {
             residual: vec![0.0; n],
             curvature: vec![0.0; n],
             iterations: 0,
+            orders: Orders::default(),
             kept: None,
         };
         state.place(binned);
         state
     }
 
+    /// As [`Self::new`], among the parameters that satisfy `orders`.
+    pub(crate) fn within(binned: &Binned, mut params: Vec<f64>, orders: Orders) -> Self {
+        orders.tidy(&mut params);
+        Self { orders, ..Self::new(binned, params) }
+    }
+
+    /// The orders it keeps.
+    pub(crate) fn orders(&self) -> &Orders {
+        &self.orders
+    }
+
     /// Goes to other parameters, also of more terms than before: those `binned` has now.
-    pub(crate) fn go_to(&mut self, binned: &Binned, params: Vec<f64>) {
+    pub(crate) fn go_to(&mut self, binned: &Binned, mut params: Vec<f64>) {
+        self.orders.tidy(&mut params);
         self.params = params;
         self.place(binned);
     }
@@ -96,6 +112,7 @@ impl State {
         let gradient = self.gradient(binned, penalties);
         let mut direction: Vec<f64> = gradient.iter().map(|g| -g).collect();
         self.factor(binned, penalties, control)?.solve(&mut direction);
+        self.hold(&mut direction);
         self.go(binned, penalties, &direction, -sums::dot(&gradient, &direction));
         self.iterations += 1;
         Ok(self.kept_factor())
@@ -132,6 +149,18 @@ impl State {
         Ok(self.kept_factor())
     }
 
+    /// Bends a direction so that a whole step along it, and any shorter one, keeps the orders.
+    fn hold(&mut self, direction: &mut [f64]) {
+        if self.orders.is_empty() {
+            return;
+        }
+        direction.iter_mut().zip(&self.params).for_each(|(d, b)| *d += b);
+        let mut orders = std::mem::take(&mut self.orders);
+        orders.hold(self.kept_factor(), direction);
+        self.orders = orders;
+        direction.iter_mut().zip(&self.params).for_each(|(d, b)| *d -= b);
+    }
+
     fn kept_factor(&self) -> &Cholesky {
         let factor = self.kept.as_ref().and_then(|kept| kept.factor.as_ref());
         &factor.expect("the Hessian was factored before the step").1
@@ -159,7 +188,13 @@ impl State {
             t /= 2.0;
         }
         self.params.iter_mut().zip(direction).for_each(|(b, d)| *b += t * d);
+        self.orders.tidy(&mut self.params);
         self.place(binned);
+    }
+
+    /// The largest derivative that no order explains.
+    fn violation(&self, binned: &Binned, penalties: &[TermPenalty]) -> f64 {
+        self.orders.largest_violation(&self.gradient(binned, penalties), &self.params)
     }
 
     /// Steps until no derivative exceeds `tolerance`. The largest that is left.
@@ -171,7 +206,7 @@ impl State {
         max_iterations: u32,
         control: &dyn Control,
     ) -> Result<f64, Error> {
-        let mut max_gradient = largest(&self.gradient(binned, penalties));
+        let mut max_gradient = self.violation(binned, penalties);
         let mut left = max_iterations;
         while max_gradient > tolerance {
             if left == 0 {
@@ -182,7 +217,7 @@ impl State {
             check_control(control)?;
             self.step(binned, penalties, control)?;
             let before = max_gradient;
-            max_gradient = largest(&self.gradient(binned, penalties));
+            max_gradient = self.violation(binned, penalties);
             if max_gradient > SLOW * before && self.kept.as_ref().is_some_and(|kept| kept.drift(&self.curvature) > 0.0)
             {
                 self.kept = None;
@@ -200,6 +235,7 @@ impl Kept {
     }
 }
 
+#[cfg(test)]
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |largest, value| largest.max(value.abs()))
 }
@@ -211,6 +247,7 @@ mod tests {
     use super::*;
     use crate::additive::bins::{Bins, Codes, Cut, FeatureBins};
     use crate::additive::cells::Cells;
+    use crate::additive::monotone::Direction;
     use crate::additive::terms::{Groups, Term};
     use crate::design::Design;
     use crate::encoder::RawKind;
@@ -329,6 +366,49 @@ mod tests {
         let kept = state.kept.as_ref().unwrap();
         assert!(kept.curvature == weights);
         assert!(kept.hessian == all.hessian(&weights, &NoControl).unwrap());
+    }
+
+    #[test]
+    fn the_optimum_under_orders_satisfies_its_conditions() {
+        let (binned, penalties) = setting(400);
+        let (bins, ..) = sample(1);
+        let cells = cells(&terms(), &bins);
+        let mut free = State::new(&binned, vec![0.0; binned.intercept() + 1]);
+        free.minimize(&binned, &penalties, 1e-9, 50, &NoControl).unwrap();
+        for direction in [Direction::Increasing, Direction::Decreasing] {
+            let orders = Orders::new(&binned, &cells, &[direction, Direction::Any]);
+            let mut state = State::within(&binned, vec![0.0; binned.intercept() + 1], orders);
+            state.minimize(&binned, &penalties, 1e-9, 50, &NoControl).unwrap();
+            let sign = if direction == Direction::Increasing { 1.0 } else { -1.0 };
+            let is_held = |params: &[f64]| params[..5].windows(2).all(|pair| sign * (pair[1] - pair[0]) >= 0.0);
+            assert!(is_held(&state.params), "{:?}", &state.params[..5]);
+            // Multipliers are not negative, and zero where neighbors differ.
+            let gradient = state.gradient(&binned, &penalties);
+            let mut multiplier = 0.0;
+            for (k, g) in gradient[..4].iter().enumerate() {
+                multiplier -= sign * g;
+                assert!(multiplier > -1e-8, "{k} {multiplier}");
+                assert!(multiplier < 1e-8 || (state.params[k + 1] - state.params[k]).abs() < 1e-12, "{k} {multiplier}");
+            }
+            assert!(gradient[5..].iter().all(|g| g.abs() < 1e-8) && gradient[..5].iter().sum::<f64>().abs() < 1e-8);
+            let least = objective(&binned, &penalties, &state.params);
+            for seed in 0..200 {
+                let mut params: Vec<f64> = state.params.clone();
+                let size = [1e-3, 0.1, 1.0][seed % 3];
+                params
+                    .iter_mut()
+                    .enumerate()
+                    .for_each(|(j, b)| *b += size * ((noise(j, seed) % 200) as f64 / 100.0 - 1.0));
+                (1..5).for_each(|k| params[k] = sign * (sign * params[k]).max(sign * params[k - 1]));
+                assert!(objective(&binned, &penalties, &params) >= least - 1e-9, "{seed}");
+            }
+            // What holds anyhow is no constraint.
+            if is_held(&free.params) {
+                assert!(state.params.iter().zip(&free.params).all(|(a, b)| (a - b).abs() < 1e-7));
+            } else {
+                assert!(least > objective(&binned, &penalties, &free.params));
+            }
+        }
     }
 
     #[test]

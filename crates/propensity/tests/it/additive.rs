@@ -2,8 +2,9 @@
 
 use osusume_model::NoControl;
 use osusume_propensity::additive::bins::{Bins, Codes};
-use osusume_propensity::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit};
+use osusume_propensity::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit, fit_directed};
 use osusume_propensity::additive::folds::out_of_fold;
+use osusume_propensity::additive::monotone::Direction;
 use osusume_propensity::additive::terms::Term;
 use osusume_propensity::encoder::{RawColumns, RawKind};
 use osusume_propensity::{Error, Warning};
@@ -233,4 +234,61 @@ fn threads_and_a_start_change_nothing_that_matters() {
     let warm = fit(&problem, &AdditiveParams::STANDARD, Some(&cold), &NoControl).unwrap();
     let [a, b] = [&cold, &warm].map(|fit| fit.model.eta(&codes).unwrap());
     assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 0.1));
+}
+
+#[test]
+fn curves_run_as_they_are_told() {
+    // Up and down again, and steps that lie within their noise.
+    let data = Data::drawn(3_000, 12, |x| f64::from((6.0 * x[0]).sin() + 0.8 * x[1]));
+    let (bins, codes) = data.coded();
+    for (k, direction) in [Direction::Increasing, Direction::Decreasing].into_iter().enumerate() {
+        let directions = [direction, direction, Direction::Any, Direction::Any];
+        let problem = Problem { bins: &bins, codes: &codes, y: &data.y, weight: None };
+        let fitted = fit_directed(&problem, &directions, &AdditiveParams::STANDARD, None, &NoControl).unwrap();
+        for feature in 0..2 {
+            let curve = &fitted.model.coefficients[feature][..bins.features[feature].n_ordered()];
+            let holds = |pair: &[f64]| if k == 0 { pair[0] <= pair[1] } else { pair[0] >= pair[1] };
+            assert!(curve.windows(2).all(holds), "{feature} {curve:?}");
+        }
+        // What rises has a curve where it may, and none where it may not.
+        let range = |feature: usize| {
+            let curve = &fitted.model.coefficients[feature];
+            curve[bins.features[feature].n_ordered() - 1] - curve[0]
+        };
+        assert!(if k == 0 { range(1) > 0.3 } else { range(1) > -0.1 }, "{}", range(1));
+        let fold: Vec<u8> = (0..3_000).map(|row| (row % 5) as u8).collect();
+        let eta = out_of_fold(&problem, &fold, 5, &fitted, &AdditiveParams::STANDARD, &NoControl).unwrap();
+        assert!(eta.iter().all(|eta| eta.is_finite()));
+    }
+}
+
+#[test]
+fn what_rises_anyhow_is_not_changed_by_being_told_to() {
+    let mut data = Data::drawn(4_000, 13, |x| f64::from(2.5 * x[0] - 1.0));
+    data.columns[0].iter_mut().for_each(|x| *x = (*x * 4.0).floor());
+    let (bins, codes) = data.coded();
+    let problem = Problem { bins: &bins, codes: &codes, y: &data.y, weight: None };
+    let told = [Direction::Increasing, Direction::Any, Direction::Any, Direction::Any];
+    let [a, b] = [&[][..], &told].map(|told| fit_directed(&problem, told, &CURVES, None, &NoControl).unwrap());
+    assert!(a.model.coefficients[0][..4].windows(2).all(|pair| pair[0] <= pair[1]), "{:?}", a.model.coefficients[0]);
+    let gap = |(a, b): (&Vec<f64>, &Vec<f64>)| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    assert!(a.model.coefficients.iter().zip(&b.model.coefficients).map(gap).fold(0.0, f64::max) < 1e-9);
+}
+
+#[test]
+fn what_has_a_direction_is_in_no_map_and_a_category_has_none() {
+    let together = |x: &[f32]| if (x[0] > 0.5) == (x[2] > 0.5) { 0.8 } else { -0.8 };
+    let data = Data::drawn(4_000, 2, together);
+    let (bins, codes) = data.coded();
+    let fitted = |directions: &[Direction]| {
+        let problem = Problem { bins: &bins, codes: &codes, y: &data.y, weight: None };
+        fit_directed(&problem, directions, &AdditiveParams::STANDARD, None, &NoControl)
+    };
+    let mut directions = [Direction::Any; 4];
+    assert_eq!(maps(&fitted(&directions).unwrap()), [[0, 2]]);
+    directions[2] = Direction::Increasing;
+    assert!(maps(&fitted(&directions).unwrap()).is_empty());
+    directions[3] = Direction::Decreasing;
+    assert!(matches!(fitted(&directions), Err(Error::Parameter { name: "direction", .. })));
+    assert!(matches!(fitted(&directions[..3]), Err(Error::Shape { what: "directions", .. })));
 }
