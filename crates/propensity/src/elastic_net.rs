@@ -7,10 +7,12 @@
 //! descent as in Friedman, Hastie and Tibshirani, Journal of Statistical Software 33, 2010). A Hessian serves while the row weights
 //! hardly move, along a path for several λ. A coordinate at zero whose gradient lies within ±λρ costs one comparison.
 
+mod kept;
+
 use osusume_model::Control;
 
+use self::kept::{Kept, candidates};
 use crate::error::{Error, check_control, check_len};
-use crate::hessian::{Accuracy, relative_change};
 use crate::logistic::start_params;
 use crate::newton::{ARMIJO, KEPT_PROGRESS, LOSS_ROUNDING, MAX_HALVINGS, REFRESH_SHARE, scaled_tolerance};
 use crate::problem::{Objective, Problem};
@@ -331,13 +333,6 @@ fn checked<'a>(problem: &Problem<'a>) -> Result<Objective<'a>, Error> {
     }
 }
 
-/// A Hessian and some of the row weights it was computed with.
-struct Kept {
-    /// Symmetric, (d + 1) × (d + 1).
-    hessian: Vec<f64>,
-    probe: Vec<f64>,
-}
-
 /// A search that keeps where it stands from one λ to the next.
 struct Walk<'s, 'a> {
     objective: &'s Objective<'a>,
@@ -389,10 +384,12 @@ impl<'s, 'a> Walk<'s, 'a> {
             if iteration == params.max_iterations {
                 break;
             }
-            self.refresh(violation > KEPT_PROGRESS * previous, control)?;
+            self.refresh(penalty, violation > KEPT_PROGRESS * previous, control)?;
             previous = violation;
             let kept = self.kept.as_ref().expect("refreshed");
-            let step = descend(&kept.hessian, &self.at.gradient, &self.params, penalty, INNER_SHARE * violation);
+            let (gradient, params) = (kept.gather(&self.at.gradient), kept.gather(&self.params));
+            let step = descend(&kept.hessian, &gradient, &params, penalty, INNER_SHARE * violation);
+            let step = kept.scatter(&step, self.params.len());
             if !self.advance(penalty, &step) && !self.forget_drifted() {
                 // The Hessian is that of this place: what is left is rounding.
                 break;
@@ -416,29 +413,22 @@ impl<'s, 'a> Walk<'s, 'a> {
         }
     }
 
-    /// Computes the Hessian where there is none, or one of too different row weights, or where the last step was slow.
-    fn refresh(&mut self, is_slow: bool, control: &dyn Control) -> Result<(), Error> {
+    /// Computes the Hessian where there is none, or one of too few columns or too different row weights, or where the last step was slow.
+    fn refresh(&mut self, penalty: ElasticNet, is_slow: bool, control: &dyn Control) -> Result<(), Error> {
+        let wanted = candidates(&self.params, &self.at.gradient, penalty.l1());
         let drift = self.drift();
-        if drift <= REFRESH_SHARE && !(is_slow && drift > 0.0) {
+        let covers = self.kept.as_ref().is_some_and(|kept| kept.covers(&wanted));
+        if covers && drift <= REFRESH_SHARE && !(is_slow && drift > 0.0) {
             return Ok(());
         }
-        let mut hessian =
-            self.objective.hessian(&self.at.eta, Accuracy::Exact, control)?.expect("only samples may have no row");
-        let n = self.objective.n_params();
-        for i in 0..n {
-            for j in 0..i {
-                hessian[j * n + i] = hessian[i * n + j];
-            }
-        }
+        self.kept = Some(Kept::new(self.objective, wanted, &self.at.eta, control)?);
         self.hessians += 1;
-        self.kept = Some(Kept { hessian, probe: self.objective.probe(&self.at.eta) });
         Ok(())
     }
 
     /// How far the row weights are from those of the Hessian.
     fn drift(&self) -> f64 {
-        let change = |kept: &Kept| relative_change(&self.objective.probe(&self.at.eta), &kept.probe);
-        self.kept.as_ref().map_or(f64::INFINITY, change)
+        self.kept.as_ref().map_or(f64::INFINITY, |kept| kept.drift(self.objective, &self.at.eta))
     }
 
     /// Gives up a Hessian of other row weights. Whether it was one.

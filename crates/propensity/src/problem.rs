@@ -143,6 +143,28 @@ impl<'a> Objective<'a> {
         Self { design, rows, repeats, y, w, offset, total_weight, mean_y: weight_of_positives / total_weight }
     }
 
+    /// Some columns of its rows, in its order.
+    pub(crate) fn columns(&self, columns: &[usize]) -> Design {
+        let rows = (0..self.n_rows()).map(|i| self.design_row(i));
+        let x = rows.flat_map(|row| columns.iter().map(move |column| row[*column])).collect();
+        let source = columns.iter().map(|column| self.design.source()[*column]).collect();
+        Design::from_parts(self.n_rows(), x, source).expect("part of a design is one")
+    }
+
+    /// The same rows over a design that has them and nothing else, without an offset.
+    pub(crate) fn over<'b>(&self, design: &'b Design) -> Objective<'b> {
+        Objective {
+            design,
+            rows: None,
+            repeats: false,
+            y: self.y.clone(),
+            w: self.w.clone(),
+            offset: None,
+            total_weight: self.total_weight,
+            mean_y: self.mean_y,
+        }
+    }
+
     pub(crate) fn n_rows(&self) -> usize {
         self.y.len()
     }

@@ -28,8 +28,11 @@ const MIN_LEVEL_ROWS: u64 = 10;
 /// A large table can ask for more: one in this many rows, up to the pipelines' own limit.
 const ROWS_A_LEVEL: u64 = 1_000;
 
-/// Steps of the path of L1 penalties, and how far below the first, which leaves every column out, the last is.
-const PATH: (u32, f64) = (50, 1e-4);
+/// Steps of the path of L1 penalties.
+const PATH_STEPS: u32 = 50;
+/// How far below the first of them, which leaves every column out, the last is; with fewer rows than columns, where weak penalties
+/// only separate the rows, it is not as far.
+const PATH_RATIOS: [f64; 2] = [1e-4, 1e-2];
 /// The penalty with the lowest loss of held-out rows is taken, not a stronger one within its error.
 const STANDARD_ERRORS: f64 = 0.0;
 
@@ -172,9 +175,11 @@ fn sparse(
 ) -> Result<(Fitted, Option<Vec<f64>>)> {
     let params = ElasticNetParams::STANDARD;
     let folds = (fold, FOLDS);
-    let chosen = elastic_net::choose(problem, folds, l1_share, PATH, STANDARD_ERRORS, &params, control);
+    let is_wide = problem.y.len() < encoder.n_cols();
+    let path = (PATH_STEPS, PATH_RATIOS[usize::from(is_wide)]);
+    let chosen = elastic_net::choose(problem, folds, l1_share, path, STANDARD_ERRORS, &params, control);
     let Some(chosen) = unless_one_class(chosen)? else {
-        let strongest = elastic_net::path(problem, l1_share, PATH, &params, control);
+        let strongest = elastic_net::path(problem, l1_share, path, &params, control);
         let strongest = strongest.map_err(|error| propensity_fault(&error, "model"))?;
         let fit = strongest.into_iter().next().expect("a path has its first step");
         return Ok((Fitted::Sparse { encoder, chosen: Chosen { fit, curve: Vec::new() } }, None));

@@ -210,6 +210,33 @@ fn threads_change_no_bit() {
     }
 }
 
+/// More columns than rows, and more than a Hessian is made of: those left out of it are none that belong in.
+#[test]
+fn columns_left_out_of_the_hessian_are_held_to_the_optimum() {
+    let (rows, d) = (160, 700);
+    let design = design(rows, d, 23);
+    let y = labels(&design, &truth(d), -0.3, 23);
+    let problem = problem(&design, &y);
+    for l1_share in [1.0, 0.6] {
+        let fits = path(&problem, l1_share, (12, 0.05), &PARAMS, &NoControl).unwrap();
+        assert!(fits[11].chosen().len() > 20);
+        for fit in [&fits[4], &fits[11]] {
+            let gradient = numeric_gradient(&problem, &fit.params(), 0.0);
+            let (l1, l2) = (fit.penalty.lambda * l1_share, fit.penalty.lambda * (1.0 - l1_share));
+            for (b, g) in fit.beta.iter().zip(&gradient) {
+                if b.abs() > 0.0 {
+                    assert!((g + l2 * b + l1 * b.signum()).abs() < 1e-6, "{b} {g}");
+                } else {
+                    assert!(g.abs() <= l1 + 1e-6, "{g} {l1}");
+                }
+            }
+        }
+        // From nothing, the same.
+        let last = &fits[11];
+        assert_close(&fitted(&problem, last.penalty.lambda, l1_share).params(), &last.params(), 1e-5);
+    }
+}
+
 #[test]
 fn a_fold_is_predicted_by_the_others() {
     let design = design(900, 8, 13);
