@@ -289,10 +289,11 @@ fn a_declared_rate_is_used_until_takes_come_in() {
     let (k, of_family) = ("train.min_positives=1000", model(&["train.min_positives=1000"]));
     let found = model(&[k, declared]);
     let (rows, takes) = (number(&found, "rows"), number(&found, "positives"));
-    let expected = (takes + 1000.0) / (rows + 1000.0 / 0.2);
+    let missing = 1000.0 - takes;
+    let expected = 1000.0 / (rows + missing / 0.2);
     assert!((number(&found, "rate") / expected - 1.0).abs() < 1e-12, "{found}");
     assert!(number(&found, "rate") > number(&of_family, "rate"));
-    assert!((number(&found, "borrowed_share") - 5000.0 / (rows + 5000.0)).abs() < 1e-12);
+    assert!((number(&found, "borrowed_share") - 5.0 * missing / (rows + 5.0 * missing)).abs() < 1e-12);
     // One take is enough here.
     assert!(number(&model(&["train.min_positives=1", declared]), "borrowed_share") < 1e-12);
     for wrong in ["train.prior=[{offer=\"tvv\",rate=0.2}]", "train.prior=[{offer=\"tv\",rate=1.5}]"] {

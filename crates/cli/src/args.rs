@@ -576,7 +576,7 @@ pub(crate) struct TrainArgs {
     /// The kind of model: additive (curves and maps) or linear; additive without it, linear where there are more than 150 columns
     #[arg(long, value_name = "KIND")]
     pub(crate) model: Option<String>,
-    /// Of a linear model, the share of L1 in its penalty, above 0 and at most 1 (1 is the lasso): columns that say too little are left out,
+    /// Of a linear model, the share of L1 in its penalty, from 0.001 to 1 (the lasso): columns that say too little are left out,
     /// and the penalty is the one that serves held-out rows best
     #[arg(long, value_name = "SHARE")]
     pub(crate) l1_share: Option<f64>,

@@ -68,11 +68,11 @@ fn run(dir: &Path) -> Result<[f64; 7], Box<dyn Error>> {
     let codes = bins.encode(&raw)?;
     let problem = Problem { bins: &bins, codes: &codes, y, weight: None };
     let params = AdditiveParams::STANDARD;
-    let fitted = fit(&problem, &params, None, &NoControl)?;
+    let fitted = fit(&problem, &params, &NoControl)?;
     let fit_seconds = start.elapsed().as_secs_f64();
     let start = Instant::now();
     let fold: Vec<u8> = (0..n_rows).map(|i| (i * 7919 % 104_729 % usize::from(FOLDS)) as u8).collect();
-    let eta = out_of_fold(&problem, &fold, FOLDS, &fitted, &params, &NoControl)?;
+    let eta = out_of_fold(&problem, &fold, FOLDS, &[], &params, &NoControl)?;
     let calibrator = calibrate(&eta, y, None, &NoControl)?.calibrator;
     let fold_seconds = start.elapsed().as_secs_f64();
     let rest = RawColumns { n_rows: table.y.len() - n_rows, columns: &test, kinds: &table.kinds };

@@ -26,8 +26,9 @@ pub struct ShrunkRate {
 
 /// Posterior means of the offers' rates; an offer with at least `min_positives` keeps its own.
 ///
-/// Beta-binomial: rate = (k + s m) / (n + s) with k takes among n, m the family's rate, and s = `min_positives` / m, so that the prior
-/// weighs as much as the takes an offer needs to stand alone. The family's rate is shrunk in the same way toward the rate of all
+/// Beta-binomial: rate = (k + s m) / (n + s) with k takes among n, m the family's rate, and s = (`min_positives` − k) / max(m, k / n): the
+/// prior weighs as much as the takes that are missing until the offer stands alone, and so many rows as they would come from at the
+/// higher of the two rates, so that one far too low cannot outweigh what was seen. The family's rate is shrunk in the same way toward the rate of all
 /// offers, and that toward one half by Jeffreys' half take, so every rate is strictly between 0 and 1. What is expected of an offer
 /// takes the place of its family's rate, and says nothing of the others.
 /// The result is parallel to `offers`; `min_positives` of 0 counts as 1.
@@ -50,9 +51,10 @@ fn shrink(offer: &OfferCount, prior: f64, min_positives: u64, weight: f64) -> Sh
     if offer.positives >= min_positives.max(1) && offer.positives < offer.rows {
         return ShrunkRate { rate: positives / rows, prior_rate: prior, prior_share: 0.0 };
     }
-    let strength = weight / prior;
+    let own = if rows > 0.0 { positives / rows } else { 0.0 };
+    let strength = (weight - positives).max(1.0) / prior.max(own);
     ShrunkRate {
-        rate: posterior_mean(positives, rows, prior, weight),
+        rate: (positives + strength * prior) / (rows + strength),
         prior_rate: prior,
         prior_share: strength / (rows + strength),
     }

@@ -112,7 +112,7 @@ impl Told<'_> {
         if let Some(delimiter) = trained.delimiter {
             lines.push((self.say(Word::Delimiter, &[]), delimiter.escape_default().to_string()));
         }
-        if let Some(chosen) = trained.chosen {
+        if let Some(chosen) = trained.chosen.filter(|chosen| chosen.kept > 0) {
             let lambda = Arg::Number(format!("{:.2e}", chosen.lambda));
             let args = [("kept", Arg::from(chosen.kept)), ("of", Arg::from(chosen.of)), ("lambda", lambda)];
             lines.push((self.say(Word::Kept, &[]), self.say(Word::KeptValue, &args)));

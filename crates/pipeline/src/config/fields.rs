@@ -481,7 +481,7 @@ pub const FIELDS: &[Field] = &[
     .between(1.0, 1e9),
     Field::new("train.prior", Tables, Is("[]"), "What you expect of offers never or hardly sold; without it their family's rate."),
     Field::new("train.prior[].offer", Text, Required, "The offer, by its key."),
-    Field::new("train.prior[].rate", Number, Required, "Share of those eligible who take it in a label window. It weighs as much as `train.min_positives` takes, and fades as takes come in.").between(1e-6, 0.999_999),
+    Field::new("train.prior[].rate", Number, Required, "Share of those eligible who take it in a label window. It weighs as much as the takes that are missing to `train.min_positives`, and fades as they come in.").between(1e-6, 0.999_999),
     Field::new(
         "train.calibration_gate",
         Flag,

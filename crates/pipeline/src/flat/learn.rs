@@ -112,8 +112,7 @@ pub(super) fn learn(
     memory: u64,
     control: &dyn Control,
 ) -> Result<Learned> {
-    let rows = 0..table.y.len() as u32;
-    let fold: Vec<u8> = rows.map(|row| (keyed_hash(FOLD_KEY, &row.to_le_bytes()) % u64::from(FOLDS)) as u8).collect();
+    let fold = folds(&table.y);
     let (fitted, eta) = match kind {
         Kind::Linear => linear(table, &fold, l1_share, memory, control)?,
         Kind::Additive => additive(table, &fold, memory, control)?,
@@ -125,6 +124,19 @@ pub(super) fn learn(
         calibrate(&eta, &table.y, None, control).map_err(|error| propensity_fault(&error, "model"))?.calibrator;
     let measured = measure(&eta, &table.y, &fold, control)?;
     Ok(Learned { fitted, calibrator, measured })
+}
+
+/// The fold of each row: those of a value are dealt in an order drawn by hash, so that every fold has the base rate of all. With rates of
+/// their own, folds would be told apart by how few positives the others have, and models that know little would look worse than none.
+fn folds(y: &[bool]) -> Vec<u8> {
+    let mut order: Vec<(bool, u64, u32)> =
+        (0..).zip(y).map(|(row, y): (u32, &bool)| (*y, keyed_hash(FOLD_KEY, &row.to_le_bytes()), row)).collect();
+    order.sort_unstable();
+    let mut fold = vec![0; y.len()];
+    for (at, (_, _, row)) in order.into_iter().enumerate() {
+        fold[row as usize] = (at % usize::from(FOLDS)) as u8;
+    }
+    fold
 }
 
 /// The out-of-fold linear predictors; `None` where one fold holds every row of a class: nothing is left to measure or calibrate by.
@@ -152,7 +164,9 @@ fn linear(
     if encoder.n_cols() == 0 {
         return Err(no_columns(""));
     }
-    check_memory(rows.len() as u64 * encoder.n_cols() as u64 * 4, memory / 2)?;
+    // The design, and the Hessian with what it is solved by.
+    let n_params = encoder.n_cols() as u64 + 1;
+    check_memory(4 * rows.len() as u64 * n_params + 24 * n_params * n_params, memory / 2)?;
     let design = Design::encode(&encoder, &raw).map_err(fault)?;
     let problem = Problem { design: &design, rows: None, y: &table.y, weight: None, offset: None };
     if let Some(l1_share) = l1_share {
@@ -184,6 +198,11 @@ fn sparse(
         let fit = strongest.into_iter().next().expect("a path has its first step");
         return Ok((Fitted::Sparse { encoder, chosen: Chosen { fit, curve: Vec::new() } }, None));
     };
+    if chosen.fit.chosen().is_empty() {
+        // The folds would be told apart by nothing but their base rates.
+        let eta = vec![chosen.fit.intercept; problem.y.len()];
+        return Ok((Fitted::Sparse { encoder, chosen }, Some(eta)));
+    }
     let eta = unless_one_class(elastic_net::out_of_fold(problem, folds, &chosen.fit, &params, control))?;
     Ok((Fitted::Sparse { encoder, chosen }, eta))
 }
@@ -201,8 +220,8 @@ fn additive(table: &Table, fold: &[u8], memory: u64, control: &dyn Control) -> R
     check_memory(table.y.len() as u64 * (2 * cells as u64 + BYTES_A_ROW), memory / 2)?;
     let codes = bins.encode(&raw).map_err(fault)?;
     let problem = additive_fit::Problem { bins: &bins, codes: &codes, y: &table.y, weight: None };
-    let fit = additive_fit::fit(&problem, &params, None, control).map_err(fault)?;
-    let eta = unless_one_class(additive_folds::out_of_fold(&problem, fold, FOLDS, &fit, &params, control))?;
+    let fit = additive_fit::fit(&problem, &params, control).map_err(fault)?;
+    let eta = unless_one_class(additive_folds::out_of_fold(&problem, fold, FOLDS, &[], &params, control))?;
     Ok((Fitted::Additive { bins, codes, fit }, eta))
 }
 

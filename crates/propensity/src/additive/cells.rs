@@ -62,20 +62,6 @@ impl Cells {
             Self::Map { .. } => cells.to_vec(),
         }
     }
-
-    /// Coefficients of the cells, from those the term has; codes in a run are averaged by `weights`.
-    pub(crate) fn contract(&self, coefficients: &[f64], weights: &[f64]) -> Vec<f64> {
-        let Self::Curve { groups, .. } = self else { return coefficients.to_vec() };
-        let mut sums = vec![[0.0; 2]; groups.n];
-        for ((b, weight), group) in coefficients.iter().zip(weights).zip(&groups.of_code) {
-            let sum = &mut sums[usize::from(*group)];
-            // A run no row is in has the plain mean.
-            let weight = weight.max(f64::MIN_POSITIVE);
-            sum[0] += weight * b;
-            sum[1] += weight;
-        }
-        sums.into_iter().map(|[sum, weight]| sum / weight).collect()
-    }
 }
 
 #[cfg(test)]
@@ -89,7 +75,5 @@ mod tests {
         let codes = Codes { n_rows: 4, columns: vec![vec![0; 4], vec![3, 0, 1, 2]] };
         assert_eq!((curve.size(), curve.of_rows(&codes)), (3, vec![2, 0, 0, 1]));
         assert_eq!(curve.expand(&[5.0, 6.0, 7.0]), [5.0, 5.0, 6.0, 7.0]);
-        assert_eq!(curve.contract(&[1.0, 5.0, 6.0, 7.0], &[3.0, 1.0, 2.0, 0.0]), [2.0, 6.0, 7.0]);
-        assert_eq!(curve.contract(&[1.0, 5.0, 6.0, 7.0], &[0.0; 4]), [3.0, 6.0, 7.0]);
     }
 }

@@ -15,7 +15,6 @@ use crate::additive::monotone::{Direction, Orders};
 use crate::additive::pairs::{self, Residuals};
 use crate::additive::penalty::TermPenalty;
 use crate::additive::search::State;
-use crate::additive::terms::Term;
 use crate::error::{Error, Warning, check_finite, check_len};
 
 /// Fewer determined coefficients than this, beside the intercept, are none.
@@ -62,8 +61,6 @@ pub struct AdditiveFit {
     pub model: Additive,
     /// Strengths of each term's penalties, as precisions in log-odds: of differences and sizes, see `DESIGN.md`.
     pub strength: Vec<Vec<f64>>,
-    /// What was known before maps joined.
-    pub curves: Curves,
     /// How the curves had to run, by feature; empty where all were free.
     pub directions: Vec<Direction>,
     /// How many coefficients the data determine, the intercept included.
@@ -82,28 +79,13 @@ pub struct AdditiveFit {
     pub warnings: Vec<Warning>,
 }
 
-/// Curves as they are without maps: where the fit of nearly the same rows begins.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Curves {
-    /// By feature and code.
-    coefficients: Vec<Vec<f64>>,
-    intercept: f64,
-    /// Strengths of the penalties by feature.
-    strength: Vec<Vec<f64>>,
-}
-
-/// Fits an additive model; `start` is one of nearly the same rows, whose coefficients and strengths come first.
+/// Fits an additive model.
 ///
 /// # Errors
 /// [`Error::Shape`], [`Error::NotFinite`] or [`Error::Parameter`] for weights that are none, [`Error::OneClass`],
 /// [`Error::NotConverged`], [`Error::Stopped`].
-pub fn fit(
-    problem: &Problem<'_>,
-    params: &AdditiveParams,
-    start: Option<&AdditiveFit>,
-    control: &dyn Control,
-) -> Result<AdditiveFit, Error> {
-    fit_directed(problem, &[], params, start, control)
+pub fn fit(problem: &Problem<'_>, params: &AdditiveParams, control: &dyn Control) -> Result<AdditiveFit, Error> {
+    fit_directed(problem, &[], params, control)
 }
 
 /// As [`fit`], with how each feature's curve may run: one direction a feature of the bins, or none at all.
@@ -118,17 +100,15 @@ pub fn fit_directed(
     problem: &Problem<'_>,
     directions: &[Direction],
     params: &AdditiveParams,
-    start: Option<&AdditiveFit>,
     control: &dyn Control,
 ) -> Result<AdditiveFit, Error> {
     check_directions(problem.bins, directions)?;
-    let mut fitting = Fitting::new(problem, directions, params, start.map(|start| &start.curves))?;
+    let mut fitting = Fitting::new(problem, directions, params)?;
     fitting.learn(control)?;
-    let curves = fitting.curves();
     if params.max_maps > 0 {
-        fitting.add_maps(start, control)?;
+        fitting.add_maps(control)?;
     }
-    fitting.finish(curves, control)
+    fitting.finish(control)
 }
 
 struct Fitting<'a> {
@@ -138,7 +118,6 @@ struct Fitting<'a> {
     binned: Binned,
     terms: Vec<Cells>,
     penalties: Vec<TermPenalty>,
-    by_code: Vec<ByCode>,
     state: State,
     rows: u64,
     positives: u64,
@@ -147,12 +126,7 @@ struct Fitting<'a> {
 }
 
 impl<'a> Fitting<'a> {
-    fn new(
-        problem: &Problem<'a>,
-        directions: &'a [Direction],
-        params: &'a AdditiveParams,
-        start: Option<&Curves>,
-    ) -> Result<Self, Error> {
+    fn new(problem: &Problem<'a>, directions: &'a [Direction], params: &'a AdditiveParams) -> Result<Self, Error> {
         let Problem { bins, codes, .. } = *problem;
         codes.check(bins)?;
         let w = checked_weights(problem)?;
@@ -170,30 +144,14 @@ impl<'a> Fitting<'a> {
             groups: merged(&bins.features[feature], all, positive),
         };
         let terms: Vec<Cells> = by_code.par_iter().enumerate().map(curve).collect();
-        let mut penalties: Vec<TermPenalty> = terms.iter().map(TermPenalty::new).collect();
+        let penalties: Vec<TermPenalty> = terms.iter().map(TermPenalty::new).collect();
         let binned = Binned::new(codes, &terms, y, w);
         let mut position = vec![0.0; binned.intercept() + 1];
         position[binned.intercept()] = logit(mean_y);
-        if let Some(start) = start {
-            adopt(start, &terms, &by_code, &mut penalties, &binned, &mut position)?;
-        }
         let orders = Orders::new(&binned, &terms, directions);
         let state = State::within(&binned, position, orders);
         let problem = *problem;
-        Ok(Self {
-            problem,
-            directions,
-            params,
-            binned,
-            terms,
-            penalties,
-            by_code,
-            state,
-            rows,
-            positives,
-            weight,
-            mean_y,
-        })
+        Ok(Self { problem, directions, params, binned, terms, penalties, state, rows, positives, weight, mean_y })
     }
 
     /// Learns the strengths, on some of the rows where there are many.
@@ -211,18 +169,8 @@ impl<'a> Fitting<'a> {
         Ok(())
     }
 
-    fn curves(&self) -> Curves {
-        let ends = self.binned.offsets().windows(2);
-        let expand = |(term, ends): (&Cells, &[usize])| term.expand(&self.state.params[ends[0]..ends[1]]);
-        Curves {
-            coefficients: self.terms.iter().zip(ends).map(expand).collect(),
-            intercept: self.state.params[self.binned.intercept()],
-            strength: self.penalties.iter().map(|penalty| penalty.strength.clone()).collect(),
-        }
-    }
-
-    /// Adds the maps the residuals ask for and learns again, from the strengths of `start` where it has the same terms.
-    fn add_maps(&mut self, start: Option<&AdditiveFit>, control: &dyn Control) -> Result<(), Error> {
+    /// Adds the maps the residuals ask for and learns again.
+    fn add_maps(&mut self, control: &dyn Control) -> Result<(), Error> {
         self.state.step(&self.binned, &self.penalties, control)?;
         let Problem { bins, codes, .. } = self.problem;
         let residual: Vec<f64> = self.state.residual.iter().map(|r| -r).collect();
@@ -242,28 +190,12 @@ impl<'a> Fitting<'a> {
         let intercept = params.pop().expect("the intercept is the last parameter");
         params.resize(self.binned.intercept(), 0.0);
         params.push(intercept);
-        if let Some(start) = start.filter(|start| start.model.terms.len() > start.curves.strength.len()) {
-            self.adopt(start, &mut params);
-        }
         self.state.go_to(&self.binned, params);
         self.learn(control)
     }
 
-    /// Takes coefficients and strengths of the terms that are also in another fit with maps.
-    fn adopt(&mut self, start: &AdditiveFit, params: &mut [f64]) {
-        let Additive { terms, coefficients, intercept } = &start.model;
-        let ends = self.binned.offsets().windows(2);
-        for ((term, penalty), ends) in self.terms.iter().zip(&mut self.penalties).zip(ends) {
-            let features = features_of(&term.term());
-            let Some(at) = terms.iter().position(|other| features_of(other) == features) else { continue };
-            let cells = &mut params[ends[0]..ends[1]];
-            take(term, &self.by_code, (&coefficients[at], &start.strength[at]), cells, penalty);
-        }
-        params[self.binned.intercept()] = *intercept;
-    }
-
     /// Goes to the optimum for the strengths there are.
-    fn finish(self, curves: Curves, control: &dyn Control) -> Result<AdditiveFit, Error> {
+    fn finish(self, control: &dyn Control) -> Result<AdditiveFit, Error> {
         let Self { problem, directions, params, binned, terms, penalties, mut state, .. } = self;
         let tolerance = params.tolerance * 4.0 * self.mean_y * (1.0 - self.mean_y) * self.weight;
         let max_gradient = state.minimize(&binned, &penalties, tolerance, params.max_iterations, control)?;
@@ -283,7 +215,6 @@ impl<'a> Fitting<'a> {
         Ok(AdditiveFit {
             model,
             strength: penalties.into_iter().map(|penalty| penalty.strength).collect(),
-            curves,
             directions: directions.to_vec(),
             effective_dof,
             loss: binned.loss(&state.eta, &zeros, 0.0) / self.weight,
@@ -335,44 +266,6 @@ fn by_code(bins: &Bins, codes: &Codes, y: &[f64], w: &[f64]) -> Vec<ByCode> {
         sums
     };
     bins.features.par_iter().zip(&codes.columns).map(sums).collect()
-}
-
-/// Takes coefficients and strengths of the curves of another fit.
-fn adopt(
-    start: &Curves,
-    terms: &[Cells],
-    by_code: &[ByCode],
-    penalties: &mut [TermPenalty],
-    binned: &Binned,
-    position: &mut [f64],
-) -> Result<(), Error> {
-    check_len("start", start.coefficients.len(), terms.len())?;
-    let ends = binned.offsets().windows(2);
-    for (feature, ((term, penalty), ends)) in terms.iter().zip(penalties).zip(ends).enumerate() {
-        let before = (start.coefficients[feature].as_slice(), start.strength[feature].as_slice());
-        check_len("start", before.0.len(), by_code[feature][0].len())?;
-        take(term, by_code, before, &mut position[ends[0]..ends[1]], penalty);
-    }
-    position[binned.intercept()] = start.intercept;
-    Ok(())
-}
-
-/// Takes coefficients and strengths of a term from another fit.
-fn take(term: &Cells, by_code: &[ByCode], from: (&[f64], &[f64]), cells: &mut [f64], penalty: &mut TermPenalty) {
-    let weights: &[f64] = if let Cells::Curve { feature, .. } = term { &by_code[*feature][0] } else { &[] };
-    let before = term.contract(from.0, weights);
-    // Groups of a map may differ, and a curve of one run has no differences.
-    if before.len() == cells.len() && from.1.len() == penalty.strength.len() {
-        cells.copy_from_slice(&before);
-        penalty.strength.copy_from_slice(from.1);
-    }
-}
-
-fn features_of(term: &Term) -> [usize; 2] {
-    match term {
-        Term::Curve { feature } => [*feature; 2],
-        Term::Map { features, .. } => *features,
-    }
 }
 
 fn warnings(binned: &Binned, state: &State, effective_dof: f64) -> Vec<Warning> {

@@ -3,7 +3,8 @@
 use osusume_model::Control;
 use rayon::prelude::*;
 
-use crate::additive::fit::{AdditiveFit, AdditiveParams, Problem, fit_directed};
+use crate::additive::fit::{AdditiveParams, Problem, fit_directed};
+use crate::additive::monotone::Direction;
 use crate::error::{Error, check_len};
 
 /// Rows above which the folds wait for each other: what they keep a row would be in memory as often as there are folds.
@@ -15,12 +16,12 @@ const TOLERANCE: f64 = 1e-6;
 /// Rows of a fold and their linear predictors.
 type Predicted = (Vec<u32>, Vec<f64>);
 
-/// Fits one model a fold on the rows outside it and predicts the rows inside; each starts from `full`, the fit to all rows, and
-/// keeps its directions.
+/// Fits one model a fold on the rows outside it, under the `directions` of [`fit_directed`], and predicts the rows inside.
 ///
 /// `fold[i] < n_folds` is the fold of row i. Bins stay those of all rows: labels play no part in them.
-/// What the search for pairs finds in a fold's own rows is unknown to its model, so the predictors tell honestly how well unseen rows
-/// are told apart.
+/// Nothing that a fit to all rows found goes into a fold's model, neither pairs nor strengths nor a place to start from: updates of
+/// strengths end before they have forgotten where they began, and one that began with the labels of the rows inside would tell of them.
+/// So the predictors tell honestly how well unseen rows are told apart.
 ///
 /// # Errors
 /// [`Error::OneClassFold`] when a fold holds all rows of a class; [`Error::Shape`] and otherwise as [`fit_directed`].
@@ -28,7 +29,7 @@ pub fn out_of_fold(
     problem: &Problem<'_>,
     fold: &[u8],
     n_folds: u8,
-    full: &AdditiveFit,
+    directions: &[Direction],
     params: &AdditiveParams,
     control: &dyn Control,
 ) -> Result<Vec<f64>, Error> {
@@ -49,11 +50,10 @@ pub fn out_of_fold(
             problem.weight.map(|weight| outside.iter().map(|row| weight[*row as usize]).collect());
         let codes = problem.codes.at(&outside);
         let train = Problem { codes: &codes, y: &y, weight: weight.as_deref(), ..*problem };
-        let fitted =
-            fit_directed(&train, &full.directions, params, Some(full), control).map_err(|error| match error {
-                Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
-                other => other,
-            })?;
+        let fitted = fit_directed(&train, directions, params, control).map_err(|error| match error {
+            Error::OneClass { positives, rows } => Error::OneClassFold { fold: k, positives, rows },
+            other => other,
+        })?;
         let eta = fitted.model.eta(&problem.codes.at(&inside))?;
         Ok((inside, eta))
     };

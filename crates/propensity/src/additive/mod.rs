@@ -18,7 +18,7 @@
 //! let bins = Bins::fit(&raw, 10)?;
 //! let codes = bins.encode(&raw)?;
 //! let problem = Problem { bins: &bins, codes: &codes, y: &y, weight: None };
-//! let fitted = fit(&problem, &AdditiveParams::STANDARD, None, &NoControl)?;
+//! let fitted = fit(&problem, &AdditiveParams::STANDARD, &NoControl)?;
 //! let eta = fitted.model.eta(&codes)?;
 //! assert!(eta[25] > 0.0 && eta[5] < 0.0 && eta[45] < 0.0);
 //! # Ok::<(), osusume_propensity::Error>(())

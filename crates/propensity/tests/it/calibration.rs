@@ -151,9 +151,15 @@ fn a_declared_rate_takes_the_place_of_the_family() {
     assert!((rates[0].rate - 0.01).abs() < 1e-15 && (rates[0].prior_share - 1.0).abs() < 1e-15);
     assert!((rates[1].rate - 0.05).abs() < 1e-15 && rates[1].prior_share.abs() < 1e-15);
     assert_eq!(rates[2], shrink_rates(&family, 50)[2]);
-    // 20 takes of 400 against 50 of 5,000.
+    // 20 takes of 400, and 30 to come at 5 %.
     let some = shrink_rates(&[expected(family[2])], 50)[0];
-    assert!((some.rate - 70.0 / 5_400.0).abs() < 1e-12, "{some:?}");
+    assert!((some.rate - 26.0 / 1_000.0).abs() < 1e-12, "{some:?}");
+    // However low the rate declared, an offer about to stand alone has nearly its own.
+    let low = |positives| {
+        let offer = OfferCount { expected: Some(1e-6), ..count(0, 4_000, positives) };
+        shrink_rates(&[offer], 50)[0].rate
+    };
+    assert!(low(49) > 0.97 * 49.0 / 4_000.0 && (low(50) - 0.0125).abs() < 1e-15, "{}", low(49));
 }
 
 #[test]

@@ -127,7 +127,7 @@ impl Case {
         let bins = Bins::fit(raw, 1)?;
         let codes = bins.encode(raw)?;
         let problem = AdditiveProblem { bins: &bins, codes: &codes, y: &self.y, weight: self.weight.as_deref() };
-        let fit = fit_additive(&problem, &AdditiveParams::STANDARD, None, &NoControl)?;
+        let fit = fit_additive(&problem, &AdditiveParams::STANDARD, &NoControl)?;
         Ok(self.model(fit.model.eta(&codes)?, fit.warnings))
     }
 
@@ -446,7 +446,7 @@ fn levels_nobody_had_are_one_and_infinities_are_the_outermost_bins() {
     let bins = Bins::fit(&raw, 1).unwrap();
     let codes = bins.encode(&raw).unwrap();
     let problem = AdditiveProblem { bins: &bins, codes: &codes, y: &y, weight: None };
-    let fitted = fit_additive(&problem, &AdditiveParams::STANDARD, None, &NoControl).unwrap();
+    let fitted = fit_additive(&problem, &AdditiveParams::STANDARD, &NoControl).unwrap();
     let eta = |number: f32, level: f32| {
         let raw = RawColumns { n_rows: 1, columns: &[&[number], &[level]], kinds: &kinds };
         fitted.model.eta(&bins.encode(&raw).unwrap()).unwrap()[0]
@@ -471,13 +471,13 @@ fn a_model_of_other_columns_is_refused() {
     assert!(matches!(Design::encode(&encoder, &fewer), Err(Error::Shape { .. })));
     let codes = bins.encode(&raw).unwrap();
     let problem = AdditiveProblem { bins: &bins, codes: &codes, y: &case.y, weight: None };
-    let fitted = fit_additive(&problem, &AdditiveParams::STANDARD, None, &NoControl).unwrap();
+    let fitted = fit_additive(&problem, &AdditiveParams::STANDARD, &NoControl).unwrap();
     let few = Bins::fit(&fewer, 1).unwrap().encode(&fewer).unwrap();
     assert!(matches!(fitted.model.eta(&few), Err(Error::Shape { .. })));
     // Codes of other bins than the model's.
     let mut beyond = codes.clone();
     beyond.columns[0][0] = 255;
     let problem = AdditiveProblem { bins: &bins, codes: &beyond, y: &case.y, weight: None };
-    let refused = fit_additive(&problem, &AdditiveParams::STANDARD, None, &NoControl);
+    let refused = fit_additive(&problem, &AdditiveParams::STANDARD, &NoControl);
     assert!(matches!(refused, Err(Error::Shape { .. })));
 }
