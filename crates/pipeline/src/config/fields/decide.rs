@@ -1,0 +1,106 @@
+//! Who gets what: `decide`.
+
+use super::super::field::Default::{Absent, Follows, Is, Required};
+use super::super::field::Kind::{Choice, Flag, Integer, List, Map, Number, Table, Tables, Text};
+use super::super::field::{Field, ListCheck};
+use super::super::words::Form;
+use super::MANY;
+
+/// The keys, in the order of the reference.
+pub(super) const FIELDS: &[Field] = &[
+    Field::new("decide", Table, Is("{}"), "Who gets which offer, and who gets none."),
+    Field::new("decide.per_customer", Integer, Is("3"), "Offers a customer gets at most.").unit("offers").between(1.0, 20.0),
+    Field::new("decide.months", Integer, Is("12"), "Months of margin an offer's value counts.").unit("months").between(1.0, 120.0),
+    Field::new(
+        "decide.monthly_survival",
+        Number,
+        Is("0.98"),
+        "The share of takers who still hold the product a month later.",
+    )
+    .unit("share a month")
+    .above(0.0, 1.0),
+    Field::new("decide.yearly_discount", Number, Is("0.05"), "What a year's wait takes off money.")
+        .unit("share a year")
+        .between(0.0, 0.99),
+    Field::new("decide.min_value_minor", Integer, Is("0"), "An offer worth less than this is not made.")
+        .unit("minor units")
+        .between(0.0, MANY),
+    Field::new("decide.contact_cost_minor", Integer, Is("0"), "What one contact costs; it is taken off the value.")
+        .unit("minor units a contact")
+        .between(0.0, MANY),
+    Field::new(
+        "decide.channels",
+        List(&Text),
+        Is("[\"mail\"]"),
+        "The channels as the consents name them, the preferred one first; a customer gets the first that is allowed.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
+    Field::new("decide.consent", Table, Is("{}"), "Whose permission a contact needs."),
+    Field::new(
+        "decide.consent.required",
+        Flag,
+        Is("true"),
+        "Whether a contact needs a recorded consent; nobody without one is offered anything. Only `false`, written \
+         down, lets a pipeline run that has no source of role `consents`.",
+    ),
+    Field::new(
+        "decide.consent.purpose",
+        Text,
+        Is("\"marketing\""),
+        "The purpose a consent must name, where the consents have such a column.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "decide.holdout",
+        Table,
+        Is("{}"),
+        "Customers never contacted, so that what the offers earned can be measured. They are drawn once, by hash.",
+    ),
+    Field::new("decide.holdout.fraction", Number, Is("0.05"), "The share of customers held out.")
+        .unit("share")
+        .between(0.0, 0.5),
+    Field::new(
+        "decide.holdout.salt",
+        Text,
+        Follows("`pipeline.name`"),
+        "The key by which they are drawn; another key draws others. It may be a reference to a secret, so that nobody \
+         can work out who is held out; `--set` may only give a reference.",
+    )
+    .form(Form::Some)
+    .may_be_secret(),
+    Field::new("decide.contact_limit", Table, Is("{}"), "How often a customer may be contacted."),
+    Field::new("decide.contact_limit.days", Integer, Is("30"), "The days in which contacts are counted.")
+        .unit("days")
+        .between(1.0, 366.0),
+    Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most, those past and the rows of the offer table together: each row is a contact to come.")
+        .unit("contacts")
+        .between(1.0, 1000.0),
+    Field::new(
+        "decide.contact_limit.outstanding",
+        Flag,
+        Is("false"),
+        "Whether an offer of an earlier run of this pipeline counts as a contact from the run's date on, even before the contact \
+         itself is in the tables; once it is, the two count as one. Say `true` where every run is a campaign of its own, \
+         so that what is still being worked is not offered twice; with `false` an offer stays in every new table until \
+         somebody has acted on it. Shadow rows count for the holdout alike, or as often as offers were contacted.",
+    ),
+    Field::new("decide.response", Map(&Number), Is("{}"), "By which share a contact is assumed to change the odds of a take, by offer or family (`line = 0.2`: a fifth higher). It fills `uplift` of offers for which the contacts hold no customers contacted or held back at random; what these tell goes before it.")
+        .unit("share")
+        .between(-0.95, 10.0),
+    Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
+    Field::new(
+        "decide.hold_after[].event",
+        Choice(&["complaint", "purchase"]),
+        Required,
+        "Anything said in a source of role `voice`, be it a complaint or not, or a purchase or new holding. List only complaints in that source, or choose its rows with `keep`, to be silent after these alone.",
+    ),
+    Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
+        .unit("days")
+        .between(1.0, 366.0),
+    Field::new("decide.capacity", Tables, Is("[]"), "Places there are for all customers together. Who gets them is settled over everybody at once, so that they earn the most."),
+    Field::new("decide.capacity[].offer", Text, Absent, "The offer whose rows count; without it those of every offer do."),
+    Field::new("decide.capacity[].channel", Text, Absent, "The channel whose rows count, one of `decide.channels`; without it those of every channel do. Where a customer allows several channels, a place in any of them will do."),
+    Field::new("decide.capacity[].max", Integer, Absent, "Rows of the offer table at most.").unit("rows").between(0.0, 1e9),
+    Field::new("decide.capacity[].min", Integer, Absent, "Rows at least, as far as there are customers the rules leave; also of offers worth less than `decide.min_value_minor`.").unit("rows").between(0.0, 1e9),
+];

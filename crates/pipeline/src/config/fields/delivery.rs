@@ -1,0 +1,60 @@
+//! What leaves a run, and where it works: `export`, `report` and `run`.
+
+use super::super::field::Default::{Absent, Is, Required};
+use super::super::field::Field;
+use super::super::field::Kind::{AutoOr, Choice, Integer, Map, Table, Tables, Text};
+use super::super::words::Form;
+use super::PROFILES;
+
+/// The keys, in the order of the reference.
+pub(super) const FIELDS: &[Field] = &[
+    Field::new("export", Tables, Is("[]"), "Where the published offers are delivered to."),
+    Field::new(
+        "export[].profile",
+        Choice(PROFILES),
+        Required,
+        "The form of the file: the table as it is, or as a CRM takes it.",
+    ),
+    Field::new(
+        "export[].profile_file",
+        Text,
+        Absent,
+        "A profile file laid over the profile: encoding, headers, columns, limits; `docs/delivery-profiles.md` lists its keys.",
+    )
+    .form(Form::Some),
+    Field::new("export[].path", Text, Required, "The file to write; a relative path starts at the folder of the pipeline file.")
+        .form(Form::Some),
+    Field::new("report", Table, Is("{}"), "What is said of a run."),
+    Field::new("report.language", Choice(&["en", "ja"]), Is("\"en\""), "The language of reasons and reports."),
+    Field::new(
+        "report.names",
+        Map(&Text),
+        Is("{}"),
+        "What sentences call the names in your tables (attributes, metrics, topics, families), as `traffic_gb = \"data used\"`; \
+         a name that is not listed stands as it is.",
+    )
+    .form(Form::Some),
+    Field::new("run", Table, Is("{}"), "Where and with what a run works; nothing here changes a result."),
+    Field::new(
+        "run.directory",
+        Text,
+        Is("\"../runs\""),
+        "The folder that holds `<pipeline>/<run>/`; a relative path starts at the folder of the pipeline file.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "run.threads",
+        AutoOr(&Integer),
+        Is("\"auto\""),
+        "Threads to use; `auto` takes what the machine or container allows, and `--threads` goes before it.",
+    )
+    .unit("threads")
+    .between(1.0, 1024.0),
+    Field::new(
+        "run.memory",
+        AutoOr(&Text),
+        Is("\"auto\""),
+        "Memory to keep within; `auto` takes a share of what the machine or container has, and `--memory` goes before it.",
+    )
+    .form(Form::Size),
+];
