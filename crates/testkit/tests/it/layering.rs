@@ -27,6 +27,12 @@ const RULES: &[Rule] = &[
     Rule { name: "windows", may_use: &["model", "numeric"], forbidden: ENGINES, reason: KERNEL },
     Rule { name: "decide", may_use: &["model", "numeric", "evaluate"], forbidden: ENGINES, reason: KERNEL },
     Rule {
+        name: "voice",
+        may_use: &[],
+        forbidden: ENGINES,
+        reason: "what customers write is read as text alone: nothing here could store it",
+    },
+    Rule {
         name: "storage",
         may_use: &["model"],
         forbidden: &["arrow", "parquet", "clap", "tokio"],
@@ -61,6 +67,7 @@ const RULES: &[Rule] = &[
             "propensity",
             "windows",
             "decide",
+            "voice",
             "storage",
             "tables",
             "text",
