@@ -12,14 +12,14 @@ use tempfile::TempDir;
 
 use super::support::{AS_OF, Company, OSUSUME, files_below, names, text};
 
-fn table(path: &Path) -> RecordBatch {
+pub(crate) fn table(path: &Path) -> RecordBatch {
     let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
     let schema = reader.schema();
     concat_batches(&schema, &reader.collect::<Result<Vec<_>, _>>().unwrap()).unwrap()
 }
 
 /// A column as numbers, NaN where absent.
-fn numbers(table: &RecordBatch, name: &str) -> Vec<f64> {
+pub(crate) fn numbers(table: &RecordBatch, name: &str) -> Vec<f64> {
     let column = cast(table.column_by_name(name).unwrap(), &DataType::Float64).unwrap();
     column.as_primitive::<Float64Type>().iter().map(|value| value.unwrap_or(f64::NAN)).collect()
 }

@@ -6,6 +6,7 @@
 
 mod additive;
 mod baskets;
+mod calendar;
 mod capacity;
 mod contact;
 mod delivery;
@@ -18,6 +19,7 @@ mod flat;
 mod follows;
 mod grocer;
 mod hierarchy;
+mod inspect;
 mod leakage;
 mod ledger;
 mod oddities;

@@ -80,6 +80,8 @@ pub(crate) enum Verb {
     Check(CheckArgs),
     /// Write the features of a pipeline file as a table of their own, and publish nothing
     Features(FeaturesArgs),
+    /// Show the features of one customer as of a date, and the rows each of them is computed from
+    Inspect(InspectArgs),
     /// Write a synthetic company whose truth is known
     Synth(SynthArgs),
     /// Find what occurs together in a file of baskets
@@ -192,6 +194,31 @@ pub(crate) struct FeaturesArgs {
     /// The Parquet file to write
     #[arg(long, value_name = "FILE")]
     pub(crate) out: PathBuf,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// `inspect`.
+#[derive(Debug, Args)]
+pub(crate) struct InspectArgs {
+    /// The customer's id, exactly as the tables spell it
+    pub(crate) customer: String,
+    /// The pipeline.
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The date of the run whose features they are; rows that arrived later are not read
+    #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
+    pub(crate) as_of: Option<Date>,
+    /// An earlier date, such as one that models learn from; without it, the run's own
+    #[arg(long, value_name = "DATE")]
+    pub(crate) at: Option<Date>,
+    /// A feature to show, with the rows it comes from alone; may be repeated
+    #[arg(long, value_name = "NAME")]
+    pub(crate) feature: Vec<String>,
+    /// Rows to show of each table, the newest
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) rows: usize,
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,

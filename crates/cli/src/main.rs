@@ -46,6 +46,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
         Verb::Features(args) => verbs::features::features(args, console, signals),
+        Verb::Inspect(args) => verbs::inspect::inspect(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),
         Verb::Mine(args) => verbs::mine::mine(args, console, signals),
         Verb::Config(args) => verbs::config::config(&args.verb),

@@ -218,6 +218,8 @@ codes! {
     RunNotNamed = "E3013", Usage, AfterChange;
     /// This version would decide otherwise than the run did. Args: version.
     RetraceDiffers = "E3014", Integrity, AfterChange;
+    /// The tables know no such customer, who is not named. Args: `as_of`.
+    CustomerNotInTables = "E3015", Usage, AfterChange;
 
     // Learning and deciding: E40xx.
     /// All labels of every offer are 0, or all are 1. Args: offers.
@@ -250,6 +252,8 @@ codes! {
     CalibrationGate = "E4014", Quality, AfterChange;
     /// What lies in a basket belongs to several of a level above. Args: level, above, items.
     LevelsCross = "E4015", Quality, AfterChange;
+    /// Many rows of a source arrived long after they happened. Args: source, late, rows, days.
+    LateArrivals = "E4016", Input, AfterChange;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

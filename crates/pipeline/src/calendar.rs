@@ -3,7 +3,7 @@
 use crate::config::Step;
 use crate::history::History;
 use jiff::civil;
-use jiff::tz::TimeZone;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
 use osusume_model::{AsOf, Code, DAY_US, Date, Fault, Result, Timestamp};
 
 /// Turns civil dates into instants in one zone.
@@ -13,12 +13,13 @@ pub(crate) struct Calendar {
 }
 
 impl Calendar {
-    /// The calendar of an IANA zone; the zone was checked with the configuration.
+    /// The calendar of an IANA zone out of the bundled database: the host's own may be absent or old. The zone was checked with the
+    /// configuration.
     ///
     /// # Errors
     /// `ConfigNotAllowed` for a zone the bundled database does not know.
     pub(crate) fn new(zone: &str) -> Result<Self> {
-        let zone = TimeZone::get(zone).map_err(|e| {
+        let zone = TimeZoneDatabase::bundled().get(zone).map_err(|e| {
             Fault::new(Code::ConfigNotAllowed).with("key", "pipeline.time_zone").with("got", zone).because(e)
         })?;
         Ok(Self { zone })
@@ -39,6 +40,13 @@ impl Calendar {
         let date = civil.and_then(|day| Date::from_ymd(i32::from(day.year()), day.month() as u32, day.day() as u32));
         // As in `midnight`.
         date.unwrap_or_else(|| Date(at.div_euclid(DAY_US) as i32))
+    }
+
+    /// An instant as the zone's clocks show it: the day alone at midnight, else with the time (`2026-05-01T09:30:00`).
+    pub(crate) fn shown(&self, at: i64) -> String {
+        let Ok(instant) = jiff::Timestamp::from_microsecond(at) else { return self.day(at).to_string() };
+        let local = self.zone.to_datetime(instant);
+        if local.time() == civil::Time::midnight() { local.date().to_string() } else { local.to_string() }
     }
 
     /// The as-of of a date.
@@ -144,6 +152,18 @@ impl Schedule {
         Self { mature, ..Self::at_once(calendar, as_of, label) }
     }
 
+    /// The same dates, and `date` among those before the run's own.
+    pub(crate) fn with(&self, date: AsOf) -> Self {
+        let mut schedule = self.clone();
+        if date.date < self.score.date
+            && let Err(place) = self.mature.binary_search_by_key(&date.date, |mature| mature.date)
+        {
+            schedule.mature.insert(place, date);
+            schedule.tests.iter_mut().filter(|test| **test >= place).for_each(|test| *test += 1);
+        }
+        schedule
+    }
+
     fn of(
         calendar: &Calendar,
         as_of: Date,
@@ -223,6 +243,17 @@ mod tests {
         assert_eq!(schedule.tests, [7]);
         // 2026-02-26 + 97 days = 2026-06-03 <= 2026-06-26; 2026-03-26 + 97 days = 2026-07-01 is too late.
         assert_eq!(schedule.purged(7), [0, 1, 2, 3]);
+    }
+
+    #[test]
+    fn a_date_in_between_moves_the_tests() {
+        let (calendar, schedule) = (Calendar::new("UTC").unwrap(), monthly("2024-01-01", "2026-10-01").unwrap());
+        let with = |text: &str| schedule.with(calendar.as_of(date(text)));
+        let between = with("2026-01-01");
+        assert_eq!((between.mature.len(), between.tests.as_slice()), (9, [8].as_slice()));
+        assert!(between.mature.is_sorted_by_key(|mature| mature.date));
+        assert_eq!(with("2026-06-26"), schedule, "it is one of them");
+        assert_eq!(with("2026-10-01"), schedule, "it is the run's own");
     }
 
     #[test]

@@ -55,7 +55,7 @@ pub struct Checks {
     pub rejects: Vec<RejectCount>,
     /// The first rejected rows of each kind, with their places.
     pub faults: Vec<Fault>,
-    /// Sources over the limits of `[quality]`: with these a run stops.
+    /// Sources over the limits of `[quality]`, with which a run stops, and sources whose arrivals are not to be believed.
     pub over: Vec<Fault>,
     /// Rows of holdings whose product is in no catalogue.
     pub unknown_products: u64,
@@ -89,7 +89,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let written = read_all(&job, as_of.map(|date| calendar.as_of(date)))?;
     let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
-    let over = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
+    let mut over: Vec<Fault> = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
     if written.customers.is_empty() {
         let sources = ingest::reading_order(config);
         return Err(ingest::late_customers(&sources, &written.counts)
@@ -99,6 +99,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let tables = Checked::open(&**fs, staging.dir(), written)?;
     ingest::check_consents(config, &tables)?;
     ingest::check_values(config, &tables)?;
+    over.extend(crate::arrivals::late(&job, &tables)?);
     let goods = goods(config, &tables)?;
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));

@@ -101,7 +101,7 @@ fn part_of(out: &Path) -> PathBuf {
 }
 
 /// The dates of `train.as_of` before the last one, and that; no labels are asked for, so none needs to be mature.
-fn dates(config: &Config, calendar: &Calendar, as_of: Date) -> Schedule {
+pub(crate) fn dates(config: &Config, calendar: &Calendar, as_of: Date) -> Schedule {
     let offers = &config.offers;
     let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
     if config.is_cross_section() {

@@ -5,6 +5,7 @@
 //! Not here: the terminal, the clock and the environment (crate `cli`), sentences (crate `text`), mathematics (the kernels).
 
 mod additive;
+mod arrivals;
 pub mod baskets;
 mod calendar;
 mod catalogue;
@@ -18,6 +19,7 @@ mod feature_table;
 pub mod flat;
 mod history;
 mod host;
+pub mod inspect;
 mod job;
 mod kernel;
 mod linear;

@@ -174,6 +174,7 @@ fn produce(
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
+    crate::arrivals::late(job, &tables.checked)?.into_iter().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
     let mined = job.config.mine.as_ref().map(|config| {

@@ -32,6 +32,7 @@ mod template;
 pub mod demo;
 pub mod evaluation;
 pub mod flat;
+pub mod inspect;
 pub mod labels;
 pub mod mining;
 pub mod reasons;

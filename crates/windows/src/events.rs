@@ -94,13 +94,13 @@ impl Cutoffs {
     }
 
     /// The windows of one as-of instant.
-    pub(crate) fn spans(&self, cutoff: usize) -> &[Span] {
+    pub fn spans(&self, cutoff: usize) -> &[Span] {
         &self.spans[cutoff * self.n_windows..][..self.n_windows]
     }
 }
 
-/// Start of the window of the same length right before `span`.
-pub(crate) fn earlier_start(span: Span) -> i64 {
+/// Start of the window of the same length right before `span`: what [`crate::Measure::Surge`] compares with.
+pub fn earlier_start(span: Span) -> i64 {
     span.start.saturating_sub(span.end.saturating_sub(span.start))
 }
 

@@ -87,7 +87,7 @@ impl Intervals<'_> {
 
     /// Whether the row is known at `at` to have started before it.
     #[inline]
-    pub(crate) fn has_started(&self, row: usize, at: i64) -> bool {
+    pub fn has_started(&self, row: usize, at: i64) -> bool {
         self.start[row] < at && self.arrival(row) < at
     }
 
@@ -107,7 +107,7 @@ impl Intervals<'_> {
 
     /// Whether the product is held at `at` as known at `at`: an end that became known later never rewrites the past.
     #[inline]
-    pub(crate) fn is_held(&self, row: usize, at: i64) -> bool {
+    pub fn is_held(&self, row: usize, at: i64) -> bool {
         self.has_started(row, at) && self.known_end(row, at).is_none_or(|end| end > at)
     }
 

@@ -41,7 +41,7 @@ mod takes;
 
 pub use aggregate::{Cell, Scratch, aggregate, aggregate_block};
 pub use error::Error;
-pub use events::{Cutoffs, EventColumn, EventValues, Events, Span};
+pub use events::{Cutoffs, EventColumn, EventValues, Events, Span, earlier_start};
 pub use intervals::{HoldingState, Intervals, Maybe, held_quantities, holdings_as_of, holds_anything};
 pub use labels::{Label, LabelWindow, Labels, NO_TAKE, OfferRule, Truth, holder_labels, offer_labels};
 pub use outcomes::{Payments, add_held_revenue, add_payments, was_held};

@@ -9,6 +9,7 @@ pub(crate) mod evaluate;
 pub(crate) mod explain;
 pub(crate) mod features;
 pub(crate) mod flat;
+pub(crate) mod inspect;
 pub(crate) mod mine;
 pub(crate) mod report;
 pub(crate) mod run;

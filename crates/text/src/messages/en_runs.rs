@@ -234,6 +234,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume runs show pipelines/isp.toml 2026-10-01-001-5f3a9c01        # names the version",
     },
     Message {
+        code: Code::CustomerNotInTables,
+        title: "the tables know no such customer as of {as_of}",
+        help: &[
+            "spell the id exactly as the tables do: letter case, leading zeros, and blanks count",
+            "rows that arrived on or after the date are not read: ask as of a later one",
+        ],
+        cause: "None of the tables has this customer in a row that had arrived before the date. The id is not repeated here, so that no message or log holds a customer's id.",
+        example: "osusume inspect 0000123 pipelines/isp.toml --as-of 2026-10-01        # not 123",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "nothing to learn: every label is the same for {offers}",
         help: &[
@@ -357,6 +367,16 @@ pub(super) const MESSAGES: &[Message] = &[
         ],
         cause: "What lies in a basket belongs to one of the level above, or a rule could not tell which of them was bought. The products table says otherwise of some: a category that two departments share, or two categories of one name.",
         example: "product_id,category,department\n1001,eggs,dairy\n1002,eggs,bakery",
+    },
+    Message {
+        code: Code::LateArrivals,
+        title: "{late} of {rows} rows of `{source}` arrived more than {days} days after they happened",
+        help: &[
+            "if the table is loaded again as a whole (every night, say), map the arrival to a column that keeps the time of the first load, or leave it out: rows then count from when they happened",
+            "if the rows really came that late, only dates after their arrival can be learned from: list them in `train.as_of`",
+        ],
+        cause: "A row counts at a past date only if it had arrived by then. Where more than a fifth of the rows arrived a month late, past dates see next to nothing of the source, and models learn that it says nothing. Nearly always the column tells of the last reload and not of the first.",
+        example: "at = 2025-03-04, loaded_at = 2026-09-30T02:00 in most rows",
     },
     Message {
         code: Code::TooEarly,

@@ -240,6 +240,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume runs show pipelines/isp.toml 2026-10-01-001-5f3a9c01        # バージョンを表示",
     },
     Message {
+        code: Code::CustomerNotInTables,
+        title: "{as_of} の時点で、その顧客はどの表にもありません",
+        help: &[
+            "顧客IDは表のとおり正確に指定してください。大文字と小文字、先頭の0、空白も区別します。",
+            "基準日以降に届いた行は読みません。より後の基準日を指定してください。",
+        ],
+        cause: "基準日より前に届いた行に、その顧客はありません。メッセージやログに顧客IDを残さないため、指定されたIDはここに表示しません。",
+        example: "osusume inspect 0000123 pipelines/isp.toml --as-of 2026-10-01        # 123 ではない",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "ラベルがすべて同じため学習できません（オファー: {offers}）",
         help: &["判定期間に購入や契約開始の記録があるか、商品コードが商品表と一致しているかを確認してください。"],
@@ -357,6 +367,16 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &["商品表で1つの上位区分だけに属する名前にするか、`mine.above` から「{above}」を外してください。"],
         cause: "バスケットの中身は、1つの上位区分に属するものとして分析します。複数に属すると、どの区分が購入されたのか決められません。商品表では、2つの部門にまたがる分類や、同じ名前の異なる分類があります。",
         example: "product_id,category,department\n1001,eggs,dairy\n1002,eggs,bakery",
+    },
+    Message {
+        code: Code::LateArrivals,
+        title: "`{source}` の{rows}行のうち{late}行は、発生から{days}日を過ぎて届いています",
+        help: &[
+            "毎晩など表全体を読み込み直している場合は、到着時刻を最初に読み込まれた時刻の列に対応付けるか、指定を外してください。指定がなければ、行は発生した時点から使われます。",
+            "実際にそれほど遅れて届いた場合は、到着後の日付からしか学習できません。`train.as_of` に日付を列挙してください。",
+        ],
+        cause: "過去の基準日では、その日までに届いていた行だけを使います。5分の1を超える行がひと月以上遅れて届いていると、過去の基準日からはその表がほとんど見えず、モデルは表に意味がないと学習してしまいます。多くの場合、この列は最初ではなく最後の読み込みの時刻です。",
+        example: "at = 2025-03-04、多くの行の loaded_at が2026-09-30T02:00",
     },
     Message {
         code: Code::TooEarly,

@@ -47,7 +47,8 @@ pub(super) fn compute<C: Cell>(
         .collect()
 }
 
-fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
+/// The dates with their windows.
+pub(super) fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
     let as_of = dates.iter().map(|date| date.instant.0).collect();
     let spans = dates
         .iter()

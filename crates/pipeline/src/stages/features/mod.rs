@@ -7,6 +7,7 @@ mod levels;
 mod people;
 mod rows;
 mod table;
+mod trace;
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -19,6 +20,7 @@ pub(crate) use cells::{Blocks, HoldingSlices, product_positions};
 pub(crate) use labels::{block_of, label, window};
 pub(crate) use rows::{label_column, take_column};
 pub(crate) use table::write_table;
+pub(crate) use trace::inspect;
 
 use self::groups::Groups;
 use self::people::People;
