@@ -45,3 +45,54 @@ fn a_sixth_of_late_rows_is_believed() {
     let (found, said, code) = check(&company, &[]);
     assert_eq!((code, &found["ready"]), (Some(0), &Value::Bool(true)), "{said}");
 }
+
+#[test]
+fn many_rows_before_joining_are_said() {
+    let company = Company::new();
+    company.edit("data/isp/customers.csv", |csv| with_column(csv, 2, |_, _| "2026-09-20".to_owned()));
+    let output = company.osusume(&["check", "pipelines/isp.toml", "--as-of", AS_OF]);
+    let said = text(&output.stdout);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for source in ["contacts", "holdings", "tickets", "usage"] {
+        assert!(said.contains("E4017") && said.contains(&format!("`{source}` happened before")), "{source}: {said}");
+    }
+}
+
+#[test]
+fn a_source_that_lost_half_its_rows_is_refused() {
+    let company = Company::with_run();
+    let half = |csv: &str| {
+        let rows: Vec<&str> = csv.lines().collect();
+        rows[..rows.len() * 2 / 5].join("\n") + "\n"
+    };
+    company.edit("data/isp/consents.csv", half);
+    let before = company.published();
+    let run = ["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet"];
+    let output = company.osusume(&run);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(10) && said.contains("E4018") && said.contains("`consents`"), "{said}");
+    assert_eq!(company.published(), before);
+    company.succeed(&[&run[..], &["--set", "quality.max_shrink=1"]].concat());
+}
+
+#[test]
+fn nothing_new_is_said() {
+    let company = Company::with_run();
+    let said = |as_of: &str| {
+        let output = company.osusume(&["run", "pipelines/isp.toml", "--as-of", as_of, "--no-export"]);
+        assert!(output.status.success());
+        text(&output.stderr)
+    };
+    assert!(said(AS_OF).contains("warning[E4019]"));
+    company.edit("data/isp/tickets.csv", |csv| csv.lines().take(200).collect::<Vec<_>>().join("\n") + "\n");
+    let again = company.osusume(&[
+        "run",
+        "pipelines/isp.toml",
+        "--as-of",
+        AS_OF,
+        "--set",
+        "quality.max_shrink=1",
+        "--no-export",
+    ]);
+    assert!(again.status.success() && !text(&again.stderr).contains("E4019"), "{}", text(&again.stderr));
+}

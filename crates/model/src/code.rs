@@ -82,7 +82,13 @@ impl Code {
     pub fn is_warning(self) -> bool {
         matches!(
             self,
-            Self::TooFewPositives | Self::DataEndsEarly | Self::TooManyItemsets | Self::LevelsCross | Self::NoHoldout
+            Self::TooFewPositives
+                | Self::DataEndsEarly
+                | Self::TooManyItemsets
+                | Self::LevelsCross
+                | Self::BeforeJoining
+                | Self::InputsUnchanged
+                | Self::NoHoldout
         )
     }
 }
@@ -254,6 +260,12 @@ codes! {
     LevelsCross = "E4015", Quality, AfterChange;
     /// Many rows of a source arrived long after they happened. Args: source, late, rows, days.
     LateArrivals = "E4016", Input, AfterChange;
+    /// Many rows of a source happened before their customer joined. Args: source, early, rows.
+    BeforeJoining = "E4017", Quality, AfterChange;
+    /// A source holds far fewer rows than for the run before. Args: source, read, before, run.
+    SourceShrunken = "E4018", Input, AfterChange;
+    /// Every file is the one a run of an earlier date read. Args: run.
+    InputsUnchanged = "E4019", Quality, Later;
 
     /// The label window of a run is not over in the tables; its assigned rows are all immature. Args: run, known, needed, rows.
     TooEarly = "E4020", Nothing, Later;

@@ -100,6 +100,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     ingest::check_consents(config, &tables)?;
     ingest::check_values(config, &tables)?;
     over.extend(crate::arrivals::late(&job, &tables)?);
+    faults.extend(crate::arrivals::before_joining(&job, &tables)?);
     let goods = goods(config, &tables)?;
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));

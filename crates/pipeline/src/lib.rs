@@ -14,6 +14,7 @@ mod checked;
 pub mod config;
 pub mod convert;
 mod dictionary;
+mod earlier;
 pub mod evaluation;
 mod feature_table;
 pub mod flat;

@@ -83,6 +83,10 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
     let runs = Runs::new(Arc::clone(&fs), &root);
     let earlier = decide::earlier_runs(&runs, &config.decide, as_of)?;
+    let last = last_run(&runs)?;
+    if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
+        host.event(Event::Warning(fault));
+    }
     inputs.extend(decide::ledger_inputs(&earlier));
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
@@ -98,12 +102,13 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let mut clock = Clock::new(host);
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let produced = produce(&job, as_of, (&inputs, &earlier), &mut clock).and_then(|produced| {
-        host.event(Event::Begin(Stage::Publish));
-        staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
-        link_models(config, &staging)?;
-        Ok(produced)
-    });
+    let produced = produce(&job, as_of, Before { inputs: &inputs, earlier: &earlier, last: last.as_ref() }, &mut clock)
+        .and_then(|produced| {
+            host.event(Event::Begin(Stage::Publish));
+            staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
+            link_models(config, &staging)?;
+            Ok(produced)
+        });
     let produced = match produced {
         Ok(produced) => produced,
         Err(fault) => {
@@ -161,20 +166,39 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
     Fault::all(changed.map(|file| Fault::new(Code::FileChanged).in_file(file.path.display().to_string())).collect())
 }
 
+/// The manifest of the current run, if there is one that can be read: `runs verify` is who complains of it.
+fn last_run(runs: &Runs) -> Result<Option<Manifest>> {
+    match runs.current()? {
+        Some(_) => Ok(runs.open_current().ok().map(|run| run.manifest)),
+        None => Ok(None),
+    }
+}
+
+/// What was there before a run.
+#[derive(Clone, Copy)]
+struct Before<'a> {
+    /// The files it reads.
+    inputs: &'a [InputEntry],
+    /// The runs whose contacts count.
+    earlier: &'a [Run],
+    /// What the current run says of itself.
+    last: Option<&'a Manifest>,
+}
+
 /// The stages, in order.
-fn produce(
-    job: &Job<'_>,
-    as_of: Date,
-    (inputs, earlier): (&[InputEntry], &[Run]),
-    clock: &mut Clock<'_>,
-) -> Result<Produced> {
+fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Produced> {
+    let Before { inputs, earlier, last } = before;
     let tables = clock.stage(Stage::Ingest, || {
         read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of), Files::All)
     })?;
+    if let Some(last) = last {
+        crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.checked.counts, last)?;
+    }
     let goods = goods(job.config, &tables.checked)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
-    crate::arrivals::late(job, &tables.checked)?.into_iter().for_each(|fault| job.warn(fault));
+    let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];
+    odd.into_iter().flatten().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
     let mined = job.config.mine.as_ref().map(|config| {

@@ -105,17 +105,11 @@ impl Page<'_> {
                 let cells = row.cells.iter().map(|cell| self.cell(cell));
                 lines.push(std::iter::once(row.number.to_string()).chain(cells).collect());
             }
-            let rest = (0..shown.columns.len()).map(|column| self.align(shown, column));
+            let rest = (0..shown.columns.len()).map(|column| align(shown, column));
             let align: Vec<Align> = std::iter::once(Align::Right).chain(rest).collect();
             text += &table(2, &align, &lines);
         }
         text
-    }
-
-    fn align(&self, shown: &InspectedTable, column: usize) -> Align {
-        let is_number = |cell: &Value| matches!(cell, Value::Number(_) | Value::Absent);
-        let all = shown.rows.iter().all(|row| is_number(&row.cells[column]));
-        if all { Align::Right } else { Align::Left }
     }
 
     fn features(&self) -> String {
@@ -151,10 +145,7 @@ impl Page<'_> {
         let ranges = stretches(&feature.rows);
         let shown: Vec<String> = ranges.iter().take(RANGES_SHOWN).map(|&(first, last)| stretch(first, last)).collect();
         let more: u32 = ranges.iter().skip(RANGES_SHOWN).map(|(first, last)| last - first + 1).sum();
-        let shown = match shown.is_empty() {
-            true => "-".to_owned(),
-            false => format!("{} {}", feature.source, shown.join(", ")),
-        };
+        let shown = if shown.is_empty() { "-".to_owned() } else { format!("{} {}", feature.source, shown.join(", ")) };
         match more {
             0 => shown,
             _ => self.say(Word::MoreRows, &[("ranges", Arg::from(shown)), ("more", Arg::from(u64::from(more)))]),
@@ -166,9 +157,16 @@ impl Page<'_> {
     }
 }
 
+/// Numbers stand on the right.
+fn align(shown: &InspectedTable, column: usize) -> Align {
+    let is_number = |cell: &Value| matches!(cell, Value::Number(_) | Value::Absent);
+    let all = shown.rows.iter().all(|row| is_number(&row.cells[column]));
+    if all { Align::Right } else { Align::Left }
+}
+
 /// Whole numbers as they are, others with six significant digits.
 fn shown(number: f64) -> String {
-    if number == number.trunc() && number.abs() < 1e15 {
+    if number.fract().abs() < f64::MIN_POSITIVE && number.abs() < 1e15 {
         return format!("{number:.0}");
     }
     let magnitude = number.abs().log10().floor() as i32;
@@ -231,7 +229,7 @@ mod tests {
         let cases = [
             (3.0, "3"),
             (-0.25, "-0.25"),
-            (1234.567_89, "1234.57"),
+            (1_234.567_89, "1234.57"),
             (0.000_123_456_789, "0.000123457"),
             (1e15, "1000000000000000"),
         ];

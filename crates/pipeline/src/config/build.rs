@@ -206,6 +206,7 @@ pub(super) fn quality(at: At) -> Quality {
         on_error: at.word("on_error", OnError::parse),
         max_rejects: at.integer("max_rejects"),
         max_reject_rate: at.number("max_reject_rate"),
+        max_shrink: at.number("max_shrink"),
     }
 }
 

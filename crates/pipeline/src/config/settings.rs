@@ -302,6 +302,8 @@ pub struct Quality {
     pub max_rejects: u64,
     /// Rejected rows a source may have, as a share of rows read, in [0, 1].
     pub max_reject_rate: f64,
+    /// Share of its rows a source may have lost since the run before, in [0, 1].
+    pub max_shrink: f64,
 }
 
 /// The level of `[offers.category]` that is the product itself.

@@ -379,6 +379,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "at = 2025-03-04, loaded_at = 2026-09-30T02:00 in most rows",
     },
     Message {
+        code: Code::BeforeJoining,
+        title: "{early} of {rows} rows of `{source}` happened before their customer joined",
+        help: &[
+            "look whether both tables are in the same zone (`time_zone` of the source) and their times in the same unit",
+            "map `joined` to the first day of the customer, not to that of the newest contract, or leave it out",
+        ],
+        cause: "The rows count all the same: purchases before a card was registered are nothing unusual. But where many customers did something before they were any, one of the two dates is likely wrong, and so is every tenure.",
+        example: "joined = 2025-06-01, at = 2023-02-11",
+    },
+    Message {
+        code: Code::SourceShrunken,
+        title: "`{source}` has {read} rows; run {run} read {before}",
+        help: &[
+            "look whether the extract broke off, and deliver it again",
+            "if rows were removed on purpose, run once with `--set quality.max_shrink=1`",
+        ],
+        cause: "A source that loses more than `quality.max_shrink` of its rows from one run to the next is hardly ever right, and what is published of half a table looks like any other offer table: customers without purchases, refusals that nobody heard.",
+        example: "holdings.csv: 1,200,000 rows yesterday, 310,000 today",
+    },
+    Message {
+        code: Code::InputsUnchanged,
+        title: "every file is the one that run {run} read",
+        help: &["look why nothing new was delivered since"],
+        cause: "The run's date is later than that of the run before, and no file of any source has changed. Offers are then made on what was known then, as if nothing had happened since.",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-02        # the export of the night failed",
+    },
+    Message {
         code: Code::TooEarly,
         title: "too early to evaluate {run}: the tables are known until {known}, and its takes only from {needed} on",
         help: &[

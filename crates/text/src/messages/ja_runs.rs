@@ -379,6 +379,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "at = 2025-03-04、多くの行の loaded_at が2026-09-30T02:00",
     },
     Message {
+        code: Code::BeforeJoining,
+        title: "`{source}` の{rows}行のうち{early}行は、顧客の加入日より前のものです",
+        help: &[
+            "両方の表のタイムゾーン（データの `time_zone`）と時刻の単位が同じかどうかを確認してください。",
+            "`joined` には最新の契約ではなく、顧客になった最初の日を対応付けるか、指定を外してください。",
+        ],
+        cause: "これらの行も使います。会員登録より前の購入は珍しくありません。ただし、顧客になる前の行が多い場合は、どちらかの日付が誤っている可能性が高く、利用期間もすべて誤りになります。",
+        example: "joined = 2025-06-01、at = 2023-02-11",
+    },
+    Message {
+        code: Code::SourceShrunken,
+        title: "`{source}` は{read}行です。実行 {run} では{before}行でした",
+        help: &[
+            "出力が途中で切れていないかを確認し、もう一度出力してください。",
+            "意図して行を削除した場合は、一度だけ `--set quality.max_shrink=1` を付けて実行してください。",
+        ],
+        cause: "前回の実行から `quality.max_shrink` を超える割合の行が減ることは、通常ありません。半分の表から作った結果も見た目は普通のオファー表で、購入のない顧客や、届かなかった拒否が含まれます。",
+        example: "holdings.csv: 昨日は1,200,000行、今日は310,000行",
+    },
+    Message {
+        code: Code::InputsUnchanged,
+        title: "すべてのファイルが、実行 {run} で読んだものと同じです",
+        help: &["その後に新しいデータが届いていない理由を確認してください。"],
+        cause: "基準日は前回の実行より後ですが、どのデータのファイルも変わっていません。その後に何も起きなかったものとして、当時の内容でオファーを作ることになります。",
+        example: "osusume run pipelines/isp.toml --as-of 2026-10-02        # 夜間の出力が失敗した",
+    },
+    Message {
         code: Code::TooEarly,
         title: "{run}の効果測定にはまだ早すぎます（データは{known}の前日まで、成約の確定は{needed}から）",
         help: &[

@@ -209,4 +209,13 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .unit("share")
     .between(0.0, 1.0),
+    Field::new(
+        "quality.max_shrink",
+        Number,
+        Is("0.5"),
+        "Share of its rows that a source may have lost since the run before; a run whose source lost more is refused, since the extract \
+         most likely broke off. 1 turns it off, for the one run after a table was cut on purpose.",
+    )
+    .unit("share")
+    .between(0.0, 1.0),
 ];
