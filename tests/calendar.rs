@@ -1,8 +1,10 @@
 //! Times that are not what they seem, each with its verdict: what counts, what is set aside, what is said, what ends a run.
 
+use std::fs;
+
 use serde_json::Value;
 
-use super::support::{AS_OF, Company, text};
+use super::support::{AS_OF, Company, names, text};
 
 /// What `check` says of the company, and how it ended.
 fn check(company: &Company, more: &[&str]) -> (Value, String, Option<i32>) {
@@ -95,4 +97,42 @@ fn nothing_new_is_said() {
         "--no-export",
     ]);
     assert!(again.status.success() && !text(&again.stderr).contains("E4019"), "{}", text(&again.stderr));
+}
+
+/// The numbers of a run of everybody, refusals or not.
+fn summary(company: &Company, as_of: &str, dates: &str) -> Value {
+    let set = ["--set", "train.include_opted_out=true", "--set", dates];
+    company.succeed(&[&["run", "pipelines/isp.toml", "--as-of", as_of, "--no-export", "--quiet"][..], &set].concat());
+    let runs = company.path("runs/isp");
+    let run = names(&runs).into_iter().rev().find(|name| name.starts_with(as_of)).unwrap();
+    serde_json::from_slice(&fs::read(runs.join(run).join("summary.json")).unwrap()).unwrap()
+}
+
+/// By offer, the rows that were eligible on the dates learned from.
+fn eligible(summary: &Value) -> Vec<u64> {
+    let labels = summary["offers"].as_array().unwrap().iter().map(|offer| &offer["labels"]);
+    labels
+        .map(|one| ["taken_in_gap", "negative", "positive"].iter().map(|key| one[key].as_u64().unwrap()).sum())
+        .collect()
+}
+
+#[test]
+fn labels_that_are_open_are_those_that_are_learned_from_later() {
+    let company = Company::new();
+    let early = summary(&company, "2026-07-01", "train.folds=3");
+    let open = early["training"]["open_labels"].as_array().unwrap();
+    let dates: Vec<&str> = open.iter().map(|open| open["as_of"].as_str().unwrap()).collect();
+    assert_eq!(dates, ["2026-04-25", "2026-05-25", "2026-06-25"]);
+    assert_eq!(open[0]["known_on"], "2026-07-31");
+    let with = |more: &str| {
+        let dates = format!("train.as_of=[2025-12-26,2026-01-26,2026-02-26{more}]");
+        eligible(&summary(&company, AS_OF, &dates))
+    };
+    let (before, after) = (with(""), with(",2026-04-25"));
+    let offers = early["offers"].as_array().unwrap().iter();
+    let rows: Vec<u64> =
+        offers.map(|offer| open[0]["rows"][offer["offer"].as_str().unwrap()].as_u64().unwrap()).collect();
+    let later: Vec<u64> = after.iter().zip(&before).map(|(after, before)| after - before).collect();
+    assert_eq!(rows, later);
+    assert!(rows.iter().sum::<u64>() > 1000, "{rows:?}");
 }

@@ -73,6 +73,9 @@ impl LabelDays {
     }
 }
 
+/// Steps after the newest date with known labels that are looked at: a horizon of a year in steps of a day.
+const MOST_OPEN: i32 = 400;
+
 /// The as-of dates of a run, ascending.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Schedule {
@@ -80,6 +83,8 @@ pub(crate) struct Schedule {
     pub(crate) mature: Vec<AsOf>,
     /// Positions in `mature` of the out-of-time tests, ascending.
     pub(crate) tests: Vec<usize>,
+    /// Dates before the run's own, ascending, whose labels are not known yet: later runs will learn from them.
+    pub(crate) open: Vec<AsOf>,
     /// The run's own date: what is scored.
     pub(crate) score: AsOf,
     /// The end of the data: outcomes are read up to here, and never later than the run's date.
@@ -113,7 +118,8 @@ impl Schedule {
         dates.retain(|&date| date > history.first);
         dates.reverse();
         let tests = vec![dates.len().saturating_sub(1)];
-        Self::of(calendar, as_of, label, dates, tests, history)
+        let open = (1..=MOST_OPEN).map(|i| back(newest, step, -i)).take_while(|&date| date < as_of).collect();
+        Self::of(calendar, (as_of, label), dates, (tests, open), history)
     }
 
     /// Given dates (ascending) and the positions of the tests among them; immature ones are left out.
@@ -131,19 +137,21 @@ impl Schedule {
         let mut kept: Vec<Date> = dates.iter().chain(tests).copied().collect();
         kept.sort_unstable();
         kept.dedup();
+        let open =
+            kept.iter().copied().filter(|&date| date + label.until_known() > history.end && date < as_of).collect();
         kept.retain(|&date| date + label.until_known() <= history.end && date > history.first);
         let mut positions: Vec<usize> = tests.iter().filter_map(|t| kept.binary_search(t).ok()).collect();
         positions.sort_unstable();
         if positions.is_empty() && !kept.is_empty() {
             positions.push(kept.len() - 1);
         }
-        Self::of(calendar, as_of, label, kept, positions, history)
+        Self::of(calendar, (as_of, label), kept, (positions, open), history)
     }
 
     /// The one date of a cross-section: it is learned from and scored at once, and no test lies after it.
     pub(crate) fn at_once(calendar: &Calendar, as_of: Date, label: LabelDays) -> Self {
         let date = calendar.as_of(as_of);
-        Self { mature: vec![date], tests: Vec::new(), score: date, data_end: date, label }
+        Self { mature: vec![date], tests: Vec::new(), open: Vec::new(), score: date, data_end: date, label }
     }
 
     /// `count` dates one `step` apart, the last one the run's own: nobody asks for their labels.
@@ -166,10 +174,9 @@ impl Schedule {
 
     fn of(
         calendar: &Calendar,
-        as_of: Date,
-        label: LabelDays,
+        (as_of, label): (Date, LabelDays),
         dates: Vec<Date>,
-        tests: Vec<usize>,
+        (tests, open): (Vec<usize>, Vec<Date>),
         history: History,
     ) -> Result<Self> {
         if dates.is_empty() {
@@ -178,8 +185,8 @@ impl Schedule {
                 .with("last", history.end.to_string())
                 .with("needed_days", i64::from(label.until_known())));
         }
-        let mature = dates.into_iter().map(|date| calendar.as_of(date)).collect();
-        Ok(Self { mature, tests, score: calendar.as_of(as_of), data_end: calendar.as_of(history.end), label })
+        let [mature, open] = [dates, open].map(|dates| dates.into_iter().map(|date| calendar.as_of(date)).collect());
+        Ok(Self { mature, tests, open, score: calendar.as_of(as_of), data_end: calendar.as_of(history.end), label })
     }
 }
 
@@ -241,6 +248,9 @@ mod tests {
         assert_eq!(dates.first().map(String::as_str), Some("2025-11-26"));
         assert_eq!(dates.last().map(String::as_str), Some("2026-06-26"));
         assert_eq!(schedule.tests, [7]);
+        // The steps go on to the run's date.
+        let open: Vec<String> = schedule.open.iter().map(|a| a.date.to_string()).collect();
+        assert_eq!(open, ["2026-07-26", "2026-08-26", "2026-09-26"]);
         // 2026-02-26 + 97 days = 2026-06-03 <= 2026-06-26; 2026-03-26 + 97 days = 2026-07-01 is too late.
         assert_eq!(schedule.purged(7), [0, 1, 2, 3]);
     }
@@ -273,6 +283,7 @@ mod tests {
         let (kept, late) = (date("2026-04-26"), date("2026-04-27"));
         let listed = Schedule::listed(&calendar, date("2026-10-01"), LABEL, &[kept, late], &[late], history).unwrap();
         assert_eq!(listed.mature.iter().map(|mature| mature.date).collect::<Vec<_>>(), [kept]);
+        assert_eq!(listed.open.iter().map(|open| open.date).collect::<Vec<_>>(), [late]);
         let fault = monthly("2026-05-01", "2026-08-01").unwrap_err();
         assert_eq!(fault.code(), Code::NoMatureLabels);
     }

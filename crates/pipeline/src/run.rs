@@ -427,6 +427,7 @@ fn summarize(
         features: found.specs.len() as u64,
         is_cross_section: job.config.is_cross_section(),
         as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),
+        open: crate::summary::open_labels(schedule, &found.open),
         counts: tables.checked.counts.clone(),
         rejects: tables.rejects.iter().map(|reject| (reject.code.id().to_owned(), reject.count)).collect(),
         unknown_products: found.unknown_products,

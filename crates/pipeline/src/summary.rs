@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use osusume_evaluate as evaluate;
-use osusume_model::{FeatureSpec, Offer, Result};
+use osusume_model::{AsOf, FeatureSpec, Offer, Result};
 use osusume_storage::Staging;
 use osusume_tables::SourceCount;
 use serde_json::{Value, json};
 
+use crate::calendar::Schedule;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::{Contact, Gate, Measures, Models, OfferModel, Tested};
@@ -42,6 +43,8 @@ pub struct Summary {
     pub is_cross_section: bool,
     /// The dates learned from.
     pub as_of_dates: Vec<String>,
+    /// The dates whose labels are not known yet, ascending.
+    pub open: Vec<OpenLabels>,
     /// Rows of each source.
     pub counts: Vec<(String, SourceCount)>,
     /// Rejected rows by code.
@@ -56,6 +59,17 @@ pub struct Summary {
     pub decided: DecisionCounts,
     /// What was mined, where the pipeline file asks for it.
     pub mined: Option<MineSummary>,
+}
+
+/// A date whose labels are not known yet.
+#[derive(Clone, Debug)]
+pub struct OpenLabels {
+    /// The date.
+    pub as_of: String,
+    /// The first day on which its labels are known.
+    pub known_on: String,
+    /// By offer, in the order of the catalogue, the rows that models will learn from then.
+    pub rows: Vec<u64>,
 }
 
 /// One offer in the summary.
@@ -157,6 +171,16 @@ fn pool(tests: &[&Tested]) -> Option<Pooled> {
     })
 }
 
+/// The dates whose labels are not known yet, with their rows by offer.
+pub(crate) fn open_labels(schedule: &Schedule, rows: &[Vec<u64>]) -> Vec<OpenLabels> {
+    let of_date = |(date, rows): (&AsOf, &Vec<u64>)| OpenLabels {
+        as_of: date.date.to_string(),
+        known_on: (date.date + schedule.label.until_known()).to_string(),
+        rows: rows.clone(),
+    };
+    schedule.open.iter().zip(rows).map(of_date).collect()
+}
+
 /// Customers as 0, 1, 2, … over all tests, as clusters must be.
 fn dense_customers(tests: &[&Tested]) -> Vec<Vec<u32>> {
     let mut numbers: BTreeMap<u32, u32> = BTreeMap::new();
@@ -195,6 +219,12 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
             (name.as_str(), value)
         })
         .collect();
+    let open = summary.open.iter().map(|open| {
+        let rows: BTreeMap<&str, u64> =
+            summary.offers.iter().zip(&open.rows).map(|(offer, rows)| (offer.key.as_str(), *rows)).collect();
+        json!({ "as_of": open.as_of, "known_on": open.known_on, "rows": rows })
+    });
+    let open: Vec<Value> = open.collect();
     let value = json!({
         "format_version": 1, "pipeline": summary.pipeline, "as_of": summary.as_of, "currency": summary.currency,
         "minor_digits": summary.minor_digits, "design": if summary.is_cross_section { "cross_section" } else { "over_time" },
@@ -202,7 +232,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         "holdings_of_unknown_products": summary.unknown_products,
         "training": {
             "rows": summary.training_rows, "share_of_customers": summary.training_sample, "opted_out": summary.training_opted_out, "features": summary.features,
-            "as_of_dates": summary.as_of_dates, "tests": summary.pooled,
+            "as_of_dates": summary.as_of_dates, "tests": summary.pooled, "open_labels": open,
         },
         "offers": offers, "decisions": summary.decided, "rules": summary.mined,
     });

@@ -170,7 +170,7 @@ impl Evaluator<'_> {
                 .with("rows", self.assigned_rows()));
         }
         let data_end = self.job.calendar.as_of(history.end);
-        Ok(Schedule { mature: vec![score], tests: Vec::new(), score, data_end, label })
+        Ok(Schedule { mature: vec![score], tests: Vec::new(), open: Vec::new(), score, data_end, label })
     }
 
     /// Rows of offers and shadow: none of their outcomes is known yet.

@@ -52,6 +52,8 @@ pub(crate) struct FeatureTables {
     pub(crate) scoring_rows: u64,
     /// By offer, the number of rows with each label, in the order of [`Label`].
     pub(crate) labels: Vec<[u64; 5]>,
+    /// For each date of [`Schedule::open`], by offer, the number of rows that models will learn from once their labels are known.
+    pub(crate) open: Vec<Vec<u64>>,
     /// Holding rows left out because their product is in no catalogue.
     pub(crate) unknown_products: u64,
 }
@@ -108,6 +110,7 @@ struct Writer {
     people: People,
     sample: f64,
     labels: Vec<[u64; 5]>,
+    open: Vec<Vec<u64>>,
     unknown_products: u64,
 }
 
@@ -127,6 +130,7 @@ impl Writer {
         let scoring = ParquetSink::create(&job.target(), SCORING, &scoring_schema, &[])?;
         let wanted = Wanted::all(job);
         let labels = vec![[0; 5]; goods.catalogue.offers.len()];
+        let open = vec![vec![0; labels.len()]; schedule.open.len()];
         Ok(Self {
             groups,
             training,
@@ -137,6 +141,7 @@ impl Writer {
             people,
             sample,
             labels,
+            open,
             unknown_products: 0,
         })
     }
@@ -152,13 +157,14 @@ impl Writer {
         let (blocks, unknown) = read_blocks(job, tables, goods, &self.wanted, &customers)?;
         self.unknown_products += unknown;
         let everybody: Vec<u32> = customers.clone().collect();
+        let learned: Vec<u32> = self.people.among(&customers).map(|at| at as u32).collect();
+        self.count_open(job, goods, &blocks, schedule, (&learned, everybody.len()))?;
         let seed = format!("{}/sample", job.config.train.seed);
         let is_sampled = |customer: u32| {
             self.sample >= 1.0
                 || unit_interval(keyed_hash(&seed, tables.customers.id(customer).as_bytes())) < self.sample
         };
-        let learned = self.people.among(&customers).map(|at| at as u32);
-        let keep: Vec<u32> = learned.filter(|&at| is_sampled(customers.start + at)).collect();
+        let keep: Vec<u32> = learned.into_iter().filter(|&at| is_sampled(customers.start + at)).collect();
         let (past, now) = (schedule.mature.as_slice(), [schedule.score]);
         // Where nearly everybody is learned from, one walk over the rows serves all dates; a cross-section has the same date twice.
         if self.sample >= 1.0 && past.iter().all(|date| date.instant < now[0].instant) {
@@ -218,6 +224,31 @@ impl Writer {
         }
     }
 
+    /// Counts the rows of `learned` whose labels are not known yet.
+    fn count_open(
+        &mut self,
+        job: &Job<'_>,
+        goods: &Goods,
+        blocks: &Blocks,
+        schedule: &Schedule,
+        (learned, n_customers): (&[u32], usize),
+    ) -> Result<()> {
+        let (dates, n_offers) = (schedule.open.as_slice(), self.labels.len());
+        if dates.is_empty() || n_offers == 0 {
+            return Ok(());
+        }
+        let active = labels::active(job, goods, blocks, dates, n_customers)?;
+        let labels = label(job, goods, blocks, schedule, dates, n_customers)?.label;
+        for &customer in learned {
+            for (date, counts) in self.open.iter_mut().enumerate() {
+                let row = customer as usize * dates.len() + date;
+                let labels = labels[row * n_offers..].iter().zip(counts).filter(|_| active[row]);
+                labels.for_each(|(label, count)| *count += u64::from(*label == Label::Immature));
+            }
+        }
+        Ok(())
+    }
+
     fn finish(self) -> Result<FeatureTables> {
         let training = self.training.finish()?;
         let scoring = self.scoring.finish()?;
@@ -228,6 +259,7 @@ impl Writer {
             training_rows: training.rows,
             scoring_rows: scoring.rows,
             labels: self.labels,
+            open: self.open,
             unknown_products: self.unknown_products,
         })
     }
