@@ -136,3 +136,129 @@ fn labels_that_are_open_are_those_that_are_learned_from_later() {
     assert_eq!(rows, later);
     assert!(rows.iter().sum::<u64>() > 1000, "{rows:?}");
 }
+
+/// A shop in New York; its purchases are two good rows and one odd one.
+const SHOP: &str = r#"
+[pipeline]
+name = "odd"
+time_zone = "America/New_York"
+currency = "USD"
+purpose = "odd rows"
+as_of = 2026-06-01
+
+[sources.people]
+role = "customers"
+path = "people.csv"
+columns = { customer = "id", joined = "joined" }
+
+[sources.bought]
+role = "purchases"
+path = "bought.csv"
+columns = { customer = "id", at = "at", product = "product", quantity = "n", basket = "basket" }
+
+[sources.goods]
+role = "products"
+path = "goods.csv"
+columns = { product = "product" }
+attributes = { shelf = "category" }
+
+[offers.category]
+source = "bought"
+level = "shelf"
+names = ["tea", "jam"]
+margin_minor = 100
+
+[decide.consent]
+required = false
+"#;
+
+/// What becomes of an odd row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Verdict {
+    Counts,
+    /// It has not happened yet, and is counted as that.
+    LeftOut,
+    /// Set aside under this code, for this column.
+    SetAside(&'static str, &'static str),
+}
+use Verdict::{Counts, LeftOut, SetAside};
+
+/// Odd rows of purchases, each with its verdict.
+const ODD_ROWS: [(&str, Verdict); 30] = [
+    // Who.
+    (",2025-03-04,p,1,b1", SetAside("E1023", "id")),
+    ("c9,2025-03-04,p,1,b1", SetAside("E1025", "id")),
+    ("c3,2025-03-04,p,1,b1", Counts),
+    // What.
+    ("c1,2025-03-04,,1,b1", SetAside("E1023", "product")),
+    ("c1,2025-03-04,unheard-of,1,b1", Counts),
+    ("c1,2025-03-04,p,1,", Counts),
+    ("c1,2025-03-04,p,-1,b1", Counts),
+    ("c1,2025-03-04,p,0,b1", Counts),
+    ("c1,2026-05-20,q,1,b0", Counts),
+    // The date itself is the first day that is not known.
+    ("c1,2026-06-01,p,1,b1", LeftOut),
+    ("c1,2026-05-31T23:59:59.999999,p,1,b1", Counts),
+    ("c1,2026-06-01T03:59:59Z,p,1,b1", Counts),
+    ("c1,2026-06-01T04:00:00Z,p,1,b1", LeftOut),
+    ("c1,2039-01-20,p,1,b1", LeftOut),
+    ("c1,2150-01-01,p,1,b1", LeftOut),
+    // Hours that a zone skips, or shows twice.
+    ("c1,2026-03-08T02:30:00,p,1,b1", SetAside("E1037", "at")),
+    ("c1,2025-11-02T01:30:00,p,1,b1", SetAside("E1037", "at")),
+    ("c1,2025-11-02T01:30:00-05:00,p,1,b1", Counts),
+    ("c1,2016-12-31T18:59:60-05:00,p,1,b1", Counts),
+    // Days that are none, or beyond what a table may hold.
+    ("c1,2025-02-31,p,1,b1", SetAside("E1022", "at")),
+    ("c1,2025-02-29,p,1,b1", SetAside("E1022", "at")),
+    ("c1,2024-02-29,p,1,b1", Counts),
+    ("c1,9999-12-31,p,1,b1", SetAside("E1024", "at")),
+    ("c1,0001-01-01,p,1,b1", SetAside("E1024", "at")),
+    ("c1,1969-07-20,p,1,b1", Counts),
+    // Other ways to write a day: nothing is guessed.
+    ("c1,1735689600,p,1,b1", SetAside("E1022", "at")),
+    ("c1,1735689600000,p,1,b1", SetAside("E1022", "at")),
+    ("c1,45292,p,1,b1", SetAside("E1022", "at")),
+    ("c1,01/02/2024,p,1,b1", SetAside("E1022", "at")),
+    ("c1,2026-W09-2,p,1,b1", SetAside("E1022", "at")),
+];
+
+/// What `check` says of a source of the shop.
+fn verdict(company: &Company, source: &str) -> Verdict {
+    let raised = ["on_error=\"quarantine\"", "max_rejects=9", "max_reject_rate=1"]
+        .map(|one| ["--set".to_owned(), format!("quality.{one}")]);
+    let raised: Vec<&str> = raised.iter().flatten().map(String::as_str).collect();
+    let found = company.succeed(&[&["check", "odd.toml", "--output", "json"][..], &raised].concat());
+    let found: Value = serde_json::from_str(&found).unwrap();
+    let counts = found["sources"].as_array().unwrap().iter().find(|one| one["name"] == source).unwrap();
+    let [read, accepted, rejected, excluded] =
+        ["read", "accepted", "rejected", "excluded"].map(|key| counts[key].as_u64().unwrap());
+    assert_eq!(read, accepted + rejected + excluded, "every row is accounted for");
+    match (rejected, excluded) {
+        (0, 0) => Counts,
+        (0, 1) => LeftOut,
+        _ => {
+            let reject = &found["rejects"][0];
+            let known = ODD_ROWS.iter().filter_map(|(_, verdict)| match verdict {
+                SetAside(code, column) => Some((*code, *column)),
+                _ => None,
+            });
+            let said = |(code, column): &(&str, &str)| reject["error"] == *code && reject["column"] == *column;
+            let (code, column) = known.into_iter().find(said).unwrap_or_else(|| panic!("{reject}"));
+            SetAside(code, column)
+        }
+    }
+}
+
+#[test]
+fn odd_rows_have_their_verdicts() {
+    let company = Company::new();
+    let write = |file: &str, text: &str| fs::write(company.path(file), text).unwrap();
+    write("odd.toml", SHOP);
+    write("goods.csv", "product,shelf\np,tea\nq,jam\n");
+    write("people.csv", "id,joined\nc1,2024-01-01\nc2,2024-01-01\nc3,2024-01-01\n");
+    for (row, expected) in ODD_ROWS {
+        write("bought.csv", &format!("id,at,product,n,basket\nc1,2025-01-01,p,1,b0\nc2,2026-05-20,q,1,b0\n{row}\n"));
+        assert_eq!(verdict(&company, "bought"), expected, "{row}");
+    }
+}
