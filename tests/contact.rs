@@ -212,12 +212,18 @@ impl World {
 
     /// A run of today.
     fn run(&self) -> Published {
+        self.run_with("train.learn_from=\"everybody\"")
+    }
+
+    /// The same under a setting.
+    fn run_with(&self, setting: &str) -> Published {
         self.write();
         let as_of = self.today.to_string();
         let arguments =
             ["run", "plan.toml", "--as-of", &as_of, "--no-export", "--quiet", "--set", "run.directory=\"runs\""];
         let output = Command::new(OSUSUME)
             .args(arguments)
+            .args(["--set", setting])
             .current_dir(self.dir.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -365,6 +371,28 @@ fn a_contact_that_sells_is_found_and_the_propensity_lies_between() {
         let error = expected.sqrt() / expected;
         assert!((observed / expected - 1.0).abs() < 0.15 + 2.5 * error, "{observed} of {expected}");
     }
+}
+
+/// Learned from those left alone, the propensity is that without a contact, and half as many sell more than it says.
+#[test]
+fn models_of_those_left_alone_tell_of_them() {
+    let mut world = World::new(3, 0.8);
+    world.quarters(5, 0.5);
+    for from in ["left_alone", "held_back"] {
+        let published = world.run_with(&format!("train.learn_from=\"{from}\""));
+        for row in published.offers.iter().chain(&published.shadow) {
+            assert!((row.alone - row.propensity).abs() < 1e-6 && row.contacted > 1.2 * row.propensity, "{from}");
+        }
+        let share = |contact: &Value| contact["contacted_share"].as_f64();
+        assert!(published.contacts.values().all(|contact| share(contact) == Some(0.0)));
+    }
+    let published = world.run_with("train.learn_from=\"left_alone\"");
+    let from = world.today;
+    world.send(&published);
+    world.live(from + WORKS);
+    let expected = mean(&published.shadow, |row| row.propensity) * published.shadow.len() as f64;
+    let observed = world.takes(&published.shadow, from);
+    assert!((observed / expected - 1.0).abs() < 0.15 + 2.5 / expected.sqrt(), "{observed} of {expected}");
 }
 
 /// A run's offers are contacts of the next: who was chosen bought more often, and always would have.

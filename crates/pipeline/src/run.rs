@@ -424,6 +424,7 @@ fn summarize(
         training_rows: found.training_rows,
         training_sample: found.sample,
         training_opted_out: found.opted_out,
+        learn_from: job.config.train.learn_from.id(),
         features: found.specs.len() as u64,
         is_cross_section: job.config.is_cross_section(),
         as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),

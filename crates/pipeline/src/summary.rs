@@ -37,6 +37,8 @@ pub struct Summary {
     pub training_sample: f64,
     /// Customers who are not learned from because they refused every channel.
     pub training_opted_out: u64,
+    /// Whom offers are learned from, by the contacts about them: `everybody`, `left_alone` or `held_back`.
+    pub learn_from: &'static str,
     /// Columns of the feature table.
     pub features: u64,
     /// Whether the tables are of one date, so that propensities say who resembles holders and nothing of time.
@@ -231,7 +233,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         "customers": summary.customers, "sources": counts, "rejects": summary.rejects,
         "holdings_of_unknown_products": summary.unknown_products,
         "training": {
-            "rows": summary.training_rows, "share_of_customers": summary.training_sample, "opted_out": summary.training_opted_out, "features": summary.features,
+            "rows": summary.training_rows, "share_of_customers": summary.training_sample, "opted_out": summary.training_opted_out, "learn_from": summary.learn_from, "features": summary.features,
             "as_of_dates": summary.as_of_dates, "tests": summary.pooled, "open_labels": open,
         },
         "offers": offers, "decisions": summary.decided, "rules": summary.mined,

@@ -9,8 +9,9 @@ use osusume_tables::DateFormat;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, Mine, ModelKind, Offers,
-    OnError, OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    DeclaredRate, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, LearnFrom, Mine,
+    ModelKind, Offers, OnError, OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver,
+    Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -275,6 +276,7 @@ pub(super) fn train(at: At) -> Train {
         min_positives: at.integer("min_positives"),
         prior: at.tables("prior").map(|at| DeclaredRate { offer: at.text("offer"), rate: at.number("rate") }).collect(),
         calibration_gate: at.flag("calibration_gate").expect(CHECKED),
+        learn_from: at.word("learn_from", LearnFrom::parse),
         include_opted_out: at.flag("include_opted_out").expect(CHECKED),
         folds: at.integer("folds"),
         seed: at.text("seed"),

@@ -211,6 +211,18 @@ words! {
 }
 
 words! {
+    /// Whom an offer is learned from.
+    LearnFrom {
+        /// Everybody, offered it or not.
+        Everybody = "everybody",
+        /// Those who were not being offered it.
+        LeftAlone = "left_alone",
+        /// Those who were held back from it.
+        HeldBack = "held_back",
+    }
+}
+
+words! {
     /// Who fits the model.
     Solver {
         /// Our Newton method.
@@ -494,6 +506,8 @@ pub struct Train {
     pub prior: Vec<DeclaredRate>,
     /// Whether an offer whose calibration did not hold is scored by its rate.
     pub calibration_gate: bool,
+    /// Whom an offer is learned from, by the contacts about it.
+    pub learn_from: LearnFrom,
     /// Whether customers who refused every channel are learned from.
     pub include_opted_out: bool,
     /// Folds of customers.

@@ -205,6 +205,7 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("quality.on_error"), OnError::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("features.recipes"), Recipe::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("train.learn_from"), LearnFrom::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("mine.baskets"), BasketKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("mine.correction"), Correction::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());

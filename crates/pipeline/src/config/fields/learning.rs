@@ -76,6 +76,14 @@ pub(super) const FIELDS: &[Field] = &[
         "Whether an offer whose calibration slope or level did not hold at the newest test gets its rate instead of a model.",
     ),
     Field::new(
+        "train.learn_from",
+        Choice(&["everybody", "left_alone", "held_back"]),
+        Is("\"everybody\""),
+        "Whom the model of an offer learns from, by the contacts about it between an as-of date and the end of its label window: everybody, \
+         contacted or not; only those who were not contacted (`left_alone`), so that the propensity is that of a customer nobody asks; or \
+         only those a draw held back (`held_back`, arm `control`). What contacts add is read from draws in any case.",
+    ),
+    Field::new(
         "train.include_opted_out",
         Flag,
         Is("false"),

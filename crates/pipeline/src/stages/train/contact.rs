@@ -9,6 +9,7 @@
 //! Contacts that chased likely buyers say nothing of what a contact adds, and never enter the effect.
 
 mod drawn;
+mod learned;
 mod share;
 
 use std::collections::BTreeMap;
@@ -21,13 +22,14 @@ use osusume_propensity::design::Design;
 use osusume_tables::Values;
 
 use self::drawn::{Drawn, Lottery, labeled, lotteries};
+pub(super) use self::learned::learned;
 use self::share::Exposure;
 use super::data::TrainingData;
 use super::{CONFIDENCE, OfferModel, families};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Role, Source};
+use crate::config::{LearnFrom, Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
 use crate::stages::consents::opted_out;
@@ -200,7 +202,12 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
         .collect();
     let effects = contact_effects(&experiments, CONFIDENCE);
     for (offer, ((found, effect), response)) in found.iter().zip(effects).zip(responses).enumerate() {
-        let share = exposure.share(offer, &offers[offer]);
+        // Models of those left alone tell the probability without a contact.
+        let share = if job.config.train.learn_from == LearnFrom::Everybody {
+            exposure.share(offer, &offers[offer])
+        } else {
+            0.0
+        };
         let randomised = effect.map(|effect| Contact::randomised(found, &effect, share));
         offers[offer].contact = randomised.or_else(|| response.map(|response| Contact::assumed(response, share)));
     }
@@ -235,7 +242,7 @@ impl Ground<'_> {
         let block = Block::read(table, customers.clone(), &declared, &self.job.quiet())?;
         let asked: Vec<u32> = customers.clone().collect();
         let left_out = opted_out(self.job, self.tables, &asked, self.schedule.score)?;
-        let (offers, arms) = (self.offers_of(&block), arms_of(&block));
+        let (offers, arms) = (offers_of(&self.goods.catalogue.offers, &block), arms_of(&block));
         let at = block.times("at");
         let mut rows = Vec::new();
         for (position, bounds) in block.offsets.windows(2).enumerate() {
@@ -250,14 +257,6 @@ impl Ground<'_> {
             }
         }
         Ok(rows)
-    }
-
-    /// The offer each row is about, by its key.
-    fn offers_of(&self, block: &Block) -> Vec<Option<u32>> {
-        let names = block.column("offer").and_then(|column| column.dictionary.clone());
-        let offers = &self.goods.catalogue.offers;
-        let position = |name: &String| offers.iter().position(|offer| offer.key == name.trim()).map(|at| at as u32);
-        by_code(block, "offer", &names.iter().flat_map(|names| names.iter()).map(position).collect::<Vec<_>>())
     }
 
     /// The comparisons of one offer: takes of both arms of every draw that has customers enough in both.
@@ -282,6 +281,13 @@ impl Ground<'_> {
         }
         Ok(found)
     }
+}
+
+/// The offer each row is about, by its key.
+fn offers_of(offers: &[Offer], block: &Block) -> Vec<Option<u32>> {
+    let names = block.column("offer").and_then(|column| column.dictionary.clone());
+    let position = |name: &String| offers.iter().position(|offer| offer.key == name.trim()).map(|at| at as u32);
+    by_code(block, "offer", &names.iter().flat_map(|names| names.iter()).map(position).collect::<Vec<_>>())
 }
 
 /// What was done, row by row; nothing where the word is none of the three.

@@ -20,6 +20,8 @@ pub(crate) struct TrainingData {
     kinds: Vec<RawKind>,
     labels: Vec<Vec<u8>>,
     takes: Vec<Vec<Option<i64>>>,
+    /// By offer, whether each row is learned from; `None` where all are.
+    learned: Option<Vec<Vec<bool>>>,
 }
 
 /// What each feature's column holds, in the terms of the encoder.
@@ -43,6 +45,7 @@ impl TrainingData {
             kinds: raw_kinds(specs),
             labels: vec![Vec::new(); n_offers],
             takes: vec![Vec::new(); n_offers],
+            learned: None,
         };
         for batch in read_batches(&**job.staging.fs(), &job.staging.dir().join(TRAINING), &[])? {
             let batch = batch?;
@@ -60,6 +63,11 @@ impl TrainingData {
             }
         }
         Ok(data)
+    }
+
+    /// Leaves the rows that are not in `learned`, by offer, out of what offers are learned from and tested on.
+    pub(crate) fn restrict(&mut self, learned: Option<Vec<Vec<bool>>>) {
+        self.learned = learned;
     }
 
     /// Number of rows.
@@ -85,7 +93,9 @@ impl TrainingData {
     /// Those of `rows` an offer is learned from or tested on, with their outcomes.
     pub(crate) fn outcomes(&self, offer: usize, rows: &[u32]) -> Outcomes {
         let labels = &self.labels[offer];
-        let is_known = |row: &&u32| labels[**row as usize] >= Label::Negative as u8;
+        let learned = self.learned.as_ref().map(|learned| &learned[offer]);
+        let is_learned = |row: u32| learned.is_none_or(|learned| learned[row as usize]);
+        let is_known = |row: &&u32| labels[**row as usize] >= Label::Negative as u8 && is_learned(**row);
         let rows: Vec<u32> = rows.iter().filter(is_known).copied().collect();
         let y = rows.iter().map(|&row| labels[row as usize] == Label::Positive as u8).collect();
         Outcomes { rows, y }

@@ -111,7 +111,8 @@ pub(crate) fn train(
     units: &Units,
 ) -> Result<Models> {
     let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-    let data = TrainingData::read(job, &features.specs, keys.len())?;
+    let mut data = TrainingData::read(job, &features.specs, keys.len())?;
+    data.restrict(contact::learned(job, tables, goods, schedule.label, &data)?);
     let all: Vec<Date> = schedule.mature.iter().map(|date| date.date).collect();
     let rows = data.rows_of(&all);
     let outcomes: Vec<Outcomes> = (0..keys.len()).map(|offer| data.outcomes(offer, &rows)).collect();
