@@ -8,7 +8,11 @@ use super::support::{AS_OF, Company, names, text};
 
 /// What `check` says of the company, and how it ended.
 fn check(company: &Company, more: &[&str]) -> (Value, String, Option<i32>) {
-    let fixed = ["check", "pipelines/isp.toml", "--as-of", AS_OF, "--output", "json"];
+    check_of(company, AS_OF, more)
+}
+
+fn check_of(company: &Company, as_of: &str, more: &[&str]) -> (Value, String, Option<i32>) {
+    let fixed = ["check", "pipelines/isp.toml", "--as-of", as_of, "--output", "json"];
     let output = company.osusume(&[&fixed[..], more].concat());
     (serde_json::from_slice(&output.stdout).unwrap_or_default(), text(&output.stderr), output.status.code())
 }
@@ -248,6 +252,30 @@ fn verdict(company: &Company, source: &str) -> Verdict {
             SetAside(code, column)
         }
     }
+}
+
+/// Too little history is told with the rows that are wrong, and offers there are not before anything is computed.
+#[test]
+fn check_tells_everything_at_once() {
+    let company = Company::new();
+    let set = |value: &'static str| ["--set", value];
+    let prior = set("train.prior=[{offer=\"line_9g\",rate=0.1},{offer=\"tv\",rate=0.1},{offer=\"tv\",rate=0.2}]");
+    let response = set("decide.response={line_1h=0.1}");
+    let (found, said, code) = check(&company, &[prior, response].concat());
+    assert_eq!((code, &found["ready"]), (Some(2), &Value::Bool(false)), "{said}");
+    for part in ["train.prior[0].offer", "train.prior[2].offer", "decide.response.line_1h", "line_1g"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let run = [&["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export"][..], &prior].concat();
+    let output = company.osusume(&run);
+    let said = text(&output.stderr);
+    assert!(output.status.code() == Some(2) && !said.contains("features done"), "{said}");
+    company.edit("data/isp/holdings.csv", |csv| {
+        with_column(csv, 4, |row, day| if row == 0 { "2026-13-01".to_owned() } else { day.to_owned() })
+    });
+    let (found, said, _) = check_of(&company, "2030-01-01", &[]);
+    assert!(said.contains("E4009"), "{said}");
+    assert_eq!(found["rejects"][0]["error"], "E1022", "{found}");
 }
 
 #[test]

@@ -55,7 +55,8 @@ pub struct Checks {
     pub rejects: Vec<RejectCount>,
     /// The first rejected rows of each kind, with their places.
     pub faults: Vec<Fault>,
-    /// Sources over the limits of `[quality]`, with which a run stops, and sources whose arrivals are not to be believed.
+    /// What a run would stop with: sources over the limits of `[quality]`, names of offers there are not, too little history. Beside it
+    /// sources whose arrivals are not to be believed.
     pub over: Vec<Fault>,
     /// Rows of holdings whose product is in no catalogue.
     pub unknown_products: u64,
@@ -102,10 +103,15 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     over.extend(crate::arrivals::late(&job, &tables)?);
     faults.extend(crate::arrivals::before_joining(&job, &tables)?);
     let goods = goods(config, &tables)?;
+    over.extend(crate::stages::train::check_declared(config, &goods).err());
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-    let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of))?;
+    // What is wrong with the dates is told beside what is wrong with the rows, which may be why.
+    let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of)).unwrap_or_else(|fault| {
+        over.push(fault);
+        Vec::new()
+    });
     Ok(Checks {
         customers: u64::from(tables.n_customers()),
         sources,

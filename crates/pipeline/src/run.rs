@@ -195,6 +195,7 @@ fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>
         crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.checked.counts, last)?;
     }
     let goods = goods(job.config, &tables.checked)?;
+    train::check_declared(job.config, &goods)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
     let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];

@@ -175,11 +175,11 @@ struct ContactRow {
 /// Tells every offer what a contact adds to it, where the tables know or the pipeline file says.
 ///
 /// # Errors
-/// `ConfigNotAllowed` for a response of an offer there is not, faults of reading, and a stop asked for.
+/// Faults of reading, and a stop asked for.
 pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()> {
     let job = ground.job;
     let catalogue = &ground.goods.catalogue.offers;
-    let responses = responses(&job.config.decide.response, catalogue)?;
+    let responses = responses(&job.config.decide.response, catalogue);
     let source = job.config.sources.values().find(|source| source.role == Role::Contacts);
     let source = source.filter(|source| source.column("arm").is_some());
     if job.config.is_cross_section() || (source.is_none() && responses.iter().all(Option::is_none)) {
@@ -215,14 +215,8 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
 }
 
 /// What the pipeline file says of each offer's response: that of the offer itself, else that of its family.
-fn responses(declared: &BTreeMap<String, f64>, offers: &[Offer]) -> Result<Vec<Option<f64>>> {
-    let is_known = |name: &str| offers.iter().any(|offer| offer.key == name || offer.family == name);
-    if let Some(name) = declared.keys().find(|name| !is_known(name)) {
-        let known: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
-        let fault = Fault::new(Code::ConfigNotAllowed).with("key", "decide.response").with("got", name.as_str());
-        return Err(fault.with("allowed", known.join(", ")));
-    }
-    Ok(offers.iter().map(|offer| declared.get(&offer.key).or_else(|| declared.get(&offer.family)).copied()).collect())
+fn responses(declared: &BTreeMap<String, f64>, offers: &[Offer]) -> Vec<Option<f64>> {
+    offers.iter().map(|offer| declared.get(&offer.key).or_else(|| declared.get(&offer.family)).copied()).collect()
 }
 
 /// What the draws of one offer came to.

@@ -5,6 +5,7 @@ mod backtest;
 mod contact;
 mod cross_section;
 mod data;
+mod declared;
 mod fit;
 mod gate;
 mod model_file;
@@ -24,6 +25,7 @@ pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use contact::{ArmRows, Contact, Parts};
 pub(crate) use data::raw_kinds;
+pub(crate) use declared::check_declared;
 pub(crate) use gate::Gate;
 pub(crate) use model_file::{AnyModel, PublishedModel, portable, read as read_models};
 
@@ -127,7 +129,7 @@ pub(crate) fn train(
     }
     let tasks = learnable(job, &keys, &outcomes);
     let ground = fit::Ground { job, data: &data, folds: &folds };
-    let rates = shrink_rates(&counts(job.config, goods, &outcomes)?, job.config.train.min_positives);
+    let rates = shrink_rates(&counts(job.config, goods, &outcomes), job.config.train.min_positives);
     let hash = |customer| units.hash("decile", customer);
     let (encoded, mut offers) = if job.config.is_cross_section() {
         let encoded = Encoded::new(&ground, &all, &tasks)?;
@@ -222,21 +224,9 @@ fn folds(job: &Job<'_>, data: &TrainingData, units: &Units) -> Vec<u8> {
 
 /// # Errors
 /// `ConfigNotAllowed` where a rate is declared of something that is no offer.
-fn counts(config: &Config, goods: &Goods, outcomes: &[Outcomes]) -> Result<Vec<OfferCount>> {
+fn counts(config: &Config, goods: &Goods, outcomes: &[Outcomes]) -> Vec<OfferCount> {
     let offers = &goods.catalogue.offers;
     let declared = &config.train.prior;
-    for (position, one) in declared.iter().enumerate() {
-        let is_first = declared[..position].iter().all(|earlier| earlier.offer != one.offer);
-        let is_offer = offers.iter().any(|offer| offer.key == one.offer);
-        if !(is_first && is_offer) {
-            let free = offers.iter().map(|offer| offer.key.as_str());
-            let free = free.filter(|key| declared[..position].iter().all(|earlier| earlier.offer != *key));
-            return Err(Fault::new(Code::ConfigNotAllowed)
-                .with("key", format!("train.prior[{position}].offer"))
-                .with("got", one.offer.as_str())
-                .with("allowed", free.collect::<Vec<&str>>().join(", ")));
-        }
-    }
     let expected = |key: &str| declared.iter().find(|one| one.offer == key).map(|one| one.rate);
     let counts = offers.iter().zip(outcomes).zip(families(offers)).map(|((offer, outcomes), family)| OfferCount {
         family,
@@ -244,7 +234,7 @@ fn counts(config: &Config, goods: &Goods, outcomes: &[Outcomes]) -> Result<Vec<O
         positives: outcomes.positives(),
         expected: expected(&offer.key),
     });
-    Ok(counts.collect())
+    counts.collect()
 }
 
 /// Which offers are alike: a number for each family.

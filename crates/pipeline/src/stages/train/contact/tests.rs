@@ -86,8 +86,6 @@ fn an_offers_own_response_goes_before_its_familys() {
     };
     let offers = [offer("wifi_mesh", "wifi"), offer("wifi_router", "wifi"), offer("tv", "tv")];
     let declared = |pairs: &[(&str, f64)]| pairs.iter().map(|(name, share)| ((*name).to_owned(), *share)).collect();
-    let found = responses(&declared(&[("wifi", 0.1), ("wifi_mesh", 0.3)]), &offers).unwrap();
+    let found = responses(&declared(&[("wifi", 0.1), ("wifi_mesh", 0.3)]), &offers);
     assert_eq!(found, [Some(0.3), Some(0.1), None]);
-    let fault = responses(&declared(&[("wifii", 0.1)]), &offers).unwrap_err();
-    assert_eq!(fault.code(), Code::ConfigNotAllowed);
 }
