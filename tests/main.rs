@@ -23,6 +23,7 @@ mod inspect;
 mod leakage;
 mod ledger;
 mod oddities;
+mod own;
 mod real_tables;
 mod refusals;
 mod rules;

@@ -77,13 +77,60 @@ impl Family {
     }
 }
 
-/// The window a feature looks at, counted back from the as-of date, half-open: `[as_of − start_days, as_of − end_days)`.
+/// The stretch of time a feature looks at, half-open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Window {
-    /// Days before the as-of date at which the window starts; larger than `end_days`.
-    pub start_days: u32,
-    /// Days before the as-of date at which it ends; 0 for "up to the as-of date".
-    pub end_days: u32,
+pub enum Window {
+    /// Civil days counted back from the as-of date: `[as_of − start_days, as_of − end_days)`.
+    Days {
+        /// Days before the as-of date at which the window starts; larger than `end_days`.
+        start_days: u32,
+        /// Days before the as-of date at which it ends; 0 for "up to the as-of date".
+        end_days: u32,
+    },
+    /// From the first of the as-of date's month up to the date; nothing on the first itself.
+    MonthToDate,
+    /// The whole month before the as-of date's.
+    PreviousMonth,
+    /// The whole month of the as-of date, a year earlier.
+    SameMonthLastYear,
+    /// What the label window of the as-of date was a year earlier.
+    SeasonLastYear,
+}
+
+impl Window {
+    /// Those that are no number of days.
+    pub const CALENDAR: [Self; 4] =
+        [Self::MonthToDate, Self::PreviousMonth, Self::SameMonthLastYear, Self::SeasonLastYear];
+
+    /// The `days` before the as-of date.
+    pub fn last(days: u32) -> Self {
+        Self::Days { start_days: days, end_days: 0 }
+    }
+
+    /// Start and end in days before the as-of date, of a window that is counted so.
+    pub fn days(self) -> Option<[u32; 2]> {
+        match self {
+            Self::Days { start_days, end_days } => Some([start_days, end_days]),
+            _ => None,
+        }
+    }
+
+    /// The name in files and configuration of a window that is not counted in days.
+    pub fn id(self) -> Option<&'static str> {
+        match self {
+            Self::Days { .. } => None,
+            Self::MonthToDate => Some("month_to_date"),
+            Self::PreviousMonth => Some("previous_month"),
+            Self::SameMonthLastYear => Some("same_month_last_year"),
+            Self::SeasonLastYear => Some("season_last_year"),
+        }
+    }
+
+    /// The window with this name, or else of these days.
+    pub fn named(id: Option<&str>, days: Option<[u32; 2]>) -> Option<Self> {
+        let calendar = Self::CALENDAR.into_iter().find(|window| id.is_some() && window.id() == id);
+        calendar.or_else(|| days.map(|[start_days, end_days]| Self::Days { start_days, end_days }))
+    }
 }
 
 /// What a value counts.

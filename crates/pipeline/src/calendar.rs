@@ -1,6 +1,8 @@
 //! Civil dates to instants in the pipeline's zone, and the as-of dates a run uses.
 
-use crate::config::Step;
+use std::sync::Arc;
+
+use crate::config::{OwnPeriod, Step};
 use crate::history::History;
 use jiff::civil;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -47,6 +49,19 @@ impl Calendar {
         let Ok(instant) = jiff::Timestamp::from_microsecond(at) else { return self.day(at).to_string() };
         let local = self.zone.to_datetime(instant);
         if local.time() == civil::Time::midnight() { local.date().to_string() } else { local.to_string() }
+    }
+
+    /// The instants at which days, weeks from Monday or months begin, from 1900, before which no table reaches, to 2200.
+    pub(crate) fn begins(&self, period: OwnPeriod) -> Arc<[i64]> {
+        let day = |year| Date::from_ymd(year, 1, 1).expect("every year has a first day");
+        let (first, end) = (day(1900), day(2200));
+        let dates: Box<dyn Iterator<Item = Date>> = match period {
+            OwnPeriod::Day => Box::new((first.0..end.0).map(Date)),
+            // The first of 1900 was a Monday.
+            OwnPeriod::Week => Box::new((first.0..end.0).step_by(7).map(Date)),
+            OwnPeriod::Month => Box::new((0..300 * 12).map(|months| first.add_months(months))),
+        };
+        dates.map(|date| self.midnight(date).0).collect()
     }
 
     /// The as-of of a date.
@@ -219,6 +234,18 @@ mod tests {
         let calendar = Calendar::new("Asia/Tokyo").unwrap();
         let instant = calendar.midnight(date("2026-10-01"));
         assert_eq!(instant.0, date("2026-09-30").utc_midnight().0 + 15 * 3_600_000_000);
+    }
+
+    #[test]
+    fn periods_begin_at_local_midnight_of_the_first_of_a_month_and_of_mondays() {
+        let calendar = Calendar::new("Europe/Berlin").unwrap();
+        let begins = |period, at: &str| calendar.begins(period).contains(&calendar.midnight(date(at)).0);
+        assert!(begins(OwnPeriod::Day, "2026-03-30") && begins(OwnPeriod::Day, "1900-01-01"));
+        assert!(begins(OwnPeriod::Week, "2026-03-30") && !begins(OwnPeriod::Week, "2026-03-29"));
+        assert!(begins(OwnPeriod::Month, "2026-04-01") && !begins(OwnPeriod::Month, "2026-04-02"));
+        for period in OwnPeriod::ALL {
+            assert!(calendar.begins(*period).is_sorted_by(|a, b| a < b));
+        }
     }
 
     #[test]

@@ -21,9 +21,12 @@ pub(crate) fn write(staging: &Staging, specs: &[FeatureSpec]) -> Result<()> {
 fn entry(spec: &FeatureSpec) -> Value {
     let mut entry = json!({
         "name": spec.name, "family": spec.family.id(), "source": spec.source, "unit": format!("{:?}", spec.unit).to_lowercase(),
-        "absent": format!("{:?}", spec.null), "window_days": spec.window.map(|w| [w.start_days, w.end_days]),
+        "absent": format!("{:?}", spec.null), "window_days": spec.window.and_then(Window::days),
         "text": spec.text_key, "subject": spec.subject,
     });
+    if let Some(window) = spec.window.and_then(Window::id) {
+        entry["window"] = json!(window);
+    }
     if let FeatureKind::Category(levels) = &spec.kind {
         entry["levels"] = json!(levels);
     }
@@ -58,7 +61,7 @@ fn spec(entry: &Value) -> Option<FeatureSpec> {
         name: entry["name"].as_str()?.to_owned(),
         family: Family::ALL.into_iter().find(|known| known.id() == family)?,
         source: entry["source"].as_str()?.to_owned(),
-        window: days(0).zip(days(1)).map(|(start_days, end_days)| Window { start_days, end_days }),
+        window: Window::named(entry["window"].as_str(), days(0).zip(days(1)).map(|(start, end)| [start, end])),
         // Sentences say nothing of units.
         unit: Unit::Native,
         null: null_meaning(entry["absent"].as_str()?)?,
@@ -89,7 +92,7 @@ mod tests {
             name: "traffic_sum_30d".to_owned(),
             family: Family::Money,
             source: "usage".to_owned(),
-            window: Some(Window { start_days: 30, end_days: 0 }),
+            window: Some(Window::last(30)),
             unit: Unit::Native,
             null: NullMeaning::NotYet,
             kind: FeatureKind::Numeric,
@@ -98,7 +101,8 @@ mod tests {
         };
         let levels = FeatureKind::Category(vec!["chiba".to_owned(), "東京".to_owned()]);
         let category = FeatureSpec { window: None, kind: levels, text_key: "attribute", ..numeric.clone() };
-        for expected in [numeric, category] {
+        let calendar = FeatureSpec { window: Some(Window::SameMonthLastYear), ..numeric.clone() };
+        for expected in [numeric, category, calendar] {
             assert_eq!(spec(&entry(&expected)), Some(expected));
         }
         assert_eq!(spec(&json!({ "name": "x", "family": "weather" })), None);

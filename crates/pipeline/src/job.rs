@@ -5,9 +5,10 @@ use std::ops::Deref;
 use osusume_model::{AsOf, Control, Fault, Result, Stop, check_stop};
 use osusume_storage::Staging;
 use osusume_tables::Target;
+use osusume_windows::Span;
 
 use crate::calendar::Calendar;
-use crate::config::Config;
+use crate::config::{Config, OwnWindow, Reach};
 use crate::host::{Event, Host};
 
 /// What reading and deciding need of a run: configuration, calendar and the outside world. Nothing can be written with it.
@@ -48,11 +49,28 @@ impl Job<'_> {
 }
 
 impl Scene<'_> {
-    /// The start of each feature window before `as_of`, the one that reaches back for ever first.
-    pub(crate) fn window_starts(&self, as_of: AsOf) -> Vec<i64> {
-        let days = self.config.features.all_windows().into_iter();
-        let starts = days.map(|days| self.calendar.midnight(as_of.date - days as i32).0);
-        std::iter::once(i64::MIN).chain(starts).collect()
+    /// Every feature window of `as_of`, the one that reaches back for ever first. None begins or ends before that of an earlier date.
+    pub(crate) fn windows(&self, as_of: AsOf) -> Vec<Span> {
+        let ever = Span { start: i64::MIN, end: as_of.instant.0 };
+        let reaches = self.config.features.all_windows().into_iter();
+        std::iter::once(ever).chain(reaches.map(|reach| self.window(as_of, reach))).collect()
+    }
+
+    fn window(&self, as_of: AsOf, reach: Reach) -> Span {
+        let date = as_of.date;
+        let month = date - (date.ymd().2 as i32 - 1);
+        let (first, end) = match reach {
+            Reach::Days(days) => (date - days as i32, date),
+            Reach::Calendar(OwnWindow::MonthToDate) => (month, date),
+            Reach::Calendar(OwnWindow::PreviousMonth) => (month.add_months(-1), month),
+            Reach::Calendar(OwnWindow::SameMonthLastYear) => (month.add_months(-12), month.add_months(-11)),
+            Reach::Calendar(OwnWindow::SeasonLastYear) => {
+                let offers = &self.config.offers;
+                let first = (date + offers.gap_days as i32).add_months(-12);
+                (first.min(date), (first + offers.horizon_days as i32).min(date))
+            }
+        };
+        Span { start: self.calendar.midnight(first).0, end: self.calendar.midnight(end).0 }
     }
 
     /// Err when the run was asked to stop.

@@ -4,10 +4,12 @@ mod own;
 
 use std::sync::Arc;
 
-use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Unit, Window};
-use osusume_windows::{Aggregate, Amount, ColumnKind, Filter, Measure};
+use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
+use osusume_windows::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
 
-use crate::config::{Config, Recipe, Role, Source};
+use crate::calendar::Calendar;
+use crate::config::{Config, OwnPeriod, OwnWindow, Reach, Recipe, Role, Source};
+use crate::kernel::windows_fault;
 
 /// Position of the window that reaches back to the beginning.
 pub(crate) const EVER: usize = 0;
@@ -131,6 +133,18 @@ impl EventGroup {
     pub(crate) fn kinds(&self) -> Vec<ColumnKind> {
         self.columns.iter().map(|column| column.kind.kind()).collect()
     }
+
+    /// The kernel's plan over `n_windows`. A streak counts by the calendar at the position of its period.
+    ///
+    /// # Errors
+    /// What the kernel cannot compute.
+    pub(crate) fn plan(&self, n_windows: usize, calendar: &Calendar) -> Result<Plan> {
+        let is_streak = |one: &Aggregate| matches!(one.measure, Measure::Streak { .. } | Measure::LongestStreak { .. });
+        let periods: &[OwnPeriod] = if self.aggregates.iter().any(is_streak) { OwnPeriod::ALL } else { &[] };
+        let calendars = periods.iter().map(|&period| calendar.begins(period)).collect();
+        let plan = Plan::with_calendars(&self.aggregates, &self.kinds(), n_windows, calendars);
+        plan.map_err(|e| windows_fault(&e))
+    }
 }
 
 /// Shows every number of a column in an aggregate.
@@ -147,9 +161,15 @@ fn columns_of(aggregate: &mut Aggregate, see: &mut impl FnMut(&mut usize)) {
         | Measure::Last(column)
         | Measure::StdDev(column)
         | Measure::Trend(column)
+        | Measure::FirstValue(column)
+        | Measure::Quantile { column, .. }
+        | Measure::DecayedSum { column, .. }
         | Measure::Surge(Amount::Sum(column))
         | Measure::Share(Amount::Sum(column)) => see(column),
         Measure::Count
+        | Measure::DecayedCount { .. }
+        | Measure::LongestStreak { .. }
+        | Measure::Streak { .. }
         | Measure::RecencyDays
         | Measure::WholeDays
         | Measure::FirstDays
@@ -211,8 +231,21 @@ impl<'a> EventRecipes<'a> {
         1..=self.config.features.windows_days.len()
     }
 
+    /// The days of one of the recipes' windows.
     fn days(&self, window: usize) -> u32 {
-        self.config.features.all_windows()[window - 1]
+        self.config.features.windows_days[window - 1]
+    }
+
+    /// What the dictionary says of a window; nothing of the one that reaches back to the beginning.
+    fn span(&self, window: usize) -> Option<Window> {
+        let at = window.checked_sub(1)?;
+        Some(match self.config.features.all_windows()[at] {
+            Reach::Days(days) => Window::last(days),
+            Reach::Calendar(OwnWindow::MonthToDate) => Window::MonthToDate,
+            Reach::Calendar(OwnWindow::PreviousMonth) => Window::PreviousMonth,
+            Reach::Calendar(OwnWindow::SameMonthLastYear) => Window::SameMonthLastYear,
+            Reach::Calendar(OwnWindow::SeasonLastYear) => Window::SeasonLastYear,
+        })
     }
 
     /// Windows long enough to see a tendency.
@@ -234,14 +267,18 @@ impl<'a> EventRecipes<'a> {
     }
 
     fn add(&mut self, measure: Measure, filter: Option<Filter>, window: usize, meaning: Meaning) {
-        let days = if window == EVER { None } else { Some(self.days(window)) };
-        let suffix = days.map(|d| format!("_{d}d")).unwrap_or_default();
+        let span = self.span(window);
+        let suffix = match span {
+            Some(Window::Days { start_days, .. }) => format!("_{start_days}d"),
+            Some(calendar) => calendar.id().map(|id| format!("_{id}")).unwrap_or_default(),
+            None => String::new(),
+        };
         self.group.aggregates.push(Aggregate { measure, filter, window });
         self.specs.push(FeatureSpec {
             name: format!("{}_{}{suffix}", self.source.name, plain(&meaning.name)),
             family: meaning.family,
             source: self.source.name.clone(),
-            window: days.map(|start_days| Window { start_days, end_days: 0 }),
+            window: span,
             unit: meaning.unit,
             null: meaning.null,
             kind: FeatureKind::Numeric,

@@ -248,6 +248,10 @@ pub struct Feature {
     pub source: String,
     /// Window in days before the as-of date, start and end.
     pub window_days: Option<[u32; 2]>,
+    /// The window by name, where it is a stretch of the calendar: `month_to_date`, `previous_month`, `same_month_last_year` or
+    /// `season_last_year`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub window: Option<String>,
     /// What an absent value means: `never`, `unknown`, `not_yet` or `not_applicable`.
     pub absent: String,
     /// Key of the sentence.

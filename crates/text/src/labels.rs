@@ -79,7 +79,13 @@ pub fn absent(spec: &FeatureSpec, language: Language) -> String {
 
 /// A window in words, e.g. "the last 30 days" or "days 60 to 31 before"; 「直近30日間」 or 「60日前から31日前まで」.
 pub fn window_phrase(window: Window, language: Language) -> String {
-    let Window { start_days, end_days } = window;
+    let (start_days, end_days) = match window {
+        Window::Days { start_days, end_days } => (start_days, end_days),
+        Window::MonthToDate => return language.pick("the month to date", "当月初から基準日まで").to_owned(),
+        Window::PreviousMonth => return language.pick("the month before", "前月").to_owned(),
+        Window::SameMonthLastYear => return language.pick("the same month a year ago", "前年同月").to_owned(),
+        Window::SeasonLastYear => return language.pick("the same season a year ago", "前年の同時期").to_owned(),
+    };
     match (language, end_days) {
         (Language::En, 0) if start_days == 1 => "the last day".to_owned(),
         (Language::En, 0) => format!("the last {start_days} days"),
@@ -193,6 +199,75 @@ const WORDS: &[Words] = &[
         label: ["latest {subject}<< in {window}>>", "<<{window}の >>{subject} の最新値"],
         high: ["latest {subject} is high", "{subject} の最新値が高い"],
         low: ["latest {subject} is low", "{subject} の最新値が低い"],
+    },
+    Words {
+        key: "first_value",
+        label: ["first {subject}<< in {window}>>", "<<{window}の >>{subject} の最初の値"],
+        high: ["first {subject} was high<< in {window}>>", "<<{window}の >>{subject} の最初の値が高い"],
+        low: ["first {subject} was low<< in {window}>>", "<<{window}の >>{subject} の最初の値が低い"],
+    },
+    Words {
+        key: "quantile_window",
+        label: ["quantile of {subject}<< over {window}>>", "<<{window}の >>{subject} の分位点"],
+        high: ["usually high {subject}<< over {window}>>", "<<{window}の >>{subject} がおおむね高い"],
+        low: ["usually low {subject}<< over {window}>>", "<<{window}の >>{subject} がおおむね低い"],
+    },
+    Words {
+        key: "decayed_count",
+        label: [
+            "number of {subject}<< in {window}>>, the recent ones weighing most",
+            "<<{window}の >>{subject} の回数（最近ほど重く数える）",
+        ],
+        high: ["frequent {subject} of late", "最近 {subject} が多い"],
+        low: ["few {subject} of late", "最近 {subject} が少ない"],
+    },
+    Words {
+        key: "decayed_sum",
+        label: [
+            "{subject}<< over {window}>>, the recent ones weighing most",
+            "<<{window}の >>{subject} の合計（最近ほど重く数える）",
+        ],
+        high: ["high {subject} of late", "最近 {subject} の合計が大きい"],
+        low: ["low {subject} of late", "最近 {subject} の合計が小さい"],
+    },
+    Words {
+        key: "streak_day",
+        label: ["days in a row with {subject}, up to now", "{subject} が続いている日数"],
+        high: ["{subject} day after day", "{subject} が毎日続いている"],
+        low: ["{subject} not day after day", "{subject} が毎日は続いていない"],
+    },
+    Words {
+        key: "streak_week",
+        label: ["weeks in a row with {subject}, up to now", "{subject} が続いている週数"],
+        high: ["{subject} week after week", "{subject} が毎週続いている"],
+        low: ["{subject} not week after week", "{subject} が毎週は続いていない"],
+    },
+    Words {
+        key: "streak_month",
+        label: ["months in a row with {subject}, up to now", "{subject} が続いている月数"],
+        high: ["{subject} month after month", "{subject} が毎月続いている"],
+        low: ["{subject} not month after month", "{subject} が毎月は続いていない"],
+    },
+    Words {
+        key: "longest_streak_day",
+        label: ["most days in a row with {subject}<< in {window}>>", "<<{window}に >>{subject} が続いた最長の日数"],
+        high: ["{subject} on many days in a row<< in {window}>>", "<<{window}に >>{subject} が何日も続いた"],
+        low: ["{subject} on few days in a row<< in {window}>>", "<<{window}に >>{subject} が何日も続いたことがない"],
+    },
+    Words {
+        key: "longest_streak_week",
+        label: ["most weeks in a row with {subject}<< in {window}>>", "<<{window}に >>{subject} が続いた最長の週数"],
+        high: ["{subject} in many weeks in a row<< in {window}>>", "<<{window}に >>{subject} が何週も続いた"],
+        low: ["{subject} in few weeks in a row<< in {window}>>", "<<{window}に >>{subject} が何週も続いたことがない"],
+    },
+    Words {
+        key: "longest_streak_month",
+        label: ["most months in a row with {subject}<< in {window}>>", "<<{window}に >>{subject} が続いた最長の月数"],
+        high: ["{subject} in many months in a row<< in {window}>>", "<<{window}に >>{subject} が何か月も続いた"],
+        low: [
+            "{subject} in few months in a row<< in {window}>>",
+            "<<{window}に >>{subject} が何か月も続いたことがない",
+        ],
     },
     Words {
         key: "first",
@@ -375,7 +450,7 @@ mod tests {
         }
     }
 
-    const LAST_30: Window = Window { start_days: 30, end_days: 0 };
+    const LAST_30: Window = Window::Days { start_days: 30, end_days: 0 };
 
     #[test]
     fn labels_read_as_sentences() {
@@ -394,10 +469,11 @@ mod tests {
 
     #[test]
     fn windows_are_half_open() {
-        let window = Window { start_days: 60, end_days: 30 };
+        let window = Window::Days { start_days: 60, end_days: 30 };
         assert_eq!(window_phrase(window, Language::En), "days 60 to 31 before");
         assert_eq!(window_phrase(window, Language::Ja), "60日前から31日前まで");
-        assert_eq!(window_phrase(Window { start_days: 1, end_days: 0 }, Language::En), "the last day");
+        assert_eq!(window_phrase(Window::last(1), Language::En), "the last day");
+        assert_eq!(window_phrase(Window::PreviousMonth, Language::Ja), "前月");
     }
 
     #[test]
@@ -428,7 +504,7 @@ mod tests {
 
     #[test]
     fn japanese_names_stand_without_blanks() {
-        let window = Some(Window { start_days: 30, end_days: 0 });
+        let window = Some(LAST_30);
         assert_eq!(high(&spec("mean_window", "通信量", window), Language::Ja), "直近30日間の通信量の平均が高い");
         assert_eq!(
             high(&spec("mean_window", "traffic_gb", window), Language::Ja),

@@ -1,5 +1,6 @@
 //! The forward pass: one walk over a customer's rows serves all as-of instants, windows and aggregates.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use osusume_model::{Control, DAY_US};
@@ -8,7 +9,8 @@ use rayon::prelude::*;
 use crate::error::check_length;
 use crate::group::Group;
 use crate::plan::{GroupPlan, Op};
-use crate::{ColumnKind, Cutoffs, Error, Events, Plan};
+use crate::quantile::quantile;
+use crate::{ColumnKind, Cutoffs, Error, Events, Plan, Span, decay, streak};
 
 /// Customers a task works on between two looks at the control; few enough that a small company keeps every thread busy to the end.
 const BLOCK: usize = 128;
@@ -162,7 +164,8 @@ fn walk_customer<C: Cell>(
             group.advance(group_plan, cutoffs.spans(cutoff));
         }
         for (g, group_plan) in plan.groups.iter().enumerate() {
-            write_cells(groups, g, group_plan, as_of, out);
+            let moment = Moment { as_of, spans: cutoffs.spans(cutoff), calendars: &plan.calendars };
+            write_cells(groups, g, group_plan, &moment, out);
         }
     }
     groups.iter_mut().for_each(Group::clear);
@@ -181,8 +184,15 @@ fn append(events: &Events<'_>, first: usize, row: usize, plan: &Plan, groups: &m
     }
 }
 
+/// What cells may depend on besides rows.
+struct Moment<'a> {
+    as_of: i64,
+    spans: &'a [Span],
+    calendars: &'a [Arc<[i64]>],
+}
+
 /// Writes the cells of one group's windows that have rows; the others keep the value of nothing.
-fn write_cells<C: Cell>(groups: &[Group], g: usize, plan: &GroupPlan, as_of: i64, out: &mut [C]) {
+fn write_cells<C: Cell>(groups: &[Group], g: usize, plan: &GroupPlan, moment: &Moment<'_>, out: &mut [C]) {
     let group = &groups[g];
     if group.at.is_empty() {
         return;
@@ -190,7 +200,7 @@ fn write_cells<C: Cell>(groups: &[Group], g: usize, plan: &GroupPlan, as_of: i64
     for (slot, slot_plan) in group.slots.iter().zip(&plan.slots) {
         if slot.from < slot.to {
             for &(output, op) in &slot_plan.cells {
-                out[output] = C::from_f64(value(groups, group, op, slot.from, slot.to, as_of));
+                out[output] = C::from_f64(value(groups, group, op, slot.from, slot.to, moment));
             }
         }
         for &(output, quantity) in &slot_plan.surges {
@@ -202,8 +212,8 @@ fn write_cells<C: Cell>(groups: &[Group], g: usize, plan: &GroupPlan, as_of: i64
 
 /// One cell over the rows `from..to` of a group; there is at least one.
 #[inline]
-fn value(groups: &[Group], group: &Group, op: Op, from: usize, to: usize, as_of: i64) -> f64 {
-    let streams = &group.streams;
+fn value(groups: &[Group], group: &Group, op: Op, from: usize, to: usize, moment: &Moment<'_>) -> f64 {
+    let (streams, as_of) = (&group.streams, moment.as_of);
     match op {
         Op::Count => (to - from) as f64,
         Op::Sum(s) => streams[s].sum(from, to),
@@ -219,6 +229,14 @@ fn value(groups: &[Group], group: &Group, op: Op, from: usize, to: usize, as_of:
         Op::First => days(group.at[from], as_of),
         Op::MeanGap if to - from < 2 => f64::NAN,
         Op::MeanGap => days(group.at[from], group.at[to - 1]) / (to - from - 1) as f64,
+        Op::FirstValue(s) => streams[s].first(from, to),
+        Op::Quantile(s, level) => quantile(streams[s].values(from, to), level),
+        Op::DecayedCount(half_life) => decay::count(&group.at[from..to], as_of, half_life),
+        Op::DecayedSum(s, half_life) => decay::sum(&group.at[from..to], streams[s].values(from, to), as_of, half_life),
+        Op::LongestStreak(calendar) => streak::longest(&group.at[from..to], &moment.calendars[calendar]),
+        Op::Streak(calendar, window) => {
+            streak::current(&group.at[from..to], moment.spans[window].end, &moment.calendars[calendar])
+        }
         Op::Share(g, s, numerator, denominator) => {
             let part = &groups[g];
             let slot = part.slots[s];

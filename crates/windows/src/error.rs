@@ -52,6 +52,12 @@ pub enum Error {
         /// How many there are.
         n_windows: usize,
     },
+    /// A level outside [0, 1], a half-life that is not above 0, or a calendar that is not there.
+    #[error("aggregate {aggregate} has a level, half-life or calendar that cannot be")]
+    Setting {
+        /// Position of the aggregate.
+        aggregate: usize,
+    },
     /// A share without a filter has nothing to be a share of.
     #[error("aggregate {aggregate} is a share without a filter")]
     ShareWithoutFilter {

@@ -269,6 +269,15 @@ impl Stream {
         if newest > from { self.value[newest - 1] } else { f64::NAN }
     }
 
+    pub(crate) fn first(&self, from: usize, to: usize) -> f64 {
+        self.values(from, to).iter().copied().find(|x| !x.is_nan()).unwrap_or(f64::NAN)
+    }
+
+    /// One a row, NaN where absent; kept where a measure needs values.
+    pub(crate) fn values(&self, from: usize, to: usize) -> &[f64] {
+        &self.value[from..to]
+    }
+
     /// sqrt((n Σx² − (Σx)²) / (n (n − 1))).
     pub(crate) fn std_dev(&self, from: usize, to: usize) -> f64 {
         let n = f64::from(self.n(from, to));

@@ -26,6 +26,7 @@
 #![warn(missing_docs)]
 
 mod aggregate;
+mod decay;
 mod double;
 mod error;
 mod events;
@@ -36,7 +37,9 @@ mod levels;
 mod outcomes;
 mod plan;
 mod purchases;
+mod quantile;
 mod split;
+mod streak;
 mod takes;
 
 pub use aggregate::{Cell, Scratch, aggregate, aggregate_block};

@@ -1,5 +1,7 @@
 //! What to compute: the list of aggregates, compiled once into groups that share work.
 
+use std::sync::Arc;
+
 use crate::Error;
 
 /// The kind of a value column.
@@ -35,7 +37,7 @@ pub enum Amount {
 }
 
 /// What is computed over the visible rows of a window. "Values" are the present values of the column named.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Measure {
     /// Number of rows; 0 when there are none.
     Count,
@@ -67,10 +69,42 @@ pub enum Measure {
     Share(Amount),
     /// Mean days between one row and the next; absent below two rows.
     MeanGapDays,
+    /// The oldest value (of rows at one instant, the first in file order); absent when there are none.
+    FirstValue(usize),
+    /// The value below which a share `level` of the values lies, in a straight line between two of them; absent when there are none.
+    Quantile {
+        /// The values.
+        column: usize,
+        /// In [0, 1]; 0.5 is the median.
+        level: f64,
+    },
+    /// Σ 2^(−age / half-life) over rows, ages in days before the as-of instant; 0 when there are none.
+    DecayedCount {
+        /// Days after which a row weighs half; above 0.
+        half_life_days: f64,
+    },
+    /// Σ value · 2^(−age / half-life), likewise; 0 when there are none.
+    DecayedSum {
+        /// The values.
+        column: usize,
+        /// Days after which a value weighs half; above 0.
+        half_life_days: f64,
+    },
+    /// Periods in the longest run of consecutive periods of a calendar with a row of the window in each; 0 when there are none.
+    LongestStreak {
+        /// Position of the calendar.
+        calendar: usize,
+    },
+    /// Periods in the run that lasts at the end of the window: its last period is the one in which the window ends or the one before,
+    /// because a period that still runs breaks nothing; 0 when there is none.
+    Streak {
+        /// Position of the calendar.
+        calendar: usize,
+    },
 }
 
 /// One output column.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Aggregate {
     /// What is computed.
     pub measure: Measure,
@@ -90,6 +124,8 @@ pub struct Plan {
     pub(crate) tables: Vec<FilterTable>,
     /// The row of a customer without any visible row.
     pub(crate) empty_row: Vec<f64>,
+    /// For each calendar the instants at which its periods begin, ascending.
+    pub(crate) calendars: Vec<Arc<[i64]>>,
 }
 
 /// Which group the rows of a code belong to.
@@ -163,6 +199,13 @@ pub(crate) enum Op {
     StdDev(usize),
     Trend(usize),
     MeanGap,
+    FirstValue(usize),
+    Quantile(usize, f64),
+    DecayedCount(f64),
+    DecayedSum(usize, f64),
+    LongestStreak(usize),
+    /// Calendar and window.
+    Streak(usize, usize),
     /// A share is a cell of group 0, which knows the denominator: group, slot and quantity of the numerator, quantity of the denominator.
     Share(usize, usize, Quantity, Quantity),
 }
@@ -173,8 +216,28 @@ impl Plan {
     /// # Errors
     /// A column that is absent or of the wrong kind, a window above `n_windows`, a share without a filter.
     pub fn new(aggregates: &[Aggregate], columns: &[ColumnKind], n_windows: usize) -> Result<Self, Error> {
+        Self::with_calendars(aggregates, columns, n_windows, Vec::new())
+    }
+
+    /// The same with calendars, which streaks count by: for each the instants at which its periods begin, strictly ascending, from before
+    /// the first row.
+    ///
+    /// # Errors
+    /// As [`Self::new`], and a calendar that is absent or does not ascend.
+    pub fn with_calendars(
+        aggregates: &[Aggregate],
+        columns: &[ColumnKind],
+        n_windows: usize,
+        calendars: Vec<Arc<[i64]>>,
+    ) -> Result<Self, Error> {
         for (i, aggregate) in aggregates.iter().enumerate() {
             check(i, aggregate, columns, n_windows)?;
+            check_setting(i, aggregate.measure, calendars.len())?;
+        }
+        for starts in &calendars {
+            if let Some(idx) = (1..starts.len()).find(|&i| starts[i] <= starts[i - 1]) {
+                return Err(Error::Unsorted { what: "calendar", idx });
+            }
         }
         let mut filters: Vec<Filter> = aggregates.iter().filter_map(|a| a.filter).collect();
         filters.sort_unstable();
@@ -185,6 +248,7 @@ impl Plan {
             groups: vec![GroupPlan::default(); filters.len() + 1],
             tables: filter_tables(&filters, columns),
             empty_row: aggregates.iter().map(|a| empty_value(a.measure)).collect(),
+            calendars,
         };
         for (output, aggregate) in aggregates.iter().enumerate() {
             let group = aggregate.filter.map_or(0, |f| 1 + filters.partition_point(|g| *g < f));
@@ -228,6 +292,14 @@ impl GroupPlan {
             Measure::WholeDays => Op::WholeDays,
             Measure::FirstDays => Op::First,
             Measure::MeanGapDays => Op::MeanGap,
+            Measure::FirstValue(c) => Op::FirstValue(self.stream(c, |n| n.value = true)),
+            Measure::Quantile { column, level } => Op::Quantile(self.stream(column, |n| n.value = true), level),
+            Measure::DecayedCount { half_life_days } => Op::DecayedCount(half_life_days),
+            Measure::DecayedSum { column, half_life_days } => {
+                Op::DecayedSum(self.stream(column, |n| n.value = true), half_life_days)
+            }
+            Measure::LongestStreak { calendar } => Op::LongestStreak(calendar),
+            Measure::Streak { calendar } => Op::Streak(calendar, aggregate.window),
             Measure::Surge(amount) => {
                 let quantity = self.quantity(amount);
                 self.slots[slot].surges.push((output, quantity));
@@ -275,7 +347,13 @@ impl GroupPlan {
 
 fn empty_value(measure: Measure) -> f64 {
     match measure {
-        Measure::Count | Measure::Sum(_) | Measure::Distinct(_) => 0.0,
+        Measure::Count
+        | Measure::Sum(_)
+        | Measure::Distinct(_)
+        | Measure::DecayedCount { .. }
+        | Measure::DecayedSum { .. }
+        | Measure::LongestStreak { .. }
+        | Measure::Streak { .. } => 0.0,
         _ => f64::NAN,
     }
 }
@@ -315,10 +393,26 @@ fn check(i: usize, aggregate: &Aggregate, columns: &[ColumnKind], n_windows: usi
         | Measure::Last(column)
         | Measure::StdDev(column)
         | Measure::Trend(column)
+        | Measure::FirstValue(column)
+        | Measure::Quantile { column, .. }
+        | Measure::DecayedSum { column, .. }
         | Measure::Surge(Amount::Sum(column))
         | Measure::Share(Amount::Sum(column)) => check_column(i, column, columns, false),
         _ => Ok(()),
     }
+}
+
+/// Levels, half-lives and calendars.
+fn check_setting(aggregate: usize, measure: Measure, n_calendars: usize) -> Result<(), Error> {
+    let is_right = match measure {
+        Measure::Quantile { level, .. } => (0.0..=1.0).contains(&level),
+        Measure::DecayedCount { half_life_days } | Measure::DecayedSum { half_life_days, .. } => {
+            half_life_days > 0.0 && half_life_days.is_finite()
+        }
+        Measure::LongestStreak { calendar } | Measure::Streak { calendar } => calendar < n_calendars,
+        _ => true,
+    };
+    if is_right { Ok(()) } else { Err(Error::Setting { aggregate }) }
 }
 
 fn check_column(aggregate: usize, column: usize, columns: &[ColumnKind], wants_code: bool) -> Result<(), Error> {

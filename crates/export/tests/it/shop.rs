@@ -31,7 +31,7 @@ pub(crate) fn dictionary() -> Vec<FeatureSpec> {
         text_key,
         subject: subject.to_owned(),
     };
-    let last_30 = Some(Window { start_days: 30, end_days: 0 });
+    let last_30 = Some(Window::last(30));
     vec![
         spec("days_to_renewal", Family::Renewal, None, "days_to_renewal", ""),
         spec("traffic_surge_30d", Family::Surge, last_30, "surge", "traffic_gb"),

@@ -10,8 +10,8 @@ use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     DeclaredRate, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, LearnFrom, Mine,
-    ModelKind, Offers, OnError, OwnFeature, OwnMeasure, Penalty, Pipeline, Quality, Recipe, Role, Run, Secret, Solver,
-    Source, Train,
+    ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Recipe, Role,
+    Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -258,6 +258,10 @@ fn own_feature(at: At, levels: usize) -> OwnFeature {
         levels: at.find("levels").and_then(integer).unwrap_or(levels),
         only: at.texts("only"),
         windows_days: windows.iter().map(|node| integer(node).expect(CHECKED)).collect(),
+        window: text("window").and_then(|word| OwnWindow::parse(&word)),
+        level: at.find("level").and_then(number).unwrap_or(0.5),
+        half_life_days: at.find("half_life_days").and_then(number).unwrap_or(1.0),
+        period: text("period").and_then(|word| OwnPeriod::parse(&word)).unwrap_or(OwnPeriod::Day),
     }
 }
 

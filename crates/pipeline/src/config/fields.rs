@@ -30,7 +30,19 @@ pub(super) const MEASURES: &[&str] = &[
     "trend",
     "surge",
     "share",
+    "first_value",
+    "quantile",
+    "decayed_count",
+    "decayed_sum",
+    "streak",
+    "longest_streak",
 ];
+
+/// Stretches of the calendar that features of one's own may look at.
+pub(super) const WINDOWS: &[&str] = &["month_to_date", "previous_month", "same_month_last_year", "season_last_year"];
+
+/// What a streak counts.
+pub(super) const PERIODS: &[&str] = &["day", "week", "month"];
 
 /// The delivery profiles of crate `export`.
 pub(super) const PROFILES: &[&str] =

@@ -63,12 +63,16 @@ macro_rules! words {
                 match self { $(Self::$variant => $word,)+ }
             }
 
-            pub(super) fn parse(word: &str) -> Option<Self> {
+            pub(in crate::config) fn parse(word: &str) -> Option<Self> {
                 Self::ALL.iter().copied().find(|one| one.id() == word)
             }
         }
     };
 }
+
+mod features;
+
+pub use features::{Features, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Reach};
 
 words! {
     /// What one row of a source is.
@@ -353,101 +357,6 @@ pub struct Offers {
     pub gap_days: u32,
     /// Days a take must be kept.
     pub kept_days: u32,
-}
-
-/// `[features]`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Features {
-    /// Windows before the as-of date, strictly increasing.
-    pub windows_days: Vec<u32>,
-    /// Recipes in the order of [`Recipe::ALL`].
-    pub recipes: Vec<Recipe>,
-    /// Most levels of one column with features of their own.
-    pub levels: usize,
-    /// Days a purchase makes somebody a customer; `None` for ever.
-    pub active_days: Option<u32>,
-    /// Features beside those of the recipes.
-    pub own: Vec<OwnFeature>,
-}
-
-impl Features {
-    /// Every window there is: those of the recipes, then the further ones of `own`, ascending.
-    pub fn all_windows(&self) -> Vec<u32> {
-        let mut further: Vec<u32> = self.own.iter().flat_map(|own| own.windows_days.iter().copied()).collect();
-        further.retain(|days| !self.windows_days.contains(days));
-        further.sort_unstable();
-        further.dedup();
-        [self.windows_days.as_slice(), &further].concat()
-    }
-}
-
-words! {
-    /// What a feature of one's own computes.
-    OwnMeasure {
-        /// The number of rows.
-        Count = "count",
-        /// The sum of values.
-        Sum = "sum",
-        /// Their mean.
-        Mean = "mean",
-        /// The smallest value.
-        Min = "min",
-        /// The largest value.
-        Max = "max",
-        /// Their standard deviation.
-        StdDev = "std_dev",
-        /// The newest value.
-        Last = "last",
-        /// The number of different values.
-        Distinct = "distinct",
-        /// Days since the newest row.
-        Recency = "recency",
-        /// Whole days since the newest row.
-        DaysSince = "days_since",
-        /// Days since the oldest row.
-        First = "first",
-        /// Mean days between rows.
-        Gap = "gap",
-        /// Change of values a day.
-        Trend = "trend",
-        /// Against the window before.
-        Surge = "surge",
-        /// Of all rows' of the window.
-        Share = "share",
-    }
-}
-
-impl OwnMeasure {
-    /// Whether it reads numbers and cannot do without.
-    pub(super) fn needs_numbers(self) -> bool {
-        matches!(self, Self::Sum | Self::Mean | Self::Min | Self::Max | Self::StdDev | Self::Last | Self::Trend)
-    }
-
-    /// Whether it may read numbers.
-    pub(crate) fn takes_numbers(self) -> bool {
-        self.needs_numbers() || matches!(self, Self::Surge | Self::Share)
-    }
-}
-
-/// One of `features.own`.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OwnFeature {
-    /// The columns' name, with placeholders.
-    pub name: String,
-    /// Name of the source.
-    pub source: String,
-    /// What is computed.
-    pub measure: OwnMeasure,
-    /// The column it reads.
-    pub of: Option<String>,
-    /// What the levels are of.
-    pub by: Option<String>,
-    /// Most levels.
-    pub levels: usize,
-    /// The levels; empty for the most frequent ones.
-    pub only: Vec<String>,
-    /// The windows, strictly increasing; none for everything before the date.
-    pub windows_days: Vec<u32>,
 }
 
 /// `train.as_of` and `train.tests`.

@@ -457,6 +457,9 @@ fn features_of_ones_own_read_what_is_there() {
         "name = \"{level}_{days}\"\nmeasure = \"share\"\nby = \"brand\"\nwindows_days = [7]",
         "name = \"dep{rank}\"\nmeasure = \"count\"\nby = \"department\"\nlevels = 3",
         "name = \"kinds\"\nmeasure = \"distinct\"\nof = \"product_type\"",
+        "name = \"q\"\nmeasure = \"quantile\"\nof = \"amount\"\nlevel = 0.9",
+        "name = \"d_{days}\"\nmeasure = \"decayed_sum\"\nof = \"amount\"\nhalf_life_days = 30\nwindows_days = [90]",
+        "name = \"w\"\nmeasure = \"streak\"\nperiod = \"week\"\nwindow = \"month_to_date\"",
     ];
     for entry in fits {
         assert_eq!(show(own(entry)), "no fault\n", "{entry}");
@@ -467,6 +470,18 @@ fn features_of_ones_own_read_what_is_there() {
         ("name = \"n\"\nmeasure = \"count\"\nby = \"brand\"", Code::ConfigNotAllowed, "name"),
         ("name = \"as_of\"\nmeasure = \"count\"", Code::ConfigNotAllowed, "name"),
         ("name = \"s\"\nmeasure = \"sum\"", Code::ConfigMissingKey, "of"),
+        ("name = \"q\"\nmeasure = \"quantile\"\nof = \"amount\"", Code::ConfigMissingKey, "level"),
+        ("name = \"q\"\nmeasure = \"quantile\"\nof = \"amount\"\nlevel = 1.5", Code::ConfigNotAllowed, "level"),
+        ("name = \"d\"\nmeasure = \"decayed_count\"", Code::ConfigMissingKey, "half_life_days"),
+        ("name = \"d\"\nmeasure = \"decayed_count\"\nhalf_life_days = 0", Code::ConfigNotAllowed, "half_life_days"),
+        ("name = \"c\"\nmeasure = \"count\"\nlevel = 0.5", Code::ConfigNotAllowed, "level"),
+        ("name = \"c\"\nmeasure = \"count\"\nperiod = \"day\"", Code::ConfigNotAllowed, "period"),
+        ("name = \"c\"\nmeasure = \"count\"\nwindow = \"last_month\"", Code::ConfigNotAllowed, "window"),
+        (
+            "name = \"{days}\"\nmeasure = \"count\"\nwindow = \"previous_month\"\nwindows_days = [7]",
+            Code::ConfigNotAllowed,
+            "window",
+        ),
         ("name = \"s\"\nmeasure = \"sum\"\nof = \"basket\"", Code::ConfigUnknownName, "of"),
         ("name = \"s\"\nmeasure = \"count\"\nof = \"amount\"", Code::ConfigUnknownName, "of"),
         ("name = \"s\"\nmeasure = \"share\"", Code::ConfigMissingKey, "by"),
@@ -484,5 +499,8 @@ fn features_of_ones_own_read_what_is_there() {
 #[test]
 fn windows_of_ones_own_come_after_those_of_the_recipes() {
     let config = own("name = \"n_{days}\"\nmeasure = \"count\"\nwindows_days = [1, 30, 400]").unwrap();
-    assert_eq!(config.features.all_windows(), [7, 30, 90, 365, 1, 400]);
+    let days = |days| Reach::Days(days);
+    assert_eq!(config.features.all_windows(), [7, 30, 90, 365, 1, 400].map(days));
+    let config = own("name = \"n\"\nmeasure = \"count\"\nwindow = \"previous_month\"").unwrap();
+    assert_eq!(config.features.all_windows()[4..], [Reach::Calendar(OwnWindow::PreviousMonth)]);
 }

@@ -4,16 +4,16 @@ use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Unit, Window}
 use osusume_windows::{Aggregate, Amount, Filter, Measure};
 
 use super::{EVER, EventRecipes, Sense, Use, plain};
-use crate::config::{OwnFeature, OwnMeasure};
+use crate::config::{OwnFeature, OwnMeasure, OwnPeriod, Reach};
 
 impl EventRecipes<'_> {
     /// Adds the features of one's own that read this source, in the order of the file.
     pub(super) fn own(&mut self) {
         let config = self.config;
         for own in config.features.own.iter().filter(|own| own.source == self.source.name) {
-            let lengths = config.features.all_windows();
-            let position = |days: &u32| lengths.iter().position(|length| length == days).map_or(EVER, |at| at + 1);
-            let windows: Vec<usize> = own.windows_days.iter().map(position).collect();
+            let all = config.features.all_windows();
+            let position = |reach: Reach| all.iter().position(|one| *one == reach).map_or(EVER, |at| at + 1);
+            let windows: Vec<usize> = own.reaches().into_iter().map(position).collect();
             for window in if windows.is_empty() { vec![EVER] } else { windows } {
                 for level in self.own_levels(own) {
                     self.add_own(own, window, level.as_ref());
@@ -51,12 +51,13 @@ impl EventRecipes<'_> {
 
     fn add_own(&mut self, own: &OwnFeature, window: usize, level: Option<&(Filter, usize, String)>) {
         let of = own.of.as_deref().and_then(|name| self.column_named(name));
-        let Some(measure) = measure(own.measure, of) else { return };
-        let days = (window != EVER).then(|| self.days(window));
+        let Some(measure) = measure(own, of) else { return };
+        let span = self.span(window);
+        let days = span.and_then(Window::days).map(|[start_days, _]| start_days);
         let is_money = of.is_some_and(|of| {
             matches!(self.group.columns[of].kind, Use::Money | Use::Priced { .. }) && own.measure.takes_numbers()
         });
-        let (family, unit, null, text_key) = meaning(own.measure, is_money);
+        let (family, unit, null, text_key) = meaning(own, is_money);
         let subject = level.map(|(_, _, name)| name.clone());
         let counted = || own.of.clone().filter(|_| own.measure == OwnMeasure::Distinct);
         let subject = subject.or_else(counted).unwrap_or_else(|| self.source.name.clone());
@@ -65,7 +66,7 @@ impl EventRecipes<'_> {
             name: column_name(&own.name, days, level),
             family: if level.is_some() && family != Family::Recency { Family::Mix } else { family },
             source: self.source.name.clone(),
-            window: days.map(|start_days| Window { start_days, end_days: 0 }),
+            window: span,
             unit,
             null,
             kind: FeatureKind::Numeric,
@@ -89,9 +90,11 @@ fn sense_name(sense: &Sense) -> Option<&'static str> {
 }
 
 /// The kernel's measure over the column `of`; `None` where it lacks one.
-fn measure(measure: OwnMeasure, of: Option<usize>) -> Option<Measure> {
+fn measure(own: &OwnFeature, of: Option<usize>) -> Option<Measure> {
     let amount = of.map_or(Amount::Rows, Amount::Sum);
-    Some(match measure {
+    let half_life_days = own.half_life_days;
+    let calendar = OwnPeriod::ALL.iter().position(|period| *period == own.period).unwrap_or_default();
+    Some(match own.measure {
         OwnMeasure::Count => Measure::Count,
         OwnMeasure::Sum => Measure::Sum(of?),
         OwnMeasure::Mean => Measure::Mean(of?),
@@ -107,14 +110,20 @@ fn measure(measure: OwnMeasure, of: Option<usize>) -> Option<Measure> {
         OwnMeasure::Trend => Measure::Trend(of?),
         OwnMeasure::Surge => Measure::Surge(amount),
         OwnMeasure::Share => Measure::Share(amount),
+        OwnMeasure::FirstValue => Measure::FirstValue(of?),
+        OwnMeasure::Quantile => Measure::Quantile { column: of?, level: own.level },
+        OwnMeasure::DecayedCount => Measure::DecayedCount { half_life_days },
+        OwnMeasure::DecayedSum => Measure::DecayedSum { column: of?, half_life_days },
+        OwnMeasure::Streak => Measure::Streak { calendar },
+        OwnMeasure::LongestStreak => Measure::LongestStreak { calendar },
     })
 }
 
 /// Family, unit, meaning of an absent value, and words.
-fn meaning(measure: OwnMeasure, is_money: bool) -> (Family, Unit, NullMeaning, &'static str) {
+fn meaning(own: &OwnFeature, is_money: bool) -> (Family, Unit, NullMeaning, &'static str) {
     use NullMeaning::{Never, NotYet, Unknown};
     let value = if is_money { Unit::Minor } else { Unit::Native };
-    match measure {
+    match own.measure {
         OwnMeasure::Count => (Family::Frequency, Unit::Count, Never, "count_window"),
         OwnMeasure::Distinct => (Family::Frequency, Unit::Count, Never, "distinct_window"),
         OwnMeasure::Sum => (Family::Money, value, Never, "sum_window"),
@@ -129,6 +138,29 @@ fn meaning(measure: OwnMeasure, is_money: bool) -> (Family, Unit, NullMeaning, &
         OwnMeasure::Trend => (Family::Trend, Unit::Ratio, Unknown, "trend"),
         OwnMeasure::Surge => (Family::Surge, Unit::Ratio, Unknown, "surge"),
         OwnMeasure::Share => (Family::Mix, Unit::Share, Unknown, "share_window"),
+        OwnMeasure::FirstValue => (Family::Money, value, Unknown, "first_value"),
+        OwnMeasure::Quantile => (Family::Money, value, Unknown, "quantile_window"),
+        // A number of rows no longer, once they are weighed.
+        OwnMeasure::DecayedCount => (Family::Frequency, Unit::Native, Never, "decayed_count"),
+        OwnMeasure::DecayedSum => (Family::Money, value, Never, "decayed_sum"),
+        OwnMeasure::Streak => (Family::Frequency, Unit::Count, Never, streak_key(own.period)),
+        OwnMeasure::LongestStreak => (Family::Frequency, Unit::Count, Never, longest_streak_key(own.period)),
+    }
+}
+
+fn streak_key(period: OwnPeriod) -> &'static str {
+    match period {
+        OwnPeriod::Day => "streak_day",
+        OwnPeriod::Week => "streak_week",
+        OwnPeriod::Month => "streak_month",
+    }
+}
+
+fn longest_streak_key(period: OwnPeriod) -> &'static str {
+    match period {
+        OwnPeriod::Day => "longest_streak_day",
+        OwnPeriod::Week => "longest_streak_week",
+        OwnPeriod::Month => "longest_streak_month",
     }
 }
 

@@ -58,7 +58,7 @@ fn spec(feature: &Feature) -> FeatureSpec {
         name: feature.name.clone(),
         family: Family::ALL.into_iter().find(|family| family.id() == feature.family).unwrap_or(Family::Attribute),
         source: feature.source.clone(),
-        window: feature.window_days.map(|[start_days, end_days]| Window { start_days, end_days }),
+        window: Window::named(feature.window.as_deref(), feature.window_days),
         unit: Unit::Native,
         null: match feature.absent.as_str() {
             "never" => NullMeaning::Never,

@@ -104,6 +104,7 @@ fn feature(name: &str, text_key: &str, subject: &str, push: Push) -> Feature {
         family: "money".to_owned(),
         source: "usage".to_owned(),
         window_days: Some([30, 0]),
+        window: None,
         absent: "unknown".to_owned(),
         text_key: text_key.to_owned(),
         subject: subject.to_owned(),

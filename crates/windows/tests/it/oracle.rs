@@ -5,10 +5,15 @@ use osusume_windows::{Aggregate, Amount, Filter, Measure, Span};
 
 use crate::world::{METRIC, MONEY, Row};
 
-pub(crate) fn cell(rows: &[Row], as_of: i64, span: Span, aggregate: &Aggregate) -> f64 {
-    let visible: Vec<&Row> = rows.iter().filter(|r| r.at < as_of && r.arrived < as_of).collect();
-    let all = inside(&visible, span.start, span.end, None);
-    let own = inside(&visible, span.start, span.end, aggregate.filter);
+/// The rows that happened and had arrived before `as_of`.
+pub(crate) fn visible(rows: &[Row], as_of: i64) -> Vec<&Row> {
+    rows.iter().filter(|r| r.at < as_of && r.arrived < as_of).collect()
+}
+
+/// One cell out of the visible rows of a customer.
+pub(crate) fn cell(visible: &[&Row], as_of: i64, span: Span, aggregate: &Aggregate) -> f64 {
+    let all = inside(visible, span.start, span.end, None);
+    let own = inside(visible, span.start, span.end, aggregate.filter);
     let days = |a: i64, b: i64| (b - a) as f64 / DAY_US as f64;
     match aggregate.measure {
         Measure::Count => own.len() as f64,
@@ -26,22 +31,42 @@ pub(crate) fn cell(rows: &[Row], as_of: i64, span: Span, aggregate: &Aggregate) 
         Measure::FirstDays => own.first().map_or(f64::NAN, |r| days(r.at, as_of)),
         Measure::MeanGapDays if own.len() < 2 => f64::NAN,
         Measure::MeanGapDays => days(own[0].at, own[own.len() - 1].at) / (own.len() - 1) as f64,
+        Measure::FirstValue(c) => values(&own, c).first().map_or(f64::NAN, |v| v.1),
+        Measure::Quantile { column, level } => quantile(&values(&own, column), level),
+        Measure::DecayedCount { half_life_days } => {
+            own.iter().map(|r| 0.5_f64.powf(days(r.at, as_of) / half_life_days)).sum::<f64>() + 0.0
+        }
+        Measure::DecayedSum { column, half_life_days } => {
+            let present = own.iter().filter_map(|r| values(&[*r], column).first().map(|v| (r.at, v.1)));
+            present.map(|(at, x)| x * 0.5_f64.powf(days(at, as_of) / half_life_days)).sum::<f64>() + 0.0
+        }
+        Measure::LongestStreak { calendar } => {
+            let periods = periods(&own, calendar);
+            let run = |&first: &i64| (first..1000).take_while(|period| periods.contains(period)).count();
+            periods.iter().map(run).max().unwrap_or(0) as f64
+        }
+        Measure::Streak { calendar } => {
+            let (periods, running) = (periods(&own, calendar), period(span.end, calendar));
+            let last = if periods.contains(&running) { running } else { running - 1 };
+            (0..1000).take_while(|back| periods.contains(&(last - back))).count() as f64
+        }
         Measure::StdDev(c) => std_dev(&values(&own, c)),
         Measure::Trend(c) => slope(&values(&own, c)),
         Measure::Surge(amount) => {
             let start = span.start.saturating_sub(span.end.saturating_sub(span.start));
-            let before = inside(&visible, start, span.start, aggregate.filter);
+            let before = inside(visible, start, span.start, aggregate.filter);
             ratio(total(&own, amount), total(&before, amount))
         }
         Measure::Share(amount) => ratio(total(&own, amount), total(&all, amount)),
     }
 }
 
-/// The largest magnitude among the values of a deviation or slope: what its rounding is measured by.
-pub(crate) fn scale(rows: &[Row], as_of: i64, span: Span, aggregate: &Aggregate) -> f64 {
-    let (Measure::StdDev(c) | Measure::Trend(c)) = aggregate.measure else { return 0.0 };
-    let visible: Vec<&Row> = rows.iter().filter(|r| r.at < as_of && r.arrived < as_of).collect();
-    let own = inside(&visible, span.start, span.end, aggregate.filter);
+/// The largest magnitude among the values of a measure that is computed with rounding: what that is judged by.
+pub(crate) fn scale(visible: &[&Row], span: Span, aggregate: &Aggregate) -> f64 {
+    let (Measure::StdDev(c) | Measure::Trend(c) | Measure::DecayedSum { column: c, .. }) = aggregate.measure else {
+        return 0.0;
+    };
+    let own = inside(visible, span.start, span.end, aggregate.filter);
     values(&own, c).iter().map(|v| v.1.abs()).fold(0.0, f64::max)
 }
 
@@ -74,6 +99,25 @@ fn ratio(a: f64, b: f64) -> f64 {
 
 fn mean(values: &[(f64, f64)]) -> f64 {
     values.iter().map(|v| v.1).sum::<f64>() / values.len() as f64
+}
+
+/// The calendars' periods: of a day, and of twelve hours more than three days.
+pub(crate) fn period(at: i64, calendar: usize) -> i64 {
+    at.div_euclid([DAY_US, DAY_US * 7 / 2][calendar])
+}
+
+fn periods(rows: &[&Row], calendar: usize) -> std::collections::BTreeSet<i64> {
+    rows.iter().map(|r| period(r.at, calendar)).collect()
+}
+
+fn quantile(values: &[(f64, f64)], level: f64) -> f64 {
+    let mut sorted: Vec<f64> = values.iter().map(|v| v.1).collect();
+    sorted.sort_by(f64::total_cmp);
+    let h = level * (sorted.len() as f64 - 1.0);
+    match (sorted.get(h.floor().max(0.0) as usize), sorted.get(h.ceil().max(0.0) as usize)) {
+        (Some(low), Some(high)) => low + (h - h.floor()) * (high - low),
+        _ => f64::NAN,
+    }
 }
 
 /// Two passes, which is exact enough to judge by.

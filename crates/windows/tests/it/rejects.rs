@@ -22,6 +22,14 @@ fn plans_that_name_what_is_not_there() {
     assert_eq!(error(Measure::Count, filter, 0), Error::Column { aggregate: 0, column: 0 });
     assert_eq!(error(Measure::Count, None, 1), Error::Window { aggregate: 0, window: 1, n_windows: 1 });
     assert_eq!(error(Measure::Share(Amount::Rows), None, 0), Error::ShareWithoutFilter { aggregate: 0 });
+    let setting = Error::Setting { aggregate: 0 };
+    assert_eq!(error(Measure::Quantile { column: 0, level: 1.1 }, None, 0), setting);
+    assert_eq!(error(Measure::Quantile { column: 1, level: 0.5 }, None, 0), Error::Column { aggregate: 0, column: 1 });
+    assert_eq!(error(Measure::DecayedCount { half_life_days: 0.0 }, None, 0), setting);
+    assert_eq!(error(Measure::DecayedSum { column: 0, half_life_days: f64::NAN }, None, 0), setting);
+    assert_eq!(error(Measure::Streak { calendar: 0 }, None, 0), setting);
+    let backward = Plan::with_calendars(&[], &[], 1, vec![[5, 5].into()]);
+    assert_eq!(backward.unwrap_err(), Error::Unsorted { what: "calendar", idx: 1 });
     assert!(plan(Measure::Count, Some(Filter { column: 1, code: 77 }), 0).is_ok(), "a code nobody has is no mistake");
 }
 

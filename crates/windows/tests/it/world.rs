@@ -1,5 +1,7 @@
 //! Random customers with ties, late rows, absent and huge values; and the aggregates asked of them.
 
+use std::sync::Arc;
+
 use osusume_model::{DAY_US, NoControl};
 use osusume_windows::{
     Aggregate, Amount, ColumnKind, Cutoffs, EventColumn, EventValues, Events, Filter, Measure, Plan, Span, aggregate,
@@ -14,6 +16,9 @@ pub(crate) const METRIC: usize = 2;
 pub(crate) const ITEM: usize = 3;
 pub(crate) const KINDS: [ColumnKind; 4] =
     [ColumnKind::Money, ColumnKind::Real, ColumnKind::Code { n_codes: 4 }, ColumnKind::Code { n_codes: 9 }];
+
+/// How many windows an as-of has.
+pub(crate) const N_WINDOWS: usize = 8;
 
 /// Times move on this grid, so that ties and rows exactly on a boundary are common.
 pub(crate) const GRID: i64 = DAY_US / 4;
@@ -57,17 +62,31 @@ pub(crate) fn row() -> impl Strategy<Value = Row> {
     })
 }
 
-/// Customers' rows, sorted by time within each.
-pub(crate) fn customers(max_rows: usize) -> impl Strategy<Value = Vec<Vec<Row>>> {
-    vec(vec(row(), 0..max_rows), 1..5).prop_map(|mut customers| {
-        for rows in &mut customers {
-            rows.sort_by_key(|r| r.at);
-        }
-        customers
+/// A customer's rows, sorted by time.
+pub(crate) fn customer(max_rows: usize) -> impl Strategy<Value = Vec<Row>> {
+    vec(row(), 0..max_rows).prop_map(|mut rows| {
+        rows.sort_by_key(|r| r.at);
+        rows
     })
 }
 
-/// Windows of an as-of: none, a day, a week, all history, a week a fortnight ago, the "month" of 20 days to date.
+/// Several customers.
+pub(crate) fn customers(max_rows: usize) -> impl Strategy<Value = Vec<Vec<Row>>> {
+    vec(customer(max_rows), 1..5)
+}
+
+/// Where the periods of each calendar begin: days, and stretches of three days and a half.
+pub(crate) fn calendars() -> Vec<Arc<[i64]>> {
+    [DAY_US, DAY_US * 7 / 2].map(|length| (-1..120).map(|n| n * length).collect()).to_vec()
+}
+
+/// The aggregates, arranged.
+pub(crate) fn plan(aggregates: &[Aggregate]) -> Plan {
+    Plan::with_calendars(aggregates, &KINDS, N_WINDOWS, calendars()).unwrap()
+}
+
+/// Windows of an as-of: none, a day, a week, all history, a week a fortnight ago; the "month" of 20 days to date, the whole one before it,
+/// and that which "last year" began 40 days before it.
 pub(crate) fn spans(as_of: i64) -> Vec<Span> {
     let back = |days: i64| as_of - days * DAY_US;
     let month = as_of.div_euclid(20 * DAY_US) * 20 * DAY_US;
@@ -78,11 +97,17 @@ pub(crate) fn spans(as_of: i64) -> Vec<Span> {
         Span { start: i64::MIN, end: as_of },
         Span { start: back(21), end: back(14) },
         Span { start: month, end: as_of },
+        Span { start: month - 20 * DAY_US, end: month },
+        Span { start: month - 40 * DAY_US, end: month - 20 * DAY_US },
     ]
 }
 
 pub(crate) fn cutoffs() -> Cutoffs {
-    let as_of: Vec<i64> = [12, 19, 20, 31, 45, 58, 90].iter().map(|days| days * DAY_US).collect();
+    cutoffs_at(&[12, 19, 20, 31, 45, 58, 90])
+}
+
+pub(crate) fn cutoffs_at(days: &[i64]) -> Cutoffs {
+    let as_of: Vec<i64> = days.iter().map(|days| days * DAY_US).collect();
     let spans = as_of.iter().flat_map(|&t| spans(t)).collect();
     Cutoffs::new(as_of, spans).unwrap()
 }
@@ -99,10 +124,16 @@ pub(crate) fn aggregates() -> Vec<Aggregate> {
         Measure::Distinct(METRIC),
         Measure::Surge(Amount::Rows),
         Measure::Share(Amount::Rows),
+        Measure::DecayedCount { half_life_days: 10.0 },
     ];
+    for calendar in [0, 1] {
+        measures.extend([Measure::LongestStreak { calendar }, Measure::Streak { calendar }]);
+    }
     for c in [MONEY, REAL] {
         measures.extend([Measure::Sum(c), Measure::Mean(c), Measure::Min(c), Measure::Max(c), Measure::Last(c)]);
-        measures.extend([Measure::StdDev(c), Measure::Trend(c)]);
+        measures.extend([Measure::StdDev(c), Measure::Trend(c), Measure::FirstValue(c)]);
+        measures.extend([0.0, 0.25, 0.5, 0.9, 1.0].map(|level| Measure::Quantile { column: c, level }));
+        measures.extend([1.5, 30.0].map(|half_life_days| Measure::DecayedSum { column: c, half_life_days }));
         measures.extend([Measure::Surge(Amount::Sum(c)), Measure::Share(Amount::Sum(c))]);
     }
     let filters = [
@@ -112,7 +143,7 @@ pub(crate) fn aggregates() -> Vec<Aggregate> {
         Some(Filter { column: METRIC, code: 3 }),
     ];
     let mut all = Vec::new();
-    for window in 0..6 {
+    for window in 0..N_WINDOWS {
         for filter in filters {
             let fits = measures.iter().filter(|m| filter.is_some() || !matches!(m, Measure::Share(_)));
             all.extend(fits.map(|&measure| Aggregate { measure, filter, window }));
@@ -173,7 +204,7 @@ impl Table {
 pub(crate) fn computed(customers: &[Vec<Row>], cutoffs: &Cutoffs, aggregates: &[Aggregate]) -> Vec<f64> {
     let table = Table::new(customers);
     let columns = table.columns();
-    let plan = Plan::new(aggregates, &KINDS, 6).unwrap();
+    let plan = plan(aggregates);
     let mut out = vec![9.5; customers.len() * cutoffs.as_of().len() * aggregates.len()];
     aggregate(&table.events(&columns), cutoffs, &plan, &mut out, &NoControl).unwrap();
     out

@@ -9,6 +9,13 @@ use crate::config::settings::OwnMeasure;
 /// Roles whose rows features of one's own are made of.
 const ROLES: &[&str] = &["purchases", "events", "voice", "contacts"];
 
+/// Keys that some measures have: whether they need them, and which.
+const SETTINGS: &[(&str, bool, &[OwnMeasure])] = &[
+    ("level", true, &[OwnMeasure::Quantile]),
+    ("half_life_days", true, &[OwnMeasure::DecayedCount, OwnMeasure::DecayedSum]),
+    ("period", false, &[OwnMeasure::Streak, OwnMeasure::LongestStreak]),
+];
+
 pub(super) fn check(checker: &mut Checker, view: &View) {
     let own = view.list("features.own");
     let has_recipes =
@@ -39,6 +46,7 @@ impl<'a> Own<'a> {
 
     fn check(&self, checker: &mut Checker, view: &View) {
         self.check_name(checker);
+        self.check_settings(checker);
         let Some((node, source)) = self.text("source") else { return };
         let known: Vec<&str> = ROLES.iter().flat_map(|role| view.with_role(role)).map(|(name, _)| name).collect();
         let Some(role) = ROLES.iter().find(|role| view.with_role(role).any(|(name, _)| name == source)) else {
@@ -64,7 +72,7 @@ impl<'a> Own<'a> {
     fn check_name(&self, checker: &mut Checker) {
         let Some((node, name)) = self.text("name") else { return };
         let has = |part: &str| name.contains(part);
-        let windows = self.table.get("windows_days").and_then(|entry| entry.node.as_list()).map_or(0, <[Node]>::len);
+        let windows = self.n_windows();
         let by = self.table.contains_key("by");
         let missing =
             [("{days}", windows > 1 && !has("{days}")), ("{level} {rank}", by && !has("{level}") && !has("{rank}"))];
@@ -74,6 +82,37 @@ impl<'a> Own<'a> {
         for allowed in signs.chain(extra.map(|(part, _)| format!("∌ {part}"))) {
             let args = vec![("got", name.into()), ("allowed", allowed.into())];
             checker.fault(Code::ConfigNotAllowed, &format!("{}.name", self.key), node.spot, args);
+        }
+    }
+
+    /// How many `windows_days` there are.
+    fn n_windows(&self) -> usize {
+        self.table.get("windows_days").and_then(|entry| entry.node.as_list()).map_or(0, <[Node]>::len)
+    }
+
+    /// One way to say the window; a level, a half-life or a period only where the measure has one.
+    fn check_settings(&self, checker: &mut Checker) {
+        if let (Some((node, word)), true) = (self.text("window"), self.n_windows() > 0) {
+            let args = vec![("got", word.into()), ("allowed", "≠ windows_days".into())];
+            checker.fault(Code::ConfigNotAllowed, &format!("{}.window", self.key), node.spot, args);
+        }
+        let Some(measure) = self.text("measure").and_then(|(_, word)| OwnMeasure::parse(word)) else { return };
+        for (key, needs, measures) in SETTINGS {
+            let key_path = format!("{}.{key}", self.key);
+            match self.table.get(*key) {
+                None if *needs && measures.contains(&measure) => {
+                    checker.fault(Code::ConfigMissingKey, &key_path, self.node.spot, vec![]);
+                }
+                Some(entry) if !measures.contains(&measure) => {
+                    let allowed: Vec<&str> = measures.iter().map(|measure| measure.id()).collect();
+                    let args = vec![
+                        ("got", measure.id().into()),
+                        ("allowed", format!("measure = {}", allowed.join(" | ")).into()),
+                    ];
+                    checker.fault(Code::ConfigNotAllowed, &key_path, entry.key, args);
+                }
+                _ => {}
+            }
         }
     }
 

@@ -2,10 +2,10 @@
 
 use super::super::columns::RECIPES;
 use super::super::field::Default::{Absent, Follows, Is, Required};
-use super::super::field::Kind::{Choice, Integer, List, Table, Tables, Text};
+use super::super::field::Kind::{Choice, Integer, List, Number, Table, Tables, Text};
 use super::super::field::{Field, ListCheck};
 use super::super::words::Form;
-use super::MEASURES;
+use super::{MEASURES, PERIODS, WINDOWS};
 
 /// The keys, in the order of the reference.
 pub(super) const FIELDS: &[Field] = &[
@@ -74,7 +74,10 @@ pub(super) const FIELDS: &[Field] = &[
         "What is computed over the rows of a window: their number (`count`), of the values `of` a column the `sum`, `mean`, `min`, \
          `max`, `std_dev`, `last` or `trend` (change a day), the number of `distinct` values, days since the newest row with a \
          fraction (`recency`) or whole ones of 24 hours (`days_since`), days since the `first`, days between rows (`gap`), \
-         the number or sum against that of the window before (`surge`), or as a `share` of all rows' (needs `by`).",
+         the number or sum against that of the window before (`surge`), or as a `share` of all rows' (needs `by`); the oldest value \
+         (`first_value`); the `quantile` at `level`, in a straight line between two values; the number (`decayed_count`) or the sum \
+         (`decayed_sum`) in which a row weighs half as much with every `half_life_days` that have passed; and how many `period`s in a \
+         row have a row of the table, up to now (`streak`: one that still runs breaks nothing) or at most (`longest_streak`).",
     ),
     Field::new(
         "features.own[].of",
@@ -116,4 +119,28 @@ pub(super) const FIELDS: &[Field] = &[
     .unit("days")
     .between(1.0, 3660.0)
     .list(ListCheck::Increasing),
+    Field::new(
+        "features.own[].window",
+        Choice(WINDOWS),
+        Absent,
+        "A stretch of the calendar instead: from the first of the as-of date's month up to the date (nothing on the first itself), the \
+         whole month before, the month of the date a year earlier, or what the label window was a year earlier \
+         (`season_last_year`, cut off at the date). Where the table begins later than such a stretch, its sums and counts are 0 \
+         like those of anybody who did nothing.",
+    ),
+    Field::new("features.own[].level", Number, Absent, "Which `quantile`: 0.5 is the median.").unit("share").between(0.0, 1.0),
+    Field::new(
+        "features.own[].half_life_days",
+        Number,
+        Absent,
+        "After how many days a row weighs half in `decayed_count` and `decayed_sum`: 2^(−age / half-life).",
+    )
+    .unit("days")
+    .above(0.0, 36_600.0),
+    Field::new(
+        "features.own[].period",
+        Choice(PERIODS),
+        Absent,
+        "What a `streak` counts: civil days in the pipeline's zone (without this key), weeks from Monday, or calendar months.",
+    ),
 ];

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use osusume_model::{AsOf, DAY_US, Result};
 use osusume_tables::Values;
-use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, Span, aggregate, holdings_as_of};
+use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, aggregate, holdings_as_of};
 
 use super::groups::{AttributeCell, Group, HoldingCell};
 use crate::catalogue::Goods;
@@ -50,10 +50,7 @@ pub(super) fn compute<C: Cell>(
 /// The dates with their windows.
 pub(super) fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
     let as_of = dates.iter().map(|date| date.instant.0).collect();
-    let spans = dates
-        .iter()
-        .flat_map(|date| job.window_starts(*date).into_iter().map(|start| Span { start, end: date.instant.0 }))
-        .collect();
+    let spans = dates.iter().flat_map(|date| job.windows(*date)).collect();
     Cutoffs::new(as_of, spans).map_err(|e| windows_fault(&e))
 }
 

@@ -13,7 +13,6 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AttributeKind, History, Recipe, Role, Source};
 use crate::job::Job;
-use crate::kernel::windows_fault;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
 use crate::stages::ingest::attribute_column;
 use crate::stages::mine::Leads;
@@ -135,7 +134,7 @@ impl Groups {
         let Some(leads) = leads.filter(|_| is_asked) else { return };
         let role = if leads.days().is_some() { Role::Purchases } else { Role::Holdings };
         let Some(source) = job.config.source_of(role) else { return };
-        let window = leads.days().map(|start_days| Window { start_days, end_days: 0 });
+        let window = leads.days().map(Window::last);
         let of_offer = |&offer: &u32| {
             let key = &goods.catalogue.offers[offer as usize].key;
             let (name, null) = (format!("rules_{key}"), NullMeaning::Unknown);
@@ -166,12 +165,12 @@ impl Groups {
         count_levels(job, source, table, &mut columns, first, n_customers)?;
         let (group, specs) = EventRecipes::draw(job.config, source, columns);
         let n_windows = job.config.features.all_windows().len() + 1;
-        let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
+        let plan = group.plan(n_windows, job.calendar)?;
         self.push(Group::Events(Box::new(group), plan), specs);
         if source.role == Role::Voice
             && let Some((group, specs)) = EventRecipes::draw_scores(job.config, source)
         {
-            let plan = Plan::new(&group.aggregates, &group.kinds(), n_windows).map_err(|e| windows_fault(&e))?;
+            let plan = group.plan(n_windows, job.calendar)?;
             self.push(Group::Events(Box::new(group), plan), specs);
         }
         Ok(())

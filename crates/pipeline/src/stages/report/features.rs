@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use osusume_model::{FeatureKind, FeatureSpec, NullMeaning, Unit};
+use osusume_model::{FeatureKind, FeatureSpec, NullMeaning, Unit, Window};
 use osusume_numeric::elementary::{exp, ln_1p};
 use osusume_propensity::encoder::{Column, Encoder, Transform};
 use osusume_propensity::logistic::Fit;
@@ -104,7 +104,8 @@ fn feature(told: &Told<'_>, raw: u32, weight: Weight) -> Feature {
         name: spec.name.clone(),
         family: spec.family.id().to_owned(),
         source: spec.source.clone(),
-        window_days: spec.window.map(|window| [window.start_days, window.end_days]),
+        window_days: spec.window.and_then(Window::days),
+        window: spec.window.and_then(Window::id).map(str::to_owned),
         absent: absent(spec.null).to_owned(),
         text_key: spec.text_key.to_owned(),
         subject: spec.subject.clone(),
