@@ -24,6 +24,7 @@ mod leakage;
 mod ledger;
 mod oddities;
 mod own;
+mod prove;
 mod real_tables;
 mod refusals;
 mod rules;

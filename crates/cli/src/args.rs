@@ -78,6 +78,8 @@ pub(crate) enum Verb {
     Run(RunArgs),
     /// Read everything a run would read, and publish nothing
     Check(CheckArgs),
+    /// Prove that nothing a pipeline learns or decides rests on what was not known
+    Prove(ProveArgs),
     /// Write the features of a pipeline file as a table of their own, and publish nothing
     Features(FeaturesArgs),
     /// Show the features of one customer as of a date, and the rows each of them is computed from
@@ -177,6 +179,47 @@ pub(crate) struct CheckArgs {
     /// The as-of date of the run to come
     #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
     pub(crate) as_of: Option<Date>,
+    /// Threads, memory, deadline.
+    #[command(flatten)]
+    pub(crate) resources: Resources,
+}
+
+/// `prove`.
+#[derive(Debug, Args)]
+pub(crate) struct ProveArgs {
+    /// What to prove.
+    #[command(subcommand)]
+    pub(crate) verb: ProveVerb,
+}
+
+/// Verbs of `prove`.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ProveVerb {
+    /// Build everything again from tables in which what was not known is disturbed, compare every byte, and ask the tables themselves what they know of outcomes
+    Leakage(LeakageArgs),
+}
+
+/// Half of a proof.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OnlyArg {
+    /// Build everything again from disturbed tables
+    Rebuilds,
+    /// Ask the tables what they know of outcomes, which takes about as long as a run's features
+    Tables,
+}
+
+/// `prove leakage`.
+#[derive(Debug, Args)]
+pub(crate) struct LeakageArgs {
+    /// The pipeline.
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The as-of date of the run
+    #[arg(long, value_name = "DATE", env = "OSUSUME_AS_OF")]
+    pub(crate) as_of: Option<Date>,
+    /// One half of the proof; both without it
+    #[arg(long, value_enum)]
+    pub(crate) only: Option<OnlyArg>,
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,

@@ -45,6 +45,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
     match &cli.verb {
         Verb::Run(args) => verbs::run::run(args, console, signals),
         Verb::Check(args) => verbs::check::check(args, console, signals),
+        Verb::Prove(args) => verbs::prove::prove(&args.verb, console, signals),
         Verb::Features(args) => verbs::features::features(args, console, signals),
         Verb::Inspect(args) => verbs::inspect::inspect(args, console, signals),
         Verb::Synth(args) => verbs::synth::synth(args, console, signals),

@@ -274,6 +274,13 @@ codes! {
     /// The run held nobody out, so nothing can be compared. Args: run.
     NoHoldout = "E4022", Quality, AfterChange;
 
+    /// Something learned or decided rests on rows that were not known. Args: stage, file, column?, sources.
+    LeakProven = "E4030", Quality, AfterChange;
+    /// Copies of the files gave something else than the files, so nothing can be proven by changing them. Args: file.
+    ProofVoid = "E4031", Quality, AfterChange;
+    /// A column knows an outcome too well to have been there before it. Args: source, column?, offer?, signs.
+    LeakSuspected = "E4032", Quality, AfterChange;
+
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.
     ExportFailed = "E5001", Destination, Later;

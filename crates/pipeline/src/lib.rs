@@ -26,6 +26,7 @@ mod kernel;
 mod linear;
 mod outputs;
 mod plan;
+pub mod prove;
 mod registry;
 pub mod report;
 mod rule_table;

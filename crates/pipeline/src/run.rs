@@ -21,6 +21,7 @@ use crate::job::{Job, Scene};
 use crate::registry::link_models;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::features::FeatureTables;
+use crate::stages::mine::MineSummary;
 use crate::stages::train::Models;
 use crate::stages::{decide, features, ingest, report, score, train};
 use crate::summary::{OfferSummary, Summary, write_summary};
@@ -176,17 +177,42 @@ fn last_run(runs: &Runs) -> Result<Option<Manifest>> {
 
 /// What was there before a run.
 #[derive(Clone, Copy)]
-struct Before<'a> {
+pub(crate) struct Before<'a> {
     /// The files it reads.
-    inputs: &'a [InputEntry],
+    pub(crate) inputs: &'a [InputEntry],
     /// The runs whose contacts count.
-    earlier: &'a [Run],
+    pub(crate) earlier: &'a [Run],
     /// What the current run says of itself.
-    last: Option<&'a Manifest>,
+    pub(crate) last: Option<&'a Manifest>,
 }
 
-/// The stages, in order.
+/// The stages, in order, and what a person reads of them.
 fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Produced> {
+    let learned = learn(job, as_of, before, clock)?;
+    let Learned { tables, goods, schedule, units, mined, found, models, decided } = learned;
+    let counts = counts(job.config, &tables.checked, found.unknown_products);
+    let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
+    let summary = Summary { mined, ..summary };
+    write_summary(job.staging, &summary, &found.specs)?;
+    let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
+    clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
+    Ok(Produced { summary, counts })
+}
+
+/// What the stages leave for each other, once the last of them has decided.
+pub(crate) struct Learned {
+    pub(crate) tables: ReadTables,
+    pub(crate) goods: Goods,
+    pub(crate) schedule: Schedule,
+    units: Units,
+    mined: Option<MineSummary>,
+    pub(crate) found: FeatureTables,
+    models: Models,
+    decided: DecisionCounts,
+}
+
+/// From the files to who is offered what: everything that is learned or decided, in order.
+pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Learned> {
     let Before { inputs, earlier, last } = before;
     let tables = clock.stage(Stage::Ingest, || {
         read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of), Files::All)
@@ -202,11 +228,7 @@ fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>
     odd.into_iter().flatten().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
-    let mined = job.config.mine.as_ref().map(|config| {
-        clock.stage(Stage::Mine, || crate::stages::mine::mine(job, &tables.checked, &goods, &schedule, config))
-    });
-    let (mined, leads) = mined.transpose()?.unzip();
-    let found = clock.stage(Stage::Features, || features::build(job, &tables.checked, &goods, &schedule, leads))?;
+    let (mined, found) = look_back(job, (&tables.checked, &goods), &schedule, clock)?;
     let has_nobody_left = found.training_rows == 0 && found.opted_out > 0;
     if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));
@@ -217,13 +239,24 @@ fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))
     })?;
-    let counts = counts(job.config, &tables.checked, found.unknown_products);
-    let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
-    let summary = Summary { mined, ..summary };
-    write_summary(job.staging, &summary, &found.specs)?;
-    let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
-    clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
-    Ok(Produced { summary, counts })
+    Ok(Learned { tables, goods, schedule, units, mined, found, models, decided })
+}
+
+/// What is known of the past at every date of the schedule: rules, features and labels.
+pub(crate) fn look_back(
+    job: &Job<'_>,
+    (tables, goods): (&Checked, &Goods),
+    schedule: &Schedule,
+    clock: &mut Clock<'_>,
+) -> Result<(Option<MineSummary>, FeatureTables)> {
+    let mined = job
+        .config
+        .mine
+        .as_ref()
+        .map(|config| clock.stage(Stage::Mine, || crate::stages::mine::mine(job, tables, goods, schedule, config)));
+    let (mined, leads) = mined.transpose()?.unzip();
+    let found = clock.stage(Stage::Features, || features::build(job, tables, goods, schedule, leads))?;
+    Ok((mined, found))
 }
 
 /// What the stages leave for publishing.
@@ -451,14 +484,14 @@ fn finish(mut summary: Summary, published: &Published) -> Summary {
 mod tests;
 
 /// Measures stages by the host's clock.
-struct Clock<'a> {
+pub(crate) struct Clock<'a> {
     host: &'a dyn Host,
     began: f64,
     stages: Vec<StageTime>,
 }
 
 impl<'a> Clock<'a> {
-    fn new(host: &'a dyn Host) -> Self {
+    pub(crate) fn new(host: &'a dyn Host) -> Self {
         Self { host, began: 0.0, stages: Vec::new() }
     }
 

@@ -74,6 +74,7 @@ mod scan;
 mod sink;
 mod spec;
 mod store;
+mod stored;
 mod table;
 mod value;
 mod write;
@@ -100,5 +101,6 @@ pub use spec::{
     Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Keep, OnError, RejectLimits, SourceSpec,
     Ties, expand, split_list,
 };
+pub use stored::{NewCell, StoredColumn, StoredSink, read_stored, stored_cells, stored_column, zone_of};
 pub use table::{Column, Part, TableFile, Texts, Values};
 pub use zone::Zone;

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::ArrayRef;
+use arrow::array::{ArrayRef, RecordBatch};
 use osusume_model::{Code, Fault, NoControl, Result};
 use osusume_storage::{Content, Fs, Metadata, ReadFile, hash_open};
 use parquet::arrow::ProjectionMask;
@@ -106,6 +106,41 @@ pub fn decode_columns(fs: &dyn Fs, path: &Path, columns: &[&str]) -> Result<u64>
     let mut columns = Columns::new(path, file, metadata, roots);
     while !columns.decode()?.is_empty() {}
     Ok(columns.records)
+}
+
+/// Hands the named columns of a Parquet file to `sink` as they are stored, batch by batch.
+///
+/// # Errors
+/// `ParquetDamaged`, `ColumnMissing`, and what `sink` says.
+pub(crate) fn read_columns(
+    fs: &dyn Fs,
+    path: &Path,
+    headers: &[&str],
+    sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
+) -> Result<()> {
+    let file: Arc<dyn ReadFile> = Arc::from(fs.open_input(path)?);
+    check_magic(&*file, path)?;
+    let metadata = metadata(&Chunks(Arc::clone(&file)), path, Code::ParquetDamaged)?;
+    let names: Vec<String> = metadata.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let root = |header: &&str| {
+        names.iter().position(|name| name == header).ok_or_else(|| column_missing(path, header, &names))
+    };
+    let mut roots = headers.iter().map(root).collect::<Result<Vec<usize>>>()?;
+    roots.sort_unstable();
+    let schema =
+        metadata.schema().project(&roots).map_err(|error| in_file(Code::ParquetDamaged, path).because(error))?;
+    let schema = Arc::new(schema);
+    let mut columns = Columns::new(path, file, metadata, roots);
+    loop {
+        let batches = columns.decode()?;
+        if batches.is_empty() {
+            return Ok(());
+        }
+        for (_, arrays) in batches {
+            let batch = RecordBatch::try_new(Arc::clone(&schema), arrays);
+            sink(batch.map_err(|error| in_file(Code::ParquetDamaged, path).because(error))?)?;
+        }
+    }
 }
 
 impl Columns {

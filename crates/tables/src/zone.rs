@@ -74,8 +74,13 @@ impl Zone {
 
     /// The civil date of an instant in this zone.
     pub fn date_of(&self, instant: Timestamp) -> Date {
-        let at = self.steps.partition_point(|step| step.0 <= instant.0).saturating_sub(1);
-        Date((instant.0 + self.steps[at].1).div_euclid(DAY_US) as i32)
+        Date(self.local(instant.0).div_euclid(DAY_US) as i32)
+    }
+
+    /// Local microseconds since 1970-01-01T00:00 of an instant.
+    pub(crate) fn local(&self, instant: i64) -> i64 {
+        let at = self.steps.partition_point(|step| step.0 <= instant).saturating_sub(1);
+        instant + self.steps[at].1
     }
 
     /// The instant of local microseconds since 1970-01-01T00:00.

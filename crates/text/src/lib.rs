@@ -35,6 +35,7 @@ pub mod flat;
 pub mod inspect;
 pub mod labels;
 pub mod mining;
+pub mod prove;
 pub mod reasons;
 pub mod report;
 pub mod screen;

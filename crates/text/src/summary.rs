@@ -229,9 +229,10 @@ const STAGES: [(&str, [&str; 2], [&str; 2]); 10] = [
 ];
 
 /// Other work that takes long enough to show progress, by id.
-const VERBS: [(&str, [&str; 2]); 7] = [
+const VERBS: [(&str, [&str; 2]); 8] = [
     ("check", ["checking the pipeline", "パイプラインを検査しています"]),
     ("itemsets", ["mining itemsets", "アイテム集合を探しています"]),
+    ("prove", ["building everything again", "全体を作り直して比較しています"]),
     ("read", ["reading baskets", "バスケットを読み込んでいます"]),
     ("rules", ["drawing and testing rules", "ルールを抽出し、検定しています"]),
     ("synth", ["generating a company", "架空企業のデータを生成しています"]),

@@ -11,6 +11,7 @@ pub(crate) mod features;
 pub(crate) mod flat;
 pub(crate) mod inspect;
 pub(crate) mod mine;
+pub(crate) mod prove;
 pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod runs;

@@ -429,6 +429,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
     },
     Message {
+        code: Code::LeakProven,
+        title: "{stage} rests on rows that were not known: {file}<<, first in {column}>><<, by {sources}>>",
+        help: &[
+            "look at the columns that are named: does the pipeline file say when their rows happened and arrived?",
+            "where it does, this is a bug in osusume; please report it with the output of `--output json`",
+        ],
+        cause: "The pipeline was built again after rows that had not happened or arrived by the date were taken out, changed, or added, or after all rows were put in another order. What is learned or decided came out different, so it depends on them; on the day there will be nothing to depend on.",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01 --output json",
+    },
+    Message {
+        code: Code::ProofVoid,
+        title: "copies of the tables give another {file}, so nothing can be proven",
+        help: &["this is a bug in osusume; please report it with the pipeline file and the output of `--output json`"],
+        cause: "The proof disturbs copies of the files. Copies that nothing was done to must give the same bytes as the files themselves; otherwise a difference would say nothing about what was done.",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01 --output json",
+    },
+    Message {
+        code: Code::LeakSuspected,
+        title: "{source}<<, {column}>> knows the outcome<< of {offer}>> too well; {signs} such {signs?sign:signs}",
+        help: &[
+            "ask whoever fills the column when its values are written, and whether they are written again once something was bought",
+            "leave the column out of the pipeline file, or declare the column that says when its rows arrived",
+        ],
+        cause: "A column that alone tells takers from others, by a value, by being absent, by the order of rows, was most likely written after the outcome. Models learn from it whatever it knows, and on the day it knows nothing. What is measured is told for every sign: out of time, with an interval that allows for the number of columns asked about.",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "destination file cannot be written<<: {detail}>>",
         help: &["check the destination, then export the published run again; nothing needs to be computed anew"],

@@ -429,6 +429,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
     },
     Message {
+        code: Code::LeakProven,
+        title: "{stage}の結果が、その時点で未知の行に依存しています: {file}<<（最初の相違: {column}）>><<、原因: {sources}>>",
+        help: &[
+            "示された列について、行の発生日時と到着日時がパイプラインファイルで正しく宣言されているか確認してください。",
+            "宣言が正しい場合はosusumeの不具合です。`--output json` の出力を添えて報告してください。",
+        ],
+        cause: "基準日までに発生または到着していない行を削除、変更、追加した表、または行の順序を変えた表から、全体を作り直しました。学習または判定の結果が変わったため、結果はそれらの行に依存しています。実際の運用日には、依存する行がまだ存在しません。",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01 --output json",
+    },
+    Message {
+        code: Code::ProofVoid,
+        title: "表を複製しただけで{file}が変わるため、何も証明できません",
+        help: &["osusumeの不具合です。パイプラインファイルと `--output json` の出力を添えて報告してください。"],
+        cause: "証明では、ファイルの複製に手を加えます。手を加えていない複製からは、元のファイルと同じ結果が得られなければなりません。そうでなければ、結果の相違から何も言えません。",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01 --output json",
+    },
+    Message {
+        code: Code::LeakSuspected,
+        title: "{source}<<の{column}>>が<<{offer}の>>結果を知りすぎています（兆候{signs}件）",
+        help: &[
+            "その列の値がいつ書き込まれるのか、購入後に書き換えられないか、データの担当者に確認してください。",
+            "その列をパイプラインファイルから外すか、行の到着日時を示す列を宣言してください。",
+        ],
+        cause: "値、欠損、行の並び順だけで成約者を見分けられる列は、結果が出た後に書き込まれた可能性が高いものです。モデルはその列から学習しますが、実際の運用日にはその情報がありません。各兆候の測定値は、学習とは別の期間で、調べた列の数を考慮した信頼区間とともに表示しています。",
+        example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],

@@ -1,7 +1,10 @@
 //! The training table in memory: raw feature columns, dates, customers, labels.
 
-use osusume_model::{Date, FeatureKind, FeatureSpec, Result};
+use std::path::Path;
+
+use osusume_model::{Control, Date, FeatureKind, FeatureSpec, Result, check_stop};
 use osusume_propensity::encoder::{RawColumns, RawKind};
+use osusume_storage::Fs;
 use osusume_tables::arrow::array::AsArray;
 use osusume_tables::arrow::datatypes::{Date32Type, Float32Type, Int64Type, UInt8Type, UInt32Type};
 use osusume_tables::read_batches;
@@ -38,6 +41,17 @@ pub(crate) fn raw_kinds(specs: &[FeatureSpec]) -> Vec<RawKind> {
 impl TrainingData {
     /// Reads the training table of this run.
     pub(crate) fn read(job: &Job<'_>, specs: &[FeatureSpec], n_offers: usize) -> Result<Self> {
+        Self::read_in(&**job.staging.fs(), job.staging.dir(), specs, n_offers, &job.quiet())
+    }
+
+    /// Reads the training table below a directory.
+    pub(crate) fn read_in(
+        fs: &dyn Fs,
+        dir: &Path,
+        specs: &[FeatureSpec],
+        n_offers: usize,
+        control: &dyn Control,
+    ) -> Result<Self> {
         let mut data = Self {
             customer: Vec::new(),
             date: Vec::new(),
@@ -47,9 +61,9 @@ impl TrainingData {
             takes: vec![Vec::new(); n_offers],
             learned: None,
         };
-        for batch in read_batches(&**job.staging.fs(), &job.staging.dir().join(TRAINING), &[])? {
+        for batch in read_batches(fs, &dir.join(TRAINING), &[])? {
             let batch = batch?;
-            job.check_stop()?;
+            check_stop(control)?;
             let column = |name: &str| batch.column_by_name(name).expect("the features stage wrote it");
             data.customer.extend(column("customer").as_primitive::<UInt32Type>().values());
             data.date.extend(column("as_of").as_primitive::<Date32Type>().values().iter().map(|&d| Date(d)));
@@ -83,6 +97,16 @@ impl TrainingData {
     /// One slice a feature.
     pub(crate) fn slices(&self) -> Vec<&[f32]> {
         self.columns.iter().map(Vec::as_slice).collect()
+    }
+
+    /// The values of a feature, by its position; NaN is absent.
+    pub(crate) fn column(&self, feature: usize) -> &[f32] {
+        &self.columns[feature]
+    }
+
+    /// When each row took an offer, if it is a positive of it.
+    pub(crate) fn take_times(&self, offer: usize) -> &[Option<i64>] {
+        &self.takes[offer]
     }
 
     /// Rows of the given dates, ascending.

@@ -24,12 +24,12 @@ use rayon::prelude::*;
 pub(crate) use additive::Curves;
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use contact::{ArmRows, Contact, Parts};
-pub(crate) use data::raw_kinds;
+pub(crate) use data::{TrainingData, raw_kinds};
 pub(crate) use declared::check_declared;
 pub(crate) use gate::Gate;
 pub(crate) use model_file::{AnyModel, PublishedModel, portable, read as read_models};
 
-use self::data::{Outcomes, TrainingData};
+use self::data::Outcomes;
 use self::fit::{Encoded, Task};
 use super::features::FeatureTables;
 use crate::calendar::Schedule;

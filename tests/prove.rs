@@ -1,0 +1,77 @@
+//! `osusume prove leakage`: what is proven of a sound company, how it is told, and that nothing is left behind.
+
+use serde_json::Value;
+
+use crate::support::{Company, text};
+
+/// Before the end of the tables, so that there is a future to take out.
+const PAST: &str = "2026-06-26";
+/// As few folds and dates as there may be: everything is built a dozen times.
+const QUICK: [&str; 8] = [
+    "--set",
+    "train.folds=2",
+    "--set",
+    "train.min_positives=20",
+    "--set",
+    "train.as_of={every=\"1 month\",count=4}",
+    "--as-of",
+    PAST,
+];
+
+fn prove(company: &Company, more: &[&str]) -> (Option<i32>, String, String) {
+    let output = company.osusume(&[&["prove", "leakage", "pipelines/isp.toml"], &QUICK[..], more].concat());
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+#[test]
+fn a_sound_company_is_proven_and_nothing_is_left() {
+    let company = Company::new();
+    let scratch = company.path("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    let arguments = [&["prove", "leakage", "pipelines/isp.toml", "--output", "json"], &QUICK[..]].concat();
+    let output = company.command(&arguments).env("TMPDIR", &scratch).output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let proof: Value = serde_json::from_str(&text(&output.stdout)).unwrap();
+    assert_eq!((&proof["type"], &proof["proven"]), (&Value::from("proof"), &Value::from(true)));
+    let rebuilds = proof["proof"]["rebuilds"].as_array().unwrap();
+    let done: Vec<&str> = rebuilds.iter().map(|rebuild| rebuild["disturbance"].as_str().unwrap()).collect();
+    let at_dates = ["deleted", "replaced"].repeat(3);
+    assert_eq!(done, [&["copied", "shuffled", "deleted", "changed", "added"], at_dates.as_slice()].concat());
+    for rebuild in rebuilds {
+        let rows: u64 = rebuild["rows"].as_array().unwrap().iter().map(|of| of[1].as_u64().unwrap()).sum();
+        assert!(rows > 1000 && rebuild["compared"].as_u64().unwrap() > 15, "something was disturbed: {rebuild}");
+        assert_eq!(rebuild["is_same"], Value::from(true));
+    }
+    let limits = proof["proof"]["limits"].as_array().unwrap();
+    assert!(limits.iter().any(|limit| limit["source"] == "customers" && limit["kind"] == "undated"));
+    assert_eq!(std::fs::read_dir(&scratch).unwrap().count(), 0, "the scratch directory is removed");
+    assert!(!company.path("runs").exists() && !company.path("out").exists(), "nothing is published or delivered");
+}
+
+#[test]
+fn without_a_date_nothing_is_begun() {
+    let output = Company::new().osusume(&["prove", "leakage", "pipelines/isp.toml"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("E2007"));
+}
+
+#[test]
+fn a_deadline_ends_the_proof() {
+    let company = Company::new();
+    let arguments =
+        [&["prove", "leakage", "pipelines/isp.toml", "--deadline", "1", "--threads", "1"], &QUICK[..]].concat();
+    let output = company.command(&arguments).env("TMPDIR", company.path("")).output().unwrap();
+    // A fast machine may be done before.
+    if output.status.code() != Some(0) {
+        assert_eq!(output.status.code(), Some(14), "{}", text(&output.stderr));
+    }
+    let left = std::fs::read_dir(company.path("")).unwrap();
+    assert!(left.flatten().all(|entry| !entry.file_name().to_string_lossy().starts_with("osusume-prove")));
+}
+
+#[test]
+fn a_person_reads_it_in_either_language() {
+    let company = Company::new();
+    let (code, page, _) = prove(&company, &["--language", "ja", "--quiet"]);
+    assert_eq!((code, page.as_str()), (Some(0), ""), "quiet says only what went wrong");
+}
