@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::support::{Company, text};
+use crate::support::{Company, OSUSUME, text};
 
 /// Before the end of the tables, so that there is a future to take out.
 const PAST: &str = "2026-06-26";
@@ -74,4 +74,24 @@ fn a_person_reads_it_in_either_language() {
     let company = Company::new();
     let (code, page, _) = prove(&company, &["--language", "ja", "--quiet"]);
     assert_eq!((code, page.as_str()), (Some(0), ""), "quiet says only what went wrong");
+}
+
+/// `welcome_gift_on` is filled in when the gift for a new line is sent. The pipeline file leaves it out on purpose.
+#[test]
+fn a_column_filled_in_after_the_outcome_is_named() {
+    let root = osusume_testkit::repository_root();
+    let attribute = "sources.customers.attributes.welcome_gift_on=\"category\"";
+    let run = |more: &[&str]| {
+        let arguments = ["prove", "leakage", "pipelines/isp.toml", "--as-of", "2026-10-01", "--only", "tables"];
+        let mut command = std::process::Command::new(OSUSUME);
+        let output = command.args([&arguments[..], more].concat()).current_dir(&root).env_clear().output().unwrap();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    let (code, page, errors) = run(&["--set", attribute]);
+    assert_eq!(code, Some(16), "{page}{errors}");
+    assert!(errors.contains("error[E4032]") && errors.contains("customers_welcome_gift_on"), "{errors}");
+    assert!(page.contains("gift_on is there tells the takers of line_1"), "{page}");
+    let (code, page, errors) = run(&[]);
+    assert_eq!(code, Some(0), "{page}{errors}");
+    assert!(page.contains("asked what they know of the takes of line_1g, line_10g"), "{page}");
 }

@@ -18,6 +18,8 @@ use crate::stages::train::TrainingData;
 const ORDER: f64 = 0.25;
 /// The same for rows that stand twice.
 const REPEATED: f64 = 0.10;
+/// Share of a customer's rows from which on they count as repeated.
+const REPEATED_SHARE: f64 = 0.2;
 /// Share of rows that arrived before they happened from which on it is told.
 const EARLY: f64 = 0.01;
 /// Customers read at once.
@@ -124,7 +126,7 @@ fn orders(config: &Config, customers: &CustomerIndex, control: &dyn Control) -> 
 
 /// What the rows of a source are beside their values.
 struct Happenings {
-    /// By customer: rows that stand there more than once.
+    /// By customer: 1 where many rows stand there more than once.
     repeated: Vec<f64>,
     /// Rows with an arrival, and those that arrived before they happened.
     arrived: u64,
@@ -144,7 +146,9 @@ impl Happenings {
             for (customer, bounds) in customers.zip(block.offsets.windows(2)) {
                 // Rows of one time are ordered by their values, so that the same rows stand side by side.
                 let twice = (bounds[0] as usize + 1..bounds[1] as usize).filter(|&row| is_same(&block, &columns, row));
-                read.repeated[customer as usize] = f64::from(u8::from(twice.count() > 0));
+                let (twice, rows) = (twice.count() as f64, f64::from(bounds[1] - bounds[0]));
+                // Who has many rows has some twice by chance.
+                read.repeated[customer as usize] = f64::from(u8::from(twice > 0.0 && twice >= REPEATED_SHARE * rows));
             }
             if let Some(arrived) = block.integers("arrived") {
                 for (row, &at) in block.times("at").iter().enumerate() {

@@ -43,7 +43,7 @@ pub enum SignKind {
     Collapses,
     /// The place of a customer's row, or the order of ids, tells takers. The value is the area.
     Order,
-    /// Rows of takers stand in a table more than once. The value is the area.
+    /// Many rows of takers stand in a table more than once. The value is the area.
     Repeated,
     /// Rows arrived before they happened: a zone is wrong, or an arrival. The value is their share.
     EarlyArrival,

@@ -193,6 +193,7 @@ impl Receipts {
         }
         let columns = ["at", "arrived", "product", "quantity", "basket"];
         let declared: Vec<&str> = columns.into_iter().filter(|name| source.column(name).is_some()).collect();
+        let zone = Zone::new(&job.config.pipeline.time_zone)?;
         let mut reader = Reader::new(levels);
         for start in (0..n_customers).step_by(BLOCK as usize) {
             job.check_stop()?;
@@ -200,10 +201,9 @@ impl Receipts {
             let block = Block::read_of(table, &customers, &declared, &job.quiet())?;
             let block = without_opted_out(job, tables, &customers, as_of, block)?;
             for customer in 0..block.n_customers() {
-                reader.add(&block, customer, start + customer as u32);
+                reader.add(&block, (customer, start + customer as u32), &zone);
             }
         }
-        let zone = Zone::new(&job.config.pipeline.time_zone)?;
         reader.finish((config.days, config.follow_days > 0), &zone, needed, &job.quiet())
     }
 
@@ -250,7 +250,10 @@ impl<'a> Reader<'a> {
 
     /// Adds the receipts of a customer: lines with the same basket, without returns and without what has no level. Where baskets of several
     /// customers have the same name, each customer has one. What nobody can have bought at once is left out.
-    fn add(&mut self, block: &Block, customer: usize, index: u32) {
+    ///
+    /// Lines that became known on another day are a receipt of their own: a line that is added to a receipt later must not change, nor hide,
+    /// what was known of it on the dates between.
+    fn add(&mut self, block: &Block, (customer, index): (usize, u32), zone: &Zone) {
         let (at, product) = (block.times("at"), block.codes("product"));
         let (arrived, basket, quantity) = (block.integers("arrived"), block.codes("basket"), block.column("quantity"));
         let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;
@@ -258,14 +261,17 @@ impl<'a> Reader<'a> {
             let item = *self.levels.of_key.get(product?.get(row)? as usize)?;
             (item < self.levels.len() && is_purchase(quantity, row)).then_some(item)
         };
-        let mut lines: Vec<(u32, usize, u32)> =
-            rows.filter_map(|row| Some((basket.and_then(|basket| basket.get(row))?, row, item(row)?))).collect();
+        let known = |row: usize| arrived.and_then(|arrived| arrived.get(row)).unwrap_or(at[row]).max(at[row]);
+        let line = |row: usize| {
+            let basket = basket.and_then(|basket| basket.get(row))?;
+            Some((basket, zone.date_of(Timestamp(known(row))), row, item(row)?))
+        };
+        let mut lines: Vec<(u32, Date, usize, u32)> = rows.filter_map(line).collect();
         lines.sort_unstable();
-        for receipt in lines.chunk_by(|a, b| a.0 == b.0) {
-            if self.add_items(receipt.iter().map(|line| line.2)) {
-                let known = |row: usize| arrived.and_then(|arrived| arrived.get(row)).unwrap_or(at[row]).max(at[row]);
-                self.at.push(at[receipt[0].1]);
-                self.known.push(receipt.iter().map(|line| known(line.1)).max().unwrap_or(i64::MAX));
+        for receipt in lines.chunk_by(|a, b| (a.0, a.1) == (b.0, b.1)) {
+            if self.add_items(receipt.iter().map(|line| line.3)) {
+                self.at.push(at[receipt[0].2]);
+                self.known.push(receipt.iter().map(|line| known(line.2)).max().unwrap_or(i64::MAX));
                 self.customer.push(index);
             }
         }
@@ -312,6 +318,7 @@ impl<'a> Reader<'a> {
 #[cfg(test)]
 mod tests {
     use osusume_model::{DAY_US, NoControl, Stop};
+    use osusume_tables::{Column, Values};
 
     use super::*;
 
@@ -333,6 +340,27 @@ mod tests {
         (reader.at, reader.known, reader.customer) = (vec![1], vec![1], vec![0]);
         let stopped = reader.finish((10, false), &Zone::new("UTC").unwrap(), 0, &Asked).map(|_| ());
         assert_eq!(stopped.unwrap_err().code(), Code::Cancelled);
+    }
+
+    /// Found by `prove leakage` on a shop's invoices: a line of the future hid what had been bought before it.
+    #[test]
+    fn a_line_added_later_hides_nothing_of_its_receipt() {
+        let levels = Levels::plain(&["bread", "milk"]);
+        let column = |values| Column { values, valid: None, dictionary: None };
+        let columns = vec![
+            ("at", column(Values::I64(vec![10, 20, 3 * DAY_US]))),
+            ("product", column(Values::Code(vec![0, 1, 1]))),
+            ("basket", column(Values::Code(vec![7; 3]))),
+        ];
+        let (mut reader, zone) = (Reader::new(&levels), Zone::new("UTC").unwrap());
+        reader.add(&Block::of(vec![0, 3], columns), (0, 0), &zone);
+        let receipts = reader.finish((10, true), &zone, 0, &NoControl).unwrap();
+        assert_eq!(
+            receipts.between(0, DAY_US, DAY_US).item_counts(),
+            [1, 1],
+            "both lines of the first day are one receipt"
+        );
+        assert_eq!(receipts.all.n(), 2);
     }
 
     #[test]
