@@ -27,7 +27,8 @@ pub(crate) fn prove(verb: &ProveVerb, console: &Console, signals: &Signals) -> E
     let ProveVerb::Leakage(args) = verb;
     let proof = examine(args, console, signals).map_err(Failure::reading)?;
     let told = if console.output == OutputFormat::Json {
-        print_json(&json!({ "type": "proof", "proven": verdict(&proof).is_ok(), "proof": proof }))
+        let is_proven = verdict(&proof).is_ok() && !proof.rebuilds.is_empty();
+        print_json(&json!({ "type": "proof", "proven": is_proven, "proof": proof }))
     } else if console.is_quiet {
         Ok(())
     } else {
@@ -99,9 +100,10 @@ struct Page<'a> {
 
 impl Page<'_> {
     fn text(&self) -> String {
-        let mut parts = vec![self.head()];
+        let mut parts = Vec::new();
+        // Where nothing was built again, nothing was proven.
         if !self.proof.rebuilds.is_empty() {
-            parts.push(self.rebuilds());
+            parts.extend([self.head(), self.rebuilds()]);
         }
         if !self.proof.leaks.is_empty() {
             parts.push(self.leaks());
