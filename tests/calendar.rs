@@ -73,6 +73,10 @@ fn a_source_that_lost_half_its_rows_is_refused() {
     };
     company.edit("data/isp/consents.csv", half);
     let before = company.published();
+    let (found, said, _) = check(&company, &[]);
+    assert!(found["ready"] == false && said.contains("E4018"), "{said}");
+    let (_, said, _) = check_of(&company, "2026-08-01", &["--set", "quality.max_shrink=1"]);
+    assert!(said.contains("E3002") && !said.contains("E4018"), "{said}");
     let run = ["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet"];
     let output = company.osusume(&run);
     let said = text(&output.stderr);

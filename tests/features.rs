@@ -165,3 +165,24 @@ fn a_hundred_features_of_a_year_agree_with_what_others_compute() {
         assert!((got - expected).abs() < 0.006, "{name}: {got}, not {expected}");
     }
 }
+
+/// Nothing is written over what was read, and no name stands for two columns.
+#[test]
+fn names_and_files_are_nobody_elses() {
+    let company = Company::new();
+    let fail = |own: &str, out: &str, part: &str| {
+        fs::write(company.path("own.toml"), own).unwrap();
+        let arguments = ["features", "pipelines/isp.toml", "--as-of", AS_OF, "--overlay", "own.toml", "--out", out];
+        let output = company.osusume(&arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains("E2004") && said.contains(part), "{own}: {said}");
+    };
+    let own = |name: &str| format!("[[features.own]]\nname = \"{name}\"\nsource = \"tickets\"\nmeasure = \"count\"\n");
+    let before = fs::read(company.path("pipelines/isp.toml")).unwrap();
+    fail("", "pipelines/isp.toml", "--out");
+    fail("", "own.toml", "--out");
+    assert_eq!(fs::read(company.path("pipelines/isp.toml")).unwrap(), before);
+    fail(&own("usage_recency"), "f.parquet", "features.own[0].name");
+    fail(&(own("a") + &own("b") + &own("a")), "f.parquet", "features.own[2].name");
+    fail(&own("customer_id"), "f.parquet", "customer_id");
+}

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{AsOf, Code, Date, Fault, Result};
-use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Staging};
+use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Runs, Staging};
 use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
@@ -14,7 +14,7 @@ use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
 use crate::host::Host;
 use crate::job::{Job, Scene};
-use crate::run::{goods, schedule};
+use crate::run::{check_fence, goods, last_run, runs_root, schedule};
 use crate::stages::ingest;
 
 /// What is to be checked.
@@ -101,6 +101,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     ingest::check_consents(config, &tables)?;
     ingest::check_values(config, &tables)?;
     over.extend(crate::arrivals::late(&job, &tables)?);
+    over.extend(against_last(&job, fs, &sources, as_of)?);
     faults.extend(crate::arrivals::before_joining(&job, &tables)?);
     let goods = goods(config, &tables)?;
     over.extend(crate::stages::train::check_declared(config, &goods).err());
@@ -122,6 +123,16 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         offers,
         dates,
     })
+}
+
+/// What a run would say of the one before: it is older than that, or a source has lost its rows.
+fn against_last(job: &Job<'_>, fs: &Arc<dyn Fs>, sources: &[SourceCheck], as_of: Option<Date>) -> Result<Vec<Fault>> {
+    let runs = Runs::new(Arc::clone(fs), runs_root(job.config));
+    let Some(last) = last_run(&runs)? else { return Ok(Vec::new()) };
+    let counts: Vec<(String, SourceCount)> = sources.iter().map(|source| (source.name.clone(), source.count)).collect();
+    let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &counts, &last);
+    let fenced = as_of.map_or(Ok(()), |as_of| check_fence(&runs, as_of));
+    Ok([shrunken, fenced].into_iter().filter_map(Result::err).collect())
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.

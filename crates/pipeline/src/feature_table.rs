@@ -11,7 +11,7 @@ use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::config::{AsOfPlan, Config};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
-use crate::run::{check_not_read, digest_inputs, goods, read_sources};
+use crate::run::{check_not_over, check_not_read, digest_inputs, goods, read_sources};
 use crate::stages::{features, ingest};
 
 /// What table is wanted.
@@ -24,6 +24,8 @@ pub struct FeaturesRequest<'a> {
     pub memory: u64,
     /// The file to write.
     pub out: &'a Path,
+    /// The files the configuration was read from: nothing is written over them.
+    pub configured_by: &'a [PathBuf],
     /// A directory that does not exist yet; it is made, used and removed.
     pub scratch: PathBuf,
     /// Who asks.
@@ -52,6 +54,7 @@ pub struct WrittenFeatures {
 pub fn write_features(request: &FeaturesRequest<'_>, host: &dyn Host) -> Result<WrittenFeatures> {
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     check_destination(&*fs, request.out)?;
+    check_not_over(request.out, request.configured_by.iter().map(PathBuf::as_path), "≠ PIPELINE, --overlay")?;
     let written = write_in(request, &fs, host);
     // What was found matters more than a leftover in the scratch directory.
     drop(fs.remove_dir_all(&request.scratch));

@@ -149,7 +149,7 @@ fn already_current(runs: &Runs, key: &Digest, control: &dyn Control) -> Result<O
 }
 
 /// A run may not be older than the current one; said before anything is computed.
-fn check_fence(runs: &Runs, as_of: Date) -> Result<()> {
+pub(crate) fn check_fence(runs: &Runs, as_of: Date) -> Result<()> {
     match runs.current()? {
         Some(current) if current.run_id.as_of() > as_of => {
             Err(Fault::new(Code::Fenced).with("current", current.run_id.to_string()).with("this", as_of.to_string()))
@@ -168,7 +168,7 @@ fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Resul
 }
 
 /// The manifest of the current run, if there is one that can be read: `runs verify` is who complains of it.
-fn last_run(runs: &Runs) -> Result<Option<Manifest>> {
+pub(crate) fn last_run(runs: &Runs) -> Result<Option<Manifest>> {
     match runs.current()? {
         Some(_) => Ok(runs.open_current().ok().map(|run| run.manifest)),
         None => Ok(None),
@@ -317,6 +317,19 @@ pub(crate) fn check_not_read(out: &Path, inputs: &[InputEntry], key: &'static st
     }
     let fault = Fault::new(Code::ConfigNotAllowed).named(key).with("key", key);
     Err(fault.with("got", out.display().to_string()).with("allowed", "≠ sources.*.path"))
+}
+
+/// Nothing may be written over one of `files`.
+pub(crate) fn check_not_over<'a>(
+    out: &Path,
+    mut files: impl Iterator<Item = &'a Path>,
+    allowed: &'static str,
+) -> Result<()> {
+    if !files.any(|file| real(file) == real(out)) {
+        return Ok(());
+    }
+    let fault = Fault::new(Code::ConfigNotAllowed).named("--out").with("key", "--out");
+    Err(fault.with("got", out.display().to_string()).with("allowed", allowed))
 }
 
 /// A path without links and detours, also of a file that does not exist yet.

@@ -1,5 +1,7 @@
 //! `osusume features PIPELINE`.
 
+use std::path::PathBuf;
+
 use osusume_model::Exit;
 use osusume_pipeline::{FeaturesRequest, WrittenFeatures, with_threads, write_features};
 use osusume_text::screen::Word;
@@ -18,8 +20,11 @@ use crate::table::labelled;
 pub(crate) fn features(args: &FeaturesArgs, console: &Console, signals: &Signals) -> Ended {
     let config = load(&args.pipeline).map_err(Failure::reading)?;
     let host = TerminalHost::new(console, signals, args.resources.deadline);
+    let configured_by: Vec<PathBuf> =
+        [&args.pipeline.pipeline].into_iter().chain(&args.pipeline.overlay).cloned().collect();
     let request = FeaturesRequest {
         config: &config,
+        configured_by: &configured_by,
         as_of: args.as_of,
         memory: memory(&args.resources, &config),
         out: &args.out,

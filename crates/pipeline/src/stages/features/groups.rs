@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit, Window};
+use osusume_model::{Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit, Window};
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
@@ -11,7 +11,7 @@ use super::levels::{Named, count_levels};
 use super::people::People;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AttributeKind, History, Recipe, Role, Source};
+use crate::config::{AttributeKind, Config, History, Recipe, Role, Source};
 use crate::job::Job;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
 use crate::stages::ingest::attribute_column;
@@ -123,6 +123,7 @@ impl Groups {
                 Role::Products | Role::Consents => {}
             }
         }
+        check_own(job.config, &drawn.specs)?;
         make_unique(&mut drawn.specs);
         Ok(drawn)
     }
@@ -305,6 +306,22 @@ fn spec(
         text_key,
         subject: subject.to_owned(),
     }
+}
+
+/// A name that the pipeline file gives a feature may be nobody else's: whoever reads the column would read another one.
+fn check_own(config: &Config, specs: &[FeatureSpec]) -> Result<()> {
+    let mut faults = Vec::new();
+    for (position, own) in config.features.own.iter().enumerate().filter(|(_, own)| own.by.is_none()) {
+        let names = own.windows_days.iter().map(|days| own.name.replace("{days}", &days.to_string()));
+        let names: BTreeSet<String> = names.chain([own.name.clone()]).collect();
+        let taken = names.iter().find(|name| specs.iter().filter(|spec| spec.name == **name).count() > 1);
+        if let Some(name) = taken {
+            let key = format!("features.own[{position}].name");
+            let fault = Fault::new(Code::ConfigNotAllowed).named(&key).with("key", key.as_str());
+            faults.push(fault.with("got", name.as_str()).with("allowed", "≠ features.*"));
+        }
+    }
+    Fault::all(faults)
 }
 
 /// Two levels may differ in punctuation only; the later one gets a number.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use osusume_model::{AsOf, FeatureKind, FeatureSpec, Result, Unit};
+use osusume_model::{AsOf, Code, Fault, FeatureKind, FeatureSpec, Result, Unit};
 use osusume_tables::arrow::array::{
     ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
@@ -57,6 +57,7 @@ pub(crate) fn write_table(
         let leads = job.config.mine.as_ref().map(|config| mine::leads(job, tables, goods, schedule, config));
         groups.rules(job, goods, leads.transpose()?);
     }
+    check_header(customer_header(job), &groups.specs)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
     let wanted = Wanted::all(job);
@@ -178,6 +179,15 @@ impl Form {
             }
         }
     }
+}
+
+/// No feature may be called as the column of customers is.
+fn check_header(header: &str, specs: &[FeatureSpec]) -> Result<()> {
+    if !specs.iter().any(|spec| spec.name == header) {
+        return Ok(());
+    }
+    let fault = Fault::new(Code::ConfigNotAllowed).named("features.own").with("key", "features.own[].name");
+    Err(fault.with("got", header).with("allowed", format!("≠ {header}")))
 }
 
 /// What the source that tells who is a customer calls their ids.

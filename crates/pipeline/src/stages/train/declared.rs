@@ -3,12 +3,13 @@
 use osusume_model::{Code, Fault, Offer, Result, suggest};
 
 use crate::catalogue::Goods;
-use crate::config::Config;
+use crate::config::{Config, LearnFrom, Role};
 
 /// Checks `train.prior` and `decide.response` against the offers that follow from the tables, before anything is computed.
 ///
 /// # Errors
-/// `ConfigUnknownName` for an offer there is not, `ConfigNotAllowed` for one that is named twice; all of them together.
+/// `ConfigUnknownName` for an offer there is not, `ConfigNotAllowed` for one that is named twice and for `train.learn_from` without the
+/// contacts it asks for; all of them together.
 pub(crate) fn check_declared(config: &Config, goods: &Goods) -> Result<()> {
     let offers = &goods.catalogue.offers;
     let keys: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
@@ -26,7 +27,21 @@ pub(crate) fn check_declared(config: &Config, goods: &Goods) -> Result<()> {
     let is_known = |name: &str| offers.iter().any(|offer: &Offer| offer.key == name || offer.family == name);
     let responses = config.decide.response.keys().filter(|name| !is_known(name));
     faults.extend(responses.map(|name| unknown(&format!("decide.response.{name}"), name, &keys)));
+    faults.extend(without_contacts(config));
     Fault::all(faults)
+}
+
+/// Whom an offer is learned from can depend on contacts only where there are any, and on draws only where the arm is told.
+fn without_contacts(config: &Config) -> Option<Fault> {
+    let contacts = config.source_of(Role::Contacts);
+    let is_told = match config.train.learn_from {
+        LearnFrom::Everybody => true,
+        LearnFrom::LeftAlone => contacts.is_some(),
+        LearnFrom::HeldBack => contacts.is_some_and(|source| source.column("arm").is_some()),
+    };
+    let fault = || Fault::new(Code::ConfigNotAllowed).named("train.learn_from").with("key", "train.learn_from");
+    let needed = "everybody; others: [sources.*] role = \"contacts\", columns.arm";
+    (!is_told).then(|| fault().with("got", config.train.learn_from.id()).with("allowed", needed))
 }
 
 fn unknown(key: &str, got: &str, keys: &[&str]) -> Fault {
