@@ -114,3 +114,46 @@ fn every_measure_and_window_as_worked_out_by_hand() {
     assert!((numbers(&row, "recent_n")[0] - number).abs() < 1e-12);
     assert!((numbers(&row, "recent")[0] - sum).abs() < 1e-9);
 }
+
+#[test]
+fn expressions_over_other_features() {
+    let row = features(
+        r#"recipes = ["frequency", "money"]
+
+[[features.derived]]
+name = "a_receipt"
+expression = "receipts_sum_30d / receipts_count_30d"
+
+[[features.derived]]
+name = "is_large"
+expression = "a_receipt > 600 and not receipts_max_30d == receipts_sum_30d"
+
+[[features.derived]]
+name = "nothing"
+expression = "a_receipt / (receipts_count_30d - 5)"
+"#,
+    );
+    // 400, 500, 600, 800 and 900 in thirty days.
+    assert!((numbers(&row, "a_receipt")[0] - 640.0).abs() < 1e-9);
+    assert!((numbers(&row, "is_large")[0] - 1.0).abs() < 1e-12);
+    assert!(numbers(&row, "nothing")[0].is_nan());
+}
+
+#[test]
+fn an_expression_over_what_is_not_there_is_refused() {
+    let dir = TempDir::new().unwrap();
+    fs::write(dir.path().join("receipts.csv"), RECEIPTS).unwrap();
+    let refused = |expression: &str| {
+        let entry = format!("\n[[features.derived]]\nname = \"x\"\nexpression = \"{expression}\"\n");
+        fs::write(dir.path().join("pipeline.toml"), format!("{PIPELINE}{entry}")).unwrap();
+        let done = command(dir.path(), &dir.path().join("features.parquet"));
+        assert_eq!(done.status.code(), Some(2), "{}", text(&done.stderr));
+        text(&done.stderr)
+    };
+    let unknown = refused("receipts_cuont_30d / 2");
+    assert!(unknown.contains("E2006") && unknown.contains("did you mean `receipts_count_30d`"), "{unknown}");
+    let sign = refused("receipts_count_30d / / 2");
+    assert!(sign.contains("cannot have / at character 22"), "{sign}");
+    let units = refused("receipts_sum_30d + receipts_recency");
+    assert!(units.contains("minor + days"), "{units}");
+}

@@ -194,6 +194,8 @@ codes! {
     ModelNotConvertible = "E2015", Usage, AfterChange;
     /// An option of the command line has a value the command does not take. Args: option, got, allowed.
     OptionNotAllowed = "E2016", Usage, AfterChange;
+    /// An expression over features that cannot be. Args: key, position, got, allowed.
+    ConfigExpression = "E2017", Usage, AfterChange;
 
     // Running and publishing: E30xx.
     /// Another process holds the lock. Args: pid, host, since.

@@ -33,11 +33,13 @@ pub enum Family {
     Affinity,
     /// What goes together with what the customer has.
     Rules,
+    /// What the pipeline file derives from other features.
+    Own,
 }
 
 impl Family {
     /// All families, in the order of reports.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::Attribute,
         Self::Recency,
         Self::Frequency,
@@ -53,6 +55,7 @@ impl Family {
         Self::Contact,
         Self::Affinity,
         Self::Rules,
+        Self::Own,
     ];
 
     /// The name in files and configuration.
@@ -73,6 +76,7 @@ impl Family {
             Self::Contact => "contact",
             Self::Affinity => "affinity",
             Self::Rules => "rules",
+            Self::Own => "own",
         }
     }
 }

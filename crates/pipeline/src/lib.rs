@@ -16,6 +16,7 @@ pub mod convert;
 mod dictionary;
 mod earlier;
 pub mod evaluation;
+mod expression;
 mod feature_table;
 pub mod flat;
 mod history;

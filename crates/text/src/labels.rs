@@ -114,6 +114,7 @@ pub fn family(family: Family, language: Language) -> &'static str {
         Family::Contact => ("Contact history", "連絡履歴"),
         Family::Affinity => ("Affinity", "関連商品との親和性"),
         Family::Rules => ("What goes together", "併売の傾向"),
+        Family::Own => ("Own expressions", "独自の指標"),
     };
     language.pick(en, ja)
 }
@@ -418,6 +419,12 @@ const WORDS: &[Words] = &[
         ],
         high: ["there is much that goes together with {subject}", "{subject} と一緒に選ばれる商品がそろっている"],
         low: ["there is little that goes together with {subject}", "{subject} と一緒に選ばれる商品が少ない"],
+    },
+    Words {
+        key: "derived",
+        label: ["{subject}", "{subject}"],
+        high: ["high {subject}", "{subject} が高い"],
+        low: ["low {subject}", "{subject} が低い"],
     },
     Words {
         key: "missing",

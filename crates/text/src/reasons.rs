@@ -111,6 +111,7 @@ fn family_words(family: Family, language: Language) -> [&'static str; 2] {
         Family::Affinity => {
             (["strong affinity", "weak affinity"], ["関連商品との親和性が高い", "関連商品との親和性が低い"])
         }
+        Family::Own => (["high value", "low value"], ["値が高い", "値が低い"]),
         Family::Rules => (
             ["goes together with what there is", "goes together with little of what there is"],
             ["手持ちの商品と一緒に選ばれる", "手持ちの商品と一緒に選ばれにくい"],

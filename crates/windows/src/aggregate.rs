@@ -19,17 +19,28 @@ const BLOCK: usize = 128;
 pub trait Cell: Copy + Send {
     /// The nearest value; NaN stays NaN.
     fn from_f64(value: f64) -> Self;
+
+    /// The value in double precision.
+    fn to_f64(self) -> f64;
 }
 
 impl Cell for f64 {
     fn from_f64(value: f64) -> Self {
         value
     }
+
+    fn to_f64(self) -> f64 {
+        self
+    }
 }
 
 impl Cell for f32 {
     fn from_f64(value: f64) -> Self {
         value as Self
+    }
+
+    fn to_f64(self) -> f64 {
+        f64::from(self)
     }
 }
 

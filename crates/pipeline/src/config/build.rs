@@ -9,9 +9,9 @@ use osusume_tables::DateFormat;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language, LearnFrom, Mine,
-    ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Recipe, Role,
-    Run, Secret, Solver, Source, Train,
+    DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language,
+    LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline,
+    Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -243,6 +243,10 @@ pub(super) fn features(at: At) -> Features {
         levels,
         active_days: at.find("active_days").and_then(integer),
         own: at.tables("own").map(|at| own_feature(at, levels)).collect(),
+        derived: at
+            .tables("derived")
+            .map(|at| DerivedFeature { name: at.text("name"), expression: at.text("expression") })
+            .collect(),
     }
 }
 

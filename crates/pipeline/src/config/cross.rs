@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod derived;
 mod own;
 
 use model::{Arg, Code};
@@ -38,6 +39,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     revealing(checker, &view);
     mining(checker, &view);
     own::check(checker, &view);
+    derived::check(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     capacity(checker, &view);

@@ -35,9 +35,9 @@ pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter, HoldEvent, Language, LearnFrom,
-    Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline,
-    Quality, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
+    DeclaredRate, DerivedFeature, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter, HoldEvent,
+    Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, PRODUCT_LEVEL,
+    Penalty, Pipeline, Quality, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
 };
 pub use words::Form;
 

@@ -72,7 +72,7 @@ macro_rules! words {
 
 mod features;
 
-pub use features::{Features, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Reach};
+pub use features::{DerivedFeature, Features, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Reach};
 
 words! {
     /// What one row of a source is.

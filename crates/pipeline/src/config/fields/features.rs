@@ -143,4 +143,23 @@ pub(super) const FIELDS: &[Field] = &[
         Absent,
         "What a `streak` counts: civil days in the pipeline's zone (without this key), weeks from Monday, or calendar months.",
     ),
+    Field::new(
+        "features.derived",
+        Tables,
+        Is("[]"),
+        "Features computed from other features, row by row, in the order of the file. A cross-section has none, because they could give away \
+         what its models are to tell.",
+    ),
+    Field::new("features.derived[].name", Text, Required, "The name of the column, which no other feature has.").form(Form::Identifier),
+    Field::new(
+        "features.derived[].expression",
+        Text,
+        Required,
+        "Features by the names of their columns (those derived before included), numbers, `+ - * /`, `< <= > >= == !=`, `and`, `or`, `not`, \
+         brackets, `if(condition, then, otherwise)`, `min`, `max`, `abs`, `log1p`, `coalesce` (the first that is not absent) and `is_absent`: \
+         `\"if(calls_90d > 0, gb_30d / calls_90d, 0)\"`. Amounts are in minor units, and are not added to days. What is computed from an \
+         absent value is absent, and so is x / 0, the logarithm of what is not above 0, and what single precision cannot hold; a \
+         comparison with an absent value is neither true nor false. A condition alone is 1 or 0. At most 1000 characters.",
+    )
+    .form(Form::Some),
 ];

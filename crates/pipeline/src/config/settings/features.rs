@@ -15,6 +15,8 @@ pub struct Features {
     pub active_days: Option<u32>,
     /// Features beside those of the recipes.
     pub own: Vec<OwnFeature>,
+    /// Features computed from others, in the order of the file.
+    pub derived: Vec<DerivedFeature>,
 }
 
 /// The stretch of time that a window is, before any as-of date.
@@ -123,6 +125,15 @@ impl OwnMeasure {
     pub(crate) fn takes_numbers(self) -> bool {
         self.needs_numbers() || matches!(self, Self::Surge | Self::Share)
     }
+}
+
+/// One of `features.derived`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DerivedFeature {
+    /// The column's name.
+    pub name: String,
+    /// The expression, which can be read but may name features that are not there.
+    pub expression: String,
 }
 
 /// One of `features.own`.

@@ -6,6 +6,7 @@ use osusume_model::{AsOf, DAY_US, Result};
 use osusume_tables::Values;
 use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, aggregate, holdings_as_of};
 
+use super::derived;
 use super::groups::{AttributeCell, Group, HoldingCell};
 use crate::catalogue::Goods;
 use crate::job::Job;
@@ -23,28 +24,29 @@ pub(super) struct Cells<C> {
 }
 
 /// Computes the cells of every group as of every date.
-pub(super) fn compute<C: Cell>(
+pub(super) fn compute<C: Cell + Sync>(
     job: &Job<'_>,
     groups: &[Group],
     goods: &Goods,
     blocks: &Blocks,
     dates: &[AsOf],
 ) -> Result<Vec<Cells<C>>> {
-    groups
-        .iter()
-        .map(|group| {
-            let values = match (group, blocks.get(group.table())) {
-                (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
-                (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
-                (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
-                    attributes(cells, *is_arrival_known, block, dates)
-                }
-                (Group::Rules { leads, .. }, Some(block)) => leads.values(job, goods, block, dates),
-                (_, None) => Vec::new(),
-            };
-            Ok(Cells { width: group.width(), values })
-        })
-        .collect()
+    let n_rows = blocks.values().next().map_or(0, Block::n_customers) * dates.len();
+    let mut done: Vec<Cells<C>> = Vec::with_capacity(groups.len());
+    for group in groups {
+        let values = match (group, blocks.get(group.table())) {
+            (Group::Derived(bound), _) => derived::values(bound, &done, n_rows),
+            (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
+            (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
+            (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
+                attributes(cells, *is_arrival_known, block, dates)
+            }
+            (Group::Rules { leads, .. }, Some(block)) => leads.values(job, goods, block, dates),
+            (_, None) => Vec::new(),
+        };
+        done.push(Cells { width: group.width(), values });
+    }
+    Ok(done)
 }
 
 /// The dates with their windows.

@@ -7,11 +7,13 @@ use osusume_model::{Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, 
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
+use super::derived;
 use super::levels::{Named, count_levels};
 use super::people::People;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AttributeKind, Config, History, Recipe, Role, Source};
+use crate::expression::Bound;
 use crate::job::Job;
 use crate::plan::{EventColumn, EventGroup, EventRecipes, Join, Level, Sense, Use, plain};
 use crate::stages::ingest::attribute_column;
@@ -44,6 +46,8 @@ pub(super) enum Group {
         /// The rules of every date.
         leads: Leads,
     },
+    /// What the pipeline file derives from all groups before.
+    Derived(Vec<Bound>),
 }
 
 /// What a feature takes from the state of a family, or of anything held.
@@ -82,6 +86,7 @@ impl Group {
             Self::Holdings { cells, .. } => cells.len(),
             Self::Attributes { cells, .. } => cells.len(),
             Self::Rules { leads, .. } => leads.offers().len(),
+            Self::Derived(derived) => derived.len(),
         }
     }
 
@@ -89,6 +94,7 @@ impl Group {
     pub(super) fn table(&self) -> &str {
         match self {
             Self::Events(group, _) => &group.table,
+            Self::Derived(_) => derived::SOURCE,
             Self::Holdings { table, .. } | Self::Attributes { table, .. } | Self::Rules { table, .. } => table,
         }
     }
@@ -144,6 +150,18 @@ impl Groups {
         let specs = leads.offers().iter().map(of_offer).collect();
         self.push(Group::Rules { table: source.name.clone(), leads }, specs);
         make_unique(&mut self.specs);
+    }
+
+    /// Adds what the pipeline file derives from all the features there are; nothing may be added after it.
+    ///
+    /// # Errors
+    /// Expressions that name what is not there, or put together what does not go together.
+    pub(super) fn derive(&mut self, job: &Job<'_>) -> Result<()> {
+        let derived = derived::draw(&job.config.features.derived, &mut self.specs)?;
+        if !derived.is_empty() {
+            self.groups.push(Group::Derived(derived));
+        }
+        Ok(())
     }
 
     fn push(&mut self, group: Group, specs: Vec<FeatureSpec>) {

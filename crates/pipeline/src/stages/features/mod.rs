@@ -1,6 +1,7 @@
 //! Features: raw values as of many dates, and the labels beside them; cells stream out partition by partition.
 
 mod cells;
+mod derived;
 mod groups;
 mod labels;
 mod levels;
@@ -77,6 +78,7 @@ pub(crate) fn build(
     let people = People::read(job, tables, goods, schedule)?;
     let mut groups = Groups::draw(job, tables, goods, first, &people)?;
     groups.rules(job, goods, leads);
+    groups.derive(job)?;
     let n_customers = tables.n_customers();
     let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
     let mut writer = Writer::create(job, goods, groups, (people, sample), schedule)?;

@@ -57,6 +57,7 @@ pub(crate) fn write_table(
         let leads = job.config.mine.as_ref().map(|config| mine::leads(job, tables, goods, schedule, config));
         groups.rules(job, goods, leads.transpose()?);
     }
+    groups.derive(job)?;
     check_header(customer_header(job), &groups.specs)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;

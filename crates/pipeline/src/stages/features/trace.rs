@@ -37,6 +37,7 @@ pub(crate) fn inspect(
         let leads = job.config.mine.as_ref().map(|config| mine::leads(job, tables, goods, &dated, config));
         groups.rules(job, goods, leads.transpose()?);
     }
+    groups.derive(job)?;
     let (blocks, _) = read_blocks(job, tables, goods, &Wanted::all(job), &(customer..customer + 1))?;
     let is_customer = labels::active(job, goods, &blocks, &[at], 1)?[0];
     let cells = cells::compute::<f64>(job, &groups.groups, goods, &blocks, &[at])?;
@@ -92,6 +93,8 @@ impl Tracer<'_> {
                 let of = |cell| if is_present(block, column_of(cell), &newest) { newest.clone() } else { Vec::new() };
                 cells.iter().map(of).collect()
             }
+            // Its features have rows of several tables, which stand beside the features it reads.
+            Group::Derived(derived) => vec![Vec::new(); derived.len()],
             Group::Rules { leads, .. } => {
                 let rows = match leads.days() {
                     Some(days) => self.bought(block, days),
@@ -269,6 +272,9 @@ fn counted(
         | Measure::Last(column)
         | Measure::StdDev(column)
         | Measure::Trend(column)
+        | Measure::FirstValue(column)
+        | Measure::Quantile { column, .. }
+        | Measure::DecayedSum { column, .. }
         | Measure::Surge(Amount::Sum(column))
         | Measure::Share(Amount::Sum(column)) => Some(column),
         _ => None,
@@ -288,7 +294,7 @@ fn counted(
         Measure::RecencyDays | Measure::WholeDays | Measure::Last(_) => {
             rows.drain(..rows.len().saturating_sub(1));
         }
-        Measure::FirstDays => rows.truncate(1),
+        Measure::FirstDays | Measure::FirstValue(_) => rows.truncate(1),
         _ => {}
     }
     rows
