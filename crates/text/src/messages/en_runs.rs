@@ -48,13 +48,6 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[offers]\nupsell = { families = [\"lines\"] }        # the products table calls it line",
     },
     Message {
-        code: Code::ConfigExpression,
-        title: "expression `{key}` cannot have {got} at character {position}",
-        help: &["here may stand: {allowed}"],
-        cause: "An expression is made of features, numbers, + - * /, comparisons, and, or, not, and the functions if, min, max, abs, log1p, coalesce and is_absent. A condition is no number, and money and days are not added.",
-        example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # one sign too many",
-    },
-    Message {
         code: Code::AsOfMissing,
         title: "no as-of date given",
         help: &["add `--as-of YYYY-MM-DD`: the first day the run must know nothing about"],
@@ -132,6 +125,13 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &["the command with `--help` says what each of its options takes"],
         cause: "The option is one the command knows, with a value it does not take, or does not take together with the others. Nothing was read or written.",
         example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
+    },
+    Message {
+        code: Code::ConfigExpression,
+        title: "expression `{key}` cannot have {got} at character {position}",
+        help: &["here may stand: {allowed}"],
+        cause: "An expression is made of features, numbers, + - * /, comparisons, and, or, not, and the functions if, min, max, abs, log1p, coalesce and is_absent. A condition is no number, and money and days are not added.",
+        example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # one sign too many",
     },
     Message {
         code: Code::LockHeld,

@@ -54,13 +54,6 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[offers]\nupsell = { families = [\"lines\"] }        # 商品表ではline",
     },
     Message {
-        code: Code::ConfigExpression,
-        title: "式「{key}」の{position}文字目に「{got}」を置くことはできません",
-        help: &["ここに置けるのは次のとおりです: {allowed}。"],
-        cause: "式に使えるのは、特徴量、数値、+ - * /、比較、and、or、not、および関数if、min、max、abs、log1p、coalesce、is_absentです。条件は数値として扱えず、金額と日数を足すことはできません。",
-        example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # 記号が1つ余分",
-    },
-    Message {
         code: Code::AsOfMissing,
         title: "基準日が指定されていません",
         help: &["`--as-of YYYY-MM-DD` で基準日を指定してください。基準日以降の情報は、計算に一切使われません。"],
@@ -138,6 +131,13 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &["各オプションに指定できる値は、コマンドに `--help` を付けて確認できます。"],
         cause: "オプションの名前は正しいものの、値が許される範囲を外れているか、ほかのオプションと組み合わせられません。何も読み書きしていません。",
         example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
+    },
+    Message {
+        code: Code::ConfigExpression,
+        title: "式「{key}」の{position}文字目に「{got}」を置くことはできません",
+        help: &["ここに置けるのは次のとおりです: {allowed}。"],
+        cause: "式に使えるのは、特徴量、数値、+ - * /、比較、and、or、not、および関数if、min、max、abs、log1p、coalesce、is_absentです。条件は数値として扱えず、金額と日数を足すことはできません。",
+        example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # 記号が1つ余分",
     },
     Message {
         code: Code::LockHeld,
