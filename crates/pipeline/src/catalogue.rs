@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use osusume_decide::{CatalogueError, offers_of};
 use osusume_model::{Catalogue, Code, Fault, HeldBy, Minor, NoControl, Offer, OfferKind, Product, Result, Tier};
-use osusume_tables::{Column, TableFile, Values, split_list};
+use osusume_tables::{Column, Names, TableFile, Values, split_list};
 use osusume_windows::OfferRule;
 use rayon::prelude::*;
 
@@ -30,7 +30,7 @@ pub(crate) struct Goods {
     /// Levels of each attribute that is a category: product position → level.
     pub(crate) attributes: BTreeMap<String, Join>,
     /// The products that were bought, sorted, where products themselves are offered out of purchases.
-    sold: Arc<[String]>,
+    sold: Names,
 }
 
 impl Goods {
@@ -38,7 +38,7 @@ impl Goods {
     ///
     /// # Errors
     /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
-    pub(crate) fn read(config: &Config, table: Option<&TableFile>, sold: Option<Arc<[String]>>) -> Result<Self> {
+    pub(crate) fn read(config: &Config, table: Option<&TableFile>, sold: Option<Names>) -> Result<Self> {
         let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
         let (products, rows) = columns.sorted();
         if let Some(pair) = products.windows(2).find(|pair| pair[0].key == pair[1].key) {
@@ -47,9 +47,10 @@ impl Goods {
                 .because("listed twice"));
         }
         let mut goods = Self::of_products(products);
-        goods.names = rows.iter().map(|&row| ["name_en", "name_ja"].map(|name| columns.text(name, row))).collect();
+        let names = ["name_en", "name_ja"].map(|name| columns.columns.get(name));
+        goods.names = rows.par_iter().map(|&row| names.map(|column| text(column?, row).map(str::to_owned))).collect();
         goods.attributes = columns.joins(config, &rows);
-        goods.sold = sold.unwrap_or_else(|| Arc::from([]));
+        goods.sold = sold.unwrap_or_default();
         goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
         if goods.catalogue.offers.is_empty() {
@@ -60,15 +61,17 @@ impl Goods {
 
     /// Of products alone, sorted by key, without names, attributes or offers.
     pub(crate) fn of_products(products: Vec<Product>) -> Self {
-        let mut families: Vec<String> = products.iter().map(|p| p.family.clone()).collect();
-        families.sort();
-        families.dedup();
-        let position = |name: &String| families.binary_search(name).expect("every family was listed") as u32;
-        let family = products.iter().map(|p| position(&p.family)).collect();
+        // Of the products of a grocer none has a family.
+        let (unnamed, named): (Vec<&str>, Vec<&str>) =
+            products.iter().map(|p| p.family.as_str()).partition(|family| family.is_empty());
+        let families: BTreeSet<&str> = named.into_iter().chain(unnamed.first().copied()).collect();
+        let families: Vec<String> = families.into_iter().map(str::to_owned).collect();
+        let position = |name: &str| families.partition_point(|family| family.as_str() < name) as u32;
+        let family = products.iter().map(|p| if p.family.is_empty() { 0 } else { position(&p.family) }).collect();
         let tier = products.iter().map(|p| p.tier.0).collect();
         let canonical = canonical(&products);
         let catalogue = Catalogue { products, offers: Vec::new() };
-        let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Arc::from([]));
+        let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Names::default());
         Self { catalogue, families, family, tier, canonical, names, attributes, sold }
     }
 
@@ -297,15 +300,15 @@ impl PlainTable {
     /// The products in order of their keys, and the input row of each.
     fn sorted(&self) -> (Vec<Product>, Vec<usize>) {
         let columns = ProductColumns::of(self);
-        let mut products: Vec<(Product, usize)> =
-            (0..self.n_rows).into_par_iter().map(|row| (columns.product(row), row)).collect();
+        let key = |row: usize| columns.product.and_then(|column| text(column, row)).unwrap_or_default();
+        let mut order: Vec<(u64, usize)> =
+            (0..self.n_rows).into_par_iter().map(|row| (head_of(key(row)), row)).collect();
         // Of two rows with one key the first comes first.
-        products.par_sort_unstable_by(|a, b| a.0.key.cmp(&b.0.key).then(a.1.cmp(&b.1)));
-        products.into_iter().unzip()
-    }
-
-    fn text(&self, name: &str, row: usize) -> Option<String> {
-        text(self.columns.get(name)?, row)
+        order.par_sort_unstable_by(|a, b| {
+            a.0.cmp(&b.0).then_with(|| key(a.1).cmp(key(b.1))).then_with(|| a.1.cmp(&b.1))
+        });
+        let rows: Vec<usize> = order.into_iter().map(|(_, row)| row).collect();
+        (rows.par_iter().map(|&row| columns.product(row)).collect(), rows)
     }
 
     /// Product position → level, for every attribute that is a category. `rows`: the input row of each product.
@@ -320,20 +323,27 @@ impl PlainTable {
                 let none = names.len() as u32;
                 let is_valid = |row: usize| column.valid.as_ref().is_none_or(|valid| valid[row]);
                 let map = rows.iter().map(|&row| if is_valid(row) { codes[row] } else { none }).collect();
-                Some((header, Join { map, names: Arc::clone(names) }))
+                Some((header, Join { map, names: Arc::clone(names.texts()) }))
             })
             .collect()
     }
 }
 
+/// The first eight bytes as a number that is ordered as they are.
+fn head_of(text: &str) -> u64 {
+    let (mut head, len) = ([0; 8], text.len().min(8));
+    head[..len].copy_from_slice(&text.as_bytes()[..len]);
+    u64::from_be_bytes(head)
+}
+
 /// The text of a row, where the column has one.
-fn text(column: &Column, row: usize) -> Option<String> {
+fn text(column: &Column, row: usize) -> Option<&str> {
     if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
         return None;
     }
     match &column.values {
-        Values::Text(texts) => Some(texts.get(row).to_owned()),
-        Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].clone()),
+        Values::Text(texts) => Some(texts.get(row)),
+        Values::Code(codes) => column.dictionary.as_ref().map(|names| names[codes[row] as usize].as_str()),
         _ => None,
     }
 }
@@ -362,16 +372,16 @@ impl<'a> ProductColumns<'a> {
     }
 
     fn product(&self, row: usize) -> Product {
-        let text = |column: Option<&Column>| column.and_then(|column| text(column, row));
+        let text = |column: Option<&'a Column>| column.and_then(|column| text(column, row));
         let integer = |column: Option<&Column>| column.and_then(|column| integer(column, row));
         let [requires, excludes, replaces] = self
             .lists
-            .map(|column| text(column).map(|list| split_list(&list).map(str::to_owned).collect()).unwrap_or_default());
+            .map(|column| text(column).map(|list| split_list(list).map(str::to_owned).collect()).unwrap_or_default());
         Product {
-            key: text(self.product).unwrap_or_default(),
-            family: text(self.family).unwrap_or_default(),
+            key: text(self.product).unwrap_or_default().to_owned(),
+            family: text(self.family).unwrap_or_default().to_owned(),
             tier: Tier(integer(self.tier).and_then(|tier| u16::try_from(tier).ok()).unwrap_or(0)),
-            held_by: match text(self.held_by).as_deref() {
+            held_by: match text(self.held_by) {
                 Some("contract") => HeldBy::Contract,
                 Some("household") => HeldBy::Household,
                 Some("account") => HeldBy::Account,

@@ -156,7 +156,7 @@ fn read_all(job: &Job<'_>, as_of: Option<AsOf>) -> Result<Tables> {
 fn read_one(job: &Job<'_>, reading: &mut Ingest<'_>, source: &Source, as_of: Option<AsOf>) -> Result<()> {
     let mut spec = ingest::source_spec(job.config, source, as_of)?;
     spec.limits = RejectLimits { max_rejects: u64::MAX, max_reject_rate: 1.0, on_error: OnError::Quarantine };
-    ingest::read(reading, &spec)
+    ingest::read(reading, &spec, None)
 }
 
 fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
+use std::ops::Range;
 use std::sync::Arc;
 
 use osusume_model::Result;
@@ -54,6 +55,12 @@ impl Checked {
     /// Whether no table has to be decoded again.
     pub(crate) fn are_held(&self) -> bool {
         self.tables.values().all(TableFile::is_held)
+    }
+
+    /// `customers` in runs of `most` at most, cut where the largest table can lend its rows instead of copying them.
+    pub(crate) fn runs(&self, customers: Range<u32>, most: u32) -> Vec<Range<u32>> {
+        let largest = self.tables.values().max_by_key(|table| table.n_rows());
+        largest.map_or_else(|| vec![customers.clone()], |table| table.runs(customers.clone(), most))
     }
 
     /// Number of customers.

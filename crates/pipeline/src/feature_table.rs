@@ -8,10 +8,12 @@ use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Staging, check_
 use osusume_tables::{Files, Target};
 
 use crate::calendar::{Calendar, LabelDays, Schedule};
+use crate::catalogue::Goods;
+use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
-use crate::run::{check_not_over, check_not_read, digest_inputs, goods, read_sources};
+use crate::run::{check_not_over, check_not_read, goods, input_paths, read_sources};
 use crate::stages::{features, ingest};
 
 /// What table is wanted.
@@ -43,6 +45,19 @@ pub struct WrittenFeatures {
     pub dates: Vec<Date>,
     /// Customers in the tables, of any date.
     pub customers: u64,
+    /// What it was made of.
+    pub remains: Remains,
+}
+
+/// Tables and catalogue that a table of features was made of. Giving millions of rows and texts back takes time; a process that ends anyway
+/// can save itself that with [`std::mem::forget`].
+#[derive(Clone)]
+pub struct Remains(Arc<(Checked, Goods)>);
+
+impl std::fmt::Debug for Remains {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Remains({} customers)", self.0.0.n_customers())
+    }
 }
 
 /// Reads the sources as a run of the last date would and writes the features of every date into one Parquet file; nothing is trained and
@@ -65,8 +80,7 @@ fn write_in(request: &FeaturesRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) ->
     let config = request.config;
     let as_of = request.as_of.or(config.pipeline.as_of).ok_or_else(|| Fault::new(Code::AsOfMissing))?;
     let sources = ingest::reading_order(config);
-    let inputs = digest_inputs(&sources, &**fs, host)?;
-    check_not_read(request.out, &inputs, "--out")?;
+    check_not_read(request.out, &input_paths(&sources)?, "--out")?;
     let lock = Lock::acquire(Arc::clone(fs), &request.scratch, &request.lock)?;
     let run_id = RunId::new(as_of, 1, &Digest::of(b"features")).expect("1 is a sequence number");
     let staging = Staging::create(&lock, run_id)?;
@@ -74,7 +88,7 @@ fn write_in(request: &FeaturesRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) ->
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     host.event(Event::Begin(Stage::Ingest));
-    let tables = read_sources(&job, &sources, &inputs, Some(as_of), Files::Unheld)?.checked;
+    let tables = read_sources(&job, &sources, None, Some(as_of), Files::Unheld)?.checked;
     let goods = goods(config, &tables)?;
     ingest::check_values(config, &tables)?;
     host.event(Event::End(Stage::Ingest));
@@ -94,7 +108,9 @@ fn write_in(request: &FeaturesRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) ->
     fs.sync_dir(directory)?;
     host.event(Event::End(Stage::Features));
     let dates = schedule.mature.iter().chain([&schedule.score]).map(|date| date.date).collect();
-    Ok(WrittenFeatures { rows: table.rows, specs: table.specs, dates, customers: u64::from(tables.n_customers()) })
+    let customers = u64::from(tables.n_customers());
+    let remains = Remains(Arc::new((tables, goods)));
+    Ok(WrittenFeatures { rows: table.rows, specs: table.specs, dates, customers, remains })
 }
 
 /// Where the file grows until it is whole; another process has another.

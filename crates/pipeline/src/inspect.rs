@@ -130,7 +130,7 @@ fn inspect_in(request: &InspectRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     host.event(Event::Begin(Stage::Ingest));
-    let tables = read_sources(&job, &sources, &inputs, Some(as_of), Files::Unheld)?.checked;
+    let tables = read_sources(&job, &sources, Some(&inputs), Some(as_of), Files::Unheld)?.checked;
     let goods = goods(config, &tables)?;
     host.event(Event::End(Stage::Ingest));
     let customer = tables

@@ -9,7 +9,7 @@ use osusume_storage::{
     Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Run, Runs, StageTime, Staging,
     Timings, clean_staging, hash_input, next_run_id, run_key,
 };
-use osusume_tables::{Files, Ingest, InputFile, RejectCount, expand};
+use osusume_tables::{Files, Ingest, InputFile, RejectCount, SourceSpec, Ties, expand};
 use rayon::prelude::*;
 
 use crate::calendar::{Calendar, LabelDays, Schedule};
@@ -162,7 +162,8 @@ pub(crate) fn check_fence(runs: &Runs, as_of: Date) -> Result<()> {
 fn check_unchanged(inputs: &[InputEntry], read: &[(String, InputFile)]) -> Result<()> {
     let changed = read.iter().map(|(_, file)| file).filter(|file| {
         let path = file.path.display().to_string();
-        !inputs.iter().any(|input| input.path == path && input.sha256 == file.content.sha256)
+        let digest = file.content.map(|content| content.sha256);
+        !inputs.iter().any(|input| input.path == path && Some(input.sha256) == digest)
     });
     Fault::all(changed.map(|file| Fault::new(Code::FileChanged).in_file(file.path.display().to_string())).collect())
 }
@@ -215,7 +216,7 @@ pub(crate) struct Learned {
 pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Learned> {
     let Before { inputs, earlier, last } = before;
     let tables = clock.stage(Stage::Ingest, || {
-        read_sources(job, &ingest::reading_order(job.config), inputs, Some(as_of), Files::All)
+        read_sources(job, &ingest::reading_order(job.config), Some(inputs), Some(as_of), Files::All)
     })?;
     if let Some(last) = last {
         crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.checked.counts, last)?;
@@ -270,8 +271,11 @@ pub fn runs_root(config: &Config) -> PathBuf {
     config.run.directory.join(&config.pipeline.name)
 }
 
-/// Digests of every input file of the sources, sorted by path.
-pub(crate) fn digest_inputs(sources: &[&Source], fs: &dyn Fs, control: &dyn Host) -> Result<Vec<InputEntry>> {
+/// Every input file of the sources, sorted.
+///
+/// # Errors
+/// `FileMissing` when a path matches nothing.
+pub(crate) fn input_paths(sources: &[&Source]) -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for source in sources {
         for pattern in &source.paths {
@@ -280,6 +284,12 @@ pub(crate) fn digest_inputs(sources: &[&Source], fs: &dyn Fs, control: &dyn Host
     }
     paths.sort();
     paths.dedup();
+    Ok(paths)
+}
+
+/// Digests of every input file of the sources, sorted by path.
+pub(crate) fn digest_inputs(sources: &[&Source], fs: &dyn Fs, control: &dyn Host) -> Result<Vec<InputEntry>> {
+    let paths = input_paths(sources)?;
     let quiet = crate::job::Quiet::new(control);
     paths
         .par_iter()
@@ -311,8 +321,8 @@ fn check_destinations(config: &Config, inputs: &[InputEntry]) -> Result<()> {
 }
 
 /// Nothing may be written over what was read.
-pub(crate) fn check_not_read(out: &Path, inputs: &[InputEntry], key: &'static str) -> Result<()> {
-    if !inputs.iter().any(|input| real(Path::new(&input.path)) == real(out)) {
+pub(crate) fn check_not_read(out: &Path, inputs: &[PathBuf], key: &'static str) -> Result<()> {
+    if !inputs.iter().any(|input| real(input) == real(out)) {
         return Ok(());
     }
     let fault = Fault::new(Code::ConfigNotAllowed).named(key).with("key", key);
@@ -351,24 +361,33 @@ pub(crate) struct ReadTables {
 /// The part of the memory budget that tables may keep after they were read, so that stages need not decode them again.
 const HELD_SHARE: u64 = 8;
 
-/// Reads the sources, in the order given, into checked tables; with a date, only what had arrived before it.
+/// Reads the sources, in the order given, into checked tables; with a date, only what had arrived before it. `inputs`: the digests that the
+/// files must have, where anybody asks.
 pub(crate) fn read_sources(
     job: &Job<'_>,
     sources: &[&Source],
-    inputs: &[InputEntry],
+    inputs: Option<&[InputEntry]>,
     as_of: Option<Date>,
     files: Files,
 ) -> Result<ReadTables> {
     let quiet = job.quiet();
     let as_of = as_of.map(|date| job.calendar.as_of(date));
-    let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
-    for (i, source) in sources.iter().enumerate() {
+    let reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
+    let mut reading = if inputs.is_some() { reading } else { reading.without_digests() };
+    let spec = |source: &&Source| {
+        let spec = ingest::source_spec(job.config, source, as_of)?;
+        // Without digests nothing of this reading is kept but what is made of it.
+        let is_free = inputs.is_none() && ingest::is_order_free(job.config, source);
+        Ok(if is_free { SourceSpec { ties: Ties::Any, ..spec } } else { spec })
+    };
+    let specs: Vec<SourceSpec> = sources.iter().map(spec).collect::<Result<_>>()?;
+    for (i, spec) in specs.iter().enumerate() {
         job.check_stop()?;
-        ingest::read(&mut reading, &ingest::source_spec(job.config, source, as_of)?)?;
+        ingest::read(&mut reading, spec, specs.get(i + 1))?;
         job.host.progress(i as u64 + 1, sources.len() as u64 + 1);
     }
     let written = reading.finish_holding(files, job.memory / HELD_SHARE)?;
-    check_unchanged(inputs, &written.inputs)?;
+    inputs.map_or(Ok(()), |inputs| check_unchanged(inputs, &written.inputs))?;
     for fault in written.faults.iter().take(20) {
         job.warn(fault.clone());
     }

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use osusume_model::{Control, Result};
+use osusume_tables::arrow::buffer::ScalarBuffer;
 use osusume_tables::{Column, Part, TableFile, Texts, Values};
 use osusume_windows::{EventColumn, EventValues, Maybe};
 
@@ -95,9 +96,9 @@ impl Block {
             }
             offsets.push(codes.len() as u32);
         }
-        let start = Column { values: Values::I64(vec![BEGINNING; codes.len()]), valid: None, dictionary: None };
+        let start = Column { values: Values::I64(vec![BEGINNING; codes.len()].into()), valid: None, dictionary: None };
         let names = source.holds.keys().cloned().collect();
-        let product = Column { values: Values::Code(codes), valid: None, dictionary: Some(names) };
+        let product = Column { values: Values::Code(codes.into()), valid: None, dictionary: Some(names) };
         Self { offsets, names: vec!["product".to_owned(), "start".to_owned()], columns: vec![product, start] }
     }
 
@@ -213,9 +214,9 @@ pub(crate) struct EventSlices {
 }
 
 enum OwnedColumn {
-    Money(Vec<i64>, Option<Vec<bool>>),
-    Real(Vec<f64>, Option<Vec<bool>>),
-    Code(Vec<u32>, Option<Vec<bool>>),
+    Money(ScalarBuffer<i64>, Option<Vec<bool>>),
+    Real(ScalarBuffer<f64>, Option<Vec<bool>>),
+    Code(ScalarBuffer<u32>, Option<Vec<bool>>),
 }
 
 impl EventSlices {
@@ -277,7 +278,7 @@ fn priced(prices: &[f64], valid: Option<Vec<bool>>, quantity: Option<&Column>, m
 }
 
 fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
-    let Some(column) = block.column(name) else { return OwnedColumn::Real(Vec::new(), None) };
+    let Some(column) = block.column(name) else { return OwnedColumn::Real(ScalarBuffer::from(Vec::new()), None) };
     let valid = column.valid.clone();
     match (kind, &column.values) {
         (Use::Money, Values::I64(values)) => OwnedColumn::Money(values.clone(), valid),
@@ -294,7 +295,7 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
         (_, Values::Code(codes)) => OwnedColumn::Code(codes.clone(), valid),
         (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),
         (_, Values::I64(values)) => OwnedColumn::Real(values.iter().map(|&v| v as f64).collect(), valid),
-        (_, Values::Text(_)) => OwnedColumn::Real(Vec::new(), None),
+        (_, Values::Text(_)) => OwnedColumn::Real(ScalarBuffer::from(Vec::new()), None),
     }
 }
 
@@ -304,14 +305,14 @@ mod tests {
 
     #[test]
     fn no_amount_is_larger_than_a_table_may_hold() {
-        let quantity = Column { values: Values::F64(vec![3.0, -1e29]), valid: None, dictionary: None };
+        let quantity = Column { values: Values::F64(vec![3.0, -1e29].into()), valid: None, dictionary: None };
         let OwnedColumn::Money(amounts, _) = priced(&[1.25, 1e18], None, Some(&quantity), 100.0) else { panic!() };
-        assert_eq!(amounts, [375, -1_000_000_000_000_000]);
+        assert_eq!(amounts[..], [375, -1_000_000_000_000_000]);
     }
 
     #[test]
     fn the_version_that_arrived_last_before_the_date_counts() {
-        let arrived = Values::I64(vec![0, 10, 20, 20, 5]);
+        let arrived = Values::I64(vec![0, 10, 20, 20, 5].into());
         let valid = Some(vec![false, true, true, true, true]);
         let column = Column { values: arrived, valid, dictionary: None };
         let block = Block::of(vec![0, 4, 4, 5], vec![("arrived", column)]);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use osusume_model::{AsOf, Control, Result, keyed_hash};
-use osusume_tables::CustomerIndex;
+use osusume_tables::{CustomerIndex, Names};
 
 use crate::checked::Checked;
 use crate::config::{Config, History, Role};
@@ -17,7 +17,7 @@ pub(crate) struct Units {
     customers: Arc<CustomerIndex>,
     /// Code of each customer's household and the households' ids; empty without households.
     household: Vec<Option<u32>>,
-    ids: Arc<[String]>,
+    ids: Names,
 }
 
 impl Units {
@@ -27,7 +27,7 @@ impl Units {
         let source = config.sources.values().find(|s| s.role == Role::Customers && s.column("household").is_some());
         let found = source.and_then(|source| Some((source, tables.table(&source.name)?)));
         let Some((source, table)) = found else {
-            return Ok(Self { customers, household: Vec::new(), ids: Arc::from([]) });
+            return Ok(Self { customers, household: Vec::new(), ids: Names::default() });
         };
         // A reload arrives as a whole: when it did says nothing of when its rows were known.
         let is_arrival_known = source.history != History::Snapshot && source.column("arrived").is_some();
@@ -42,7 +42,7 @@ impl Units {
                 household.push(row.and_then(|row| codes.and_then(|codes| codes.get(row))));
             }
         }
-        Ok(Self { customers, household, ids: table.dictionary("household").unwrap_or_else(|| Arc::from([])) })
+        Ok(Self { customers, household, ids: table.dictionary("household").unwrap_or_default() })
     }
 
     /// The id of a customer's unit.

@@ -11,13 +11,15 @@ use crate::customers::Registry;
 use crate::ingest::{SourceCount, may_add};
 use crate::levels::Dictionary;
 use crate::spec::{Anonymous, Identity, Keep, SourceSpec};
-use crate::store::{PARTITION_BUCKETS, Prepared, Store};
+use crate::store::{PARTITION_BUCKETS, Prepared, Store, by_partition};
 
 /// A block whose customers have been looked up.
 pub(crate) struct Resolved {
     block: Block,
-    /// Provisional customer of each row; `NO_CODE` when not known (yet).
+    /// Provisional customer of each row; `NO_CODE` when not known (yet). Empty where customers are known by level.
     customers: Vec<u32>,
+    /// The same by level of the customer column, where that alone decides, and whether a row that stays has the level.
+    by_level: Option<Vec<(u32, bool)>>,
     partition: Vec<u8>,
     /// Of all values but the id, for sources that define customers.
     hashes: Vec<u64>,
@@ -47,22 +49,32 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
     let late = (0..is_late.len() as u32).filter(|&row| is_late[row as usize] && kept[row as usize]).collect();
     let mut resolved = Resolved {
         customers: Vec::new(),
-        partition: vec![0; n_rows],
+        by_level: None,
+        partition: Vec::new(),
         hashes: Vec::new(),
         kept,
         late,
         rejects: Vec::new(),
         block,
     };
-    let Some(customer) = spec.customer else { return resolved };
+    let Some(customer) = spec.customer else {
+        resolved.partition = vec![0; n_rows];
+        return resolved;
+    };
     let place = |id: &[u8]| ((bucket_of(id) as usize / PARTITION_BUCKETS) as u8, registry.find(id).unwrap_or(NO_CODE));
     let column = &resolved.block.columns[customer];
-    let places: Vec<(u8, u32)> = match &column.cells {
+    match &column.cells {
         Cells::Code(codes) => {
             let mut digits = Buffer::new();
-            let levels: Vec<_> =
+            let levels: Vec<(u8, u32)> =
                 (0..column.levels.len() as u32).map(|code| place(column.levels.text(code, &mut digits))).collect();
-            codes.iter().map(|&code| levels[code as usize]).collect()
+            resolved.partition = codes.iter().map(|&code| levels[code as usize].0).collect();
+            if spec.identity == Identity::Defines || spec.interval.is_some() {
+                resolved.customers = codes.iter().map(|&code| levels[code as usize].1).collect();
+            } else {
+                let is_used = resolved.levels_used(codes, levels.len());
+                resolved.by_level = Some(levels.iter().zip(is_used).map(|(level, used)| (level.1, used)).collect());
+            }
         }
         Cells::Text(ids) => {
             let mut last = (0, NO_CODE);
@@ -74,11 +86,10 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
                 }
                 last
             };
-            (0..n_rows).map(of_row).collect()
+            (resolved.partition, resolved.customers) = (0..n_rows).map(of_row).unzip();
         }
         _ => unreachable!("customer ids are texts or codes"),
-    };
-    (resolved.partition, resolved.customers) = places.into_iter().unzip();
+    }
     if spec.identity == Identity::Defines {
         resolved.hashes = (0..n_rows).map(|row| row_hash(&resolved.block, customer, row)).collect();
     }
@@ -121,6 +132,25 @@ fn row_hash(block: &Block, customer: usize, row: usize) -> u64 {
 }
 
 impl Resolved {
+    /// Whether each level of a column has a row that stays.
+    fn levels_used(&self, codes: &[u32], n_levels: usize) -> Vec<bool> {
+        let is_whole = self.block.rejects.is_empty() && self.late.is_empty() && self.kept.iter().all(|kept| *kept);
+        let mut used = vec![is_whole; n_levels];
+        if !is_whole {
+            let mut stays = self.kept.clone();
+            self.late.iter().for_each(|&row| stays[row as usize] = false);
+            codes.iter().zip(stays).filter(|(_, stays)| *stays).for_each(|(&code, _)| used[code as usize] = true);
+        }
+        used
+    }
+
+    /// Says of each row who its customer is, where only the levels said so.
+    fn spread(&mut self, customer: usize) {
+        if let (Some(levels), Cells::Code(codes)) = (self.by_level.take(), &self.block.columns[customer].cells) {
+            self.customers = codes.iter().map(|&code| levels[code as usize].0).collect();
+        }
+    }
+
     /// Makes the levels of one of the block's columns known to the store; returns store codes by block code.
     pub(crate) fn intern_levels(&self, column: usize, dictionary: &mut Dictionary) -> Vec<u32> {
         let column = &self.block.columns[column];
@@ -139,32 +169,32 @@ impl Resolved {
     /// The rows that stay, with the store's codes.
     ///
     /// `maps`: by stored column, then by block: store codes by block code; this is block number `number`.
-    pub(crate) fn prepare(mut self, store: &Store, maps: &[Vec<Vec<u32>>], number: usize) -> Prepared {
+    pub(crate) fn prepare(self, store: &Store, maps: &[Vec<Vec<u32>>], number: usize) -> Prepared {
+        let Self { block, customers, by_level, partition, kept, .. } = self;
+        let (rows, starts) = by_partition(&partition, &kept, store.n_partitions());
+        // Rows of one partition that all stay are in order already.
+        let is_ordered = store.n_partitions() == 1 && rows.len() == kept.len();
+        let at = |cells: &Cells| if is_ordered { cells.clone() } else { cells.at(&rows) };
         let mut columns = Vec::with_capacity(store.data.len() + 1);
-        if store.has_customers() {
-            columns.push(Cells::Code(std::mem::take(&mut self.customers)));
+        if let Some(customer) = store.spec.customer {
+            columns.push(match (by_level, &block.columns[customer].cells) {
+                (Some(levels), Cells::Code(codes)) => {
+                    Cells::Code(rows.iter().map(|&row| levels[codes[row as usize] as usize].0).collect())
+                }
+                _ => at(&Cells::Code(customers)),
+            });
         }
         for (c, &i) in store.data.iter().enumerate() {
-            let mut cells = std::mem::replace(&mut self.block.columns[i].cells, Cells::Code(Vec::new()));
-            if let (Cells::Code(codes), true) = (&mut cells, store.is_category(c)) {
-                codes
-                    .iter_mut()
-                    .filter(|code| **code != NO_CODE)
-                    .for_each(|code| *code = maps[c][number][*code as usize]);
-            }
-            columns.push(cells);
+            columns.push(match &block.columns[i].cells {
+                Cells::Code(codes) if store.is_category(c) => {
+                    let map = &maps[c][number];
+                    let code = |code: u32| if code == NO_CODE { NO_CODE } else { map[code as usize] };
+                    Cells::Code(rows.iter().map(|&row| code(codes[row as usize])).collect())
+                }
+                cells => at(cells),
+            });
         }
-        if self.kept.iter().all(|kept| *kept) {
-            return Prepared { columns, partition: self.partition };
-        }
-        let rows: Vec<u32> = (0..self.kept.len() as u32).filter(|&row| self.kept[row as usize]).collect();
-        let gather = |cells: &Cells| {
-            let mut kept = cells.empty_like();
-            kept.extend_rows(cells, &rows);
-            kept
-        };
-        let partition = rows.iter().map(|&row| self.partition[row as usize]).collect();
-        Prepared { columns: columns.iter().map(gather).collect(), partition }
+        Prepared { columns, starts }
     }
 }
 
@@ -200,7 +230,7 @@ impl Resolved {
     }
 
     fn reject(&self, row: usize, code: Code, column: usize, field: usize) -> Reject {
-        let place = self.block.places[row];
+        let place = self.block.places.get(row);
         let text = self.block.text.get(place.byte as usize..(place.byte + place.bytes) as usize);
         let raw = text.filter(|text| !text.is_empty()).map(Digest::of);
         Reject { raw, ..reject(place, code, column, field) }
@@ -254,8 +284,10 @@ impl Admission {
         counts[file].not_yet_known += late;
         counts[file].anonymous += anonymous;
         let mut earlier = Vec::new();
+        let is_settled = resolved.by_level.is_some() && admit_levels(resolved, spec, registry);
         let field = spec.customer.map_or(0, |customer| resolved.block.fields[customer]);
-        if let Some(customer) = spec.customer.filter(|&customer| !admit_levels(resolved, customer, spec, registry)) {
+        if let Some(customer) = spec.customer.filter(|_| !is_settled) {
+            resolved.spread(customer);
             for row in 0..resolved.kept.len() {
                 if !resolved.kept[row] {
                     continue;
@@ -325,7 +357,7 @@ impl Admission {
             return Verdict::Awaited;
         }
         if spec.identity == Identity::Defines {
-            let place = resolved.block.places[row];
+            let place = resolved.block.places.get(row);
             return self.define(number, resolved.hashes[row], place);
         }
         Verdict::Stays
@@ -362,21 +394,16 @@ impl Admission {
 
 /// Admits all rows of a block at once, customer by customer, where nothing but the customer decides and all of them may stay; says whether
 /// that was so. Otherwise the rows are looked at one by one, which does the same for these again.
-fn admit_levels(resolved: &mut Resolved, customer: usize, spec: &SourceSpec, registry: &mut Registry) -> bool {
-    if spec.identity == Identity::Defines || spec.interval.is_some() {
-        return false;
-    }
-    let column = &resolved.block.columns[customer];
-    let Cells::Code(codes) = &column.cells else { return false };
-    let mut numbers = vec![None; column.levels.len()];
-    for ((&code, &number), _) in codes.iter().zip(&resolved.customers).zip(&resolved.kept).filter(|(_, kept)| **kept) {
-        numbers[code as usize] = Some(number);
-    }
+fn admit_levels(resolved: &mut Resolved, spec: &SourceSpec, registry: &mut Registry) -> bool {
+    let Resolved { block, by_level: Some(by_level), .. } = resolved else { return false };
+    let Some(levels) = spec.customer.map(|customer| &block.columns[customer].levels) else { return false };
     let mut digits = Buffer::new();
-    for (code, slot) in (0..).zip(&mut numbers) {
-        let Some(number) = slot else { continue };
+    for (code, (number, is_used)) in (0..).zip(by_level) {
+        if !*is_used {
+            continue;
+        }
         if *number == NO_CODE && may_add(spec.identity) {
-            *number = registry.ids.intern(column.levels.text(code, &mut digits));
+            *number = registry.ids.intern(levels.text(code, &mut digits));
         }
         if *number == NO_CODE || registry.is_removed(*number) {
             return false;
@@ -386,9 +413,6 @@ fn admit_levels(resolved: &mut Resolved, customer: usize, spec: &SourceSpec, reg
         } else if registry.is_awaited(*number) {
             return false;
         }
-    }
-    for (number, &code) in resolved.customers.iter_mut().zip(codes) {
-        *number = numbers[code as usize].unwrap_or(*number);
     }
     true
 }

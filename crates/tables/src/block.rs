@@ -30,8 +30,8 @@ pub trait RecordSource: Send {
 pub struct InputFile {
     /// As the user named it.
     pub path: PathBuf,
-    /// Size and digest of the stored bytes.
-    pub content: Content,
+    /// Size and digest of the stored bytes; a Parquet file has none where nobody asked for it.
+    pub content: Option<Content>,
     /// `csv` or `parquet`, and the declared dialect, for the quarantine's scans.
     pub dialect: String,
 }
@@ -48,7 +48,7 @@ pub struct Block {
     /// The declared columns in order, all as long as `places`.
     pub columns: Vec<BlockColumn>,
     /// Where each accepted row stands.
-    pub places: Vec<RowPlace>,
+    pub places: Places,
     /// The rejected rows in file order.
     pub rejects: Vec<Reject>,
     /// The text that places point into, as long as rows may still be rejected; empty where there is none.
@@ -89,6 +89,38 @@ pub struct RowPlace {
     pub byte: u32,
     /// Its length with the line end.
     pub bytes: u32,
+}
+
+/// Where the accepted rows of a block stand.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Places {
+    /// One after the other, so many of them, in a file that has no lines.
+    All(u32),
+    /// Each for itself.
+    Each(Vec<RowPlace>),
+}
+
+impl Places {
+    /// Number of rows.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::All(n) => *n as usize,
+            Self::Each(places) => places.len(),
+        }
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Where a row stands.
+    pub fn get(&self, row: usize) -> RowPlace {
+        match self {
+            Self::All(_) => RowPlace { record: row as u32, ..RowPlace::default() },
+            Self::Each(places) => places[row],
+        }
+    }
 }
 
 /// A rejected row: the reason and the shape of the offending cell, never its content.

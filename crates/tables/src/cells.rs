@@ -2,6 +2,8 @@
 //!
 //! Absence needs no second vector: `i64::MIN`, NaN, `u32::MAX` and the empty text stand for it, and none of them is accepted as a value.
 
+use std::ops::Range;
+
 /// Absent whole number, amount, flag or instant.
 pub(crate) const NO_I64: i64 = i64::MIN;
 /// Absent category.
@@ -62,7 +64,60 @@ impl TextCells {
     }
 }
 
+/// Consecutive values of one column.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum CellSlice<'a> {
+    I64(&'a [i64]),
+    F64(&'a [f64]),
+    Code(&'a [u32]),
+    /// Texts from a position on, and how many.
+    Text(&'a TextCells, usize, usize),
+}
+
+impl CellSlice<'_> {
+    /// Number of values.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::I64(v) => v.len(),
+            Self::F64(v) => v.len(),
+            Self::Code(v) => v.len(),
+            Self::Text(_, _, n) => *n,
+        }
+    }
+
+    /// No values, of the same type.
+    pub(crate) fn empty_like(&self) -> Cells {
+        match self {
+            Self::I64(_) => Cells::I64(Vec::new()),
+            Self::F64(_) => Cells::F64(Vec::new()),
+            Self::Code(_) => Cells::Code(Vec::new()),
+            Self::Text(..) => Cells::Text(TextCells::default()),
+        }
+    }
+}
+
 impl Cells {
+    /// The values at some positions.
+    pub(crate) fn slice(&self, rows: Range<usize>) -> CellSlice<'_> {
+        match self {
+            Self::I64(v) => CellSlice::I64(&v[rows]),
+            Self::F64(v) => CellSlice::F64(&v[rows]),
+            Self::Code(v) => CellSlice::Code(&v[rows]),
+            Self::Text(v) => CellSlice::Text(v, rows.start, rows.len()),
+        }
+    }
+
+    /// Appends consecutive values.
+    pub(crate) fn extend_slice(&mut self, from: CellSlice<'_>) {
+        match (self, from) {
+            (Self::I64(to), CellSlice::I64(v)) => to.extend_from_slice(v),
+            (Self::F64(to), CellSlice::F64(v)) => to.extend_from_slice(v),
+            (Self::Code(to), CellSlice::Code(v)) => to.extend_from_slice(v),
+            (Self::Text(to), CellSlice::Text(v, first, n)) => (first..first + n).for_each(|row| to.push(v.get(row))),
+            _ => unreachable!("a column keeps its type"),
+        }
+    }
+
     /// No values, of the same type.
     pub(crate) fn empty_like(&self) -> Self {
         match self {
@@ -108,6 +163,16 @@ impl Cells {
         }
     }
 
+    /// Makes room for so many more values.
+    pub(crate) fn reserve(&mut self, rows: usize) {
+        match self {
+            Self::I64(v) => v.reserve_exact(rows),
+            Self::F64(v) => v.reserve_exact(rows),
+            Self::Code(v) => v.reserve_exact(rows),
+            Self::Text(v) => v.ends.reserve_exact(rows),
+        }
+    }
+
     /// Appends the values of `from` at the given rows.
     pub(crate) fn extend_rows(&mut self, from: &Self, rows: &[u32]) {
         match (self, from) {
@@ -117,6 +182,13 @@ impl Cells {
             (Self::Text(to), Self::Text(v)) => rows.iter().for_each(|&row| to.push(v.get(row as usize))),
             _ => unreachable!("a column keeps its type"),
         }
+    }
+
+    /// The values at the given rows.
+    pub(crate) fn at(&self, rows: &[u32]) -> Self {
+        let mut cells = self.empty_like();
+        cells.extend_rows(self, rows);
+        cells
     }
 
     /// Appends all of `from`.

@@ -9,7 +9,7 @@ use osusume_model::{Code, Fault, Result, suggest};
 use osusume_storage::{Digest, Fs};
 use rayon::prelude::*;
 
-use crate::block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
+use crate::block::{Block, BlockColumn, BlockStart, InputFile, Places, RecordSource, Reject, RowPlace};
 use crate::input::{Input, in_file};
 use crate::levels::Levels;
 use crate::scan::{Field, RawBlock, Record, RecordReader, Splitter};
@@ -121,7 +121,7 @@ impl RecordSource for CsvSource {
     }
 
     fn finish(&mut self) -> Result<InputFile> {
-        let content = self.input.finish()?;
+        let content = Some(self.input.finish()?);
         Ok(InputFile { path: self.path.clone(), content, dialect: describe(&self.layout.dialect) })
     }
 }
@@ -462,7 +462,7 @@ impl<'a> BlockParser<'a> {
             start,
             fields: Arc::clone(&self.layout.field_of),
             columns,
-            places: self.places,
+            places: Places::Each(self.places),
             rejects: self.rejects,
             text: Vec::new(),
         })

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, Result, check_stop};
-use osusume_storage::{SpillDir, create_dirs};
+use osusume_storage::{Fs, SpillDir, create_dirs};
 use rayon::prelude::*;
 
 use crate::admit::{Admission, PlacedReject, Resolved, resolve};
-use crate::block::{InputFile, RecordSource};
+use crate::block::{Block, InputFile, RecordSource};
 use crate::csv::CsvSource;
 use crate::customers::{CustomerIndex, Registry};
 use crate::output::{FileFacts, Target};
@@ -71,6 +71,7 @@ pub struct Tables {
 pub struct Ingest<'a> {
     target: Target<'a>,
     budget_bytes: u64,
+    is_digested: bool,
     control: &'a dyn Control,
     registry: Registry,
     quarantine: Quarantine,
@@ -78,6 +79,15 @@ pub struct Ingest<'a> {
     spill: Option<SpillDir>,
     counts: Vec<(String, SourceCount)>,
     inputs: Vec<(String, InputFile)>,
+    ahead: Option<Ahead>,
+}
+
+/// A file whose first rows have been read before it was its turn.
+struct Ahead {
+    name: String,
+    path: PathBuf,
+    source: Box<dyn RecordSource>,
+    first: Vec<Block>,
 }
 
 impl<'a> Ingest<'a> {
@@ -87,6 +97,7 @@ impl<'a> Ingest<'a> {
         Ok(Self {
             target,
             budget_bytes,
+            is_digested: true,
             control,
             registry: Registry::default(),
             quarantine,
@@ -94,7 +105,14 @@ impl<'a> Ingest<'a> {
             spill: None,
             counts: Vec::new(),
             inputs: Vec::new(),
+            ahead: None,
         })
+    }
+
+    /// Leaves the digests of Parquet files out, for readings that nothing published is made of: they are read twice otherwise.
+    #[must_use]
+    pub fn without_digests(self) -> Self {
+        Self { is_digested: false, ..self }
     }
 
     /// Reads all files of a source.
@@ -103,7 +121,7 @@ impl<'a> Ingest<'a> {
     /// A specification that contradicts itself; what faults a file; the first rejected row with `OnError::Abort`; `TooManyRejects`; `MemoryBudget`; `CountBalance`.
     pub fn read(&mut self, spec: &SourceSpec) -> Result<SourceCount> {
         spec.check()?;
-        let zone = Arc::new(Zone::new(&spec.zone)?.with_dates(&spec.dates));
+        let zone = zone_of(spec)?;
         let mut reading = Reading::new(spec, &self.registry, self.quarantine.n_files());
         for path in &reading.paths.clone() {
             self.read_file(&mut reading, path, &zone)?;
@@ -123,24 +141,41 @@ impl<'a> Ingest<'a> {
         Ok(total)
     }
 
+    /// Reads all files of a source, and meanwhile the first rows of the one that is read next: a small source leaves threads idle.
+    ///
+    /// # Errors
+    /// As [`Ingest::read`]; what is wrong with the next source is said when it is read.
+    pub fn read_before(&mut self, spec: &SourceSpec, next: &SourceSpec) -> Result<SourceCount> {
+        let (fs, is_digested) = (Arc::clone(self.target.fs()), self.is_digested);
+        let open = || -> Result<Ahead> {
+            next.check()?;
+            let path = next.paths.iter().min().ok_or_else(|| Fault::new(Code::FileMissing))?;
+            let mut source = open(&*fs, path, next, &zone_of(next)?, is_digested)?;
+            let first = source.next_blocks()?;
+            Ok(Ahead { name: next.name.clone(), path: path.clone(), source, first })
+        };
+        let (count, ahead) = rayon::join(|| self.read(spec), open);
+        self.ahead = ahead.ok();
+        count
+    }
+
     fn read_file(&mut self, reading: &mut Reading<'_>, path: &Path, zone: &Arc<Zone>) -> Result<()> {
-        let fs = Arc::clone(self.target.fs());
-        let mut source: Box<dyn RecordSource> = match &reading.spec.format {
-            Format::Csv(dialect) => Box::new(CsvSource::open(&*fs, path, reading.spec, dialect, Arc::clone(zone))?),
-            Format::Parquet => Box::new(ParquetSource::open(&*fs, path, reading.spec, Arc::clone(zone))?),
+        let is_this = |ahead: &Ahead| ahead.name == reading.spec.name && ahead.path == path;
+        let (mut source, first) = match self.ahead.take().filter(is_this) {
+            Some(Ahead { source, first, .. }) => (source, Some(first)),
+            None => (open(&**self.target.fs(), path, reading.spec, zone, self.is_digested)?, None),
         };
         self.quarantine.begin_file(path);
         reading.begin_file();
-        loop {
+        let mut blocks = first.map_or_else(|| source.next_blocks(), Ok)?;
+        while !blocks.is_empty() {
             check_stop(self.control)?;
-            let blocks = source.next_blocks()?;
-            if blocks.is_empty() {
-                break;
-            }
-            let registry = &self.registry;
-            let resolved: Vec<Resolved> =
-                blocks.into_par_iter().map(|block| resolve(block, reading.spec, registry)).collect();
-            reading.take(resolved, &mut self.registry, &mut self.quarantine, path)?;
+            let Self { registry, quarantine, .. } = self;
+            // What these rows are told from the file only says later: the next are read meanwhile.
+            let (next, taken) =
+                rayon::join(|| source.next_blocks(), || reading.take(blocks, registry, quarantine, path));
+            taken?;
+            blocks = next?;
             self.control.progress(reading.total.read, 0);
             self.keep_budget(&mut reading.store)?;
         }
@@ -211,6 +246,24 @@ impl<'a> Ingest<'a> {
     }
 }
 
+fn zone_of(spec: &SourceSpec) -> Result<Arc<Zone>> {
+    Ok(Arc::new(Zone::new(&spec.zone)?.with_dates(&spec.dates)))
+}
+
+fn open(
+    fs: &dyn Fs,
+    path: &Path,
+    spec: &SourceSpec,
+    zone: &Arc<Zone>,
+    is_digested: bool,
+) -> Result<Box<dyn RecordSource>> {
+    let zone = Arc::clone(zone);
+    Ok(match &spec.format {
+        Format::Csv(dialect) => Box::new(CsvSource::open(fs, path, spec, dialect, zone)?),
+        Format::Parquet => Box::new(ParquetSource::open(fs, path, spec, zone, is_digested)?),
+    })
+}
+
 /// A source being read.
 struct Reading<'s> {
     spec: &'s SourceSpec,
@@ -247,11 +300,14 @@ impl<'s> Reading<'s> {
 
     fn take(
         &mut self,
-        mut resolved: Vec<Resolved>,
+        blocks: Vec<Block>,
         registry: &mut Registry,
         quarantine: &mut Quarantine,
         path: &Path,
     ) -> Result<()> {
+        let known = &*registry;
+        let mut resolved: Vec<Resolved> =
+            blocks.into_par_iter().map(|block| resolve(block, self.spec, known)).collect();
         for block in &mut resolved {
             self.admission.admit(block, self.spec, registry, &mut self.file_counts);
             for PlacedReject { file, start, reject } in &block.rejects {
@@ -271,7 +327,7 @@ impl<'s> Reading<'s> {
         let store = &self.store;
         let blocks = resolved.into_par_iter().enumerate();
         let prepared: Vec<_> = blocks.map(|(number, block)| block.prepare(store, &maps, number)).collect();
-        self.store.append(&prepared);
+        self.store.append(prepared);
         Ok(())
     }
 

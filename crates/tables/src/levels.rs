@@ -1,6 +1,10 @@
 //! The levels of a category, or the customers, that a block names.
 
+use std::ops::Deref;
+use std::sync::{Arc, OnceLock};
+
 use itoa::Buffer;
+use rayon::prelude::*;
 
 use crate::cells::NO_CODE;
 use crate::interner::Interner;
@@ -29,12 +33,158 @@ impl Levels {
     }
 }
 
+/// The levels of a table's category in the order of their texts. Levels that are numbers are spelled once somebody asks for a text.
+#[derive(Clone, Debug)]
+pub struct Names(Arc<Spelled>);
+
+#[derive(Debug)]
+struct Spelled {
+    /// Where the levels are numbers; otherwise the texts are there from the beginning.
+    numbers: Vec<i64>,
+    texts: OnceLock<Arc<[String]>>,
+}
+
+impl Names {
+    /// `numbers`: in the order of their texts.
+    pub(crate) fn of_numbers(numbers: Vec<i64>) -> Self {
+        Self(Arc::new(Spelled { numbers, texts: OnceLock::new() }))
+    }
+
+    /// How many levels there are; spells none.
+    pub fn len(&self) -> usize {
+        self.0.texts.get().map_or(self.0.numbers.len(), |texts| texts.len())
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The texts.
+    pub fn texts(&self) -> &Arc<[String]> {
+        let Spelled { numbers, texts } = &*self.0;
+        if texts.get().is_none() {
+            // Not inside of the lock: the thread may take up other work while it waits for the rest, and that may ask for the same.
+            let spelled: Vec<String> =
+                numbers.par_iter().map(|&number| Buffer::new().format(number).to_owned()).collect();
+            drop(texts.set(Arc::from(spelled)));
+        }
+        texts.get().expect("set just above")
+    }
+}
+
+impl Default for Names {
+    fn default() -> Self {
+        Self::from(Vec::new())
+    }
+}
+
+impl From<Arc<[String]>> for Names {
+    fn from(texts: Arc<[String]>) -> Self {
+        Self(Arc::new(Spelled { numbers: Vec::new(), texts: OnceLock::from(texts) }))
+    }
+}
+
+impl From<Vec<String>> for Names {
+    fn from(texts: Vec<String>) -> Self {
+        Self::from(Arc::<[String]>::from(texts))
+    }
+}
+
+impl FromIterator<String> for Names {
+    fn from_iter<I: IntoIterator<Item = String>>(texts: I) -> Self {
+        Self::from(texts.into_iter().collect::<Arc<[String]>>())
+    }
+}
+
+impl Deref for Names {
+    type Target = [String];
+
+    fn deref(&self) -> &[String] {
+        self.texts()
+    }
+}
+
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0) || self.texts() == other.texts()
+    }
+}
+
+/// A dictionary's levels in order, and the rank of each of its codes.
+pub(crate) struct Ranked {
+    pub(crate) names: Names,
+    pub(crate) rank: Vec<u32>,
+}
+
+impl Ranked {
+    pub(crate) fn new(dictionary: &Dictionary) -> Self {
+        match &dictionary.texts {
+            None => Self::of_numbers(&dictionary.numbers.numbers),
+            Some(texts) => Self::of_texts(texts),
+        }
+    }
+
+    fn of_numbers(numbers: &[i64]) -> Self {
+        let key = |(&number, code): (&i64, u32)| text_order(number) << 32 | u128::from(code);
+        let mut order: Vec<u128> = numbers.par_iter().zip(0..numbers.len() as u32).map(key).collect();
+        order.par_sort_unstable();
+        let codes = || order.iter().map(|&key| key as u32);
+        let names = Names::of_numbers(codes().map(|code| numbers[code as usize]).collect());
+        Self { names, rank: ranks(codes(), order.len()) }
+    }
+
+    fn of_texts(texts: &Interner) -> Self {
+        let mut order: Vec<(u128, u32)> =
+            (0..texts.len() as u32).map(|code| (head_of(texts.get(code)), code)).collect();
+        // Distinct texts, so the unstable sort has one result.
+        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| texts.get(a.1).cmp(texts.get(b.1))));
+        let text = |&(_, code): &(u128, u32)| String::from_utf8_lossy(texts.get(code)).into_owned();
+        let names = Names::from(order.par_iter().map(text).collect::<Vec<String>>());
+        Self { names, rank: ranks(order.iter().map(|&(_, code)| code), order.len()) }
+    }
+
+    /// One level a line. Levels hold no control characters, so a line end is none of theirs.
+    pub(crate) fn escaped(&self) -> String {
+        self.names.join("\n")
+    }
+}
+
+/// The position of each code in an order of all codes.
+fn ranks(order: impl Iterator<Item = u32>, n_codes: usize) -> Vec<u32> {
+    let mut rank = vec![0; n_codes];
+    order.zip(0..).for_each(|(code, at)| rank[code as usize] = at);
+    rank
+}
+
+/// A key by which numbers are ordered as their decimal texts are: a minus before all digits, then the digits as if written left-aligned,
+/// then the shorter number first. Below 2^96.
+fn text_order(number: i64) -> u128 {
+    /// Digits of the largest number.
+    const DIGITS: u32 = 19;
+    let magnitude = number.unsigned_abs();
+    let n_digits = magnitude.checked_ilog10().map_or(1, |log| log + 1);
+    // Below 10^19, and so below 2^64.
+    let aligned = magnitude * 10_u64.pow(DIGITS - n_digits);
+    u128::from(number >= 0) << 95 | u128::from(aligned) << 8 | u128::from(n_digits)
+}
+
+/// The first sixteen bytes as a number that is ordered as they are; of a shorter text, zeros follow, which no level holds.
+fn head_of(text: &[u8]) -> u128 {
+    let mut head = [0; 16];
+    let len = text.len().min(16);
+    head[..len].copy_from_slice(&text[..len]);
+    u128::from_be_bytes(head)
+}
+
 /// The levels of a stored column over all blocks, in order of first sight.
 #[derive(Debug, Default)]
 pub(crate) struct Dictionary {
-    pub(crate) texts: Interner,
-    /// Numbers spelled before, and their codes among the texts.
+    /// Numbers; their codes are those of the levels as long as there is no text.
     numbers: NumberCodes,
+    /// All levels, once one of them came as a text.
+    texts: Option<Interner>,
+    /// Then, by code of a number, that among the texts.
     code_of: Vec<u32>,
 }
 
@@ -47,7 +197,7 @@ impl Dictionary {
                 return NO_CODE;
             }
             match levels {
-                Levels::Texts(texts) => self.texts.intern(texts.get(level)),
+                Levels::Texts(texts) => self.spell().intern(texts.get(level)),
                 Levels::Numbers(numbers) => self.intern_number(numbers[level as usize], &mut digits),
             }
         });
@@ -55,16 +205,28 @@ impl Dictionary {
     }
 
     fn intern_number(&mut self, number: i64, digits: &mut Buffer) -> u32 {
-        let known = self.numbers.code(number) as usize;
-        if known == self.code_of.len() {
-            self.code_of.push(self.texts.intern(digits.format(number).as_bytes()));
+        let known = self.numbers.code(number);
+        let Some(texts) = &mut self.texts else { return known };
+        if known as usize == self.code_of.len() {
+            self.code_of.push(texts.intern(digits.format(number).as_bytes()));
         }
-        self.code_of[known]
+        self.code_of[known as usize]
+    }
+
+    /// The levels as texts. Numbers met so far keep their codes: different ones have different texts.
+    fn spell(&mut self) -> &mut Interner {
+        let Self { numbers, texts, code_of } = self;
+        texts.get_or_insert_with(|| {
+            let (mut texts, mut digits) = (Interner::default(), Buffer::new());
+            *code_of = numbers.numbers.iter().map(|&number| texts.intern(digits.format(number).as_bytes())).collect();
+            texts
+        })
     }
 
     /// Bytes held in memory.
     pub(crate) fn footprint(&self) -> usize {
-        self.texts.footprint() + self.numbers.footprint() + 4 * self.code_of.capacity()
+        let texts = self.texts.as_ref().map_or(0, Interner::footprint);
+        texts + self.numbers.footprint() + 4 * self.code_of.capacity()
     }
 }
 
@@ -151,6 +313,41 @@ fn hash(number: i64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn numbers_are_ranked_as_their_texts_are() {
+        let mut numbers =
+            vec![0, 1, 10, 100, 12, 9, 99, -1, -10, -2, i64::MAX, i64::MIN + 1, i64::MIN, 922_337_203_685_477_581];
+        numbers.extend((0..2_000_i64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64) >> (i % 60)));
+        let mut one = Dictionary::default();
+        let mut other = Dictionary::default();
+        let codes = one.intern(&Levels::Numbers(numbers.clone()), None);
+        let mut texts = Interner::default();
+        for number in &numbers {
+            texts.intern(number.to_string().as_bytes());
+        }
+        other.intern(&Levels::Texts(texts), None);
+        assert_eq!(codes.len(), numbers.len());
+        let (one, other) = (Ranked::new(&one), Ranked::new(&other));
+        assert_eq!(one.names.len(), one.rank.len());
+        assert_eq!((&one.rank, &one.names), (&other.rank, &other.names));
+        assert!(one.names.is_sorted() && one.escaped() == other.escaped());
+    }
+
+    #[test]
+    fn a_text_among_numbers_changes_no_code() {
+        let numbers = |numbers: &[i64]| Levels::Numbers(numbers.to_vec());
+        let mut texts = Interner::default();
+        for text in ["x", "7", "12"] {
+            texts.intern(text.as_bytes());
+        }
+        let mut dictionary = Dictionary::default();
+        assert_eq!(dictionary.intern(&numbers(&[5, 7]), None), [0, 1]);
+        assert_eq!(dictionary.intern(&Levels::Texts(texts), None), [2, 1, 3]);
+        assert_eq!(dictionary.intern(&numbers(&[12, 5, 6]), Some(&[true, true, false])), [3, 0, NO_CODE]);
+        assert_eq!(dictionary.intern(&numbers(&[6]), None), [4]);
+        assert_eq!(Ranked::new(&dictionary).names[..], ["12", "5", "6", "7", "x"]);
+    }
 
     #[test]
     fn codes_are_in_order_of_first_sight() {

@@ -11,7 +11,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 use parquet::errors::ParquetError;
 use rayon::prelude::*;
 
-use crate::block::{Block, BlockColumn, BlockStart, InputFile, RecordSource, Reject, RowPlace};
+use crate::block::{Block, BlockColumn, BlockStart, InputFile, Places, RecordSource, Reject, RowPlace};
 use crate::chunks::{Chunks, guarded, metadata, wrong_format};
 use crate::convert::{can_serve, convert};
 use crate::csv::column_missing;
@@ -23,7 +23,7 @@ use crate::zone::Zone;
 /// Rows decoded at once.
 const BATCH_ROWS: usize = 1 << 16;
 /// Batches decoded before they are converted side by side.
-const BATCHES: usize = 8;
+const BATCHES: usize = 4;
 
 /// Reads one Parquet file.
 pub(crate) struct ParquetSource {
@@ -34,7 +34,9 @@ pub(crate) struct ParquetSource {
     columns: Columns,
     ready: Vec<(BlockStart, Vec<ArrayRef>)>,
     is_started: bool,
-    /// The file's digest, once everything is decoded.
+    /// Whether the file's digest is asked for.
+    is_digested: bool,
+    /// The digest, once everything is decoded.
     content: Option<Content>,
 }
 
@@ -69,7 +71,14 @@ struct Layout {
 }
 
 impl ParquetSource {
-    pub(crate) fn open(fs: &dyn Fs, path: &Path, spec: &SourceSpec, zone: Arc<Zone>) -> Result<Self> {
+    /// `is_digested`: whether the file's digest is wanted.
+    pub(crate) fn open(
+        fs: &dyn Fs,
+        path: &Path,
+        spec: &SourceSpec,
+        zone: Arc<Zone>,
+        is_digested: bool,
+    ) -> Result<Self> {
         let file: Arc<dyn ReadFile> = Arc::from(fs.open_input(path)?);
         let before = file.metadata()?;
         check_magic(&*file, path)?;
@@ -87,6 +96,7 @@ impl ParquetSource {
             columns: Columns::new(path, file, metadata, sorted),
             ready: Vec::new(),
             is_started: false,
+            is_digested,
             content: None,
         })
     }
@@ -249,12 +259,13 @@ impl RecordSource for ParquetSource {
         }
         let layout = Arc::clone(&self.layout);
         let path = self.path.clone();
-        let file = &self.file;
+        let (file, is_digested) = (&self.file, self.is_digested);
         let (next, blocks) = rayon::join(
             || {
                 let next = self.columns.decode()?;
                 // Nothing is left to decode beside the last conversion.
-                let content = if next.is_empty() { Some(hash_open(&**file, &NoControl)?) } else { None };
+                let is_last = is_digested && next.is_empty();
+                let content = if is_last { Some(hash_open(&**file, &NoControl)?) } else { None };
                 Ok::<_, Fault>((next, content))
             },
             || {
@@ -271,8 +282,8 @@ impl RecordSource for ParquetSource {
 
     fn finish(&mut self) -> Result<InputFile> {
         let content = match self.content.take() {
-            Some(content) => content,
-            None => hash_open(&*self.file, &NoControl)?,
+            None if self.is_digested => Some(hash_open(&*self.file, &NoControl)?),
+            content => content,
         };
         check_unchanged(&*self.file, self.before, &self.path)?;
         Ok(InputFile { path: self.path.clone(), content, dialect: "parquet".to_owned() })
@@ -311,7 +322,19 @@ fn assemble(
     first_fault: &[Option<(usize, CellFault)>],
 ) -> Block {
     let place = |row: usize| RowPlace { record: row as u32, ..RowPlace::default() };
-    let is_fine = |row: &usize| first_fault.get(*row).is_none_or(Option::is_none);
+    let block = |columns, places, rejects| Block {
+        read: n_rows as u64,
+        start,
+        fields: Arc::clone(fields),
+        columns,
+        places,
+        rejects,
+        text: Vec::new(),
+    };
+    if first_fault.is_empty() {
+        return block(columns, Places::All(n_rows as u32), Vec::new());
+    }
+    let is_fine = |row: &usize| first_fault[*row].is_none();
     let kept: Vec<u32> = (0..n_rows).filter(is_fine).map(|row| row as u32).collect();
     let faulty = first_fault.iter().enumerate().filter_map(|(row, fault)| Some((row, (*fault)?)));
     let rejects: Vec<Reject> = faulty
@@ -321,15 +344,12 @@ fn assemble(
             ..Reject::of_row(place(row), fault.code, fault.expected)
         })
         .collect();
-    if !rejects.is_empty() {
-        for column in &mut columns {
-            let mut cells = column.cells.empty_like();
-            cells.extend_rows(&column.cells, &kept);
-            column.cells = cells;
-        }
+    for column in &mut columns {
+        let mut cells = column.cells.empty_like();
+        cells.extend_rows(&column.cells, &kept);
+        column.cells = cells;
     }
-    let places = kept.iter().map(|&row| place(row as usize)).collect();
-    Block { read: n_rows as u64, start, fields: Arc::clone(fields), columns, places, rejects, text: Vec::new() }
+    block(columns, Places::Each(kept.iter().map(|&row| place(row as usize)).collect()), rejects)
 }
 
 fn check_magic(file: &dyn ReadFile, path: &Path) -> Result<()> {

@@ -213,7 +213,7 @@ impl PlainFile {
         let zone = Arc::new(Zone::new(&spec.zone)?);
         Ok(match &self.format {
             Format::Csv(dialect) => Box::new(CsvSource::open(fs, &self.path, spec, dialect, zone)?),
-            Format::Parquet => Box::new(ParquetSource::open(fs, &self.path, spec, zone)?),
+            Format::Parquet => Box::new(ParquetSource::open(fs, &self.path, spec, zone, false)?),
         })
     }
 }

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, RecordBatch};
-use arrow::compute::concat_batches;
+use arrow::array::{Array, ArrayRef, RecordBatch};
+use arrow::compute::concat;
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use osusume_model::{Code, Fault, Result};
 use osusume_storage::{Fs, fault_in};
@@ -48,11 +48,33 @@ pub struct ParquetSink {
 impl ParquetSink {
     /// Starts the file `relative` in `target`; `metadata` becomes the file's key-value pairs, in this order.
     pub fn create(target: &Target<'_>, relative: &str, schema: &Schema, metadata: &[(String, String)]) -> Result<Self> {
+        let zstd = ZstdLevel::try_new(1).expect("zstd has a level 1");
+        Self::create_packed(target, relative, schema, metadata, Compression::ZSTD(zstd))
+    }
+
+    /// The same for a file that is read once and soon: packed with Snappy, in less than half of the time and twice the room.
+    pub fn create_quick(
+        target: &Target<'_>,
+        relative: &str,
+        schema: &Schema,
+        metadata: &[(String, String)],
+    ) -> Result<Self> {
+        Self::create_packed(target, relative, schema, metadata, Compression::SNAPPY)
+    }
+
+    fn create_packed(
+        target: &Target<'_>,
+        relative: &str,
+        schema: &Schema,
+        metadata: &[(String, String)],
+        packing: Compression,
+    ) -> Result<Self> {
         let file = target.create_file(relative)?;
         let path = file.path().to_owned();
         let schema = Arc::new(schema.clone());
-        let options =
-            ArrowWriterOptions::new().with_properties(properties(&schema, metadata)).with_skip_arrow_metadata(true);
+        let options = ArrowWriterOptions::new()
+            .with_properties(properties(&schema, metadata, packing))
+            .with_skip_arrow_metadata(true);
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
         let (writer, factory) =
             writer.and_then(ArrowWriter::into_serialized_writer).map_err(|error| write_error(&path, error))?;
@@ -101,26 +123,26 @@ impl ParquetSink {
         }
         let pending = std::mem::take(&mut self.pending);
         self.rows += std::mem::take(&mut self.pending_rows) as u64;
-        let batch = match pending.as_slice() {
-            [one] => one.clone(),
-            several => {
-                concat_batches(&self.schema, several).map_err(|error| in_file(Code::Bug, &self.path).because(error))?
-            }
-        };
-        drop(pending);
-        self.encode(&batch).map_err(|error| write_error(&self.path, error))?;
+        self.encode(&pending).map_err(|error| write_error(&self.path, error))?;
         self.n_groups += 1;
         Ok(())
     }
 
-    fn encode(&mut self, batch: &RecordBatch) -> std::result::Result<(), ParquetError> {
+    /// Encodes the rows of some batches as one row group. Its bytes do not depend on where one batch ends and the next begins.
+    fn encode(&mut self, batches: &[RecordBatch]) -> std::result::Result<(), ParquetError> {
         let writers = self.factory.create_column_writers(self.n_groups)?;
         // One leaf a column unless lists are stored; those have one leaf too, since structs are never written.
         let fields = self.schema.fields();
         let chunks: std::result::Result<Vec<ArrowColumnChunk>, ParquetError> = writers
             .into_par_iter()
-            .zip(fields.par_iter().zip(batch.columns().par_iter()))
-            .map(|(writer, (field, array))| encode_column(writer, field, array))
+            .zip(fields.par_iter().enumerate())
+            .map(|(writer, (column, field))| {
+                let arrays: Vec<&dyn Array> = batches.iter().map(|batch| batch.column(column).as_ref()).collect();
+                match batches {
+                    [one] => encode_column(writer, field, one.column(column)),
+                    _ => encode_column(writer, field, &concat(&arrays)?),
+                }
+            })
             .collect();
         let mut group = self.writer.next_row_group()?;
         for chunk in chunks? {
@@ -142,13 +164,12 @@ fn encode_column(
     writer.close()
 }
 
-fn properties(schema: &Schema, metadata: &[(String, String)]) -> WriterProperties {
+fn properties(schema: &Schema, metadata: &[(String, String)], packing: Compression) -> WriterProperties {
     let pairs = metadata.iter().map(|(key, value)| KeyValue::new(key.clone(), value.clone())).collect();
-    let zstd = ZstdLevel::try_new(1).expect("zstd has a level 1");
     let mut builder = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
         .set_created_by(CREATED_BY.to_owned())
-        .set_compression(Compression::ZSTD(zstd))
+        .set_compression(packing)
         .set_statistics_enabled(EnabledStatistics::None)
         .set_offset_index_disabled(true)
         .set_data_page_row_count_limit(PAGE_ROWS)

@@ -51,6 +51,8 @@ pub enum Ties {
     Content,
     /// As they were read: the later one is the newer one.
     Input,
+    /// As they were read, where nothing that is made of the table could tell: it must not be written.
+    Any,
 }
 
 /// How a source's files are written.

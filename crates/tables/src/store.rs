@@ -1,13 +1,13 @@
-//! Rows of one source while sources are read: kept by partition of customers, spilled when memory runs short.
+//! Rows of one source while sources are read: kept as they came, by partition of customers and spilled when memory runs short.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::{Mutex, PoisonError};
 
 use osusume_model::{BUCKETS, Result};
 use osusume_storage::{Chunk, SpillDir, SpillReader, SpillWriter};
-use rayon::prelude::*;
 
-use crate::cells::{Cells, TextCells};
+use crate::cells::{CellSlice, Cells, TextCells};
 use crate::levels::Dictionary;
 use crate::spec::{ColumnKind, SourceSpec};
 use crate::value::ColumnBuilder;
@@ -22,7 +22,9 @@ pub(crate) struct Store {
     pub(crate) spec: SourceSpec,
     /// Positions in the specification of the columns stored; the customer comes before them.
     pub(crate) data: Vec<usize>,
-    /// By stored column, then by partition. Column 0 is the provisional customer, where there is one.
+    /// The rows that came last, in the pieces they came in.
+    pieces: Vec<Prepared>,
+    /// The rows before them in one piece, by stored column, then by partition. Column 0 is the provisional customer, where there is one.
     columns: Vec<Vec<Cells>>,
     /// Levels of each stored data column, in order of first sight; empty unless it is a category.
     pub(crate) dictionaries: Vec<Dictionary>,
@@ -52,12 +54,26 @@ enum SpilledColumn {
     Text { ends: Chunk, bytes: Chunk },
 }
 
-/// Rows ready to be stored: all columns equally long.
+/// Rows ready to be stored, by partition: all columns equally long.
 pub(crate) struct Prepared {
     /// As [`Store::columns`]: the provisional customer first, where there is one.
     pub(crate) columns: Vec<Cells>,
-    /// The partition of each row.
-    pub(crate) partition: Vec<u8>,
+    /// Where the rows of each partition start, and behind them the number of rows.
+    pub(crate) starts: Vec<usize>,
+}
+
+impl Prepared {
+    fn footprint(&self) -> usize {
+        self.columns.iter().map(Cells::footprint).sum()
+    }
+
+    fn of_all(&self) -> usize {
+        self.starts.last().copied().unwrap_or(0)
+    }
+
+    fn of(&self, partition: usize) -> Range<usize> {
+        self.starts[partition]..self.starts[partition + 1]
+    }
 }
 
 impl Store {
@@ -69,7 +85,16 @@ impl Store {
         let columns = customer.into_iter().chain(kinds).map(|cells| vec![cells; n_partitions]).collect();
         let dictionaries = data.iter().map(|_| Dictionary::default()).collect();
         let spills = (0..n_partitions).map(|_| Vec::new()).collect();
-        Self { spec: spec.clone(), data, columns, dictionaries, dropped: Vec::new(), spills, file: SpillFile::None }
+        Self {
+            spec: spec.clone(),
+            data,
+            pieces: Vec::new(),
+            columns,
+            dictionaries,
+            dropped: Vec::new(),
+            spills,
+            file: SpillFile::None,
+        }
     }
 
     pub(crate) fn has_customers(&self) -> bool {
@@ -87,31 +112,44 @@ impl Store {
     /// Bytes held in memory.
     pub(crate) fn footprint(&self) -> usize {
         let cells: usize = self.columns.iter().flatten().map(Cells::footprint).sum();
-        cells + self.dictionaries.iter().map(Dictionary::footprint).sum::<usize>()
+        let pieces: usize = self.pieces.iter().map(Prepared::footprint).sum();
+        cells + pieces + self.dictionaries.iter().map(Dictionary::footprint).sum::<usize>()
     }
 
     /// Bytes of a partition, in memory and spilled.
     pub(crate) fn partition_bytes(&self, partition: usize) -> u64 {
         let memory: usize = self.columns.iter().map(|column| column[partition].footprint()).sum();
-        memory as u64 + self.spills[partition].iter().map(|part| part.bytes).sum::<u64>()
+        let share = |piece: &Prepared| piece.footprint() * piece.of(partition).len() / piece.of_all().max(1);
+        let pieces: usize = self.pieces.iter().map(share).sum();
+        (memory + pieces) as u64 + self.spills[partition].iter().map(|part| part.bytes).sum::<u64>()
     }
 
-    /// Appends blocks in order.
-    pub(crate) fn append(&mut self, blocks: &[Prepared]) {
-        let n_partitions = self.n_partitions();
-        let groups: Vec<Grouped> =
-            blocks.par_iter().map(|block| Grouped::new(&block.partition, n_partitions)).collect();
-        self.columns.par_iter_mut().enumerate().for_each(|(c, partitions)| {
-            for (block, rows) in blocks.iter().zip(&groups) {
+    /// Takes rows in.
+    pub(crate) fn append(&mut self, blocks: Vec<Prepared>) {
+        self.pieces.extend(blocks);
+    }
+
+    /// The columns of a partition in pieces, where all rows are in memory and in pieces.
+    pub(crate) fn pieces(&self, partition: usize) -> Option<Vec<Vec<CellSlice<'_>>>> {
+        let is_whole = self.spills.iter().all(Vec::is_empty) && self.columns.iter().flatten().all(Cells::is_empty);
+        let column = |c: usize| self.pieces.iter().map(|piece| piece.columns[c].slice(piece.of(partition))).collect();
+        (is_whole && !self.pieces.is_empty()).then(|| (0..self.columns.len()).map(column).collect())
+    }
+
+    /// Makes one piece of all rows in memory.
+    pub(crate) fn join(&mut self) {
+        for piece in std::mem::take(&mut self.pieces) {
+            for (partitions, more) in self.columns.iter_mut().zip(&piece.columns) {
                 for (p, cells) in partitions.iter_mut().enumerate() {
-                    cells.extend_rows(&block.columns[c], rows.of(p));
+                    cells.extend_slice(more.slice(piece.of(p)));
                 }
             }
-        });
+        }
     }
 
     /// Moves all rows in memory to the spill file.
     pub(crate) fn spill(&mut self, dir: &SpillDir) -> Result<()> {
+        self.join();
         if matches!(self.file, SpillFile::None) {
             self.file = SpillFile::Writing(Mutex::new(dir.create_file()?));
         }
@@ -145,7 +183,7 @@ impl Store {
         Ok(())
     }
 
-    /// All rows of a partition in input order, as columns; those that never left memory are lent.
+    /// All rows of a partition in input order, as columns; those that never left memory are lent. After [`Store::join`].
     pub(crate) fn load(&self, partition: usize) -> Result<Vec<Cow<'_, Cells>>> {
         if self.spills[partition].is_empty() {
             return Ok(self.columns.iter().map(|column| Cow::Borrowed(&column[partition])).collect());
@@ -164,7 +202,7 @@ impl Store {
         Ok(columns.into_iter().map(Cow::Owned).collect())
     }
 
-    /// Rows of a partition whose customer satisfies `is_kept`.
+    /// Rows of a partition whose customer satisfies `is_kept`. After [`Store::join`].
     pub(crate) fn rows_kept(&self, partition: usize, is_kept: impl Fn(u32) -> bool) -> Result<u64> {
         let mut rows = 0;
         let mut count = |cells: &Cells| {
@@ -188,33 +226,22 @@ impl Store {
     }
 }
 
-/// Rows of a block by partition, by counting.
-struct Grouped {
-    rows: Vec<u32>,
-    starts: Vec<usize>,
-}
-
-impl Grouped {
-    fn new(partition: &[u8], n_partitions: usize) -> Self {
-        let mut starts = vec![0; n_partitions + 1];
-        for &p in partition {
-            starts[usize::from(p) + 1] += 1;
-        }
-        for p in 0..n_partitions {
-            starts[p + 1] += starts[p];
-        }
-        let mut next = starts.clone();
-        let mut rows = vec![0; partition.len()];
-        for (row, &p) in partition.iter().enumerate() {
-            rows[next[usize::from(p)]] = row as u32;
-            next[usize::from(p)] += 1;
-        }
-        Self { rows, starts }
+/// The rows of a block that stay, by partition, in input order within one, and where each partition's start: by counting.
+pub(crate) fn by_partition(partition: &[u8], kept: &[bool], n_partitions: usize) -> (Vec<u32>, Vec<usize>) {
+    let mut starts = vec![0; n_partitions + 1];
+    for (&p, &is_kept) in partition.iter().zip(kept) {
+        starts[usize::from(p) + 1] += usize::from(is_kept);
     }
-
-    fn of(&self, partition: usize) -> &[u32] {
-        &self.rows[self.starts[partition]..self.starts[partition + 1]]
+    for p in 0..n_partitions {
+        starts[p + 1] += starts[p];
     }
+    let mut next = starts.clone();
+    let mut rows = vec![0; starts[n_partitions]];
+    for (row, (&p, _)) in partition.iter().zip(kept).enumerate().filter(|(_, (_, kept))| **kept) {
+        rows[next[usize::from(p)]] = row as u32;
+        next[usize::from(p)] += 1;
+    }
+    (rows, starts)
 }
 
 fn write_cells(file: &mut SpillWriter, cells: &Cells) -> Result<SpilledColumn> {

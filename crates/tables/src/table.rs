@@ -8,6 +8,7 @@ use std::sync::Arc;
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt32Array,
 };
+use arrow::buffer::ScalarBuffer;
 use arrow::datatypes::{DataType, SchemaRef, TimestampMicrosecondType};
 use osusume_model::{Code, Control, Fault, Result, check_stop};
 use osusume_storage::Fs;
@@ -17,6 +18,7 @@ use rayon::prelude::*;
 
 use crate::chunks::{Chunks, guarded, metadata};
 use crate::input::in_file;
+use crate::levels::Names;
 use crate::write::{CUSTOMER, GROUPS_KEY, LEVELS_KEY, VERSION, VERSION_KEY};
 
 /// Rows decoded at once.
@@ -27,7 +29,7 @@ pub struct TableFile {
     path: PathBuf,
     schema: SchemaRef,
     rows: Rows,
-    dictionaries: BTreeMap<String, Arc<[String]>>,
+    dictionaries: BTreeMap<String, Names>,
     /// First customer of each row group, and behind them the number of customers; empty for a plain table.
     group_starts: Vec<u32>,
 }
@@ -46,7 +48,7 @@ enum Rows {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Part {
     /// The customer index of each row; empty for a table without customers.
-    pub customer: Vec<u32>,
+    pub customer: ScalarBuffer<u32>,
     /// The columns asked for, in that order, one value a row.
     pub columns: Vec<Column>,
     /// Rows, also when no column was asked for.
@@ -61,18 +63,18 @@ pub struct Column {
     /// Whether each value is present; `None` when all are.
     pub valid: Option<Vec<bool>>,
     /// The levels of a category, sorted; codes count into them.
-    pub dictionary: Option<Arc<[String]>>,
+    pub dictionary: Option<Names>,
 }
 
-/// Values of a column.
+/// Values of a column. Of a table in memory they are lent where nothing is absent, not copied.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Values {
     /// Whole numbers, minor units, flags (0 or 1) and instants (microseconds UTC); absent ones are 0.
-    I64(Vec<i64>),
+    I64(ScalarBuffer<i64>),
     /// Decimals; absent ones are NaN.
-    F64(Vec<f64>),
+    F64(ScalarBuffer<f64>),
     /// Codes into the dictionary; absent ones are `u32::MAX`.
-    Code(Vec<u32>),
+    Code(ScalarBuffer<u32>),
     /// Texts and lists; absent ones are empty.
     Text(Texts),
 }
@@ -153,7 +155,7 @@ impl TableFile {
             |text: &str| if text.is_empty() { Vec::new() } else { text.split('\n').map(str::to_owned).collect() };
         let dictionaries = pairs
             .iter()
-            .filter_map(|(key, text)| Some((key.strip_prefix(LEVELS_KEY)?.to_owned(), Arc::from(levels(text)))))
+            .filter_map(|(key, text)| Some((key.strip_prefix(LEVELS_KEY)?.to_owned(), Names::from(levels(text)))))
             .collect();
         let n_groups = metadata.metadata().num_row_groups();
         let group_starts = group_starts(pairs.get(GROUPS_KEY), n_groups)
@@ -167,7 +169,7 @@ impl TableFile {
         path: PathBuf,
         schema: SchemaRef,
         groups: Vec<RecordBatch>,
-        dictionaries: BTreeMap<String, Arc<[String]>>,
+        dictionaries: BTreeMap<String, Names>,
         group_starts: Vec<u32>,
     ) -> Self {
         Self { path, schema, rows: Rows::Held(groups), dictionaries, group_starts }
@@ -205,8 +207,22 @@ impl TableFile {
     }
 
     /// The sorted levels of a category; `None` for a column of another kind.
-    pub fn dictionary(&self, column: &str) -> Option<Arc<[String]>> {
-        self.dictionaries.get(column).map(Arc::clone)
+    pub fn dictionary(&self, column: &str) -> Option<Names> {
+        self.dictionaries.get(column).cloned()
+    }
+
+    /// `customers` in runs of `most` at most. Of a table in memory no run reaches over the end of a row group, so that its rows are read
+    /// without a copy.
+    pub fn runs(&self, customers: Range<u32>, most: u32) -> Vec<Range<u32>> {
+        let borders = if self.is_held() { self.group_starts.as_slice() } else { &[] };
+        let (mut runs, mut start) = (Vec::new(), customers.start);
+        while start < customers.end {
+            let border = borders.get(borders.partition_point(|&border| border <= start));
+            let end = customers.end.min(start.saturating_add(most.max(1))).min(border.copied().unwrap_or(u32::MAX));
+            runs.push(start..end);
+            start = end;
+        }
+        runs
     }
 
     /// All rows.
@@ -304,21 +320,19 @@ impl TableFile {
         let arrays = |at: usize| -> Vec<ArrayRef> {
             batches.iter().map(|batch| Arc::clone(batch.column(position(roots, at)))).collect()
         };
-        let mut customer = Vec::new();
         let skip = usize::from(self.has_customers());
-        if self.has_customers() {
-            customer.reserve(n_rows);
-            for array in arrays(0) {
-                let values = array.as_any().downcast_ref::<UInt32Array>().ok_or_else(|| self.damaged())?;
-                customer.extend_from_slice(values.values());
-            }
-        }
+        let customer = if self.has_customers() {
+            customers_of(&arrays(0), n_rows, self.is_held()).ok_or_else(|| self.damaged())?
+        } else {
+            ScalarBuffer::from(Vec::new())
+        };
         let columns: Result<Vec<Column>> = columns
             .par_iter()
             .enumerate()
             .map(|(i, name)| {
                 let data_type = self.schema.field(roots[i + skip]).data_type();
-                let values = values_of(&arrays(i + skip), data_type, n_rows).ok_or_else(|| self.damaged())?;
+                let values =
+                    values_of(&arrays(i + skip), data_type, n_rows, self.is_held()).ok_or_else(|| self.damaged())?;
                 let valid = validity(&arrays(i + skip), n_rows);
                 Ok(Column { values, valid, dictionary: self.dictionary(name) })
             })
@@ -347,18 +361,47 @@ fn group_starts(text: Option<&String>, n_groups: usize) -> Option<Vec<u32>> {
     (starts.len() == n_groups + 1 && is_sorted).then_some(starts)
 }
 
-fn values_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize) -> Option<Values> {
+fn customers_of(arrays: &[ArrayRef], n_rows: usize, is_held: bool) -> Option<ScalarBuffer<u32>> {
+    let values = |array: &ArrayRef| Some(array.as_any().downcast_ref::<UInt32Array>()?.values().clone());
+    if let Some(one) = lent(arrays, is_held) {
+        return values(one);
+    }
+    let mut customers = Vec::with_capacity(n_rows);
+    for array in arrays {
+        customers.extend_from_slice(&values(array)?);
+    }
+    Some(customers.into())
+}
+
+/// The array whose values can be lent: the only one, of a table in memory, with nothing absent. What was decoded for this part alone is
+/// copied, so that a few rows do not keep all that were decoded with them.
+fn lent(arrays: &[ArrayRef], is_held: bool) -> Option<&ArrayRef> {
+    match arrays {
+        [one] if is_held && one.null_count() == 0 => Some(one),
+        _ => None,
+    }
+}
+
+fn values_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize, is_held: bool) -> Option<Values> {
+    let one = lent(arrays, is_held).map(Array::as_any);
     match data_type {
         DataType::Utf8 => texts_of(arrays, n_rows),
         DataType::Float64 => {
+            if let Some(one) = one {
+                return Some(Values::F64(one.downcast_ref::<Float64Array>()?.values().clone()));
+            }
             let mut values = Vec::with_capacity(n_rows);
             for array in arrays {
                 let array = array.as_any().downcast_ref::<Float64Array>()?;
                 extend(&mut values, array.values(), array, f64::NAN);
             }
-            Some(Values::F64(values))
+            Some(Values::F64(values.into()))
         }
         DataType::Int32 => {
+            if let Some(one) = one {
+                let codes = one.downcast_ref::<Int32Array>()?.values();
+                return Some(Values::Code(ScalarBuffer::from(codes.inner().clone())));
+            }
             let mut values = Vec::with_capacity(n_rows);
             for array in arrays {
                 let array = array.as_any().downcast_ref::<Int32Array>()?;
@@ -368,13 +411,22 @@ fn values_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize) -> Option
                     _ => values.extend(array.values().iter().enumerate().map(absent)),
                 }
             }
-            Some(Values::Code(values))
+            Some(Values::Code(values.into()))
         }
-        _ => integers_of(arrays, data_type, n_rows),
+        _ => integers_of(arrays, data_type, n_rows, is_held),
     }
 }
 
-fn integers_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize) -> Option<Values> {
+fn integers_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize, is_held: bool) -> Option<Values> {
+    match (lent(arrays, is_held), data_type) {
+        (Some(one), DataType::Int64) => {
+            return Some(Values::I64(one.as_any().downcast_ref::<Int64Array>()?.values().clone()));
+        }
+        (Some(one), DataType::Timestamp(_, _)) => {
+            return Some(Values::I64(one.as_primitive_opt::<TimestampMicrosecondType>()?.values().clone()));
+        }
+        _ => {}
+    }
     let mut values = Vec::with_capacity(n_rows);
     for array in arrays {
         match data_type {
@@ -393,7 +445,7 @@ fn integers_of(arrays: &[ArrayRef], data_type: &DataType, n_rows: usize) -> Opti
             _ => return None,
         }
     }
-    Some(Values::I64(values))
+    Some(Values::I64(values.into()))
 }
 
 /// Appends values, with `absent` for those that are null.

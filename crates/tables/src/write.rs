@@ -1,24 +1,24 @@
 //! A store's rows as a table file, sorted by customer and time; equal times by content, so that the order of files and rows is no matter.
 
-use std::borrow::Cow;
-use std::cmp::Ordering;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, BooleanArray, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
     UInt32Array,
 };
-use arrow::buffer::NullBuffer;
+use arrow::buffer::{Buffer, NullBuffer, ScalarBuffer};
 use arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use osusume_model::{BUCKETS, Code, Fault, Result};
 use rayon::prelude::*;
 
 use crate::cells::{Cells, NO_CODE, NO_I64};
 use crate::customers::CustomerIndex;
-use crate::interner::Interner;
+use crate::levels::Ranked;
+use crate::order::{Ordered, Orders, Rows, rank};
 use crate::output::{FileFacts, Target};
 use crate::sink::ParquetSink;
-use crate::spec::{ColumnKind, ColumnSpec, Ties};
+use crate::spec::{ColumnKind, ColumnSpec};
 use crate::store::{PARTITION_BUCKETS, PARTITIONS, Store};
 use crate::table::TableFile;
 
@@ -37,6 +37,8 @@ pub(crate) const LEVELS_KEY: &str = "osusume.levels.";
 const GROUP_ROWS: u64 = 1 << 18;
 /// Partitions sorted side by side.
 const WAVE: usize = 16;
+/// Row groups made side by side, where they do not stay.
+const GROUPS: usize = 4;
 /// Rows of a plain table written at once.
 const PLAIN_ROWS: usize = 1 << 18;
 
@@ -61,9 +63,8 @@ pub(crate) fn write_table(
     goes: Goes,
 ) -> Result<(Option<FileFacts>, Option<TableFile>)> {
     store.end_spilling()?;
-    let dictionaries: Vec<Option<Ranked>> = (0..store.data.len())
-        .map(|c| store.is_category(c).then(|| Ranked::new(&store.dictionaries[c].texts)))
-        .collect();
+    let ranked = |c: usize| store.is_category(c).then(|| Ranked::new(&store.dictionaries[c]));
+    let dictionaries: Vec<Option<Ranked>> = (0..store.data.len()).into_par_iter().map(ranked).collect();
     let schema = schema_of(&store);
     let mut metadata = vec![(VERSION_KEY.to_owned(), VERSION.to_owned())];
     for (c, ranked) in dictionaries.iter().enumerate() {
@@ -83,6 +84,7 @@ pub(crate) fn write_table(
     if store.has_customers() {
         writer.write_customers(&mut store, customers, budget_bytes)?;
     } else {
+        store.join();
         writer.write_plain(&store)?;
     }
     let TableWriter { sink, held, starts, plan } = writer;
@@ -90,44 +92,10 @@ pub(crate) fn write_table(
     let held = held.map(|groups| {
         let names = store.data.iter().map(|&i| store.spec.columns[i].name.clone());
         let ranked = names.zip(plan.dictionaries);
-        let dictionaries = ranked.filter_map(|(name, ranked)| Some((name, Arc::from(ranked?.levels)))).collect();
+        let dictionaries = ranked.filter_map(|(name, ranked)| Some((name, ranked?.names))).collect();
         TableFile::held(target.path(&path), plan.schema, groups, dictionaries, starts)
     });
     Ok((facts, held))
-}
-
-/// A dictionary's levels in order, and each provisional code's rank.
-struct Ranked {
-    levels: Vec<String>,
-    rank: Vec<u32>,
-}
-
-impl Ranked {
-    fn new(interner: &Interner) -> Self {
-        let mut order: Vec<(u128, u32)> =
-            (0..interner.len() as u32).map(|code| (head_of(interner.get(code)), code)).collect();
-        // Distinct texts, so the unstable sort has one result.
-        order.par_sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| interner.get(a.1).cmp(interner.get(b.1))));
-        let mut rank = vec![0; order.len()];
-        for (at, &(_, code)) in order.iter().enumerate() {
-            rank[code as usize] = at as u32;
-        }
-        let text = |&(_, code): &(u128, u32)| String::from_utf8_lossy(interner.get(code)).into_owned();
-        Self { levels: order.par_iter().map(text).collect(), rank }
-    }
-
-    /// One level a line. Levels hold no control characters, so a line end is none of theirs.
-    fn escaped(&self) -> String {
-        self.levels.join("\n")
-    }
-}
-
-/// The first sixteen bytes as a number that is ordered as they are; of a shorter text, zeros follow, which no level holds.
-fn head_of(text: &[u8]) -> u128 {
-    let mut head = [0; 16];
-    let len = text.len().min(16);
-    head[..len].copy_from_slice(&text[..len]);
-    u128::from_be_bytes(head)
 }
 
 fn schema_of(store: &Store) -> Schema {
@@ -174,11 +142,13 @@ struct Sorted {
 
 impl TableWriter<'_> {
     fn write_plain(&mut self, store: &Store) -> Result<()> {
-        let columns = self.plan.ranked(store.load(0)?.into_iter().map(Cow::into_owned).collect());
-        let n_rows = columns.first().map_or(0, Cells::len);
+        let columns = store.load(0)?;
+        let rows = Rows::of_one(&columns);
+        let n_rows = columns.first().map_or(0, |cells| cells.len());
         for start in (0..n_rows).step_by(PLAIN_ROWS) {
-            let rows: Vec<u32> = (start as u32..(start + PLAIN_ROWS).min(n_rows) as u32).collect();
-            let cells = columns.iter().map(|column| gathered(column, &rows)).collect();
+            let ids: Vec<u32> = (start as u32..(start + PLAIN_ROWS).min(n_rows) as u32).collect();
+            let gather = |column| self.plan.gathered(&[(&rows, &ids)], column, column);
+            let cells = (0..columns.len()).into_par_iter().map(gather).collect();
             let batch = self.plan.batch(&store.spec.columns, &store.data, None, cells);
             self.put(&batch, ParquetSink::write)?;
         }
@@ -195,6 +165,16 @@ impl TableWriter<'_> {
     }
 
     fn write_customers(&mut self, store: &mut Store, customers: &CustomerIndex, budget_bytes: u64) -> Result<()> {
+        // Rows, their copies in order, and their places in it.
+        let is_roomy = 3 * store.footprint() as u64 <= budget_bytes;
+        let rows = |p: usize| store.pieces(p).and_then(Rows::of_pieces);
+        if let (true, Some(rows)) = (is_roomy, (0..PARTITIONS).map(rows).collect::<Option<Vec<Rows<'_>>>>()) {
+            let ordered = (0..PARTITIONS).into_par_iter();
+            let ordered: Vec<Ordered> =
+                ordered.map(|p| self.plan.order(store, &rows[p], range(customers, p))).collect();
+            return self.write_ordered(store, customers, &rows, &ordered);
+        }
+        store.join();
         let largest = (0..store.n_partitions()).map(|p| store.partition_bytes(p)).max().unwrap_or(0);
         // Loading, the sorted copy and the encoded pages exist side by side.
         if 3 * largest > budget_bytes {
@@ -208,25 +188,57 @@ impl TableWriter<'_> {
         let mut groups = GroupCutter { ends, pending: None, starts: Vec::new() };
         for first in (0..PARTITIONS).step_by(wave) {
             let partitions: Vec<usize> = (first..(first + wave).min(PARTITIONS)).collect();
-            let range = |p: usize| {
-                let starts = customers.bucket_starts();
-                (starts[p * PARTITION_BUCKETS], starts[(p + 1) * PARTITION_BUCKETS])
-            };
             let sorted: Result<Vec<Sorted>> =
-                partitions.par_iter().map(|&p| self.plan.sorted(store, p, range(p))).collect();
+                partitions.par_iter().map(|&p| self.plan.sorted(store, p, range(customers, p))).collect();
             for (sorted, p) in sorted?.into_iter().zip(partitions) {
                 store.release(p);
-                let whole = groups.take(sorted, range(p).1);
+                let whole = groups.take(sorted, range(customers, p).1);
                 for group in whole {
                     self.write_group(store, group)?;
                 }
             }
         }
-        self.starts = groups.starts;
+        self.end_groups(groups.starts, customers);
+        Ok(())
+    }
+
+    /// Writes rows that are all at hand, group by group out of where they came.
+    fn write_ordered(
+        &mut self,
+        store: &Store,
+        customers: &CustomerIndex,
+        rows: &[Rows<'_>],
+        ordered: &[Ordered],
+    ) -> Result<()> {
+        let n_rows: usize = ordered.iter().map(|ordered| ordered.ids.len()).sum();
+        let groups = pieces_of(ordered, &group_ends(customers, group_count(n_rows as u64)));
+        let first = |pieces: &Vec<Piece>| ordered[pieces[0].0].customers[pieces[0].1.start];
+        let starts = groups.iter().enumerate().map(|(i, pieces)| if i == 0 { 0 } else { first(pieces) }).collect();
+        let wave = if self.sink.is_some() { GROUPS } else { groups.len().max(1) };
+        for groups in groups.chunks(wave) {
+            let gather = |pieces: &Vec<Piece>| {
+                let whose: Vec<&[u32]> =
+                    pieces.iter().map(|(p, range)| &ordered[*p].customers[range.clone()]).collect();
+                let pieces: Vec<(&Rows<'_>, &[u32])> =
+                    pieces.iter().map(|(p, range)| (&rows[*p], &ordered[*p].ids[range.clone()])).collect();
+                // Column 0 is the provisional customer.
+                let gather = |column| self.plan.gathered(&pieces, column + 1, column);
+                let cells = (0..store.data.len()).into_par_iter().map(gather).collect();
+                self.plan.batch(&store.spec.columns, &store.data, Some(whose.concat()), cells)
+            };
+            let batches: Vec<RecordBatch> = groups.par_iter().map(gather).collect();
+            batches.iter().try_for_each(|batch| self.put(batch, ParquetSink::write_group))?;
+        }
+        self.end_groups(starts, customers);
+        Ok(())
+    }
+
+    /// Takes note of the first customer of each row group.
+    fn end_groups(&mut self, starts: Vec<u32>, customers: &CustomerIndex) {
+        self.starts = starts;
         self.starts.push(customers.len() as u32);
         let starts: Vec<String> = self.starts.iter().map(u32::to_string).collect();
         self.sink.iter_mut().for_each(|sink| sink.add_metadata(GROUPS_KEY, starts.join(",")));
-        Ok(())
     }
 
     fn write_group(&mut self, store: &Store, group: Sorted) -> Result<()> {
@@ -249,85 +261,30 @@ impl Plan<'_> {
         self.finals[customer as usize] != NO_CODE && store.dropped.binary_search(&customer).is_err()
     }
 
-    /// A partition's rows by customer, time (absent last), and content or input order.
+    /// A partition's rows in order.
     fn sorted(&self, store: &Store, partition: usize, range: (u32, u32)) -> Result<Sorted> {
         let columns = store.load(partition)?;
-        let Some((provisional, data)) = columns.split_first() else { unreachable!("column 0 is the customer") };
-        let Cells::Code(provisional) = &**provisional else { unreachable!("customers are codes") };
-        let kept: Vec<u32> =
-            (0..provisional.len() as u32).filter(|&row| self.is_kept(store, provisional[row as usize])).collect();
-        let finals: Vec<u32> = provisional.iter().map(|&customer| self.finals[customer as usize]).collect();
-        let mut order = counted_order(&kept, &finals, range);
-        let time = store.spec.order_by.and_then(|i| store.data.iter().position(|&d| d == i));
-        let times = time.and_then(|time| if let Cells::I64(times) = &*data[time] { Some(&times[..]) } else { None });
-        let is_same = |a: u32, b: u32| finals[a as usize] == finals[b as usize];
-        sort_runs(&mut order, is_same, |a, b| by_time(times, a, b));
-        if store.spec.ties == Ties::Content {
-            // Rows of one time are few: comparing contents within them alone is cheaper than wherever two rows meet.
-            let is_tied = |a, b| is_same(a, b) && by_time(times, a, b).is_eq();
-            self.sort_ties(&mut order, data, time, is_tied);
-        }
-        let customers = order.iter().map(|&row| finals[row as usize]).collect();
-        let columns = data.iter().map(|cells| gathered(cells, &order)).collect();
-        Ok(Sorted { customers, columns: self.ranked(columns) })
+        let rows = Rows::of_one(&columns);
+        let Ordered { ids, customers } = self.order(store, &rows, range);
+        let gather = |column| self.gathered(&[(&rows, &ids)], column + 1, column);
+        Ok(Sorted { customers, columns: (0..store.data.len()).map(gather).collect() })
     }
 
-    /// Sorts rows of one customer and time by their contents. Most differ in the first column behind the time, so that one is looked up
-    /// once a row and not once a comparison.
-    fn sort_ties(
-        &self,
-        order: &mut [u32],
-        data: &[Cow<'_, Cells>],
-        time: Option<usize>,
-        is_tied: impl Fn(u32, u32) -> bool,
-    ) {
-        let lead = (0..data.len()).find(|&column| Some(column) != time);
-        // Columns before the leading one are the time alone, and that is equal.
-        let key = |row: u32| lead.map_or(0, |lead| self.content_key(&data[lead], lead, row));
-        let mut keyed: Vec<(u64, u32)> = Vec::new();
-        for run in order.chunk_by_mut(|&a, &b| is_tied(a, b)).filter(|run| run.len() > 1) {
-            keyed.clear();
-            keyed.extend(run.iter().map(|&row| (key(row), row)));
-            keyed.sort_by(|a, b| a.0.cmp(&b.0).then_with(|| self.by_content(data, a.1, b.1)));
-            run.iter_mut().zip(&keyed).for_each(|(slot, &(_, row))| *slot = row);
-        }
+    /// Rows that stay, in order.
+    fn order(&self, store: &Store, rows: &Rows<'_>, range: (u32, u32)) -> Ordered {
+        let whose = rows.customers(|customer| self.is_kept(store, customer), self.finals);
+        Orders::new(&store.spec, &store.data, &self.dictionaries).order(rows, whose, range)
     }
 
-    /// A number that orders the values of a column as [`Plan::by_content`] does, or not at all.
-    fn content_key(&self, cells: &Cells, column: usize, row: u32) -> u64 {
-        let row = row as usize;
-        match (cells, &self.dictionaries[column]) {
-            (Cells::I64(v), _) => (v[row] as u64) ^ (1 << 63),
-            (Cells::Code(v), Some(ranked)) if v[row] != NO_CODE => ranked.rank[v[row] as usize].into(),
-            (Cells::Code(v), _) => v[row].into(),
-            (Cells::F64(_) | Cells::Text(_), _) => 0,
+    /// The values of a data column, which is the stored column `stored`, at rows of several partitions one after the other.
+    fn gathered(&self, pieces: &[(&Rows<'_>, &[u32])], stored: usize, column: usize) -> Cells {
+        let mut cells = pieces.first().map_or(Cells::Code(Vec::new()), |(rows, _)| rows.empty(stored));
+        cells.reserve(pieces.iter().map(|(_, ids)| ids.len()).sum());
+        for (rows, ids) in pieces {
+            rows.gather(stored, ids, &mut cells);
         }
-    }
-
-    /// Compares two rows column by column; absent values have a place of their own.
-    fn by_content(&self, data: &[Cow<'_, Cells>], a: u32, b: u32) -> Ordering {
-        let (a, b) = (a as usize, b as usize);
-        let rank = |ranked: &Option<Ranked>, code: u32| match ranked {
-            Some(ranked) if code != NO_CODE => ranked.rank[code as usize],
-            _ => code,
-        };
-        let compare = |(cells, ranked): (&Cow<'_, Cells>, &Option<Ranked>)| match &**cells {
-            Cells::I64(v) => v[a].cmp(&v[b]),
-            Cells::F64(v) => v[a].total_cmp(&v[b]),
-            Cells::Code(v) => rank(ranked, v[a]).cmp(&rank(ranked, v[b])),
-            Cells::Text(v) => v.get(a).cmp(v.get(b)),
-        };
-        data.iter().zip(&self.dictionaries).map(compare).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
-    }
-
-    /// Provisional codes become ranks.
-    fn ranked(&self, mut columns: Vec<Cells>) -> Vec<Cells> {
-        for (cells, ranked) in columns.iter_mut().zip(&self.dictionaries) {
-            if let (Cells::Code(codes), Some(ranked)) = (cells, ranked) {
-                codes.iter_mut().filter(|code| **code != NO_CODE).for_each(|code| *code = ranked.rank[*code as usize]);
-            }
-        }
-        columns
+        rank(&mut cells, self.dictionaries[column].as_ref());
+        cells
     }
 
     fn batch(
@@ -344,47 +301,36 @@ impl Plan<'_> {
     }
 }
 
-fn gathered(cells: &Cells, rows: &[u32]) -> Cells {
-    let mut gathered = cells.empty_like();
-    gathered.extend_rows(cells, rows);
-    gathered
+/// Customers of a partition.
+fn range(customers: &CustomerIndex, partition: usize) -> (u32, u32) {
+    let starts = customers.bucket_starts();
+    (starts[partition * PARTITION_BUCKETS], starts[(partition + 1) * PARTITION_BUCKETS])
 }
 
-/// Rows by customer, in input order within one, by counting.
-fn counted_order(rows: &[u32], customers: &[u32], (first, end): (u32, u32)) -> Vec<u32> {
-    let customer_of = |row: u32| customers[row as usize];
-    let mut next = vec![0_u32; (end - first) as usize + 1];
-    for &row in rows {
-        next[(customer_of(row) - first) as usize + 1] += 1;
-    }
-    for i in 1..next.len() {
-        next[i] += next[i - 1];
-    }
-    let mut order = vec![0; rows.len()];
-    for &row in rows {
-        let slot = &mut next[(customer_of(row) - first) as usize];
-        order[*slot as usize] = row;
-        *slot += 1;
-    }
-    order
-}
+/// A partition and some of its rows.
+type Piece = (usize, Range<usize>);
 
-/// Sorts each run of rows that belong together; stable, so that input order decides between equal rows.
-fn sort_runs(order: &mut [u32], is_same: impl Fn(u32, u32) -> bool, compare: impl Fn(u32, u32) -> Ordering) {
-    for run in order.chunk_by_mut(|&a, &b| is_same(a, b)) {
-        if !run.is_sorted_by(|&a, &b| compare(a, b).is_le()) {
-            run.sort_by(|&a, &b| compare(a, b));
+/// The rows of each group, out of partitions in order; groups without rows are left out.
+fn pieces_of(ordered: &[Ordered], ends: &[u32]) -> Vec<Vec<Piece>> {
+    let (mut groups, mut partition, mut start) = (Vec::new(), 0, 0);
+    for &end in ends {
+        let mut pieces = Vec::new();
+        while let Some(Ordered { customers, .. }) = ordered.get(partition) {
+            let until = customers.partition_point(|&customer| customer < end);
+            if start < until {
+                pieces.push((partition, start..until));
+            }
+            if until < customers.len() {
+                start = until;
+                break;
+            }
+            (partition, start) = (partition + 1, 0);
+        }
+        if !pieces.is_empty() {
+            groups.push(pieces);
         }
     }
-}
-
-/// Compares the times of two rows; an absent one comes last, and without times all are equal.
-fn by_time(times: Option<&[i64]>, a: u32, b: u32) -> Ordering {
-    let key = |times: &[i64], row: u32| match times[row as usize] {
-        NO_I64 => i64::MAX,
-        time => time,
-    };
-    times.map_or(Ordering::Equal, |times| key(times, a).cmp(&key(times, b)))
+    groups
 }
 
 /// A power of two, so that groups are whole runs of buckets.
@@ -445,7 +391,7 @@ impl Sorted {
         let rows: Vec<u32> = (at as u32..self.customers.len() as u32).collect();
         let tail = Self {
             customers: self.customers.split_off(at),
-            columns: self.columns.iter().map(|cells| gathered(cells, &rows)).collect(),
+            columns: self.columns.iter().map(|cells| cells.at(&rows)).collect(),
         };
         self.columns.iter_mut().for_each(|cells| cells.truncate(at));
         tail
@@ -473,8 +419,8 @@ fn array_of(cells: Cells, kind: ColumnKind) -> ArrayRef {
         }
         Cells::Code(codes) => {
             let nulls = nulls(&codes, |code| *code != NO_CODE);
-            let codes: Vec<i32> = codes.into_iter().map(|code| code as i32).collect();
-            Arc::new(Int32Array::new(codes.into(), nulls))
+            // The same bits: an absent code is -1.
+            Arc::new(Int32Array::new(ScalarBuffer::from(Buffer::from_vec(codes)), nulls))
         }
         Cells::Text(texts) => {
             let text = |row| std::str::from_utf8(texts.get(row)).expect("sources give UTF-8");

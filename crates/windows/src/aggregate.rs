@@ -1,7 +1,8 @@
 //! The forward pass: one walk over a customer's rows serves all as-of instants, windows and aggregates.
 
-use std::sync::Arc;
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use osusume_model::{Control, DAY_US};
 use rayon::prelude::*;
@@ -10,6 +11,8 @@ use crate::error::check_length;
 use crate::group::Group;
 use crate::plan::{GroupPlan, Op};
 use crate::quantile::quantile;
+use crate::segment_plan::{Borders, SegmentPlan};
+use crate::segments::Segments;
 use crate::{ColumnKind, Cutoffs, Error, Events, Plan, Span, decay, streak};
 
 /// Customers a task works on between two looks at the control; few enough that a small company keeps every thread busy to the end.
@@ -47,18 +50,70 @@ impl Cell for f32 {
 /// The working memory of one thread, reused from customer to customer.
 #[derive(Debug)]
 pub struct Scratch {
+    /// For all aggregates, once a customer needs them.
     groups: Vec<Group>,
+    segments: Segments,
+    /// For those that segments cannot tell.
+    rest: Vec<Group>,
 }
 
 impl Scratch {
     /// Memory for a plan: grows to the largest customer, plus one table of codes for each distinct count.
     pub fn new(plan: &Plan) -> Self {
-        let is_money = |column: usize| plan.columns[column] == ColumnKind::Money;
-        let n_codes = |column: usize| match plan.columns[column] {
-            ColumnKind::Code { n_codes } => n_codes,
-            ColumnKind::Money | ColumnKind::Real => 0,
-        };
-        Self { groups: plan.groups.iter().map(|group| Group::new(group, is_money, n_codes)).collect() }
+        match &plan.fast {
+            None => Self { groups: groups_of(plan), segments: Segments::default(), rest: Vec::new() },
+            Some(fast) => Self {
+                groups: Vec::new(),
+                segments: Segments::new(&fast.segments, |column| n_codes(plan, column)),
+                rest: fast.rest.as_ref().map_or_else(Vec::new, groups_of),
+            },
+        }
+    }
+}
+
+fn groups_of(plan: &Plan) -> Vec<Group> {
+    let is_money = |column: usize| plan.columns[column] == ColumnKind::Money;
+    plan.groups.iter().map(|group| Group::new(group, is_money, |column| n_codes(plan, column))).collect()
+}
+
+fn n_codes(plan: &Plan, column: usize) -> usize {
+    match plan.columns[column] {
+        ColumnKind::Code { n_codes } => n_codes,
+        ColumnKind::Money | ColumnKind::Real => 0,
+    }
+}
+
+/// Working memory between two uses: tables of codes are large, and clearing them for every block of customers would cost more than the block.
+#[derive(Debug, Default)]
+pub(crate) struct Spare(Mutex<Vec<Scratch>>);
+
+impl Clone for Spare {
+    /// Memory is no part of what a plan says.
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Working memory in use, given back in the end.
+struct Lent<'a> {
+    spare: &'a Spare,
+    scratch: Option<Scratch>,
+}
+
+impl<'a> Lent<'a> {
+    fn new(plan: &'a Plan) -> Self {
+        let spare = &plan.spare;
+        let found = spare.0.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        Self { spare, scratch: Some(found.unwrap_or_else(|| Scratch::new(plan))) }
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        // What a panic interrupted is not used again.
+        if !std::thread::panicking() {
+            self.spare.0.lock().unwrap_or_else(PoisonError::into_inner).extend(self.scratch.take());
+        }
     }
 }
 
@@ -88,13 +143,14 @@ pub fn aggregate<C: Cell>(
     }
     let done = AtomicU64::new(0);
     out.par_chunks_mut(BLOCK * row_len).enumerate().try_for_each_init(
-        || Scratch::new(plan),
-        |scratch, (block, out)| {
+        || Lent::new(plan),
+        |lent, (block, out)| {
             if let Some(stop) = control.stop() {
                 return Err(Error::Stopped(stop));
             }
             let first = block * BLOCK;
             let n = out.len() / row_len;
+            let scratch = lent.scratch.as_mut().expect("given back in the end only");
             walk(&events.block(first, first + n), cutoffs, plan, scratch, out);
             let done = done.fetch_add(n as u64, Ordering::Relaxed) + n as u64;
             control.progress(done, n_customers as u64);
@@ -133,20 +189,44 @@ fn check_windows(cutoffs: &Cutoffs, plan: &Plan) -> Result<(), Error> {
 fn walk<C: Cell>(events: &Events<'_>, cutoffs: &Cutoffs, plan: &Plan, scratch: &mut Scratch, out: &mut [C]) {
     let row_len = cutoffs.as_of().len() * plan.n_aggregates();
     let empty_row: Vec<C> = plan.empty_row.iter().map(|&x| C::from_f64(x)).collect();
+    let borders = plan.fast.as_ref().map(|fast| Borders::new(cutoffs, &fast.segments));
     for (bounds, out) in events.offsets.windows(2).zip(out.chunks_exact_mut(row_len)) {
         for row in out.chunks_exact_mut(empty_row.len()) {
             row.copy_from_slice(&empty_row);
         }
-        let (first, end) = (bounds[0] as usize, bounds[1] as usize);
-        if first < end {
-            walk_customer(events, first..end, cutoffs, plan, &mut scratch.groups, out);
+        let rows = bounds[0] as usize..bounds[1] as usize;
+        match (&plan.fast, &borders) {
+            _ if rows.is_empty() => {}
+            (Some(fast), Some(borders)) if !has_late(events, rows.clone(), cutoffs.as_of()) => {
+                let how: (&SegmentPlan, _) = (&fast.segments, borders);
+                scratch.segments.customer(events, (rows.start, rows.end), cutoffs.as_of(), how, out);
+                if let Some(rest) = &fast.rest {
+                    walk_customer(events, rows, cutoffs, rest, &mut scratch.rest, out);
+                }
+            }
+            _ => {
+                if scratch.groups.is_empty() {
+                    scratch.groups = groups_of(plan);
+                }
+                walk_customer(events, rows, cutoffs, plan, &mut scratch.groups, out);
+            }
         }
     }
 }
 
+/// Whether some row was known only after an as-of instant that it happened before.
+fn has_late(events: &Events<'_>, rows: Range<usize>, as_of: &[i64]) -> bool {
+    let Some(arrived) = events.arrived else { return false };
+    let mut next = 0;
+    events.at[rows.clone()].iter().zip(&arrived[rows]).any(|(&at, &arrived)| {
+        next += as_of[next..].iter().take_while(|&&as_of| as_of <= at).count();
+        as_of.get(next).is_some_and(|&as_of| arrived >= as_of)
+    })
+}
+
 fn walk_customer<C: Cell>(
     events: &Events<'_>,
-    rows: std::ops::Range<usize>,
+    rows: Range<usize>,
     cutoffs: &Cutoffs,
     plan: &Plan,
     groups: &mut [Group],
@@ -155,7 +235,8 @@ fn walk_customer<C: Cell>(
     let first = rows.start;
     let mut next = first;
     let mut first_hidden = None;
-    for ((cutoff, &as_of), out) in cutoffs.as_of().iter().enumerate().zip(out.chunks_exact_mut(plan.n_aggregates())) {
+    let row_len = out.len() / cutoffs.as_of().len();
+    for ((cutoff, &as_of), out) in cutoffs.as_of().iter().enumerate().zip(out.chunks_exact_mut(row_len)) {
         // Rows hidden at the last cutoff may have arrived since, in the middle of the lists: take the lists back to the first of them.
         if let Some(row) = first_hidden.take() {
             next = row;
@@ -256,11 +337,11 @@ fn value(groups: &[Group], group: &Group, op: Op, from: usize, to: usize, moment
     }
 }
 
-fn ratio(amount: f64, base: f64) -> f64 {
+pub(crate) fn ratio(amount: f64, base: f64) -> f64 {
     if base == 0.0 { f64::NAN } else { amount / base }
 }
 
 /// Days of 24 hours between two instants.
-fn days(from: i64, to: i64) -> f64 {
+pub(crate) fn days(from: i64, to: i64) -> f64 {
     to.saturating_sub(from) as f64 / DAY_US as f64
 }

@@ -156,7 +156,10 @@ impl EventColumn<'_> {
             (EventValues::Real(values), ColumnKind::Real) => check_length("real", values.len(), n_rows),
             (EventValues::Code(codes), ColumnKind::Code { n_codes }) => {
                 check_length("codes", codes.len(), n_rows)?;
-                let wrong = block.clone().find(|&row| codes[row] as usize >= n_codes && self.is_valid(row));
+                // The largest code is soon told; where it is too large, which row it is of is looked for.
+                let is_fine = codes[block.clone()].iter().max().is_none_or(|&most| (most as usize) < n_codes);
+                let is_wrong = |row: &usize| codes[*row] as usize >= n_codes && self.is_valid(*row);
+                let wrong = (!is_fine).then(|| block.clone().find(is_wrong)).flatten();
                 wrong.map_or(Ok(()), |row| Err(Error::Code { what: "codes", code: codes[row], n_codes }))
             }
             _ => Err(Error::ColumnKind { column }),

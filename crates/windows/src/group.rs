@@ -252,8 +252,11 @@ impl Stream {
 
     #[inline]
     pub(crate) fn mean(&self, from: usize, to: usize) -> f64 {
-        // 0 / 0 is the absent mean of nothing.
-        self.sum(from, to) / f64::from(self.n(from, to))
+        // Not 0 / 0: a NaN that the processor makes has another sign than the one that is written.
+        match self.n(from, to) {
+            0 => f64::NAN,
+            n => self.sum(from, to) / f64::from(n),
+        }
     }
 
     pub(crate) fn min(&self, from: usize, to: usize) -> f64 {
@@ -325,7 +328,7 @@ fn push_running<T: Copy>(running: &mut Vec<T>, step: impl FnOnce(T) -> T) {
 
 /// The value as a double, NaN when absent, and the exact integer of money (0 when absent).
 #[inline]
-fn present_value(column: &EventColumn<'_>, row: usize) -> (f64, i64) {
+pub(crate) fn present_value(column: &EventColumn<'_>, row: usize) -> (f64, i64) {
     if !column.is_valid(row) {
         return (f64::NAN, 0);
     }

@@ -38,6 +38,8 @@ mod outcomes;
 mod plan;
 mod purchases;
 mod quantile;
+mod segment_plan;
+mod segments;
 mod split;
 mod streak;
 mod takes;

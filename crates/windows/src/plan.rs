@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use crate::Error;
+use crate::aggregate::Spare;
+use crate::segment_plan::SegmentPlan;
 
 /// The kind of a value column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,6 +128,19 @@ pub struct Plan {
     pub(crate) empty_row: Vec<f64>,
     /// For each calendar the instants at which its periods begin, ascending.
     pub(crate) calendars: Vec<Arc<[i64]>>,
+    /// The shorter way, for customers of whom no row arrived late.
+    pub(crate) fast: Option<Box<Fast>>,
+    /// Working memory between uses.
+    pub(crate) spare: Spare,
+}
+
+/// The same aggregates in two parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Fast {
+    /// Those that follow from the segments between borders.
+    pub(crate) segments: SegmentPlan,
+    /// The others, if any.
+    pub(crate) rest: Option<Plan>,
 }
 
 /// Which group the rows of a code belong to.
@@ -239,7 +254,25 @@ impl Plan {
                 return Err(Error::Unsorted { what: "calendar", idx });
             }
         }
-        let mut filters: Vec<Filter> = aggregates.iter().filter_map(|a| a.filter).collect();
+        let all: Vec<(usize, Aggregate)> = aggregates.iter().copied().enumerate().collect();
+        let empty_row = aggregates.iter().map(|a| empty_value(a.measure)).collect();
+        let plan = Self::arranged(&all, columns, n_windows, calendars.clone());
+        let (told, rest): (Vec<_>, Vec<_>) = all.into_iter().partition(|(_, a)| SegmentPlan::tells(a, columns));
+        let fast = (!told.is_empty()).then(|| {
+            let rest = (!rest.is_empty()).then(|| Self::arranged(&rest, columns, n_windows, calendars));
+            Box::new(Fast { segments: SegmentPlan::new(&told, columns), rest })
+        });
+        Ok(Self { empty_row, fast, ..plan })
+    }
+
+    /// Arranges aggregates that were checked, each with its output, into groups.
+    fn arranged(
+        aggregates: &[(usize, Aggregate)],
+        columns: &[ColumnKind],
+        n_windows: usize,
+        calendars: Vec<Arc<[i64]>>,
+    ) -> Self {
+        let mut filters: Vec<Filter> = aggregates.iter().filter_map(|(_, a)| a.filter).collect();
         filters.sort_unstable();
         filters.dedup();
         let mut plan = Self {
@@ -247,14 +280,16 @@ impl Plan {
             n_windows,
             groups: vec![GroupPlan::default(); filters.len() + 1],
             tables: filter_tables(&filters, columns),
-            empty_row: aggregates.iter().map(|a| empty_value(a.measure)).collect(),
+            empty_row: Vec::new(),
             calendars,
+            fast: None,
+            spare: Spare::default(),
         };
-        for (output, aggregate) in aggregates.iter().enumerate() {
+        for (output, aggregate) in aggregates {
             let group = aggregate.filter.map_or(0, |f| 1 + filters.partition_point(|g| *g < f));
-            plan.add(output, aggregate, group);
+            plan.add(*output, aggregate, group);
         }
-        Ok(plan)
+        plan
     }
 
     /// Number of output columns.

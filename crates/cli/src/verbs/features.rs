@@ -34,10 +34,15 @@ pub(crate) fn features(args: &FeaturesArgs, console: &Console, signals: &Signals
     let threads = threads(args.resources.threads, Some(&config));
     let written = guarded(|| with_threads(threads, || write_features(&request, &host))?);
     host.clear();
-    let told = written.and_then(|written| match console.output {
-        OutputFormat::Json => print_json(&object(args, &written)),
-        OutputFormat::Text if console.is_quiet => Ok(()),
-        OutputFormat::Text => print(&page(args, console, &written)),
+    let told = written.and_then(|written| {
+        let told = match console.output {
+            OutputFormat::Json => print_json(&object(args, &written)),
+            OutputFormat::Text if console.is_quiet => Ok(()),
+            OutputFormat::Text => print(&page(args, console, &written)),
+        };
+        // The process ends, and its memory with it.
+        std::mem::forget(written);
+        told
     });
     told.map(|()| Exit::Ok).map_err(Failure::reading)
 }

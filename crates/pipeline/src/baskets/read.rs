@@ -130,7 +130,7 @@ struct Gathered {
 
 impl Gathered {
     fn new(table: &TableFile, has_customers: bool) -> Self {
-        let levels = table.dictionary(ITEM).unwrap_or_else(|| Arc::from([]));
+        let levels = table.dictionary(ITEM).unwrap_or_default();
         let mut names: Vec<&str> = levels.iter().map(|level| level.trim()).filter(|name| !name.is_empty()).collect();
         names.sort_unstable();
         names.dedup();
@@ -151,7 +151,7 @@ impl Gathered {
 
     fn add(&mut self, part: &Part, offsets: &[u32]) -> Result<()> {
         let codes = |column: usize| match part.columns.get(column).map(|column| &column.values) {
-            Some(Values::Code(codes)) => Ok(codes.as_slice()),
+            Some(Values::Code(codes)) => Ok(&codes[..]),
             _ => Err(Fault::new(Code::Bug).named(SOURCE)),
         };
         let items = codes(0)?;

@@ -99,7 +99,7 @@ impl Builder for Stages<'_> {
                 (learned.tables.checked, learned.goods, learned.schedule, learned.found)
             }
             Until::Features(schedule) => {
-                let tables = read_sources(&job, &sources, &inputs, Some(self.as_of), Files::Unheld)?.checked;
+                let tables = read_sources(&job, &sources, Some(&inputs), Some(self.as_of), Files::Unheld)?.checked;
                 let goods = goods(config, &tables)?;
                 let schedule = match schedule {
                     Some(schedule) => schedule.clone(),

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use osusume_model::{AsOf, Code, Fault, Result};
 use osusume_tables::{
@@ -12,7 +11,7 @@ use osusume_tables::{
 
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{self, AttributeKind, Config, ROLE_COLUMNS, Role, Source};
+use crate::config::{self, AttributeKind, Config, OwnMeasure, ROLE_COLUMNS, Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
 
@@ -70,6 +69,36 @@ pub(crate) fn source_spec(config: &Config, source: &Source, as_of: Option<AsOf>)
     })
 }
 
+/// Whether no feature can tell in which order the rows of one customer and instant stand: purchases of which features of one's own alone
+/// are made, each a count, an exact sum, an extreme or a time.
+pub(crate) fn is_order_free(config: &Config, source: &Source) -> bool {
+    let is_free = |measure: OwnMeasure| match measure {
+        OwnMeasure::Count
+        | OwnMeasure::Sum
+        | OwnMeasure::Mean
+        | OwnMeasure::Min
+        | OwnMeasure::Max
+        | OwnMeasure::Distinct
+        | OwnMeasure::Recency
+        | OwnMeasure::DaysSince
+        | OwnMeasure::First
+        | OwnMeasure::Gap => true,
+        OwnMeasure::StdDev
+        | OwnMeasure::Last
+        | OwnMeasure::Trend
+        | OwnMeasure::Surge
+        | OwnMeasure::Share
+        | OwnMeasure::FirstValue
+        | OwnMeasure::Quantile
+        | OwnMeasure::DecayedCount
+        | OwnMeasure::DecayedSum
+        | OwnMeasure::Streak
+        | OwnMeasure::LongestStreak => false,
+    };
+    let mut own = config.features.own.iter().filter(|own| own.source == source.name);
+    source.role == Role::Purchases && config.features.recipes.is_empty() && own.all(|own| is_free(own.measure))
+}
+
 /// The columns by which a customer's rows are ordered, the first there is.
 fn order_columns(source: &Source) -> &'static [&'static str] {
     if source.history == config::History::Versions { &["arrived"] } else { &["at", "start", "joined"] }
@@ -106,12 +135,15 @@ fn keep(source: &Source, columns: &[ColumnSpec]) -> Vec<Keep> {
     source.keep.iter().filter_map(keep).collect()
 }
 
-/// Reads a source that must hold something: an empty table is a broken extract more often than a business without customers.
+/// Reads a source that must hold something, before the next one: an empty table is a broken extract more often than a business without customers.
 ///
 /// # Errors
 /// `FileEmpty`, and whatever crate `tables` says of the source.
-pub(crate) fn read(reading: &mut Ingest<'_>, spec: &SourceSpec) -> Result<()> {
-    let count = reading.read(spec)?;
+pub(crate) fn read(reading: &mut Ingest<'_>, spec: &SourceSpec, next: Option<&SourceSpec>) -> Result<()> {
+    let count = match next {
+        Some(next) => reading.read_before(spec, next)?,
+        None => reading.read(spec)?,
+    };
     if count.read > 0 {
         return Ok(());
     }
@@ -252,7 +284,7 @@ pub(crate) fn check_values(config: &Config, tables: &Checked) -> Result<()> {
             .iter()
             .map(|(header, values)| (format!("sources.{}.keep.{header}", source.name), kept_column(header), values));
         for (key, column, values) in held.chain(kept) {
-            let known = table.dictionary(&column).unwrap_or_else(|| Arc::from([]));
+            let known = table.dictionary(&column).unwrap_or_default();
             for value in values.iter().filter(|value| !known.contains(value)) {
                 let allowed: Vec<String> = known.iter().take(NAMES_SHOWN).cloned().collect();
                 let fault = Fault::new(Code::ConfigUnknownName).named(&key).with("key", key.as_str());
@@ -294,7 +326,7 @@ pub(crate) fn check_consents(config: &Config, tables: &Checked) -> Result<()> {
         return Ok(());
     };
     let check = |column: &str, key: &str, wanted: &[String]| {
-        let known = table.dictionary(column).unwrap_or_else(|| Arc::from([]));
+        let known = table.dictionary(column).unwrap_or_default();
         if source.column(column).is_none() || wanted.iter().any(|name| known.contains(name)) {
             return Ok(());
         }
@@ -313,7 +345,7 @@ pub(crate) fn check_consents(config: &Config, tables: &Checked) -> Result<()> {
 pub(crate) fn unknown_products(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Option<(u64, Fault)>> {
     let Some(source) = job.config.source_of(Role::Holdings) else { return Ok(None) };
     let Some(table) = tables.table(&source.name) else { return Ok(None) };
-    let names = table.dictionary("product").unwrap_or_else(|| Arc::from([]));
+    let names = table.dictionary("product").unwrap_or_default();
     if names.iter().all(|name| goods.position(name).is_some()) {
         return Ok(None);
     }

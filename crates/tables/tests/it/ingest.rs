@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 use osusume_model::{Code, NoControl, bucket_of};
 use osusume_storage::{Digest, RealFs};
 use osusume_tables::{
-    Anonymous, ColumnKind, CustomerIndex, Cutoff, Identity, Keep, Later, SourceSpec, TableFile, Values,
+    Anonymous, ColumnKind, CustomerIndex, Cutoff, Files, Identity, Ingest, Keep, Later, SourceSpec, TableFile, Ties,
+    Values,
 };
 use proptest::prelude::*;
 
-use crate::common::{Random, column, events, run, run_within};
+use crate::common::{Random, column, events, run, run_within, target};
 
 /// Writes two files of events, many of them of equal times.
 fn write_events(dir: &Path, n_rows: u64, n_customers: u64) -> Vec<PathBuf> {
@@ -119,6 +120,71 @@ fn neither_budget_nor_threads_change_a_byte() {
         all.push(digests(&out));
     }
     assert!(all.windows(2).all(|pair| pair[0] == pair[1]), "{all:#?}");
+}
+
+/// The rows of a table in memory, read by `runs` of customers.
+fn held_rows(spec: &SourceSpec, dir: &Path) -> Vec<(u32, i64, u32, u64)> {
+    let mut ingest = Ingest::new(target(dir), 1 << 30, &NoControl).unwrap().without_digests();
+    ingest.read(spec).unwrap();
+    let tables = ingest.finish_holding(Files::Unheld, 1 << 30).unwrap();
+    let (table, n) = (&tables.held["events"], tables.customers.len() as u32);
+    let mut rows = Vec::new();
+    let mut next = 0;
+    for run in table.runs(0..n, 100) {
+        assert!(run.start == next && run.len() <= 100 && !run.is_empty());
+        next = run.end;
+        let part = table.read(run, &["day", "kind", "amount"], &NoControl).unwrap();
+        let (Values::I64(days), Values::Code(kinds), Values::F64(amounts)) =
+            (&part.columns[0].values, &part.columns[1].values, &part.columns[2].values)
+        else {
+            panic!("types")
+        };
+        rows.extend((0..part.n_rows).map(|i| (part.customer[i], days[i], kinds[i], amounts[i].to_bits())));
+    }
+    assert_eq!(next, n);
+    rows
+}
+
+#[test]
+fn rows_in_memory_are_those_of_the_file_and_ties_may_be_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = events(&write_events(dir.path(), 60_000, 900));
+    let (tables, _) = run(&dir.path().join("out"), std::slice::from_ref(&spec)).unwrap();
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap();
+    let part = table.read_all(&["amount"], &NoControl).unwrap();
+    let ordered = held_rows(&spec, &dir.path().join("held"));
+    assert_eq!(part.customer[..], ordered.iter().map(|row| row.0).collect::<Vec<_>>());
+    let Values::F64(amounts) = &part.columns[0].values else { panic!("type") };
+    assert!(amounts.iter().zip(&ordered).all(|(amount, row)| amount.to_bits() == row.3));
+    assert_eq!(table.runs(3..7, 2), [3..5, 5..7], "a file is read by what fits");
+    assert_eq!(tables.customers.len(), 900);
+    let mut any = held_rows(&SourceSpec { ties: Ties::Any, ..spec }, &dir.path().join("any"));
+    // An absent day comes last.
+    assert!(any.is_sorted_by_key(|row| (row.0, row.1 == 0, row.1)) && any != ordered);
+    any.sort_unstable();
+    let mut sorted = ordered;
+    sorted.sort_unstable();
+    assert_eq!(any, sorted);
+}
+
+#[test]
+fn a_source_read_before_the_next_changes_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let one = events(&write_events(dir.path(), 3_000, 40));
+    let two = SourceSpec { name: "more".into(), identity: Identity::MustExist, ..one.clone() };
+    let alone = dir.path().join("alone");
+    run(&alone, &[one.clone(), two.clone()]).unwrap();
+    let ahead = dir.path().join("ahead");
+    let mut ingest = Ingest::new(target(&ahead), 1 << 30, &NoControl).unwrap();
+    ingest.read_before(&one, &two).unwrap();
+    ingest.read(&two).unwrap();
+    ingest.finish().unwrap();
+    assert_eq!(digests(&alone), digests(&ahead));
+    // What is wrong with the next one is said when it is its turn.
+    let missing = SourceSpec { paths: vec![dir.path().join("none.csv")], ..two };
+    let mut ingest = Ingest::new(target(&dir.path().join("third")), 1 << 30, &NoControl).unwrap();
+    assert_eq!(ingest.read_before(&one, &missing).unwrap().accepted, 3_000);
+    assert!(ingest.read(&missing).is_err());
 }
 
 /// The bytes of the table of two files, after `edit` has changed the lines of each.
@@ -380,11 +446,11 @@ fn tables_without_customers_keep_their_order() {
     run(&dir.path().join("out"), &[spec]).unwrap();
     let table = TableFile::open(&RealFs, &dir.path().join("out/tables/products.parquet")).unwrap();
     let part = table.read_all(&["sold", "key", "fee"], &NoControl).unwrap();
-    assert_eq!(part.columns[0].values, Values::I64(vec![1, 0, 0]));
+    assert_eq!(part.columns[0].values, Values::I64(vec![1, 0, 0].into()));
     assert_eq!(part.columns[0].valid, Some(vec![true, true, false]));
     let Values::Text(keys) = &part.columns[1].values else { panic!("type") };
     assert_eq!(keys.iter().collect::<Vec<_>>(), ["z", "a", "m"]);
-    assert_eq!(part.columns[2].values, Values::I64(vec![1250, -300, 0]));
+    assert_eq!(part.columns[2].values, Values::I64(vec![1250, -300, 0].into()));
 }
 
 proptest! {

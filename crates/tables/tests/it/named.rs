@@ -92,7 +92,7 @@ fn cell(kind: ColumnKind, text: &str, zone: &str) -> Result<Values, Code> {
         return Err(fault.code());
     }
     if kind == ColumnKind::Customer {
-        return Ok(Values::I64(vec![tables.customers.find(text).map_or(-1, i64::from)]));
+        return Ok(Values::I64(vec![tables.customers.find(text).map_or(-1, i64::from)].into()));
     }
     let table = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap();
     Ok(table.read_all(&["v"], &NoControl).unwrap().columns.remove(0).values)
@@ -103,8 +103,8 @@ fn numbers() {
     let decimal = |text: &str| cell(ColumnKind::Decimal, text, "UTC");
     let integer = |text: &str| cell(ColumnKind::Integer, text, "UTC");
     let amount = |text: &str| cell(ColumnKind::Minor { digits: 2 }, text, "UTC");
-    assert_eq!(decimal("-0.0"), Ok(Values::F64(vec![-0.0])), "M070");
-    assert_eq!(decimal("4.9e-324"), Ok(Values::F64(vec![5e-324])), "M071");
+    assert_eq!(decimal("-0.0"), Ok(Values::F64(vec![-0.0].into())), "M070");
+    assert_eq!(decimal("4.9e-324"), Ok(Values::F64(vec![5e-324].into())), "M071");
     assert_eq!(integer("9223372036854775808"), Err(Code::OutOfRange), "M072");
     for (name, text) in [
         ("M067", "nan"),
@@ -133,7 +133,7 @@ fn numbers() {
 fn flags_and_times() {
     let flag = |text: &str| cell(ColumnKind::Flag, text, "UTC");
     for (text, expected) in [("Y", 1), ("N", 0), ("1", 1), ("0", 0), ("True", 1), ("FALSE", 0)] {
-        assert_eq!(flag(text), Ok(Values::I64(vec![expected])), "M083 {text}");
+        assert_eq!(flag(text), Ok(Values::I64(vec![expected].into())), "M083 {text}");
     }
     assert_eq!(flag("はい"), Err(Code::WrongType));
     let time = |text: &str| cell(ColumnKind::Timestamp, text, "America/New_York");
@@ -153,7 +153,7 @@ fn flags_and_times() {
         assert_eq!(time(text), Err(code), "{name} {text}");
     }
     let leap = cell(ColumnKind::Timestamp, "2016-12-31 23:59:60", "UTC");
-    assert_eq!(leap, Ok(Values::I64(vec![1_483_228_799_999_999])), "M092");
+    assert_eq!(leap, Ok(Values::I64(vec![1_483_228_799_999_999].into())), "M092");
 }
 
 #[test]
@@ -168,7 +168,7 @@ fn ids() {
         ("a code with a plus", "E+1"),
         ("spaces", " A "),
     ] {
-        assert_eq!(id(text), Ok(Values::I64(vec![0])), "{name}: kept as it is");
+        assert_eq!(id(text), Ok(Values::I64(vec![0].into())), "{name}: kept as it is");
     }
     for (name, text, code) in [
         ("M065 no width", "A\u{200b}1", Code::ControlByte),

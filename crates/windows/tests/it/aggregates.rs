@@ -74,6 +74,74 @@ fn ten_thousand_customers_agree_with_the_naive_loop() {
     customers.par_chunks(100).for_each(|customers| check_at(customers, &cutoffs));
 }
 
+/// The same rows, known when they happened but for those that become known before the next instant anybody asks at.
+fn in_time(customers: &[Vec<Row>]) -> Vec<Vec<Row>> {
+    let next = |at: i64| cutoffs().as_of().iter().copied().find(|&as_of| as_of > at).unwrap_or(i64::MAX);
+    let row = |row: &Row| Row { arrived: row.arrived.min(next(row.at) - 1), ..row.clone() };
+    customers.iter().map(|rows| rows.iter().map(row).collect()).collect()
+}
+
+proptest! {
+    #![proptest_config(config(150))]
+
+    #[test]
+    fn rows_that_came_in_time_agree_with_the_naive_loop(customers in customers(40)) {
+        check(&in_time(&customers));
+    }
+
+    /// A row that no instant sees takes the customer through the lists of rows instead of the segments: not a bit may differ.
+    #[test]
+    fn segments_and_lists_of_rows_give_the_same_bits(customers in customers(60)) {
+        let customers = in_time(&customers);
+        let unseen = Row { at: 0, arrived: i64::MAX, money: Some(5), real: 5.0, metric: Some(1), item: 3 };
+        let slow: Vec<Vec<Row>> =
+            customers.iter().map(|rows| [std::slice::from_ref(&unseen), rows.as_slice()].concat()).collect();
+        let bits = |customers: &[Vec<Row>]| -> Vec<u64> {
+            computed(customers, &cutoffs(), &aggregates()).into_iter().map(f64::to_bits).collect()
+        };
+        // A customer without rows stays one without visible rows.
+        prop_assert!(bits(&customers) == bits(&slow));
+    }
+}
+
+#[test]
+fn columns_that_lack_nothing_agree_with_the_naive_loop() {
+    let mut rows = busy_customer(3_000);
+    for row in &mut rows {
+        (row.arrived, row.money, row.metric) = (row.at, Some(row.money.unwrap_or(-7)), Some(2));
+    }
+    let customers = [rows, Vec::new()];
+    let (aggregates, cutoffs, table) = (aggregates(), cutoffs(), Table::new(&customers));
+    let columns = table.columns().map(|column| EventColumn { valid: None, ..column });
+    let plan = plan(&aggregates);
+    let mut out = vec![0.0_f64; 2 * cutoffs.as_of().len() * aggregates.len()];
+    let events = Events { arrived: None, ..table.events(&columns) };
+    aggregate(&events, &cutoffs, &plan, &mut out, &NoControl).unwrap();
+    let expected = computed(&customers, &cutoffs, &aggregates);
+    assert!(out.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+    check(&customers);
+}
+
+/// A plan keeps working memory from use to use; nothing of one may show in the next, however many instants either asks at.
+#[test]
+fn what_a_plan_was_used_for_before_changes_nothing() {
+    let customers: Vec<Vec<Row>> = in_time(&(0..40).map(|c| busy_customer(50 + c % 7)).collect::<Vec<_>>());
+    let (aggregates, table) = (aggregates(), Table::new(&customers));
+    let columns = table.columns();
+    let events = table.events(&columns);
+    let used = plan(&aggregates);
+    for days in [vec![12, 19, 31, 45, 58, 90], vec![45], vec![31, 58], vec![12, 19, 20, 31, 45, 58, 90]] {
+        let as_of: Vec<i64> = days.iter().map(|day| day * DAY_US).collect();
+        let cutoffs = Cutoffs::new(as_of.clone(), as_of.iter().flat_map(|&t| spans(t)).collect()).unwrap();
+        let run = |plan: &Plan| {
+            let mut out = vec![0.0_f64; customers.len() * as_of.len() * aggregates.len()];
+            aggregate(&events, &cutoffs, plan, &mut out, &NoControl).unwrap();
+            out.into_iter().map(f64::to_bits).collect::<Vec<_>>()
+        };
+        assert!(run(&used) == run(&plan(&aggregates)), "{days:?}");
+    }
+}
+
 /// A deterministic customer with many rows.
 fn busy_customer(n: usize) -> Vec<Row> {
     let mut rows: Vec<Row> = (0..n as i64)

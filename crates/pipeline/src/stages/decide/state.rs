@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn returns_and_nothing_are_no_purchase() {
-        let column = |valid| Column { values: Values::F64(vec![1.0, 0.0, -1.0, 0.5]), valid, dictionary: None };
+        let column = |valid| Column { values: Values::F64(vec![1.0, 0.0, -1.0, 0.5].into()), valid, dictionary: None };
         let check = |column: Option<&Column>, expected: [bool; 4]| {
             assert_eq!([0, 1, 2, 3].map(|row| is_purchase(column, row)), expected);
         };

@@ -136,7 +136,7 @@ impl Evaluator<'_> {
         job.host.event(Event::Begin(Stage::Ingest));
         let sources = sources(job.config);
         let inputs = digest_inputs(&sources, &RealFs, job.host)?;
-        let tables = read_sources(job, &sources, &inputs, None, Files::All)?.checked;
+        let tables = read_sources(job, &sources, Some(&inputs), None, Files::All)?.checked;
         job.host.event(Event::End(Stage::Ingest));
         job.host.event(Event::Begin(Stage::Evaluate));
         let goods = crate::run::goods(job.config, &tables)?;

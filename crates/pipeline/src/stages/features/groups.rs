@@ -390,7 +390,7 @@ fn code_column(source: &Source, name: &str, n_codes: usize, sense: Sense) -> Opt
 
 /// One code column for every category attribute of the products, and one for the categories that are offered.
 fn joined_columns(job: &Job<'_>, table: &TableFile, goods: &Goods) -> Vec<EventColumn> {
-    let dictionary = table.dictionary("product").unwrap_or_else(|| Arc::from([]));
+    let dictionary = table.dictionary("product").unwrap_or_default();
     let column =
         |join: Join, levels, sense| EventColumn { name: "product".to_owned(), kind: Use::Joined(join), levels, sense };
     let joins = goods.attributes.keys().filter_map(|name| Some((name, goods.join(name, &dictionary)?)));

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn who_bought_long_ago_is_a_customer_no_more() {
-        let column = |values| Column { values: Values::I64(values), valid: None, dictionary: None };
+        let column = |values: Vec<i64>| Column { values: Values::I64(values.into()), valid: None, dictionary: None };
         let (at, arrived) = (column(vec![10, 30, 40, 5]), column(vec![10, 30, 90, 5]));
         let block = Block::of(vec![0, 3, 3, 4], vec![("at", at), ("arrived", arrived)]);
         let dates = [(i64::MIN, 50), (10, 30), (11, 30), (31, 50), (31, 91)];

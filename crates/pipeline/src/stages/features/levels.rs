@@ -1,5 +1,6 @@
 //! Which levels of a category have a name: those that enough customers have, as far as was known on the dates that use them. The rest is one.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result, Timestamp};
@@ -68,7 +69,7 @@ impl Named {
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(super) fn read(job: &Job<'_>, table: &TableFile, column: &str, people: &People) -> Result<Self> {
-        let dictionary = table.dictionary(column).unwrap_or_else(|| Arc::from([]));
+        let dictionary = table.dictionary(column).unwrap_or_default();
         let mut tally = Tally::new(dictionary.len());
         for start in (0..people.n_customers()).step_by(COUNT_BLOCK as usize) {
             job.check_stop()?;
@@ -118,7 +119,7 @@ pub(super) fn count_levels(
     for (column, tally) in columns.iter_mut().zip(&tallies).filter(|(column, _)| is_counted(column)) {
         let dictionary = match &column.kind {
             Use::Joined(join) => Arc::clone(&join.names),
-            _ => table.dictionary(&column.name).unwrap_or_else(|| Arc::from([])),
+            _ => Arc::clone(table.dictionary(&column.name).unwrap_or_default().texts()),
         };
         let own = job.config.features.own.iter().enumerate().filter(|(_, own)| {
             own.source == source.name && own.by.as_deref().is_some_and(|by| is_called(&column.sense, by))
@@ -169,12 +170,13 @@ fn count_customers(
     first: Timestamp,
     n_customers: u32,
 ) -> Result<Vec<Tally>> {
-    let none = || columns.iter().map(|column| Tally::new(n_levels(column))).collect::<Vec<_>>();
+    let size = |column| if is_counted(column) { n_levels(column) } else { 0 };
+    let none = || columns.iter().map(|column| Tally::new(size(column))).collect::<Vec<_>>();
     let most = if table.is_held() { HELD_BLOCK } else { COUNT_BLOCK };
-    let starts: Vec<u32> = (0..n_customers).step_by(most as usize).collect();
-    let count = |&start: &u32| {
+    let runs = table.runs(0..n_customers, most);
+    let count = |customers: &Range<u32>| {
         job.check_stop()?;
-        let block = Block::read(table, start..n_customers.min(start + most), names, &job.quiet())?;
+        let (start, block) = (customers.start, Block::read(table, customers.clone(), names, &job.quiet())?);
         let mut tallies = none();
         for (column, tally) in columns.iter().zip(&mut tallies).filter(|(column, _)| is_counted(column)) {
             count_block(&block, start, column, first.0, tally);
@@ -185,7 +187,7 @@ fn count_customers(
         all.iter_mut().zip(&more).for_each(|(all, more)| all.merge(more));
         Ok(all)
     };
-    starts.par_iter().map(count).try_reduce(none, add)
+    runs.par_iter().map(count).try_reduce(none, add)
 }
 
 fn n_levels(column: &EventColumn) -> usize {

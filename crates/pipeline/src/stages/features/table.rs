@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use osusume_model::{AsOf, Code, Fault, FeatureKind, FeatureSpec, Result, Unit};
 use osusume_tables::arrow::array::{
-    ArrayRef, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray, UInt32Array,
+    ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray, TimestampMicrosecondArray, UInt32Array,
 };
+use osusume_tables::arrow::buffer::NullBuffer;
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use osusume_tables::{CustomerIndex, ParquetSink, Target};
 use rayon::prelude::*;
@@ -60,32 +61,41 @@ pub(crate) fn write_table(
     groups.derive(job)?;
     check_header(customer_header(job), &groups.specs)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
-    let mut sink = ParquetSink::create(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
+    let mut sink = ParquetSink::create_quick(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
     let wanted = Wanted::all(job);
-    let most = if tables.are_held() { BLOCK } else { u32::MAX };
-    for customers in
-        partitions(job, tables, groups.specs.len(), schedule, 1.0).into_iter().flat_map(|part| blocks_of(part, most))
-    {
+    let rows_of = |customers: &Range<u32>| {
         job.check_stop()?;
-        let (blocks, _) = read_blocks(job, tables, goods, &wanted, &customers)?;
+        let (blocks, _) = read_blocks(job, tables, goods, &wanted, customers)?;
         let active = labels::active(job, goods, &blocks, &dates, customers.len())?;
         let at = active_rows(&active, dates.len());
         let cells = cells::compute::<f64>(job, &groups.groups, goods, &blocks, &dates)?;
-        let columns = layout.columns(&tables.customers, &customers, &at, &dates, &cells);
-        sink.write(&crate::kernel::batch(&layout.schema, columns)?)?;
+        crate::kernel::batch(&layout.schema, layout.columns(&tables.customers, customers, &at, &dates, &cells))
+    };
+    for customers in partitions(job, tables, groups.specs.len(), schedule, 1.0) {
+        let blocks = if tables.are_held() { tables.runs(customers.clone(), BLOCK) } else { vec![customers.clone()] };
+        let batches: Result<Vec<RecordBatch>> = blocks.par_iter().map(rows_of).collect();
+        batches?.iter().try_for_each(|batch| sink.write(batch))?;
         job.host.progress(u64::from(customers.end), u64::from(tables.n_customers()));
     }
     let written = sink.finish()?;
     Ok(FeatureTable { specs: groups.specs, rows: written.rows })
 }
 
-/// Customers whose rows and cells are at hand together where reading them decodes no others: few enough for the caches, many enough for
-/// every thread.
-const BLOCK: u32 = 2048;
+/// Customers whose rows and cells are at hand together where reading them decodes no others: few enough for the caches and for every thread
+/// to be busy to the end.
+const BLOCK: u32 = 256;
 
-/// A run of customers in blocks of `most`.
-fn blocks_of(customers: Range<u32>, most: u32) -> impl Iterator<Item = Range<u32>> {
-    customers.clone().step_by(most as usize).map(move |start| start..customers.end.min(start.saturating_add(most)))
+/// Columns that are taken out of the cells together: as many as lie side by side in a cache line.
+const BUNDLE: usize = 8;
+
+/// Some columns of the cells at some places.
+fn bundle((group, columns): (&Cells<f64>, Range<usize>), places: &[usize]) -> Vec<Vec<f64>> {
+    let mut bundle: Vec<Vec<f64>> = columns.clone().map(|_| Vec::with_capacity(places.len())).collect();
+    for place in places {
+        let row = &group.values[place * group.width..][columns.clone()];
+        bundle.iter_mut().zip(row).for_each(|(values, &value)| values.push(value));
+    }
+    bundle
 }
 
 /// How values are stored.
@@ -137,12 +147,16 @@ impl Layout {
         };
         let midnight = |row: &RowAt| dates[row.date as usize].date.utc_midnight().0;
         let as_of: ArrayRef = Arc::new(TimestampMicrosecondArray::from_iter_values(at.iter().map(midnight)));
-        let places = cells.iter().flat_map(|group| (0..group.width).map(move |column| (group, column)));
-        let places: Vec<_> = places.zip(&self.forms).collect();
-        let features = places.into_par_iter().map(|((group, column), form)| {
-            let cell = |row: &RowAt| row.customer as usize * dates.len() + row.date as usize;
-            form.array(at.iter().map(|row| group.values[cell(row) * group.width + column]))
-        });
+        let places: Vec<usize> = at.iter().map(|row| row.customer as usize * dates.len() + row.date as usize).collect();
+        let bundles: Vec<(&Cells<f64>, Range<usize>)> = cells
+            .iter()
+            .flat_map(|group| {
+                let ends = move |start: usize| start..group.width.min(start + BUNDLE);
+                (0..group.width).step_by(BUNDLE).map(move |start| (group, ends(start)))
+            })
+            .collect();
+        let columns: Vec<Vec<f64>> = bundles.into_par_iter().flat_map_iter(|of| bundle(of, &places)).collect();
+        let features = columns.into_par_iter().zip(&self.forms).map(|(values, form)| form.array(values));
         [customer, as_of].into_iter().chain(features.collect::<Vec<_>>()).collect()
     }
 }
@@ -166,17 +180,25 @@ impl Form {
     }
 
     /// Values as they are stored; NaN is absent. A level behind the names is one too few have.
-    fn array(&self, values: impl Iterator<Item = f64>) -> ArrayRef {
-        let present = values.map(|value| Some(value).filter(|value| !value.is_nan()));
+    fn array(&self, mut values: Vec<f64>) -> ArrayRef {
+        let is_whole = !values.iter().any(|value| value.is_nan());
+        let nulls = (!is_whole).then(|| values.iter().map(|value| !value.is_nan()).collect::<NullBuffer>());
         match self {
-            Self::Whole => Arc::new(present.map(|value| value.map(|value| value as u32)).collect::<UInt32Array>()),
-            Self::Real => Arc::new(present.collect::<Float64Array>()),
+            Self::Whole => {
+                // An absent value becomes 0, and is none.
+                let whole: Vec<u32> = values.iter().map(|&value| value as u32).collect();
+                Arc::new(UInt32Array::new(whole.into(), nulls))
+            }
+            Self::Real => Arc::new(Float64Array::new(values.into(), nulls)),
             Self::Money(units) => {
-                Arc::new(present.map(|value| value.map(|value| value / units)).collect::<Float64Array>())
+                for value in &mut values {
+                    *value /= units;
+                }
+                Arc::new(Float64Array::new(values.into(), nulls))
             }
             Self::Level(names) => {
-                let name = |value: f64| names.get(value as usize).map(String::as_str);
-                Arc::new(present.map(|value| value.and_then(name)).collect::<StringArray>())
+                let name = |value: &f64| names.get(*value as usize).filter(|_| !value.is_nan()).map(String::as_str);
+                Arc::new(values.iter().map(name).collect::<StringArray>())
             }
         }
     }
@@ -214,7 +236,7 @@ mod tests {
 
     #[test]
     fn values_in_units_a_reader_expects() {
-        let array = |form: &Form| form.array([250.0, f64::NAN, 1.0].into_iter());
+        let array = |form: &Form| form.array(vec![250.0, f64::NAN, 1.0]);
         let float = |form: Form| -> Vec<Option<f64>> {
             array(&form).as_any().downcast_ref::<Float64Array>().unwrap().iter().collect()
         };

@@ -97,7 +97,7 @@ impl Baskets {
         }
         let source = job.config.source_of(crate::config::Role::Purchases).expect("the configuration was checked");
         let table = tables.table(&source.name).expect("every source is a table");
-        let dictionary = table.dictionary("product").unwrap_or_else(|| std::sync::Arc::from([]));
+        let dictionary = table.dictionary("product").unwrap_or_default();
         let levels = Levels::new(goods, config, &dictionary, |key| key)?;
         let asked = (tables, dates[dates.len() - 1]);
         let receipts = Receipts::read(job, asked, (source, table), &levels, config)?;
@@ -348,9 +348,9 @@ mod tests {
         let levels = Levels::plain(&["bread", "milk"]);
         let column = |values| Column { values, valid: None, dictionary: None };
         let columns = vec![
-            ("at", column(Values::I64(vec![10, 20, 3 * DAY_US]))),
-            ("product", column(Values::Code(vec![0, 1, 1]))),
-            ("basket", column(Values::Code(vec![7; 3]))),
+            ("at", column(Values::I64(vec![10, 20, 3 * DAY_US].into()))),
+            ("product", column(Values::Code(vec![0, 1, 1].into()))),
+            ("basket", column(Values::Code(vec![7; 3].into()))),
         ];
         let (mut reader, zone) = (Reader::new(&levels), Zone::new("UTC").unwrap());
         reader.add(&Block::of(vec![0, 3], columns), (0, 0), &zone);

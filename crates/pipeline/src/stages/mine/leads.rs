@@ -377,14 +377,14 @@ mod tests {
 
     #[test]
     fn only_purchases_known_before_the_date_and_within_the_days_count() {
-        let column = |values| Column { values: Values::I64(values), valid: None, dictionary: None };
+        let column = |values: Vec<i64>| Column { values: Values::I64(values.into()), valid: None, dictionary: None };
         let day = |days: i64| days * DAY_US;
         // Too early; in time; in time but known later; a return; on the date itself; of no item.
         let at = column([1, 5, 6, 7, 10, 8].map(day).to_vec());
         let arrived = column([1, 5, 10, 7, 10, 8].map(day).to_vec());
-        let units = Values::F64(vec![1.0, 2.0, 1.0, -1.0, 1.0, 1.0]);
+        let units = Values::F64(vec![1.0, 2.0, 1.0, -1.0, 1.0, 1.0].into());
         let quantity = Column { values: units, valid: None, dictionary: None };
-        let product = Column { values: Values::Code(vec![0, 1, 2, 3, 4, 6]), valid: None, dictionary: None };
+        let product = Column { values: Values::Code(vec![0, 1, 2, 3, 4, 6].into()), valid: None, dictionary: None };
         let columns = vec![("at", at), ("arrived", arrived), ("quantity", quantity), ("product", product)];
         let block = Block::of(vec![0, 0, 6], columns);
         let of_key = [0, 1, 2, 3, 4, 5, u32::MAX];
