@@ -91,6 +91,22 @@ fn a_column_filled_in_after_the_outcome_is_named() {
     assert_eq!(code, Some(16), "{page}{errors}");
     assert!(errors.contains("error[E4032]") && errors.contains("customers_welcome_gift_on"), "{errors}");
     assert!(page.contains("gift_on is there tells the takers of line_1"), "{page}");
+    // Who looked into it says so, and why; it is told, and ends nothing. What no sign answers to is told too.
+    let known =
+        |column: &str| format!("prove.known=[{{source=\"customers\",column=\"{column}\",because=\"sent on order\"}}]");
+    let told = known("customers_welcome_gift_on");
+    let (code, page, errors) = run(&["--set", attribute, "--set", &told]);
+    assert_eq!(code, Some(0), "{page}{errors}");
+    assert!(
+        page.contains("tells the takers of line_1") && page.contains("known, as the pipeline file says: sent on order"),
+        "{page}"
+    );
+    let (code, page, _) = run(&["--set", attribute, "--set", &known("joined")]);
+    assert_eq!(code, Some(16));
+    assert!(page.contains("no sign answers to `prove.known[0]`"), "{page}");
+    let (code, _, errors) = run(&["--set", "prove.known=[{source=\"custmers\",because=\"x\"}]"]);
+    assert_eq!(code, Some(2));
+    assert!(errors.contains("prove.known[0].source") && errors.contains("customers"), "{errors}");
     let (code, page, errors) = run(&[]);
     assert_eq!(code, Some(0), "{page}{errors}");
     assert!(page.contains("asked what they know of the takes of line_1g, line_10g"), "{page}");

@@ -192,7 +192,7 @@ codes! {
     TargetNotTwoValued = "E2014", Usage, AfterChange;
     /// A model cannot be written in another format, whose texts cannot hold the name of a column or one of its values. Args: format, name.
     ModelNotConvertible = "E2015", Usage, AfterChange;
-    /// An option of the command line has a value the command does not take. Args: option, got, allowed.
+    /// An option of the command line has a value the command does not take. Args: option, got, allowed, suggestion?.
     OptionNotAllowed = "E2016", Usage, AfterChange;
     /// An expression over features that cannot be. Args: key, position, got, allowed.
     ConfigExpression = "E2017", Usage, AfterChange;

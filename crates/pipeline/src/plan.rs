@@ -152,30 +152,8 @@ fn columns_of(aggregate: &mut Aggregate, see: &mut impl FnMut(&mut usize)) {
     if let Some(filter) = &mut aggregate.filter {
         see(&mut filter.column);
     }
-    match &mut aggregate.measure {
-        Measure::Sum(column)
-        | Measure::Mean(column)
-        | Measure::Min(column)
-        | Measure::Max(column)
-        | Measure::Distinct(column)
-        | Measure::Last(column)
-        | Measure::StdDev(column)
-        | Measure::Trend(column)
-        | Measure::FirstValue(column)
-        | Measure::Quantile { column, .. }
-        | Measure::DecayedSum { column, .. }
-        | Measure::Surge(Amount::Sum(column))
-        | Measure::Share(Amount::Sum(column)) => see(column),
-        Measure::Count
-        | Measure::DecayedCount { .. }
-        | Measure::LongestStreak { .. }
-        | Measure::Streak { .. }
-        | Measure::RecencyDays
-        | Measure::WholeDays
-        | Measure::FirstDays
-        | Measure::MeanGapDays
-        | Measure::Surge(Amount::Rows)
-        | Measure::Share(Amount::Rows) => {}
+    if let Some(column) = aggregate.measure.column_mut() {
+        see(column);
     }
 }
 

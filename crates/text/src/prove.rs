@@ -83,6 +83,11 @@ crate::phrases::phrases! {
     /// Args: column?, value.
     EarlyArrival = "{value} of the rows arrived before they happened<< (`{column}`)>>: a zone or an arrival is wrong",
         "発生前に到着している行が{value}あります<<（`{column}`）>>。時間帯または到着日時に誤りがあります";
+    /// A sign that the pipeline file explains. Args: because.
+    Known = "known, as the pipeline file says: {because}", "パイプラインファイルで確認済み: {because}";
+    /// An explanation without a sign. Args: key.
+    UnseenKnown = "no sign answers to `{key}` of the pipeline file any more",
+        "パイプラインファイルの `{key}` に当てはまる兆候はもうありません";
     /// The order of files.
     RowsOfFiles = "the rows in the files", "ファイル内の行";
     /// A share. Args: value.

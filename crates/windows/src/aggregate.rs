@@ -18,6 +18,10 @@ use crate::{ColumnKind, Cutoffs, Error, Events, Plan, Span, decay, streak};
 /// Customers a task works on between two looks at the control; few enough that a small company keeps every thread busy to the end.
 const BLOCK: usize = 128;
 
+/// Above this many borders of windows, lists of rows are faster than segments: different codes are told of every pair of borders.
+/// Measured with 20 aggregates × 5 windows: 12 dates 0.93 s (segments 1.28 s), 24 dates 1.77 s (2.69 s), for 100,000 customers.
+const MOST_BORDERS: usize = 96;
+
 /// What an output cell is made of: `f32` as feature files store it, or `f64`.
 pub trait Cell: Copy + Send {
     /// The nearest value; NaN stays NaN.
@@ -190,6 +194,7 @@ fn walk<C: Cell>(events: &Events<'_>, cutoffs: &Cutoffs, plan: &Plan, scratch: &
     let row_len = cutoffs.as_of().len() * plan.n_aggregates();
     let empty_row: Vec<C> = plan.empty_row.iter().map(|&x| C::from_f64(x)).collect();
     let borders = plan.fast.as_ref().map(|fast| Borders::new(cutoffs, &fast.segments));
+    let borders = borders.filter(|borders| borders.at.len() <= MOST_BORDERS);
     for (bounds, out) in events.offsets.windows(2).zip(out.chunks_exact_mut(row_len)) {
         for row in out.chunks_exact_mut(empty_row.len()) {
             row.copy_from_slice(&empty_row);

@@ -105,6 +105,42 @@ pub enum Measure {
     },
 }
 
+impl Measure {
+    /// Position of the column whose values it reads; `None` where it reads rows alone.
+    pub fn column(mut self) -> Option<usize> {
+        self.column_mut().copied()
+    }
+
+    /// The same, to be renumbered.
+    pub fn column_mut(&mut self) -> Option<&mut usize> {
+        match self {
+            Self::Sum(column)
+            | Self::Mean(column)
+            | Self::Min(column)
+            | Self::Max(column)
+            | Self::Distinct(column)
+            | Self::Last(column)
+            | Self::StdDev(column)
+            | Self::Trend(column)
+            | Self::FirstValue(column)
+            | Self::Quantile { column, .. }
+            | Self::DecayedSum { column, .. }
+            | Self::Surge(Amount::Sum(column))
+            | Self::Share(Amount::Sum(column)) => Some(column),
+            Self::Count
+            | Self::DecayedCount { .. }
+            | Self::LongestStreak { .. }
+            | Self::Streak { .. }
+            | Self::RecencyDays
+            | Self::WholeDays
+            | Self::FirstDays
+            | Self::MeanGapDays
+            | Self::Surge(Amount::Rows)
+            | Self::Share(Amount::Rows) => None,
+        }
+    }
+}
+
 /// One output column.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Aggregate {
@@ -420,20 +456,10 @@ fn check(i: usize, aggregate: &Aggregate, columns: &[ColumnKind], n_windows: usi
     }
     match aggregate.measure {
         Measure::Share(_) if aggregate.filter.is_none() => Err(Error::ShareWithoutFilter { aggregate: i }),
-        Measure::Distinct(column) => check_column(i, column, columns, true),
-        Measure::Sum(column)
-        | Measure::Mean(column)
-        | Measure::Min(column)
-        | Measure::Max(column)
-        | Measure::Last(column)
-        | Measure::StdDev(column)
-        | Measure::Trend(column)
-        | Measure::FirstValue(column)
-        | Measure::Quantile { column, .. }
-        | Measure::DecayedSum { column, .. }
-        | Measure::Surge(Amount::Sum(column))
-        | Measure::Share(Amount::Sum(column)) => check_column(i, column, columns, false),
-        _ => Ok(()),
+        measure @ Measure::Distinct(_) => {
+            measure.column().map_or(Ok(()), |column| check_column(i, column, columns, true))
+        }
+        measure => measure.column().map_or(Ok(()), |column| check_column(i, column, columns, false)),
     }
 }
 

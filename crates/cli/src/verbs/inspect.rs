@@ -6,7 +6,7 @@ use osusume_model::{Arg, Code, Exit, Fault, Result};
 use osusume_pipeline::inspect::{InspectRequest, Inspected, InspectedFeature, InspectedTable, Value, inspect as look};
 use osusume_pipeline::with_threads;
 use osusume_text::inspect::{Word, say};
-use osusume_text::labels;
+use osusume_text::{labels, suggest};
 use serde_json::{Value as Json, json};
 
 use crate::args::{InspectArgs, OutputFormat};
@@ -53,7 +53,16 @@ fn chosen(mut found: Inspected, names: &[String]) -> Result<Inspected> {
     let known: Vec<String> = found.features.iter().map(|feature| feature.spec.name.clone()).collect();
     let unknown = names.iter().filter(|name| !known.contains(name)).map(|name| {
         let fault = Fault::new(Code::OptionNotAllowed).with("option", "--feature").with("got", name.as_str());
-        fault.with("allowed", known.iter().take(NAMES_SHOWN).cloned().collect::<Vec<_>>().join(", "))
+        let fault = match suggest(name, known.iter().map(String::as_str)) {
+            Some(nearest) => fault.with("suggestion", nearest),
+            None => fault,
+        };
+        // Those with the word in them first.
+        let (mut alike, others): (Vec<&str>, Vec<&str>) =
+            known.iter().map(String::as_str).partition(|known| known.contains(name.as_str()));
+        alike.extend(others);
+        alike.truncate(NAMES_SHOWN);
+        fault.with("allowed", alike.join(", "))
     });
     Fault::all(unknown.collect())?;
     found.features.retain(|feature| names.contains(&feature.spec.name));

@@ -85,8 +85,9 @@ fn verdict(proof: &Proof) -> Result<()> {
 
 /// The fault of tables that know too much.
 fn suspicion(proof: &Proof) -> Result<()> {
-    let Some(sign) = proof.signs.first() else { return Ok(()) };
-    let fault = Fault::new(Code::LeakSuspected).with("source", sign.source.as_str()).with("signs", proof.signs.len());
+    let open: Vec<&Sign> = proof.signs.iter().filter(|sign| sign.known.is_none()).collect();
+    let Some(sign) = open.first() else { return Ok(()) };
+    let fault = Fault::new(Code::LeakSuspected).with("source", sign.source.as_str()).with("signs", open.len());
     let parts = [("column", &sign.column), ("offer", &sign.offer)];
     let named = parts.into_iter().filter_map(|(name, part)| Some((name, part.as_deref()?)));
     Err(named.fold(fault, |fault, (name, part)| fault.with(name, part)))
@@ -184,7 +185,11 @@ impl Page<'_> {
         };
         let lines: Vec<(&str, String)> =
             proof.signs.iter().map(|sign| (sign.source.as_str(), self.sign(sign))).collect();
-        format!("{}{heading}\n{}", " ".repeat(INDENT), labelled(2 * INDENT, &lines))
+        let unseen = proof.unseen_known.iter().map(|position| {
+            let key = format!("prove.known[{position}]");
+            format!("{}{}\n", " ".repeat(2 * INDENT), self.say(Word::UnseenKnown, &[("key", Arg::from(key.as_str()))]))
+        });
+        format!("{}{heading}\n{}{}", " ".repeat(INDENT), labelled(2 * INDENT, &lines), unseen.collect::<String>())
     }
 
     fn sign(&self, sign: &Sign) -> String {
@@ -199,7 +204,9 @@ impl Page<'_> {
         args.extend(sign.offer.as_deref().map(|offer| ("offer", Arg::from(offer))));
         let files = || (sign.kind == SignKind::Order).then(|| self.word(Word::RowsOfFiles));
         args.extend(sign.column.clone().or_else(files).map(|column| ("column", Arg::Name(column))));
-        self.say(shows(sign.kind), &args)
+        let said = self.say(shows(sign.kind), &args);
+        let Some(because) = &sign.known else { return said };
+        format!("{said}; {}", self.say(Word::Known, &[("because", Arg::from(because.as_str()))]))
     }
 
     fn limits(&self) -> String {

@@ -9,9 +9,9 @@ use osusume_tables::DateFormat;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, Language,
-    LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline,
-    Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, KnownSign,
+    Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty,
+    Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
 };
 use super::words::{parse_size, parse_step};
 
@@ -360,6 +360,20 @@ pub(super) fn language(at: At) -> Language {
 pub(super) fn spoken_names(at: At) -> BTreeMap<String, String> {
     let names = at.find("names").and_then(Node::as_table).into_iter();
     names.flat_map(|names| names.keys().map(|name| (name.clone(), At(names).text(name)))).collect()
+}
+
+pub(super) fn known_signs(at: At) -> Vec<KnownSign> {
+    let known = |at: At| {
+        let text = |key: &str| at.find(key).and_then(Node::as_text).map(str::to_owned);
+        KnownSign {
+            source: at.text("source"),
+            sign: text("sign"),
+            column: text("column"),
+            offer: text("offer"),
+            because: at.text("because"),
+        }
+    };
+    at.tables("known").map(known).collect()
 }
 
 pub(super) fn run(at: At, base: &Path) -> Run {

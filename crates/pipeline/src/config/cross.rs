@@ -45,6 +45,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     capacity(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
+    known_signs(checker, &view);
 }
 
 impl<'a> View<'a> {
@@ -107,6 +108,17 @@ fn headers_of(source: &Entry) -> Vec<&str> {
         source.node.as_table().and_then(|source| source.get("columns")).and_then(|entry| entry.node.as_table());
     let headers = columns.into_iter().flatten().filter_map(|(_, entry)| entry.node.as_text());
     headers.chain(keys_of(source, "attributes")).collect()
+}
+
+/// A sign is told of a source there is.
+fn known_signs(checker: &mut Checker, view: &View) {
+    let sources: Vec<&str> = view.sources.iter().map(|(name, _)| *name).collect();
+    for (position, known) in view.list("prove.known").iter().enumerate() {
+        let Some(source) = known.as_table().and_then(|known| known.get("source")) else { continue };
+        if source.node.as_text().is_some_and(|name| !sources.contains(&name)) {
+            unknown_name(checker, &format!("prove.known[{position}].source"), &source.node, &sources);
+        }
+    }
 }
 
 fn unknown_name(checker: &mut Checker, key: &str, node: &Node, known: &[&str]) {

@@ -44,6 +44,10 @@ pub(super) const WINDOWS: &[&str] = &["month_to_date", "previous_month", "same_m
 /// What a streak counts.
 pub(super) const PERIODS: &[&str] = &["day", "week", "month"];
 
+/// How a leak shows in the tables.
+pub(super) const SIGNS: &[&str] =
+    &["identifies", "missing", "gives_away", "collapses", "order", "repeated", "early_arrival"];
+
 /// The delivery profiles of crate `export`.
 pub(super) const PROFILES: &[&str] =
     &["parquet", "csv", "csv-cp932", "excel-ja", "salesforce-bulk2", "hubspot-import", "kintone"];

@@ -36,8 +36,8 @@ pub use schema::schema;
 pub use settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     DeclaredRate, DerivedFeature, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter, HoldEvent,
-    Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, PRODUCT_LEVEL,
-    Penalty, Pipeline, Quality, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
+    KnownSign, Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow,
+    PRODUCT_LEVEL, Penalty, Pipeline, Quality, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
 };
 pub use words::Form;
 
@@ -107,6 +107,8 @@ pub struct Config {
     pub language: Language,
     /// What sentences call names of the tables.
     pub spoken_names: BTreeMap<String, String>,
+    /// Signs of a leak that were looked into.
+    pub known_signs: Vec<KnownSign>,
     /// Where and with what a run works.
     pub run: Run,
     /// The layers' names, lowest first.
@@ -164,9 +166,10 @@ impl Config {
 
     fn build(root: &layer::Table, base: &Path, layers: Vec<String>) -> Self {
         let at = build::At(root);
-        // What a run works with changes no result, so it is no part of what identifies the configuration.
+        // What a run works with, and what a proof takes as known, changes no result, so it is no part of what identifies the configuration.
         let mut result = root.clone();
         result.remove("run");
+        result.remove("prove");
         Self {
             pipeline: build::pipeline(at.table("pipeline")),
             sources: build::sources(at.table("sources"), base),
@@ -179,6 +182,7 @@ impl Config {
             export: build::exports(at, base),
             language: build::language(at.table("report")),
             spoken_names: build::spoken_names(at.table("report")),
+            known_signs: build::known_signs(at.table("prove")),
             run: build::run(at.table("run"), base),
             layers,
             effective: effective::print(root, effective::Secrets::Hidden),
@@ -191,7 +195,7 @@ impl Config {
         &self.effective
     }
 
-    /// The text whose digest tells whether two configurations give the same results: like [`Self::effective`], without `[run]`
+    /// The text whose digest tells whether two configurations give the same results: like [`Self::effective`], without `[run]` and `[prove]`
     /// and with secrets in the clear. It is there to be hashed, never to be written.
     pub fn identity(&self) -> &Secret {
         &self.identity

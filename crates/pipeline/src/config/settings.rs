@@ -396,6 +396,21 @@ pub struct DeclaredRate {
     pub rate: f64,
 }
 
+/// One of `prove.known`: a sign of a leak that was looked into.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownSign {
+    /// The source it is told of.
+    pub source: String,
+    /// The kind of sign; without one every kind.
+    pub sign: Option<String>,
+    /// The feature or column; without one every one of the source.
+    pub column: Option<String>,
+    /// The offer; without one every one.
+    pub offer: Option<String>,
+    /// Why it is no leak.
+    pub because: String,
+}
+
 /// `[train]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Train {

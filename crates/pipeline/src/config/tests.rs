@@ -3,6 +3,7 @@ use std::fmt::Write;
 
 use super::layer::Value;
 use super::*;
+use crate::prove::SignKind;
 
 mod mutations;
 mod schema_check;
@@ -211,6 +212,7 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("mine.correction"), Correction::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("mine.consequents"), Consequents::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("decide.hold_after[].event"), HoldEvent::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("prove.known[].sign"), SignKind::ALL.map(|(_, id)| id));
     assert_eq!(words("report.language"), Language::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
 }
 

@@ -88,6 +88,8 @@ pub struct Proof {
     pub leaks: Vec<Leak>,
     /// Columns, orders and rows that know an outcome too well to have been there before it.
     pub signs: Vec<Sign>,
+    /// Entries of `prove.known`, by position, that no sign answers to any more.
+    pub unseen_known: Vec<usize>,
     /// Whether the tables were asked for such signs.
     pub are_tables_asked: bool,
     /// Offers with takes enough to be asked about such signs.
@@ -186,6 +188,7 @@ impl Prover<'_> {
             rebuilds: Vec::new(),
             leaks: Vec::new(),
             signs: Vec::new(),
+            unseen_known: Vec::new(),
             are_tables_asked: false,
             asked: Vec::new(),
             limits: limits::limits(self.config),
@@ -231,6 +234,12 @@ impl Prover<'_> {
         let dates = (built.offers.as_slice(), calendar, &built.schedule);
         proof.signs = signs::columns(&data, &built.specs, &asked, dates);
         proof.signs.extend(row_signs::rows(self.config, built, &data, &asked, &quiet)?);
+        let known = &self.config.known_signs;
+        for sign in &mut proof.signs {
+            sign.known = known.iter().find(|known| sign.is(known)).map(|known| known.because.clone());
+        }
+        let is_unseen = |known| !proof.signs.iter().any(|sign| sign.is(known));
+        proof.unseen_known = (0..known.len()).filter(|&at| is_unseen(&known[at])).collect();
         Ok(())
     }
 

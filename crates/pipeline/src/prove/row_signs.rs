@@ -81,6 +81,7 @@ impl Trait {
             lower: span.lower,
             upper: span.upper,
             takes: area.n_positives,
+            known: None,
         })
     }
 }
@@ -172,6 +173,7 @@ impl Happenings {
             lower: share,
             upper: share,
             takes: 0,
+            known: None,
         })
     }
 }

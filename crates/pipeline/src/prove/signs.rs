@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::bins::Bins;
 use crate::calendar::{Calendar, Schedule};
+use crate::config::KnownSign;
 use crate::stages::train::TrainingData;
 
 /// Chance of a false alarm over all questions of a kind together.
@@ -49,6 +50,23 @@ pub enum SignKind {
     EarlyArrival,
 }
 
+impl SignKind {
+    /// Every kind with its word in the pipeline file and in JSON, in the order of the reference.
+    pub(crate) const ALL: [(Self, &'static str); 7] = [
+        (Self::Identifies, "identifies"),
+        (Self::Missing, "missing"),
+        (Self::GivesAway, "gives_away"),
+        (Self::Collapses, "collapses"),
+        (Self::Order, "order"),
+        (Self::Repeated, "repeated"),
+        (Self::EarlyArrival, "early_arrival"),
+    ];
+
+    fn id(self) -> &'static str {
+        Self::ALL.iter().find(|(kind, _)| *kind == self).map_or("", |(_, id)| id)
+    }
+}
+
 /// A sign of a leak.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Sign {
@@ -68,6 +86,19 @@ pub struct Sign {
     pub upper: f64,
     /// Takes it rests on.
     pub takes: u64,
+    /// Why it is no leak, where the pipeline file says so.
+    pub known: Option<String>,
+}
+
+impl Sign {
+    /// Whether it is the one the pipeline file speaks of.
+    pub(super) fn is(&self, known: &KnownSign) -> bool {
+        let agrees = |wanted: &Option<String>, is: Option<&str>| wanted.is_none() || wanted.as_deref() == is;
+        known.source == self.source
+            && agrees(&known.sign, Some(self.kind.id()))
+            && agrees(&known.column, self.column.as_deref())
+            && agrees(&known.offer, self.offer.as_deref())
+    }
 }
 
 /// The rows of one offer on one side of the split.
@@ -153,6 +184,7 @@ pub(super) fn columns(
                 lower,
                 upper,
                 takes,
+                known: None,
             };
             question.found().into_iter().map(sign).collect()
         })

@@ -131,6 +131,7 @@ fn found(disturbance: Disturbance, is_of_run: bool, spoil: &dyn Fn(&Config, &Bui
         rebuilds: Vec::new(),
         leaks: Vec::new(),
         signs: Vec::new(),
+        unseen_known: Vec::new(),
         are_tables_asked: false,
         asked: Vec::new(),
         limits: Vec::new(),

@@ -122,7 +122,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::OptionNotAllowed,
         title: "`{option}` cannot be {got:plain}; allowed: {allowed}",
-        help: &["the command with `--help` says what each of its options takes"],
+        help: &["<<did you mean `{suggestion}`?>>", "the command with `--help` says what each of its options takes"],
         cause: "The option is one the command knows, with a value it does not take, or does not take together with the others. Nothing was read or written.",
         example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
     },
@@ -454,10 +454,11 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::LeakSuspected,
-        title: "{source}<<, {column}>> knows the outcome<< of {offer}>> too well; {signs} such {signs?sign:signs}",
+        title: "{source}<<, {column}>> knows more<< of {offer}>> than it could at the time; {signs} such {signs?sign:signs}",
         help: &[
             "ask whoever fills the column when its values are written, and whether they are written again once something was bought",
             "leave the column out of the pipeline file, or declare the column that says when its rows arrived",
+            "where it is no leak, say so with the reason in `[[prove.known]]`; the sign is then told and ends nothing",
         ],
         cause: "A column that alone tells takers from others, by a value, by being absent, by the order of rows, was most likely written after the outcome. Models learn from it whatever it knows, and on the day it knows nothing. What is measured is told for every sign: out of time, with an interval that allows for the number of columns asked about.",
         example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",

@@ -128,7 +128,10 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::OptionNotAllowed,
         title: "「{option}」に{got:plain}は指定できません（指定できる値: {allowed}）",
-        help: &["各オプションに指定できる値は、コマンドに `--help` を付けて確認できます。"],
+        help: &[
+            "<<「{suggestion}」の誤りではありませんか。>>",
+            "各オプションに指定できる値は、コマンドに `--help` を付けて確認できます。",
+        ],
         cause: "オプションの名前は正しいものの、値が許される範囲を外れているか、ほかのオプションと組み合わせられません。何も読み書きしていません。",
         example: "osusume train rows.csv --target taken --model linear --l1-share 0.5 --out model.json",
     },
@@ -454,10 +457,11 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::LeakSuspected,
-        title: "{source}<<の{column}>>が<<{offer}の>>結果を知りすぎています（兆候{signs}件）",
+        title: "{source}<<の{column}>>が、その時点では知り得ないこと<<（{offer}）>>を知っています（兆候{signs}件）",
         help: &[
             "その列の値がいつ書き込まれるのか、購入後に書き換えられないか、データの担当者に確認してください。",
             "その列をパイプラインファイルから外すか、行の到着日時を示す列を宣言してください。",
+            "漏れでないと確認できた場合は、理由を添えて `[[prove.known]]` に記してください。兆候は表示されますが、コマンドは失敗しません。",
         ],
         cause: "値、欠損、行の並び順だけで成約者を見分けられる列は、結果が出た後に書き込まれた可能性が高いものです。モデルはその列から学習しますが、実際の運用日にはその情報がありません。各兆候の測定値は、学習とは別の期間で、調べた列の数を考慮した信頼区間とともに表示しています。",
         example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",

@@ -3,7 +3,7 @@
 use model::Code;
 use osusume_model as model;
 
-use super::{Checker, Node, Table, Value, View, keys_of, names, nearest};
+use super::{Checker, Node, Table, Value, View, got, keys_of, names, nearest};
 use crate::config::settings::OwnMeasure;
 
 /// Roles whose rows features of one's own are made of.
@@ -75,11 +75,12 @@ impl<'a> Own<'a> {
         let windows = self.n_windows();
         let by = self.table.contains_key("by");
         let missing =
-            [("{days}", windows > 1 && !has("{days}")), ("{level} {rank}", by && !has("{level}") && !has("{rank}"))];
+            [("_{days}d", windows > 1 && !has("{days}")), ("_{level}", by && !has("{level}") && !has("{rank}"))];
         let extra = [("{days}", windows == 0), ("{level}", !by), ("{rank}", !by)];
-        let signs = missing.into_iter().filter(|(_, is_wrong)| *is_wrong).map(|(part, _)| format!("∋ {part}"));
+        let longer = missing.into_iter().filter(|(_, is_wrong)| *is_wrong).map(|(part, _)| format!("{name}{part}"));
         let extra = extra.into_iter().filter(|(part, is_wrong)| *is_wrong && has(part));
-        for allowed in signs.chain(extra.map(|(part, _)| format!("∌ {part}"))) {
+        let shorter = extra.map(|(part, _)| name.replace(&format!("_{part}d"), "").replace(part, ""));
+        for allowed in longer.chain(shorter.map(|name| name.trim_matches('_').to_owned())) {
             let args = vec![("got", name.into()), ("allowed", allowed.into())];
             checker.fault(Code::ConfigNotAllowed, &format!("{}.name", self.key), node.spot, args);
         }
@@ -93,7 +94,7 @@ impl<'a> Own<'a> {
     /// One way to say the window; a level, a half-life or a period only where the measure has one.
     fn check_settings(&self, checker: &mut Checker) {
         if let (Some((node, word)), true) = (self.text("window"), self.n_windows() > 0) {
-            let args = vec![("got", word.into()), ("allowed", "≠ windows_days".into())];
+            let args = vec![("got", word.into()), ("allowed", "window | windows_days".into())];
             checker.fault(Code::ConfigNotAllowed, &format!("{}.window", self.key), node.spot, args);
         }
         let Some(measure) = self.text("measure").and_then(|(_, word)| OwnMeasure::parse(word)) else { return };
@@ -106,8 +107,8 @@ impl<'a> Own<'a> {
                 Some(entry) if !measures.contains(&measure) => {
                     let allowed: Vec<&str> = measures.iter().map(|measure| measure.id()).collect();
                     let args = vec![
-                        ("got", measure.id().into()),
-                        ("allowed", format!("measure = {}", allowed.join(" | ")).into()),
+                        ("got", got(&entry.node)),
+                        ("allowed", format!("measure = {} (≠ {})", allowed.join(" | "), measure.id()).into()),
                     ];
                     checker.fault(Code::ConfigNotAllowed, &key_path, entry.key, args);
                 }
@@ -126,9 +127,9 @@ impl<'a> Own<'a> {
         }
     }
 
-    fn unknown(&self, checker: &mut Checker, key: &str, (node, got): (&Node, &str), known: &[&str]) {
-        let mut args = vec![("got", got.into()), ("allowed", names(known))];
-        args.extend(nearest(got, known.iter().copied()).map(|word| ("suggestion", word.into())));
+    fn unknown(&self, checker: &mut Checker, key: &str, (node, name): (&Node, &str), known: &[&str]) {
+        let mut args = vec![("got", name.into()), ("allowed", names(known))];
+        args.extend(nearest(name, known.iter().copied()).map(|word| ("suggestion", word.into())));
         checker.fault(Code::ConfigUnknownName, &format!("{}.{key}", self.key), node.spot, args);
     }
 }

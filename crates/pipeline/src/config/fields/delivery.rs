@@ -1,10 +1,10 @@
-//! What leaves a run, and where it works: `export`, `report` and `run`.
+//! What leaves a run, what a proof takes as known, and where a run works: `export`, `report`, `prove` and `run`.
 
 use super::super::field::Default::{Absent, Is, Required};
 use super::super::field::Field;
 use super::super::field::Kind::{AutoOr, Choice, Integer, Map, Table, Tables, Text};
 use super::super::words::Form;
-use super::PROFILES;
+use super::{PROFILES, SIGNS};
 
 /// The keys, in the order of the reference.
 pub(super) const FIELDS: &[Field] = &[
@@ -34,6 +34,25 @@ pub(super) const FIELDS: &[Field] = &[
          a name that is not listed stands as it is.",
     )
     .form(Form::Some),
+    Field::new("prove", Table, Is("{}"), "What `osusume prove leakage` takes as known; nothing here changes a result."),
+    Field::new(
+        "prove.known",
+        Tables,
+        Is("[]"),
+        "Signs of a leak that you looked into and found to be none. They are told with your reason and no longer end the command.",
+    ),
+    Field::new("prove.known[].source", Text, Required, "The source the sign is told of."),
+    Field::new("prove.known[].sign", Choice(SIGNS), Absent, "Only signs of this kind; without it every kind."),
+    Field::new(
+        "prove.known[].column",
+        Text,
+        Absent,
+        "Only signs of this feature or column, as the proof names it; without it every one of the source.",
+    )
+    .form(Form::Some),
+    Field::new("prove.known[].offer", Text, Absent, "Only signs about this offer, by its key; without it about every one.")
+        .form(Form::Some),
+    Field::new("prove.known[].because", Text, Required, "Why it is no leak: who fills the column, and when.").form(Form::Some),
     Field::new("run", Table, Is("{}"), "Where and with what a run works; nothing here changes a result."),
     Field::new(
         "run.directory",

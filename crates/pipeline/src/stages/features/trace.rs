@@ -2,7 +2,7 @@
 
 use osusume_model::{AsOf, FeatureKind, FeatureSpec, Result, Unit};
 use osusume_tables::{Column, Values};
-use osusume_windows::{Aggregate, Amount, Cutoffs, EventColumn, EventValues, Measure, Span, earlier_start};
+use osusume_windows::{Aggregate, Cutoffs, EventColumn, EventValues, Measure, Span, earlier_start};
 
 use super::cells::{self, Blocks, HoldingSlices, product_positions};
 use super::groups::{AttributeCell, Group, Groups, HoldingCell};
@@ -263,22 +263,7 @@ fn counted(
     };
     // The base of a share is all rows.
     let filter = aggregate.filter.filter(|_| !matches!(aggregate.measure, Measure::Share(_)));
-    let value = match aggregate.measure {
-        Measure::Sum(column)
-        | Measure::Mean(column)
-        | Measure::Min(column)
-        | Measure::Max(column)
-        | Measure::Distinct(column)
-        | Measure::Last(column)
-        | Measure::StdDev(column)
-        | Measure::Trend(column)
-        | Measure::FirstValue(column)
-        | Measure::Quantile { column, .. }
-        | Measure::DecayedSum { column, .. }
-        | Measure::Surge(Amount::Sum(column))
-        | Measure::Share(Amount::Sum(column)) => Some(column),
-        _ => None,
-    };
+    let value = aggregate.measure.column();
     let has = |row: usize, column: usize| columns[column].valid.is_none_or(|valid| valid[row]);
     let is_of = |row: usize| {
         filter.is_none_or(|filter| match columns[filter.column].values {
