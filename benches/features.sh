@@ -6,7 +6,7 @@
 set -euo pipefail
 transactions=$(realpath "$1") products=$(realpath "$2") out=$(realpath -m "$3")
 cd "$(dirname "$0")/.."
-cargo build --release --locked --quiet -p osusume-cli
-cargo build --release --locked --quiet -p osusume-benches --bin features
+# The whole workspace: the same features of its dependencies as any other build, so that none of them is compiled again.
+cargo build --release --locked --quiet --workspace --bins
 target=$(realpath "${CARGO_TARGET_DIR:-target}")/release
 exec "$target/features" "$target/osusume" "$transactions" "$products" "$out"

@@ -8,9 +8,6 @@ use crate::config::{Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// Days after which an arrival counts as late: more than a monthly extract is ever behind.
 const LATE_DAYS: i64 = 30;
 
@@ -50,7 +47,7 @@ pub(crate) fn before_joining(job: &Job<'_>, tables: &Checked) -> Result<Vec<Faul
     let mut faults = Vec::new();
     for source in job.config.sources.values() {
         let (Some(at), Some(table)) = (happened(source.role), tables.table(&source.name)) else { continue };
-        let counts = Counts::before_joining(job, tables.n_customers(), joined, (table, at))?;
+        let counts = Counts::before_joining(job, tables, joined, (table, at))?;
         if counts.late * 100 > counts.rows * EARLY_PERCENT {
             let fault = Fault::new(Code::BeforeJoining).with("source", source.name.as_str());
             faults.push(fault.with("early", counts.late).with("rows", counts.rows));
@@ -88,10 +85,9 @@ impl Counts {
     fn of(job: &Job<'_>, tables: &Checked, source: &Source, [at, arrived]: [&'static str; 2]) -> Result<Self> {
         let mut counts = Self::default();
         let Some(table) = tables.table(&source.name) else { return Ok(counts) };
-        let n = tables.n_customers();
-        for start in (0..n).step_by(BLOCK as usize) {
+        for customers in tables.passes() {
             job.check_stop()?;
-            let block = Block::read(table, start..n.min(start + BLOCK), &[at, arrived], &job.quiet())?;
+            let block = Block::read(table, customers, &[at, arrived], &job.quiet())?;
             let Some(arrivals) = block.integers(arrived) else { continue };
             for (row, &at) in block.times(at).iter().enumerate() {
                 counts.observe(at, arrivals.get(row));
@@ -103,14 +99,13 @@ impl Counts {
     /// Rows that happened before the earliest date their customer is said to have joined on.
     fn before_joining(
         job: &Job<'_>,
-        n_customers: u32,
+        tables: &Checked,
         joined: &TableFile,
         (table, at): (&TableFile, &'static str),
     ) -> Result<Self> {
         let mut counts = Self::default();
-        for start in (0..n_customers).step_by(BLOCK as usize) {
+        for range in tables.passes() {
             job.check_stop()?;
-            let range = start..n_customers.min(start + BLOCK);
             let people = Block::read(joined, range.clone(), &["joined"], &job.quiet())?;
             let rows = Block::read(table, range, &[at], &job.quiet())?;
             let (Some(joined), times) = (people.integers("joined"), rows.times(at)) else { continue };

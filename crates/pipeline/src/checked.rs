@@ -12,6 +12,17 @@ use osusume_tables::{CustomerIndex, SourceCount, TableFile, Tables};
 /// Path of the customer index below a run.
 const CUSTOMER_INDEX: &str = "tables/customer_index.parquet";
 
+/// Customers read at once.
+const READ_CUSTOMERS: u32 = 1 << 16;
+/// Rows of a table read at once: a run of few customers with many rows each fits into a small memory budget too.
+const READ_ROWS: u64 = 1 << 20;
+
+/// How many of `n_customers` to read at once of a table of so many rows.
+pub(crate) fn most_customers(n_customers: u32, n_rows: u64) -> u32 {
+    let most = READ_ROWS.saturating_mul(u64::from(n_customers)) / n_rows.max(1);
+    most.clamp(1, u64::from(READ_CUSTOMERS)) as u32
+}
+
 /// Every table ingest wrote, and who the customers are.
 pub(crate) struct Checked {
     /// All customers.
@@ -61,6 +72,13 @@ impl Checked {
     pub(crate) fn runs(&self, customers: Range<u32>, most: u32) -> Vec<Range<u32>> {
         let largest = self.tables.values().max_by_key(|table| table.n_rows());
         largest.map_or_else(|| vec![customers.clone()], |table| table.runs(customers.clone(), most))
+    }
+
+    /// All customers in runs to be read one after the other: [`READ_CUSTOMERS`] at most, and so few that they have about [`READ_ROWS`] rows
+    /// in the largest table.
+    pub(crate) fn passes(&self) -> Vec<Range<u32>> {
+        let n_rows = self.tables.values().map(TableFile::n_rows).max().unwrap_or(0);
+        self.runs(0..self.n_customers(), most_customers(self.n_customers(), n_rows))
     }
 
     /// Number of customers.

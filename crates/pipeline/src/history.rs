@@ -8,9 +8,6 @@ use crate::config::{Config, Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// Days without any row before the run's date from which on it is said: more than a monthly extract is ever behind.
 const SILENT_DAYS: i32 = 31;
 
@@ -112,9 +109,8 @@ impl Times {
         let Some(table) = tables.table(&source.name) else { return Ok(reach) };
         let columns = [Some(self.at), Some(self.arrived), self.later].into_iter().flatten();
         let declared: Vec<&str> = columns.filter(|name| source.column(name).is_some()).collect();
-        let n = tables.n_customers();
-        for start in (0..n).step_by(BLOCK as usize) {
-            let block = Block::read(table, start..n.min(start + BLOCK), &declared, &job.quiet())?;
+        for customers in tables.passes() {
+            let block = Block::read(table, customers, &declared, &job.quiet())?;
             let arrived = block.integers(self.arrived);
             let later = self.later.and_then(|name| block.integers(name));
             for (row, &at) in block.times(self.at).iter().enumerate() {

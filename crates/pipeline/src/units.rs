@@ -9,9 +9,6 @@ use crate::checked::Checked;
 use crate::config::{Config, History, Role};
 use crate::seam::Block;
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// Who belongs together in folds and in the holdout.
 pub(crate) struct Units {
     customers: Arc<CustomerIndex>,
@@ -33,9 +30,8 @@ impl Units {
         let is_arrival_known = source.history != History::Snapshot && source.column("arrived").is_some();
         let columns = if is_arrival_known { &["household", "arrived"][..] } else { &["household"] };
         let mut household = Vec::with_capacity(customers.len());
-        let n = tables.n_customers();
-        for start in (0..n).step_by(BLOCK as usize) {
-            let block = Block::read(table, start..n.min(start + BLOCK), columns, control)?;
+        for customers in tables.passes() {
+            let block = Block::read(table, customers, columns, control)?;
             let codes = block.codes("household");
             for customer in 0..block.n_customers() {
                 let row = block.newest_known(customer, as_of.instant.0);

@@ -26,8 +26,12 @@ use crate::output::{FileFacts, OutputFile, Target};
 
 /// Written into every file; constant, so that a newer build of the same format writes the same bytes.
 const CREATED_BY: &str = "osusume";
-/// Rows of a group, unless groups are ended by hand.
+/// Most rows of a group, unless groups are ended by hand.
 const GROUP_ROWS: usize = 1 << 18;
+/// Bytes of a group's rows, about: a wide table has fewer rows in a group, which is held until it is full.
+const GROUP_BYTES: usize = 64 << 20;
+/// Fewest rows of a group, however wide the table.
+const FEWEST_GROUP_ROWS: usize = 1 << 14;
 /// Rows of a data page at most.
 const PAGE_ROWS: usize = 1 << 16;
 /// Rows a reader hands over at once.
@@ -40,6 +44,7 @@ pub struct ParquetSink {
     schema: SchemaRef,
     pending: Vec<RecordBatch>,
     pending_rows: usize,
+    group_rows: usize,
     rows: u64,
     n_groups: usize,
     path: std::path::PathBuf,
@@ -78,18 +83,21 @@ impl ParquetSink {
         let writer = ArrowWriter::try_new_with_options(file, Arc::clone(&schema), options);
         let (writer, factory) =
             writer.and_then(ArrowWriter::into_serialized_writer).map_err(|error| write_error(&path, error))?;
-        Ok(Self { writer, factory, schema, pending: Vec::new(), pending_rows: 0, rows: 0, n_groups: 0, path })
+        let group_rows = GROUP_BYTES / 8 / schema.fields().len().max(1);
+        let group_rows = group_rows.clamp(FEWEST_GROUP_ROWS, GROUP_ROWS);
+        let (pending, pending_rows) = (Vec::new(), 0);
+        Ok(Self { writer, factory, schema, pending, pending_rows, group_rows, rows: 0, n_groups: 0, path })
     }
 
     /// Appends rows; the batch must have the sink's schema.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<()> {
         let mut offset = 0;
         while offset < batch.num_rows() {
-            let take = (batch.num_rows() - offset).min(GROUP_ROWS - self.pending_rows);
+            let take = (batch.num_rows() - offset).min(self.group_rows - self.pending_rows);
             self.pending.push(batch.slice(offset, take));
             self.pending_rows += take;
             offset += take;
-            if self.pending_rows == GROUP_ROWS {
+            if self.pending_rows == self.group_rows {
                 self.end_group()?;
             }
         }

@@ -212,13 +212,17 @@ impl TableFile {
     }
 
     /// `customers` in runs of `most` at most. Of a table in memory no run reaches over the end of a row group, so that its rows are read
-    /// without a copy.
+    /// without a copy; of a file runs end with a row group where they can, so that few are decoded twice.
     pub fn runs(&self, customers: Range<u32>, most: u32) -> Vec<Range<u32>> {
-        let borders = if self.is_held() { self.group_starts.as_slice() } else { &[] };
+        let borders = self.group_starts.as_slice();
         let (mut runs, mut start) = (Vec::new(), customers.start);
         while start < customers.end {
-            let border = borders.get(borders.partition_point(|&border| border <= start));
-            let end = customers.end.min(start.saturating_add(most.max(1))).min(border.copied().unwrap_or(u32::MAX));
+            let furthest = customers.end.min(start.saturating_add(most.max(1)));
+            let next = borders.partition_point(|&border| border <= start);
+            let last = borders.partition_point(|&border| border <= furthest);
+            let border = if self.is_held() { next } else { last.saturating_sub(1) };
+            let border = borders.get(border).filter(|_| next < last);
+            let end = border.map_or(furthest, |&border| border.min(furthest));
             runs.push(start..end);
             start = end;
         }

@@ -22,8 +22,6 @@ const REPEATED: f64 = 0.10;
 const REPEATED_SHARE: f64 = 0.2;
 /// Share of rows that arrived before they happened from which on it is told.
 const EARLY: f64 = 0.01;
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
 
 /// What is known of every customer and should say nothing.
 struct Trait {
@@ -141,8 +139,7 @@ impl Happenings {
         let Some(table) = built.tables.table(&source.name) else { return Ok(read) };
         let columns: Vec<&str> =
             source.columns.keys().map(String::as_str).filter(|name| !matches!(*name, "customer" | "text")).collect();
-        for start in (0..n).step_by(BLOCK as usize) {
-            let customers = start..n.min(start + BLOCK);
+        for customers in built.tables.passes() {
             let block = Block::read(table, customers.clone(), &columns, control)?;
             for (customer, bounds) in customers.zip(block.offsets.windows(2)) {
                 // Rows of one time are ordered by their values, so that the same rows stand side by side.

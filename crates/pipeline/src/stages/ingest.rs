@@ -15,8 +15,6 @@ use crate::config::{self, AttributeKind, Config, OwnMeasure, ROLE_COLUMNS, Role,
 use crate::job::Job;
 use crate::seam::Block;
 
-/// Customers read at once while rows are counted.
-const COUNT_BLOCK: u32 = 1 << 16;
 /// Names a message lists.
 const NAMES_SHOWN: usize = 20;
 
@@ -350,9 +348,8 @@ pub(crate) fn unknown_products(job: &Job<'_>, tables: &Checked, goods: &Goods) -
         return Ok(None);
     }
     let mut counts = vec![0_u64; names.len()];
-    let n = tables.n_customers();
-    for start in (0..n).step_by(COUNT_BLOCK as usize) {
-        let block = Block::read(table, start..n.min(start + COUNT_BLOCK), &["product"], &job.quiet())?;
+    for customers in tables.passes() {
+        let block = Block::read(table, customers, &["product"], &job.quiet())?;
         for code in block.codes_or("product", 0) {
             counts[code as usize] += 1;
         }

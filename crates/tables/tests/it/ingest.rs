@@ -453,6 +453,23 @@ fn tables_without_customers_keep_their_order() {
     assert_eq!(part.columns[2].values, Values::I64(vec![1250, -300, 0].into()));
 }
 
+#[test]
+fn runs_of_a_file_end_with_its_row_groups_and_leave_nobody_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let spec = events(&write_events(dir.path(), 600_000, 900));
+    run(&dir.path().join("out"), &[spec]).unwrap();
+    let table = TableFile::open(&RealFs, &dir.path().join("out/tables/events.parquet")).unwrap();
+    for most in [1, 7, 200, 500, 899, 900, u32::MAX] {
+        let runs = table.runs(0..900, most);
+        let customers: Vec<u32> = runs.iter().cloned().flatten().collect();
+        assert_eq!(customers, (0..900).collect::<Vec<_>>());
+        assert!(runs.iter().all(|run| !run.is_empty() && run.len() as u64 <= u64::from(most)));
+    }
+    // Four row groups of about a quarter of the customers each: two of them fit, and the third is not begun.
+    let runs = table.runs(0..900, 500);
+    assert!((400..500).contains(&runs[0].len()) && runs.len() == 2, "{runs:?}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, ..ProptestConfig::default() })]
 

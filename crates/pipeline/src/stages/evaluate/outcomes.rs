@@ -15,9 +15,6 @@ use crate::kernel::windows_fault;
 use crate::seam::Block;
 use crate::stages::features::{Blocks, HoldingSlices, block_of, known_products, label, product_positions};
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// The columns outcomes are read from, where a source has them.
 const COLUMNS: [&str; 10] =
     ["product", "start", "end", "start_arrived", "end_arrived", "by_company", "price", "at", "arrived", "quantity"];
@@ -41,10 +38,10 @@ impl Outcomes {
         let n = tables.n_customers();
         let reader = Reader { job, tables, goods, schedule, stretch: Stretch::new(job, schedule) };
         let mut all = Self { labels: Vec::new(), revenue: Vec::new(), is_retained: Vec::new() };
-        for start in (0..n).step_by(BLOCK as usize) {
+        for customers in tables.passes() {
             job.check_stop()?;
-            let end = n.min(start + BLOCK);
-            reader.partition(start..end, &mut all)?;
+            let end = customers.end;
+            reader.partition(customers, &mut all)?;
             job.host.progress(u64::from(end), u64::from(n));
         }
         Ok(all)

@@ -9,6 +9,7 @@ use osusume_tables::TableFile;
 use rayon::prelude::*;
 
 use super::people::People;
+use crate::checked::most_customers;
 use crate::config::Source;
 use crate::job::Job;
 use crate::plan::{EventColumn, Level, Sense, Use};
@@ -172,7 +173,7 @@ fn count_customers(
 ) -> Result<Vec<Tally>> {
     let size = |column| if is_counted(column) { n_levels(column) } else { 0 };
     let none = || columns.iter().map(|column| Tally::new(size(column))).collect::<Vec<_>>();
-    let most = if table.is_held() { HELD_BLOCK } else { COUNT_BLOCK };
+    let most = if table.is_held() { HELD_BLOCK } else { most_customers(n_customers, table.n_rows()) };
     let runs = table.runs(0..n_customers, most);
     let count = |customers: &Range<u32>| {
         job.check_stop()?;

@@ -13,9 +13,6 @@ use crate::job::Job;
 use crate::stages::consents::opted_out;
 use crate::stages::ingest;
 
-/// Customers looked at together.
-const BLOCK: u32 = 1 << 16;
-
 /// Customers on the dates of a run. What arrived on or after a date says nothing of it, so later rows change nothing here.
 pub(super) struct People {
     /// Pairs of a customer and a date to learn from.
@@ -40,10 +37,8 @@ impl People {
         let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
         let wanted = wanted(job);
         let mut people = Self { rows: 0, is_learned: Vec::new(), opted_out: 0 };
-        let n_customers = tables.n_customers();
-        for start in (0..n_customers).step_by(BLOCK as usize) {
+        for customers in tables.passes() {
             job.check_stop()?;
-            let customers = start..n_customers.min(start + BLOCK);
             let (blocks, _) = read_blocks(job, tables, goods, &wanted, &customers)?;
             let active = labels::active(job, goods, &blocks, &dates, customers.len())?;
             let asked: Vec<u32> = customers.collect();

@@ -19,8 +19,6 @@ use crate::seam::Block;
 use crate::stages::consents::without_opted_out;
 use crate::stages::decide::is_purchase;
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
 /// Bytes a line of a purchase takes while baskets are made: item, basket and their share of the copy for one date.
 const LINE_BYTES: u64 = 24;
 /// Bytes more for each level above what was bought, and for what was bought itself where there is one: an item and what it stands for.
@@ -184,7 +182,6 @@ impl Receipts {
         levels: &Levels,
         config: &Mine,
     ) -> Result<Self> {
-        let n_customers = tables.n_customers();
         let of_levels = if config.above.is_empty() { 0 } else { LEVEL_BYTES * (1 + config.above.len() as u64) };
         let needed = table.n_rows() * (LINE_BYTES + of_levels);
         if needed > job.memory / 2 {
@@ -195,9 +192,10 @@ impl Receipts {
         let declared: Vec<&str> = columns.into_iter().filter(|name| source.column(name).is_some()).collect();
         let zone = Zone::new(&job.config.pipeline.time_zone)?;
         let mut reader = Reader::new(levels);
-        for start in (0..n_customers).step_by(BLOCK as usize) {
+        for customers in tables.passes() {
             job.check_stop()?;
-            let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
+            let start = customers.start;
+            let customers: Vec<u32> = customers.collect();
             let block = Block::read_of(table, &customers, &declared, &job.quiet())?;
             let block = without_opted_out(job, tables, &customers, as_of, block)?;
             for customer in 0..block.n_customers() {

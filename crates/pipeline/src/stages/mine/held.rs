@@ -15,9 +15,6 @@ use crate::stages::consents::without_opted_out;
 use crate::stages::decide::{Known, held_rows};
 use crate::stages::features::{known_products, product_positions};
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// Holdings of customers on some days and, in the end, on the last of them.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -100,10 +97,10 @@ impl Held {
         let source = job.config.holdings().expect("the configuration was checked");
         let mut counter = Counter::new(days.len());
         let n_customers = tables.n_customers();
-        for start in (0..n_customers).step_by(BLOCK as usize) {
+        for customers in tables.passes() {
             job.check_stop()?;
-            job.host.progress(u64::from(start), u64::from(n_customers));
-            let customers: Vec<u32> = (start..n_customers.min(start + BLOCK)).collect();
+            job.host.progress(u64::from(customers.start), u64::from(n_customers));
+            let customers: Vec<u32> = customers.collect();
             let Some(block) = held_rows(job, tables, source, &customers)? else { continue };
             let block = without_opted_out(job, tables, &customers, days[days.len() - 1], block)?;
             let block = known_products(goods, block).0;

@@ -35,9 +35,6 @@ use crate::seam::Block;
 use crate::stages::consents::opted_out;
 use crate::units::Units;
 
-/// Customers read at once.
-const BLOCK: u32 = 1 << 16;
-
 /// What a contact adds to the log-odds of an offer's takes, and what that rests on.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Contact {
@@ -185,11 +182,9 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
     if job.config.is_cross_section() || (source.is_none() && responses.iter().all(Option::is_none)) {
         return Ok(());
     }
-    let n = ground.tables.n_customers();
     let (mut drawn, mut exposure) = (Vec::new(), Exposure::new(ground, offers));
-    for start in (0..n).step_by(BLOCK as usize) {
+    for customers in ground.tables.passes() {
         job.check_stop()?;
-        let customers = start..n.min(start + BLOCK);
         let rows = source.map(|source| ground.contacts(source, &customers)).transpose()?.unwrap_or_default();
         drawn.extend(labeled(ground, &customers, &rows)?);
         exposure.add(&rows);

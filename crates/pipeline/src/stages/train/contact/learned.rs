@@ -2,7 +2,7 @@
 
 use osusume_model::{Date, Result};
 
-use super::{Arm, BLOCK, arms_of, offers_of};
+use super::{Arm, arms_of, offers_of};
 use crate::calendar::LabelDays;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -67,10 +67,10 @@ fn read(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Vec<Vec<Approa
     let Some(table) = tables.table(&source.name) else { return Ok(all) };
     let columns = ["at", "offer", "arm"].into_iter().filter(|name| source.column(name).is_some());
     let columns: Vec<&str> = columns.collect();
-    let n = tables.n_customers();
-    for start in (0..n).step_by(BLOCK as usize) {
+    for customers in tables.passes() {
         job.check_stop()?;
-        let block = Block::read(table, start..n.min(start + BLOCK), &columns, &job.quiet())?;
+        let start = customers.start;
+        let block = Block::read(table, customers, &columns, &job.quiet())?;
         let (offers, arms, at) = (offers_of(&goods.catalogue.offers, &block), arms_of(&block), block.times("at"));
         for (customer, bounds) in (start..).zip(block.offsets.windows(2)) {
             for row in bounds[0] as usize..bounds[1] as usize {
