@@ -304,3 +304,15 @@ fn a_declared_rate_is_used_until_takes_come_in() {
         assert!(text(&output.stderr).contains("train.prior[0]"));
     }
 }
+
+#[test]
+fn a_company_that_is_offered_nothing_is_said() {
+    let company = Company::new();
+    let threshold = ["--set", "decide.min_value_minor=100000000"];
+    let output = company.osusume(&[&["run", "pipelines/isp.toml", "--as-of", "2026-10-01"], &threshold[..]].concat());
+    let errors = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{errors}");
+    assert!(errors.contains("warning[E4023]") && errors.contains("below_threshold"), "{errors}");
+    let usual = company.osusume(&["run", "pipelines/isp.toml", "--as-of", "2026-10-02"]);
+    assert!(!text(&usual.stderr).contains("E4023"));
+}

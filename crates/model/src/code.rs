@@ -275,6 +275,8 @@ codes! {
     TablesShrunken = "E4021", Input, AfterChange;
     /// The run held nobody out, so nothing can be compared. Args: run.
     NoHoldout = "E4022", Quality, AfterChange;
+    /// Customers were scored, and none of them is offered anything. Args: customers, reason?, pairs?.
+    NothingOffered = "E4023", Quality, AfterChange;
 
     /// Something learned or decided rests on rows that were not known. Args: stage, file, column?, sources.
     LeakProven = "E4030", Quality, AfterChange;

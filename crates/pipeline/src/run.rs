@@ -240,7 +240,22 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))
     })?;
+    nothing_offered(&decided).into_iter().for_each(|fault| job.warn(fault));
     Ok(Learned { tables, goods, schedule, units, mined, found, models, decided })
+}
+
+/// What to say where nobody is offered anything: a whole company without an offer is most likely a slip.
+fn nothing_offered(decided: &DecisionCounts) -> Option<Fault> {
+    let is_empty = decided.offers.iter().all(|(_, rows)| *rows == 0) && decided.shadow_rows == 0;
+    (is_empty && decided.scored > 0).then(|| {
+        let fault = Fault::new(Code::NothingOffered).with("customers", decided.scored);
+        // Of equal counts the first by name.
+        let most = decided.removed.iter().rev().max_by_key(|(_, pairs)| **pairs);
+        match most {
+            Some((reason, pairs)) => fault.with("reason", reason.as_str()).with("pairs", *pairs),
+            None => fault,
+        }
+    })
 }
 
 /// What is known of the past at every date of the schedule: rules, features and labels.

@@ -436,6 +436,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
     },
     Message {
+        code: Code::NothingOffered,
+        title: "none of {customers} scored {customers?customer:customers} is offered anything<<; most pairs end at \"{reason}\" ({pairs})>>",
+        help: &[
+            "the run's summary counts every reason why offers were not made",
+            "where most pairs end below the threshold, look at `decide.min_value_minor`, `decide.contact_cost_minor` and the propensities; where few takes were learned from, at `train.learn_from` and `train.min_positives`",
+        ],
+        cause: "A customer without an offer is a result like any other, a whole company without one most likely a slip: a threshold in another unit, consents that name another channel, models without takes. The empty table is published as it is, and withdraws nothing by itself; what the CRM makes of it is for the CRM to say.",
+        example: "[decide]\nmin_value_minor = 60",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage} rests on rows that were not known: {file}<<, first in {column}>><<, by {sources}>>",
         help: &[

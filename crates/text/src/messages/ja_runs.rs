@@ -439,6 +439,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nholdout = { fraction = 0.05, salt = \"isp-2026\" }",
     },
     Message {
+        code: Code::NothingOffered,
+        title: "スコアを付けた顧客{customers}人の誰にもオファーがありません<<（最も多い理由: 「{reason}」{pairs}組）>>",
+        help: &[
+            "オファーを出さなかった理由の内訳は、実行結果の要約で確認できます。",
+            "しきい値未満が多い場合は `decide.min_value_minor`、`decide.contact_cost_minor` と成約確率を、学習に使えた成約が少ない場合は `train.learn_from` と `train.min_positives` を確認してください。",
+        ],
+        cause: "オファーのない顧客がいるのは普通のことですが、全員にないのは設定の誤りであることがほとんどです（しきい値の単位、同意のチャネル名、成約のないモデルなど）。空のオファー表はそのまま公開されます。CRM側での扱いはCRMの設定によります。",
+        example: "[decide]\nmin_value_minor = 60",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage}の結果が、その時点で未知の行に依存しています: {file}<<（最初の相違: {column}）>><<、原因: {sources}>>",
         help: &[
