@@ -2,10 +2,12 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValuesParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use osusume_model::Date;
 use osusume_pipeline::baskets::DEFAULT_MAX_RULES;
+use osusume_synth::World;
 
 use crate::memory::parse_bytes;
 
@@ -19,6 +21,12 @@ pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub(crate) verb: Verb,
+}
+
+/// What names a world.
+fn shipped_or_file() -> String {
+    let names: Vec<&str> = World::names().collect();
+    format!("The world: {}, or a world file", names.join(", "))
 }
 
 /// The heading above options that every verb has, so that its own come first.
@@ -293,8 +301,8 @@ pub(crate) struct SynthArgs {
 /// `synth WORLD`.
 #[derive(Debug, Args)]
 pub(crate) struct GenerateArgs {
-    /// The world: `isp`, which comes with the program, or a world file
-    #[arg(value_name = "WORLD", required_unless_present = "world")]
+    /// A world that comes with the program, or a world file.
+    #[arg(value_name = "WORLD", required_unless_present = "world", help = shipped_or_file())]
     pub(crate) named: Option<String>,
     /// A world file
     #[arg(long, value_name = "FILE", conflicts_with = "named")]
@@ -337,7 +345,8 @@ pub(crate) enum SynthVerb {
 /// `synth respond`.
 #[derive(Debug, Args)]
 pub(crate) struct RespondArgs {
-    /// The world the customers live in: `isp` or a world file
+    /// The world the customers live in.
+    #[arg(help = shipped_or_file())]
     pub(crate) world: String,
     /// The offer table: Parquet with `customer_id`, `as_of`, `rank` and `offer`
     pub(crate) offers: PathBuf,
@@ -583,14 +592,14 @@ pub(crate) struct WhyArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// The company
-    #[arg(value_parser = ["isp"])]
+    #[arg(value_parser = PossibleValuesParser::new(World::names()))]
     pub(crate) world: String,
     /// Directory to write into; empty, or not there yet
     #[arg(long, value_name = "DIR", default_value = "osusume-demo")]
     pub(crate) out: PathBuf,
-    /// Number of customers
-    #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u64).range(500..=1_000_000))]
-    pub(crate) customers: u64,
+    /// Number of customers; the company's own without it
+    #[arg(long, value_parser = clap::value_parser!(u64).range(300..=1_000_000))]
+    pub(crate) customers: Option<u64>,
     /// Threads, memory, deadline.
     #[command(flatten)]
     pub(crate) resources: Resources,

@@ -124,6 +124,7 @@ fn ranges(file: &WorldFile) -> Vec<Range> {
         all.extend([m.sd, m.noise, m.growth_per_year, m.season].map(|number| ("metric", number, -10.0, 10.0)));
         all.push(("metric.season_peak", m.season_peak, 0.0, 13.0));
         all.extend(m.by_segment.values().map(|factor| ("metric.by_segment", *factor, 1e-6, LARGE)));
+        all.extend(m.most.map(|most| ("metric.most", most, 1e-6, 1e9)));
     }
     for t in &file.trigger {
         all.push(("trigger.per_year", t.per_year, 0.0, 1_000.0));

@@ -220,7 +220,7 @@ impl State {
             + known.season * wave
             + sum_of_terms(&setup.plan.metric_terms[metric], &self.view(setup, day, NEVER))
             + 0.7 * known.noise * self.deviations[metric];
-        exp(log_level)
+        exp(log_level).min(known.most.unwrap_or(f64::INFINITY))
     }
 
     /// Brings the drivers that follow the calendar to `day`.

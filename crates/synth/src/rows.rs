@@ -215,7 +215,7 @@ impl<'a> Recorder<'a> {
                 (rng.chance(file.setting.missing), self.arrival_instant(measured.day, &mut rng));
             let is_written = !is_missing && measured.day >= self.usage_from[measured.metric];
             if let Some(arrived) = arrived.filter(|_| is_written) {
-                let value = rounded(value, metric.decimals);
+                let value = rounded(value.min(metric.most.unwrap_or(f64::INFINITY)), metric.decimals);
                 columns.push(life.person.number, measured.day, measured.metric, value, arrived.0);
             }
         }

@@ -270,6 +270,9 @@ sections! {
         /// What moves the log level.
         #[serde(default)]
         terms: Vec<Term>,
+        /// Largest level, and largest value written: 100 for the percentage of a quota.
+        #[serde(default)]
+        most: Option<f64>,
         /// Decimal places written.
         #[serde(default)]
         decimals: u32,

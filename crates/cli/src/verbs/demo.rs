@@ -1,4 +1,4 @@
-//! `osusume demo isp`: the whole circle on a company that does not exist, from its tables to what its offers earned.
+//! `osusume demo NAME`: the whole circle on a company that does not exist, from its tables to what its offers earned.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,38 +19,44 @@ use crate::process::Signals;
 use crate::settings::{load, threads};
 use crate::table::labelled;
 
-/// The pipeline that comes with the program; its paths start at the folder beside `data/`.
-const PIPELINE: &str = include_str!("../../../../pipelines/isp.toml");
+/// The pipelines of the companies that come with the program, by the world's name; their paths start at the folder beside `data/`.
+const PIPELINES: [(&str, &str); 7] = [
+    ("isp", include_str!("../../../../pipelines/isp.toml")),
+    ("saas", include_str!("../../../../pipelines/saas.toml")),
+    ("storage", include_str!("../../../../pipelines/storage.toml")),
+    ("music", include_str!("../../../../pipelines/music.toml")),
+    ("mobile", include_str!("../../../../pipelines/mobile.toml")),
+    ("fanclub", include_str!("../../../../pipelines/fanclub.toml")),
+    ("contacts", include_str!("../../../../pipelines/contacts.toml")),
+];
 /// A twentieth of a small company shows nothing: in the demo three tenths are held out, which the pipeline file says.
-const SHIPPED_HOLDOUT: &str = "holdout = { fraction = 0.05,";
-const HOLDOUT: &str = "# More than a company would hold out: so small a company could not tell its offers' effects with less.\nholdout = { fraction = 0.3,";
-/// The day of the run: the world's campaigns end there.
-const AS_OF: &str = "2026-10-01";
-/// Gap, label window, kept days and a day more: by then every answer is known.
-const DAYS: i32 = 98;
+const HOLDOUT_FRACTION: &str = "\nholdout = { fraction = ";
+const HOLDOUT: &str = "\n# More than a company would hold out: so small a company could not tell its offers' effects with less.\nholdout = { fraction = 0.3";
+/// Tables are known until their newest row, and in a small company days pass on which nobody begins or ends anything.
+const MORE_DAYS: i32 = 21;
 /// Usage rows a customer; the newest are kept.
 const EVENTS: u64 = 60;
 
 /// Generates, runs, waits and evaluates; says where everything lies.
 pub(crate) fn demo(args: &DemoArgs, console: &Console, signals: &Signals) -> Ended {
-    let demo = Demo { args, console, signals, as_of: AS_OF.parse().expect("a date") };
+    let world = World::shipped(&args.world).expect("the command line allows no other name");
+    let customers = args.customers.unwrap_or_else(|| world.default_customers());
+    // The world's campaigns end on its last day.
+    let (as_of, later) = (world.end(), world.end() + (world.label_days() + MORE_DAYS));
+    let demo = Demo { args, console, signals, world, customers, as_of, later };
     demo.prepare().map_err(Failure::starting)?;
-    let tables = args.out.join("data/isp");
-    let later = demo.as_of + DAYS;
-    demo.step(
-        Word::Company,
-        &[("customers", args.customers.into()), ("as_of", date(demo.as_of)), ("path", path(&tables))],
-    )?;
-    demo.generate(&tables, demo.as_of, None)?;
+    let tables = demo.place("data");
+    demo.step(Word::Company, &[("customers", customers.into()), ("as_of", date(as_of)), ("path", path(&tables))])?;
+    demo.generate(&tables, as_of, None)?;
     demo.step(Word::Run, &[])?;
     super::run::run(&demo.run_args(), console, signals)?;
     let config = load(&demo.pipeline()).map_err(Failure::reading)?;
     let run = current(&config).map_err(Failure::reading)?.unwrap_or_default();
-    let offers = args.out.join("runs/isp").join(&run).join("offers.parquet");
+    let offers = demo.place("runs").join(&run).join("offers.parquet");
     demo.step(Word::Later, &[("later", date(later)), ("path", path(&tables))])?;
     demo.generate(&tables, later, Some(&offers))?;
     demo.step(Word::Evaluate, &[])?;
-    super::evaluate::evaluate(&demo.evaluate_args(run, later), console, signals)?;
+    super::evaluate::evaluate(&demo.evaluate_args(run), console, signals)?;
     demo.look(&offers)?;
     Ok(Exit::Ok)
 }
@@ -59,7 +65,11 @@ struct Demo<'a> {
     args: &'a DemoArgs,
     console: &'a Console,
     signals: &'a Signals,
+    world: World,
+    customers: u64,
     as_of: Date,
+    /// When every answer is known.
+    later: Date,
 }
 
 impl Demo<'_> {
@@ -74,16 +84,21 @@ impl Demo<'_> {
         }
         let dir = out.join("pipelines");
         fs::create_dir_all(&dir).map_err(|error| fault(&error))?;
-        let pipeline = PIPELINE.replace(SHIPPED_HOLDOUT, HOLDOUT);
-        fs::write(self.pipeline_file(), pipeline).map_err(|error| fault(&error))
+        let (_, shipped) = PIPELINES.iter().find(|(name, _)| *name == self.args.world).expect("every world has one");
+        fs::write(self.pipeline_file(), with_holdout(shipped)).map_err(|error| fault(&error))
+    }
+
+    /// The company's own directory in `data` or `runs`.
+    fn place(&self, under: &str) -> PathBuf {
+        self.args.out.join(under).join(&self.args.world)
     }
 
     fn generate(&self, dir: &Path, until: Date, offers: Option<&Path>) -> Result<(), Failure> {
-        let world = World::isp();
+        let world = &self.world;
         let options = Options {
-            customers: self.args.customers,
+            customers: self.customers,
             seed: world.default_seed(),
-            events: Some(self.args.customers * EVENTS),
+            events: Some(self.customers * EVENTS),
             until: Some(until),
             truth_as_of: Vec::new(),
             offers: offers.map(Path::to_owned),
@@ -93,13 +108,13 @@ impl Demo<'_> {
         let fs: Arc<dyn Fs> = Arc::new(RealFs);
         host.begin_verb("synth");
         let threads = threads(self.args.resources.threads, None);
-        let written = guarded(|| with_threads(threads, || generate(&world, &options, &fs, &host))?);
+        let written = guarded(|| with_threads(threads, || generate(world, &options, &fs, &host))?);
         host.clear();
         written.map(|_| ()).map_err(|fault| Failure::new(fault, Effect::NotPublishing))
     }
 
     fn pipeline_file(&self) -> PathBuf {
-        self.args.out.join("pipelines/isp.toml")
+        self.args.out.join("pipelines").join(format!("{}.toml", self.args.world))
     }
 
     fn pipeline(&self) -> PipelineArgs {
@@ -116,9 +131,9 @@ impl Demo<'_> {
         }
     }
 
-    fn evaluate_args(&self, run: String, later: Date) -> EvaluateArgs {
+    fn evaluate_args(&self, run: String) -> EvaluateArgs {
         let run = OneRunArgs { pipeline: self.pipeline_file(), run: Some(run), overlay: Vec::new(), set: Vec::new() };
-        EvaluateArgs { run, as_of: Some(later), resources: self.args.resources.clone() }
+        EvaluateArgs { run, as_of: Some(self.later), resources: self.args.resources.clone() }
     }
 
     /// Tells what happens next; what each step prints of itself stands between.
@@ -134,13 +149,13 @@ impl Demo<'_> {
         if self.console.is_quiet || self.console.output == OutputFormat::Json {
             return Ok(());
         }
-        let out = &self.args.out;
-        let runs = out.join("runs/isp");
+        let runs = self.place("runs");
+        let delivered = self.args.out.join("out").join(format!("{}-offers.csv", self.args.world));
         let said = |word: Word| say(word, self.console.language, &[]);
         let lines = [
             (said(Word::Pipeline), self.pipeline_file().display().to_string()),
             (said(Word::Offers), offers.display().to_string()),
-            (said(Word::Delivered), out.join("out/isp-offers.csv").display().to_string()),
+            (said(Word::Delivered), delivered.display().to_string()),
             (said(Word::Why), format!("osusume why C000000064 {}", runs.display())),
             (said(Word::Show), format!("osusume runs show {}", self.pipeline_file().display())),
         ];
@@ -149,10 +164,32 @@ impl Demo<'_> {
     }
 }
 
+/// The pipeline with three tenths held out.
+fn with_holdout(pipeline: &str) -> String {
+    let (before, after) = pipeline.split_once(HOLDOUT_FRACTION).expect("the shipped pipelines hold out a share");
+    let rest = after.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
+    format!("{before}{HOLDOUT}{rest}")
+}
+
 fn date(date: Date) -> Arg {
     Arg::from(date.to_string())
 }
 
 fn path(path: &Path) -> Arg {
     Arg::from(path.display().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_world_has_a_pipeline_and_a_holdout_to_widen() {
+        assert!(World::names().eq(PIPELINES.iter().map(|(name, _)| *name)));
+        for (name, text) in PIPELINES {
+            assert!(with_holdout(text).contains("\nholdout = { fraction = 0.3, salt = "), "{name}");
+            assert!(text.contains(&format!("\nname = \"{name}\"\n")), "{name}");
+            assert!(text.contains(&format!("../out/{name}-offers.csv")), "{name}");
+        }
+    }
 }

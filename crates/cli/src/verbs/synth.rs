@@ -19,9 +19,6 @@ use crate::process::Signals;
 use crate::settings::threads;
 use crate::table::{Align, table};
 
-/// The world that comes with the program.
-const SHIPPED: &str = "isp";
-
 /// Writes a company, or what else is asked for.
 pub(crate) fn synth(args: &SynthArgs, console: &Console, signals: &Signals) -> Ended {
     match (&args.verb, &args.generate) {
@@ -34,8 +31,8 @@ pub(crate) fn synth(args: &SynthArgs, console: &Console, signals: &Signals) -> E
 }
 
 fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> Result<(), Failure> {
-    let named = args.named.as_ref().or(args.world.as_ref());
-    let world = world(named.map_or(SHIPPED, String::as_str)).map_err(Failure::starting)?;
+    let named = args.named.as_ref().or(args.world.as_ref()).expect("clap asks for one of the two");
+    let world = world(named).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, None);
     let options = options(args, &world);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
@@ -68,8 +65,8 @@ fn play_answers(args: &RespondArgs, console: &Console, signals: &Signals) -> Res
 
 /// The world of a name, or of a world file.
 fn world(name: &str) -> osusume_model::Result<World> {
-    if name == SHIPPED {
-        return Ok(World::isp());
+    if let Some(world) = World::shipped(name) {
+        return Ok(world);
     }
     match std::fs::read_to_string(name) {
         Ok(text) => World::parse(&text, name),

@@ -13,8 +13,14 @@ const GROCER: &str = include_str!("../../../../pipelines/grocer.toml");
 
 const TELCO: &str = include_str!("../../../../pipelines/telco.toml");
 const SHOP: &str = include_str!("../../../../pipelines/shop.toml");
-const OURS: [(&str, &str); 5] = [
+const OURS: [(&str, &str); 11] = [
     ("pipelines/isp.toml", ISP),
+    ("pipelines/saas.toml", include_str!("../../../../pipelines/saas.toml")),
+    ("pipelines/storage.toml", include_str!("../../../../pipelines/storage.toml")),
+    ("pipelines/music.toml", include_str!("../../../../pipelines/music.toml")),
+    ("pipelines/mobile.toml", include_str!("../../../../pipelines/mobile.toml")),
+    ("pipelines/fanclub.toml", include_str!("../../../../pipelines/fanclub.toml")),
+    ("pipelines/contacts.toml", include_str!("../../../../pipelines/contacts.toml")),
     ("pipelines/grocer.toml", GROCER),
     ("pipelines/telco.toml", TELCO),
     ("pipelines/shop.toml", SHOP),

@@ -90,21 +90,39 @@ pub(crate) struct Chance {
 
 /// A company generated once for all tests.
 pub(crate) struct Company {
+    pub(crate) name: &'static str,
+    pub(crate) world: World,
     scratch: tempfile::TempDir,
     pub(crate) summary: Summary,
     pub(crate) chances: Vec<Chance>,
 }
 
-pub(crate) static COMPANY: LazyLock<Company> = LazyLock::new(|| {
-    let scratch = tempfile::tempdir().expect("a scratch directory");
-    let mut options = options(6_000, scratch.path());
-    options.truth_as_of = [MATURE, END].map(|text| text.parse().expect("a date")).to_vec();
-    let summary = generate_isp(&options);
-    let chances = read_chances(&scratch.path().join("truth/chances.parquet"));
-    Company { scratch, summary, chances }
+/// The internet provider.
+pub(crate) static COMPANY: LazyLock<Company> = LazyLock::new(|| Company::generate("isp", 6_000));
+
+/// Every other company that comes with the program, smaller.
+static OTHERS: LazyLock<Vec<Company>> = LazyLock::new(|| {
+    World::names().filter(|name| *name != "isp").map(|name| Company::generate(name, OTHER_CUSTOMERS)).collect()
 });
+const OTHER_CUSTOMERS: u64 = 3_000;
+
+/// Every company that comes with the program.
+pub(crate) fn companies() -> impl Iterator<Item = &'static Company> {
+    std::iter::once(&*COMPANY).chain(OTHERS.iter())
+}
 
 impl Company {
+    fn generate(name: &'static str, customers: u64) -> Self {
+        let world = World::shipped(name).expect("it comes with the program");
+        let scratch = tempfile::tempdir().expect("a scratch directory");
+        let mut options = options(customers, scratch.path());
+        options.seed = world.default_seed();
+        options.truth_as_of = [MATURE, END].map(|text| text.parse().expect("a date")).to_vec();
+        let summary = generate(&world, &options, &real_fs(), &NoControl).expect("a scratch directory takes every file");
+        let chances = read_chances(&scratch.path().join("truth/chances.parquet"));
+        Self { name, world, scratch, summary, chances }
+    }
+
     pub(crate) fn dir(&self) -> &Path {
         self.scratch.path()
     }

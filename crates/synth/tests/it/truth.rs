@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::support::{COMPANY, Chance, Company, END, MATURE, day};
+use crate::support::{Chance, Company, END, MATURE, companies, day};
 
 /// The area under the curve that takes drawn with these probabilities have in expectation.
 fn expected_auc(probabilities: impl Iterator<Item = f64>) -> f64 {
@@ -19,43 +19,51 @@ fn expected_auc(probabilities: impl Iterator<Item = f64>) -> f64 {
 
 #[test]
 fn base_rates_and_areas_lie_where_every_world_keeps_them() {
-    for date in [MATURE, END] {
-        let offers = COMPANY.by_offer(date);
-        assert_eq!(offers.len(), 9);
-        for (offer, chances) in offers {
-            let rate = chances.iter().map(|c| c.without).sum::<f64>() / chances.len() as f64;
-            assert!((0.003..=0.05).contains(&rate), "{offer} {date}: {rate}");
-            let auc = expected_auc(chances.iter().map(|c| c.without));
-            assert!((0.70..=0.82).contains(&auc), "{offer} {date}: {auc}");
+    for company in companies() {
+        let name = company.name;
+        for date in [MATURE, END] {
+            let offers = company.by_offer(date);
+            assert_eq!(offers.len(), company.world.offer_keys().len(), "{name} {date}");
+            for (offer, chances) in offers {
+                let rate = chances.iter().map(|c| c.without).sum::<f64>() / chances.len() as f64;
+                assert!((0.003..=0.05).contains(&rate), "{name} {offer} {date}: {rate}");
+                let auc = expected_auc(chances.iter().map(|c| c.without));
+                assert!((0.70..=0.82).contains(&auc), "{name} {offer} {date}: {auc}");
+            }
         }
     }
 }
 
 #[test]
 fn contact_helps_some_and_harms_a_tenth() {
-    let of_end: Vec<&Chance> = COMPANY.chances.iter().filter(|c| c.as_of == day(END)).collect();
-    assert!(of_end.iter().all(|c| (-0.2..=0.4).contains(&c.effect)));
-    let customers: BTreeSet<&str> = of_end.iter().map(|c| c.customer.as_str()).collect();
-    let harmed: BTreeSet<&str> = of_end.iter().filter(|c| c.effect < 0.0).map(|c| c.customer.as_str()).collect();
-    let share = harmed.len() as f64 / customers.len() as f64;
-    assert!((0.07..=0.13).contains(&share), "{share}");
-    // A contact of the last weeks may still be at work, and a second one adds less than it or tires.
-    let otherwise = of_end.iter().filter(|c| (c.with >= c.without) != (c.effect >= 0.0)).count();
-    assert!(otherwise * 50 < of_end.len(), "{otherwise} of {}", of_end.len());
+    for company in companies() {
+        let name = company.name;
+        let of_end: Vec<&Chance> = company.chances.iter().filter(|c| c.as_of == day(END)).collect();
+        assert!(of_end.iter().all(|c| (-0.2..=0.4).contains(&c.effect)), "{name}");
+        let customers: BTreeSet<&str> = of_end.iter().map(|c| c.customer.as_str()).collect();
+        let harmed: BTreeSet<&str> = of_end.iter().filter(|c| c.effect < 0.0).map(|c| c.customer.as_str()).collect();
+        let share = harmed.len() as f64 / customers.len() as f64;
+        assert!((0.07..=0.13).contains(&share), "{name}: {share}");
+        // A contact of the last weeks may still be at work, and a second one adds less than it or tires.
+        let otherwise = of_end.iter().filter(|c| (c.with >= c.without) != (c.effect >= 0.0)).count();
+        assert!(otherwise * 50 < of_end.len(), "{name}: {otherwise} of {}", of_end.len());
+    }
 }
 
 #[test]
 fn the_truth_comes_true() {
-    let takes = Takes::read(&COMPANY);
-    let (mut expected, mut variance, mut observed) = (0.0, 0.0, 0.0);
-    for chance in COMPANY.by_offer(MATURE).into_values().flatten() {
-        expected += chance.without;
-        variance += chance.without * (1.0 - chance.without);
-        observed += f64::from(u8::from(takes.has(chance)));
+    for company in companies() {
+        let takes = Takes::read(company);
+        let (mut expected, mut variance, mut observed) = (0.0, 0.0, 0.0);
+        for chance in company.by_offer(MATURE).into_values().flatten() {
+            expected += chance.without;
+            variance += chance.without * (1.0 - chance.without);
+            observed += f64::from(u8::from(takes.has(chance)));
+        }
+        // Four standard errors, and a twentieth more for what the truth leaves out: the campaigns of the window add takes.
+        let allowed = 4.0 * f64::sqrt(variance) + 0.05 * expected;
+        assert!((observed - expected).abs() < allowed, "{}: {observed} takes, {expected} expected", company.name);
     }
-    // Four standard errors, and a twentieth more for what the truth leaves out: the campaigns of the window add takes.
-    let allowed = 4.0 * f64::sqrt(variance) + 0.05 * expected;
-    assert!((observed - expected).abs() < allowed, "{observed} takes, {expected} expected");
 }
 
 /// First starts of families by customer, read from the holdings as a pipeline would.
