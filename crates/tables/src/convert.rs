@@ -49,7 +49,7 @@ pub(crate) fn can_serve(stored: &DataType, kind: ColumnKind) -> bool {
     };
     let is_time = matches!(stored, DataType::Timestamp(_, _) | DataType::Date32 | DataType::Date64);
     match kind {
-        ColumnKind::Customer | ColumnKind::Category | ColumnKind::Text | ColumnKind::List => {
+        ColumnKind::Customer | ColumnKind::Category | ColumnKind::Coded(_) | ColumnKind::Text | ColumnKind::List => {
             is_text || stored.is_integer() || kind != ColumnKind::Customer && *stored == DataType::Boolean
         }
         ColumnKind::Timestamp => is_text || is_time,
@@ -186,7 +186,10 @@ impl Stored {
         if is_null {
             return Cell::Absent;
         }
-        let is_text = matches!(kind, ColumnKind::Customer | ColumnKind::Category | ColumnKind::Text | ColumnKind::List);
+        let is_text = matches!(
+            kind,
+            ColumnKind::Customer | ColumnKind::Category | ColumnKind::Coded(_) | ColumnKind::Text | ColumnKind::List
+        );
         match self {
             // A dictionary's key can be valid while its value is null.
             Self::Text(array) if array.is_null(row) => Cell::Absent,

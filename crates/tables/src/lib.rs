@@ -100,8 +100,8 @@ pub use quarantine::RejectCount;
 pub use rows::read_rows;
 pub use sink::{ParquetSink, read_batches, read_metadata};
 pub use spec::{
-    Anonymous, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Keep, OnError, RejectLimits, SourceSpec,
-    Ties, expand, split_list,
+    Anonymous, Coder, ColumnKind, ColumnSpec, CsvDialect, Encoding, Format, Identity, Keep, OnError, RejectLimits,
+    SourceSpec, Ties, expand, split_list,
 };
 pub use stored::{NewCell, StoredColumn, StoredSink, read_stored, stored_cells, stored_column, zone_of};
 pub use table::{Column, Part, TableFile, Texts, Values};

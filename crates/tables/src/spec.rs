@@ -1,7 +1,7 @@
 //! What a source is declared to be: files, dialect, columns, limits.
 
-use std::fs;
 use std::path::{Path, PathBuf};
+use std::{fmt, fs};
 
 use osusume_model::{Code, Fault, Result};
 
@@ -200,6 +200,8 @@ pub enum ColumnKind {
     Text,
     /// Text with few distinct values; becomes a code into a sorted dictionary.
     Category,
+    /// Text that nobody may keep: what [`Coder`] says of it takes its place the moment a row is read, and is a category from there on.
+    Coded(Coder),
     /// A whole number.
     Integer,
     /// A decimal number, as f64. NaN and infinities are rejected.
@@ -218,6 +220,24 @@ pub enum ColumnKind {
     /// Texts separated by `|`; kept as one text, see [`split_list`].
     List,
 }
+
+/// What is told of a text instead of it: a short text without control characters, or nothing. Of what it told itself it must say the same.
+#[derive(Clone, Copy)]
+pub struct Coder(pub fn(&str) -> Option<String>);
+
+impl fmt::Debug for Coder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Coder")
+    }
+}
+
+impl PartialEq for Coder {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::fn_addr_eq(self.0, other.0)
+    }
+}
+
+impl Eq for Coder {}
 
 /// How many rejected rows are tolerated, per file and over the whole source.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -316,7 +336,7 @@ fn files_of(path: PathBuf) -> Result<Vec<PathBuf>> {
 /// The names in a directory; none where there is no directory.
 fn names_in(dir: &Path) -> Result<Vec<String>> {
     let shown = if dir.as_os_str().is_empty() { Path::new(".") } else { dir };
-    let unreadable = |detail: &dyn std::fmt::Display| {
+    let unreadable = |detail: &dyn fmt::Display| {
         Fault::new(Code::FileUnreadable).in_file(shown.display().to_string()).because(detail)
     };
     if !shown.is_dir() {

@@ -102,7 +102,7 @@ impl Store {
     }
 
     pub(crate) fn is_category(&self, data_column: usize) -> bool {
-        self.spec.columns[self.data[data_column]].kind == ColumnKind::Category
+        matches!(self.spec.columns[self.data[data_column]].kind, ColumnKind::Category | ColumnKind::Coded(_))
     }
 
     pub(crate) fn n_partitions(&self) -> usize {

@@ -5,7 +5,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Date32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
+use arrow::array::{ArrayRef, AsArray, Date32Array, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use osusume_model::{Code, Control, DAY_US, Date, Fault, Result, Timestamp, check_stop};
@@ -20,7 +20,8 @@ use crate::csv::CsvSource;
 use crate::input::in_file;
 use crate::output::{OutputFile, Target};
 use crate::parquet_source::read_columns;
-use crate::spec::{ColumnKind, ColumnSpec, CsvDialect, Format, SourceSpec};
+use crate::spec::{Coder, ColumnKind, ColumnSpec, CsvDialect, Format, SourceSpec};
+use crate::value::coded;
 use crate::zone::Zone;
 
 /// A cell that is put in the place of a stored one.
@@ -37,7 +38,8 @@ pub enum NewCell {
 }
 
 /// Hands the declared columns of a file of a source to `sink`, each header once, batch by batch in the file's order: texts where the file is
-/// CSV, else as Parquet stores them. Records of a CSV file that are no rows, for their shape or their bytes, are left out.
+/// CSV, else as Parquet stores them. Records of a CSV file that are no rows, for their shape or their bytes, are left out. Of a text that
+/// nobody may keep `sink` gets what is told of it.
 ///
 /// # Errors
 /// What faults the file as a whole, a stop asked for, and what `sink` says.
@@ -49,6 +51,7 @@ pub fn read_stored(
     sink: &mut dyn FnMut(RecordBatch) -> Result<()>,
 ) -> Result<()> {
     let headers = headers(spec);
+    let sink = &mut |batch| sink(told(spec, batch)?);
     match &spec.format {
         Format::Csv(dialect) => read_texts(fs, spec, (path, dialect), &headers, control, sink),
         Format::Parquet => read_columns(fs, path, &headers, &mut |batch| {
@@ -56,6 +59,36 @@ pub fn read_stored(
             sink(batch)
         }),
     }
+}
+
+/// A batch with what is told of the texts that nobody may keep in their place.
+fn told(spec: &SourceSpec, batch: RecordBatch) -> Result<RecordBatch> {
+    let coder = |header: &str| {
+        let mut kinds = spec.columns.iter().filter(|column| column.header == header).map(|column| column.kind);
+        match (kinds.next(), kinds.next()) {
+            (Some(ColumnKind::Coded(coder)), None) => Some(coder),
+            _ => None,
+        }
+    };
+    let coders: Vec<Option<Coder>> = batch.schema().fields().iter().map(|field| coder(field.name())).collect();
+    if coders.iter().all(Option::is_none) {
+        return Ok(batch);
+    }
+    let (mut fields, mut columns) = (Vec::new(), Vec::new());
+    for ((field, column), coder) in batch.schema().fields().iter().zip(batch.columns()).zip(coders) {
+        let Some(coder) = coder else {
+            fields.push(Arc::clone(field));
+            columns.push(Arc::clone(column));
+            continue;
+        };
+        let texts = cast_with_options(column, &DataType::Utf8, &CastOptions { safe: true, ..CastOptions::default() })
+            .map_err(|error| Fault::new(Code::Bug).because(error))?;
+        let texts = texts.as_string::<i32>();
+        let told = texts.iter().map(|text| coded(coder, text?.as_bytes())).collect::<StringArray>();
+        fields.push(Arc::new(Field::new(field.name(), DataType::Utf8, true)));
+        columns.push(Arc::new(told) as ArrayRef);
+    }
+    self::batch(&Arc::new(Schema::new(fields)), columns)
 }
 
 /// The headers a source reads, each once.
@@ -264,7 +297,7 @@ fn fault(path: &Path, error: ParquetError) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, AsArray, Int64Array, TimestampSecondArray};
+    use arrow::array::{Array, Int64Array, TimestampSecondArray};
     use arrow::datatypes::{Int64Type, TimeUnit, TimestampSecondType};
     use osusume_model::NoControl;
     use osusume_storage::RealFs;
@@ -338,6 +371,41 @@ mod tests {
             ..spec(&path, Format::Parquet)
         };
         assert_eq!(table(&dir.path().join("a"), &csv), table(&dir.path().join("b"), &parquet));
+    }
+
+    /// A text's length, unless it is one.
+    fn length(text: &str) -> Option<String> {
+        let is_told = text.bytes().all(|b| b.is_ascii_digit());
+        (text != "?").then(|| if is_told { text.to_owned() } else { text.chars().count().to_string() })
+    }
+
+    /// What nobody may keep stands neither in a copy nor in a table, and both say the same of it.
+    #[test]
+    fn of_a_coded_text_only_the_code_goes_on() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("buys.csv");
+        std::fs::write(
+            &path,
+            "who,day,what\nA,2026-01-02,夜に遅い\nA,2026-01-03,\nB,2026-01-04,?\nB,2026-01-05,slow\n",
+        )
+        .unwrap();
+        let mut csv = spec(&path, Format::Csv(CsvDialect::default()));
+        csv.columns[2].kind = ColumnKind::Coded(Coder(length));
+        csv.columns[2].required = false;
+        let (to, mut copied) = (target(dir.path()), Vec::new());
+        read_stored(&RealFs, &csv, &path, &NoControl, &mut |batch| {
+            let mut sink = StoredSink::create(&to, "copy.parquet", &batch.schema()).unwrap();
+            let told = batch.column(2).as_string::<i32>().iter().map(|text| text.map(str::to_owned));
+            copied.extend(told);
+            sink.write(&batch)?;
+            sink.finish().map(drop)
+        })
+        .unwrap();
+        assert_eq!(copied, [Some("4".to_owned()), None, None, Some("4".to_owned())]);
+        let paths = vec![dir.path().join("copy.parquet")];
+        let parquet = SourceSpec { format: Format::Parquet, paths, ..csv.clone() };
+        let (a, b) = (table(&dir.path().join("a"), &csv), table(&dir.path().join("b"), &parquet));
+        assert!(a == b && !String::from_utf8_lossy(&a).contains("slow"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use osusume_model::Code;
 
 use crate::cells::{Cells, NO_CODE, NO_I64, TextCells};
 use crate::interner::Interner;
-use crate::spec::ColumnKind;
+use crate::spec::{Coder, ColumnKind};
 use crate::zone::{TimeError, Zone};
 
 /// Why a cell is not accepted; `expected` is what the quarantine says.
@@ -28,7 +28,7 @@ impl CellFault {
 pub(crate) fn expected(kind: ColumnKind) -> &'static str {
     match kind {
         ColumnKind::Customer => "customer id",
-        ColumnKind::Text | ColumnKind::List => "text",
+        ColumnKind::Text | ColumnKind::List | ColumnKind::Coded(_) => "text",
         ColumnKind::Category => "category",
         ColumnKind::Integer => "whole number",
         ColumnKind::Decimal | ColumnKind::Measure => "decimal number",
@@ -52,7 +52,7 @@ impl ColumnBuilder {
     pub(crate) fn new(kind: ColumnKind) -> Self {
         let cells = match kind {
             ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => Cells::Text(TextCells::default()),
-            ColumnKind::Category => Cells::Code(Vec::new()),
+            ColumnKind::Category | ColumnKind::Coded(_) => Cells::Code(Vec::new()),
             ColumnKind::Decimal | ColumnKind::Measure => Cells::F64(Vec::new()),
             ColumnKind::Integer | ColumnKind::Minor { .. } | ColumnKind::Flag | ColumnKind::Timestamp => {
                 Cells::I64(Vec::new())
@@ -98,6 +98,9 @@ impl ColumnBuilder {
                 }
                 cells.push(text);
             }
+            Cells::Code(codes) if let ColumnKind::Coded(coder) = self.kind => {
+                codes.push(coded(coder, text).map_or(NO_CODE, |told| self.levels.intern(told.as_bytes())));
+            }
             Cells::Code(codes) => match codes.last() {
                 Some(&code) if code != NO_CODE && self.levels.get(code) == text => codes.push(code),
                 _ => {
@@ -110,6 +113,12 @@ impl ColumnBuilder {
         }
         Ok(())
     }
+}
+
+/// What stands for a text.
+pub(crate) fn coded(coder: Coder, text: &[u8]) -> Option<String> {
+    // Text that is not UTF-8 never comes so far; and a dictionary has one level a line.
+    coder.0(std::str::from_utf8(text).ok()?).filter(|told| !told.is_empty() && !told.contains(char::is_control))
 }
 
 fn parse_i64(text: &[u8], kind: ColumnKind, zone: &Zone) -> Result<i64, CellFault> {

@@ -110,7 +110,7 @@ fn schema_of(store: &Store) -> Schema {
 fn stored_type(kind: ColumnKind) -> DataType {
     match kind {
         ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => DataType::Utf8,
-        ColumnKind::Category => DataType::Int32,
+        ColumnKind::Category | ColumnKind::Coded(_) => DataType::Int32,
         ColumnKind::Integer | ColumnKind::Minor { .. } => DataType::Int64,
         ColumnKind::Decimal | ColumnKind::Measure => DataType::Float64,
         ColumnKind::Flag => DataType::Boolean,
