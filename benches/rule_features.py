@@ -1,7 +1,8 @@
-"""What the recipe `rules` is worth: the same pipeline with it and without it, at every test date of every seed.
+"""What the recipe `rules`, or another one, is worth: the same pipeline with it and without it, at every test date of every seed.
 
     python benches/rule_features.py pipelines/grocer.toml --data TABLES --as-of 2018-01-01
     python benches/rule_features.py pipelines/isp.toml --customers 20000 --seeds 5 --as-of 2026-10-01
+    python benches/rule_features.py pipelines/isp.toml --recipe tone --customers 20000 --first-seed 11 --seeds 4 --as-of 2026-10-01
 
 TABLES is the directory that the pipeline file calls `../data`. With `--customers` the tables are those of so many generated
 customers of an internet provider, new ones for each seed. Prints mean AUC and log loss over the offers with a model in both runs,
@@ -21,8 +22,6 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-RECIPE = "rules"
-
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -30,11 +29,13 @@ def main():
     parser.add_argument("--as-of", required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--customers", type=int)
+    parser.add_argument("--recipe", default="rules")
     parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="a setting of both runs, as of `osusume run`")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
     options = parser.parse_args()
-    seeds = range(1, options.seeds + 1) if options.customers else [None]
+    seeds = range(options.first_seed, options.first_seed + options.seeds) if options.customers else [None]
     with tempfile.TemporaryDirectory() as directory:
         pairs = [pair for seed in seeds for pair in of_seed(options, Path(directory), seed)]
     print_table(pairs)
@@ -53,7 +54,7 @@ def of_seed(options, directory, seed):
         run(options.binary, *made, "--out", company / "data/isp", "--quiet")
     found = {}
     for is_with in (False, True):
-        recipes = [name for name in recipes_of(options.pipeline) if name != RECIPE] + [RECIPE] * is_with
+        recipes = [name for name in recipes_of(options.pipeline) if name != options.recipe] + [options.recipe] * is_with
         found[is_with], seconds = tests(options, company, recipes)
         print(f"seed {seed}, {'with' if is_with else 'without'}: " + ", ".join(f"{k} {v:.2f} s" for k, v in seconds))
     both = sorted(found[False].keys() & found[True].keys())
@@ -93,19 +94,19 @@ def print_table(pairs):
     print(f"\n{'':<12}{'tests':>6}{'takes':>8}   {'AUC without':>11}{'with':>9}   {'difference [95 %]':<30}{'rose/fell':>10}")
     for date in [*dates, None]:
         of_date = [pair for pair in pairs if date in (None, pair[2])]
-        without, with_rules = (np.array([pair[side]["auc"] for pair in of_date]) for side in (3, 4))
-        signs = f"{(with_rules > without).sum()}/{(with_rules < without).sum()}"
+        without, with_recipe = (np.array([pair[side]["auc"] for pair in of_date]) for side in (3, 4))
+        signs = f"{(with_recipe > without).sum()}/{(with_recipe < without).sum()}"
         takes = sum(pair[3]["positives"] for pair in of_date)
-        told = interval(of_date, with_rules - without, 4)
-        means = f"{without.mean():>11.4f}{with_rules.mean():>9.4f}"
+        told = interval(of_date, with_recipe - without, 4)
+        means = f"{without.mean():>11.4f}{with_recipe.mean():>9.4f}"
         print(f"{date or 'all':<12}{len(of_date):>6}{takes:>8}   {means}   {told:<30}{signs:>10}")
     print(f"\n{'':<12}{'tests':>6}{'rows':>9}  {'log loss without':>16}{'with':>10}   difference [95 %]")
     for date in [*dates, None]:
         of_date = [pair for pair in pairs if date in (None, pair[2])]
-        without, with_rules = (np.array([pair[side]["log_loss"] for pair in of_date]) for side in (3, 4))
+        without, with_recipe = (np.array([pair[side]["log_loss"] for pair in of_date]) for side in (3, 4))
         rows = sum(pair[3]["rows"] for pair in of_date)
-        told = interval(of_date, with_rules - without, 5)
-        print(f"{date or 'all':<12}{len(of_date):>6}{rows:>9}  {without.mean():>16.5f}{with_rules.mean():>10.5f}   {told}")
+        told = interval(of_date, with_recipe - without, 5)
+        print(f"{date or 'all':<12}{len(of_date):>6}{rows:>9}  {without.mean():>16.5f}{with_recipe.mean():>10.5f}   {told}")
 
 
 def interval(pairs, differences, digits):

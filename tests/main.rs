@@ -31,4 +31,5 @@ mod rules;
 mod run;
 mod stop;
 mod support;
+mod tone;
 mod why;

@@ -37,6 +37,7 @@ mod seam;
 mod stages;
 mod summary;
 mod threads;
+mod tone;
 mod units;
 pub mod why;
 mod words;

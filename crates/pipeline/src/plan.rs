@@ -1,6 +1,7 @@
 //! The feature dictionary, drawn up before the first value exists: which aggregate of which table fills which column, and what it means.
 
 mod own;
+mod tone;
 
 use std::sync::Arc;
 
@@ -10,6 +11,8 @@ use osusume_windows::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
 use crate::calendar::Calendar;
 use crate::config::{Config, OwnPeriod, OwnWindow, Reach, Recipe, Role, Source};
 use crate::kernel::windows_fault;
+
+pub(crate) use tone::tone_change_windows;
 
 /// Position of the window that reaches back to the beginning.
 pub(crate) const EVER: usize = 0;
@@ -53,13 +56,15 @@ pub(crate) enum Use {
     },
     /// Codes passed through a join.
     Joined(Join),
+    /// The real number that each code stands for.
+    Told(Arc<[f64]>),
 }
 
 impl Use {
     fn kind(&self) -> ColumnKind {
         match self {
             Self::Money | Self::Priced { .. } => ColumnKind::Money,
-            Self::Real => ColumnKind::Real,
+            Self::Real | Self::Told(_) => ColumnKind::Real,
             Self::Code { n_codes } => ColumnKind::Code { n_codes: *n_codes },
             Self::Joined(join) => ColumnKind::Code { n_codes: join.names.len() + 1 },
         }
@@ -100,6 +105,8 @@ pub(crate) enum Sense {
     Score,
     /// What a ticket was about.
     Topic,
+    /// The tone of what was written.
+    Tone,
 }
 
 /// Features of one event table.

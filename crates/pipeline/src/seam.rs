@@ -292,6 +292,10 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
                 valid,
             )
         }
+        (Use::Told(numbers), Values::Code(codes)) => {
+            let number = |&code: &u32| numbers.get(code as usize).copied().unwrap_or(f64::NAN);
+            OwnedColumn::Real(codes.iter().map(number).collect(), valid)
+        }
         (_, Values::Code(codes)) => OwnedColumn::Code(codes.clone(), valid),
         (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),
         (_, Values::I64(values)) => OwnedColumn::Real(values.iter().map(|&v| v as f64).collect(), valid),

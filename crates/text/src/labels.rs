@@ -382,6 +382,45 @@ const WORDS: &[Words] = &[
         low: ["recent complaint", "最近苦情があった"],
     },
     Words {
+        key: "written_complaint_recency",
+        label: ["days since the last complaint in writing", "最後に苦情を書いてからの経過日数"],
+        high: ["no complaint in writing for a while", "しばらく苦情を書いていない"],
+        low: ["complained in writing recently", "最近、苦情を書いた"],
+    },
+    Words {
+        key: "complaints_count",
+        label: ["number of complaints in writing<< in {window}>>", "<<{window}に>>苦情を書いた件数"],
+        high: ["complained in writing<< in {window}>>", "<<{window}に>>苦情を書いた"],
+        low: ["no or few complaints in writing<< in {window}>>", "<<{window}に>>苦情をほとんど書いていない"],
+    },
+    Words {
+        key: "praises_count",
+        label: ["number of kind words in writing<< in {window}>>", "<<{window}に>>お礼やお褒めを書いた件数"],
+        high: ["wrote kind words<< in {window}>>", "<<{window}に>>お礼やお褒めを書いた"],
+        low: ["wrote no or few kind words<< in {window}>>", "<<{window}に>>お礼やお褒めをほとんど書いていない"],
+    },
+    Words {
+        key: "tone_mean",
+        label: ["average tone of what was written<< in {window}>>", "<<{window}に>>書かれた内容の好意度の平均"],
+        high: ["writes in a friendly tone<<, in {window}>>", "<<{window}に>>書かれた内容が好意的"],
+        low: ["writes in an annoyed tone<<, in {window}>>", "<<{window}に>>書かれた内容に不満が多い"],
+    },
+    Words {
+        key: "tone_change",
+        label: [
+            "change of tone from the window before<< to {window}>>",
+            "<<{window}と>>その前の同じ期間との、書かれた内容の好意度の差",
+        ],
+        high: ["the tone has become friendlier<< in {window}>>", "<<{window}に>>書かれた内容が以前より好意的"],
+        low: ["the tone has become more annoyed<< in {window}>>", "<<{window}に>>書かれた内容に以前より不満が多い"],
+    },
+    Words {
+        key: "open_cases",
+        label: ["number of inquiries still open", "未解決の問い合わせ件数"],
+        high: ["has inquiries still open", "未解決の問い合わせがある"],
+        low: ["has no inquiry open", "未解決の問い合わせがない"],
+    },
+    Words {
         key: "contacts_count",
         label: ["number of offers sent<< ({about})>><< in {window}>>", "<<{window}の>>案内回数<<（{about}）>>"],
         high: ["contacted often<< ({about})>><< in {window}>>", "<<{window}の>>案内が多い<<（{about}）>>"],

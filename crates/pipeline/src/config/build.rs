@@ -309,7 +309,11 @@ pub(super) fn mine(at: At) -> Mine {
 
 pub(super) fn decide(at: At) -> Decide {
     let (consent, holdout, limit) = (at.table("consent"), at.table("holdout"), at.table("contact_limit"));
-    let hold = |at: At| HoldAfter { event: at.word("event", HoldEvent::parse), days: at.integer("days") };
+    let hold = |at: At| HoldAfter {
+        event: at.word("event", HoldEvent::parse),
+        days: at.integer("days"),
+        is_by_tone: at.flag("by_tone").expect(CHECKED),
+    };
     Decide {
         per_customer: at.integer("per_customer"),
         months: at.integer("months"),

@@ -16,6 +16,7 @@ pub(super) const RECIPES: &[&str] = &[
     "contact",
     "affinity",
     "rules",
+    "tone",
 ];
 
 /// A column that a role knows.
@@ -85,7 +86,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     may("events", "arrived", "time", ARRIVED),
     must("voice", "customer", "id", "Who said it."),
     must("voice", "at", "time", "When."),
-    may("voice", "text", "text", "What was said, in any language."),
+    may(
+        "voice",
+        "text",
+        "text",
+        "What was said. Read only where `features.recipes` has `tone`, or a hold `by_tone`, and then only its tone is kept; in Japanese, English or both.",
+    ),
     may("voice", "topic", "text", "What it was about."),
     may("voice", "score", "number", "How satisfied the customer was."),
     may("voice", "closed", "time", "When the case was closed: the score is not known before."),

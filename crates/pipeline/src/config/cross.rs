@@ -2,6 +2,7 @@
 
 mod derived;
 mod own;
+mod tone;
 
 use model::{Arg, Code};
 use osusume_model as model;
@@ -42,6 +43,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     derived::check(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
+    tone::check(checker, &view);
     capacity(checker, &view);
     tests(checker, &view);
     exports(checker, &view);

@@ -211,6 +211,13 @@ impl Config {
         self.sources.values().filter(move |source| source.role == role)
     }
 
+    /// Whether somebody asks for the tone of what customers wrote in a source; otherwise its texts are not read at all.
+    pub fn reads_text(&self, source: &Source) -> bool {
+        let is_asked = self.features.recipes.contains(&Recipe::Tone)
+            || self.decide.hold_after.iter().any(|hold| hold.event == HoldEvent::Complaint && hold.is_by_tone);
+        source.role == Role::Voice && is_asked && source.column("text").is_some()
+    }
+
     /// Whether the tables are of one date: then nothing is learned of time.
     pub fn is_cross_section(&self) -> bool {
         self.source_of(Role::CrossSection).is_some()

@@ -201,6 +201,8 @@ words! {
         Affinity = "affinity",
         /// What the rules of the date say, given what the customer has.
         Rules = "rules",
+        /// In what tone the customer writes.
+        Tone = "tone",
     }
 }
 
@@ -511,6 +513,8 @@ pub struct HoldAfter {
     pub event: HoldEvent,
     /// For how long.
     pub days: u32,
+    /// Of complaints: whether texts alone count, and only those whose tone is one.
+    pub is_by_tone: bool,
 }
 
 /// One of `decide.capacity`.

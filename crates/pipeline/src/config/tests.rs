@@ -407,6 +407,34 @@ fn what_only_shows_between_keys() {
 }
 
 #[test]
+fn the_tone_is_that_of_a_text() {
+    let with = |columns: &str, rest: &str| {
+        let source = format!(
+            "[sources.said]\nrole = \"voice\"\npath = \"said.csv\"\ncolumns = {{ customer = \"id\", at = \"at\"{columns} }}\n"
+        );
+        parse(&LEAST.replace("[offers]", &format!("{source}{rest}\n[offers]")))
+    };
+    let (text, missing) = (", text = \"body\"", Code::ConfigMissingKey);
+    let (features, hold) =
+        ("[features]\nrecipes = [\"tone\"]", |holds: &str| format!("[decide]\nhold_after = [{holds}]"));
+    let by_tone = hold("{ event = \"complaint\", days = 3, by_tone = true }");
+    for rest in [features, &by_tone] {
+        let config = with(text, rest).unwrap();
+        assert!(config.reads_text(&config.sources["said"]) && !config.reads_text(&config.sources["held"]));
+        assert_eq!(first(with("", rest)), (missing, "sources.said.columns.text".to_owned()), "{rest}");
+    }
+    let bare = with(text, &hold("{ event = \"complaint\", days = 3 }")).unwrap();
+    assert!(!bare.reads_text(&bare.sources["said"]), "nobody asks for it");
+    let none = parse(&LEAST.replace("[offers]", &format!("{features}\n[offers]")));
+    assert_eq!(first(none), (missing, "sources.*.role = \"voice\"".to_owned()));
+    let refused = |holds: &str| first(with(text, &hold(holds)));
+    let of_purchases = refused("{ event = \"purchase\", days = 3, by_tone = true }");
+    assert_eq!(of_purchases, (Code::ConfigNotAllowed, "decide.hold_after[0].by_tone".to_owned()));
+    let twice = refused("{ event = \"purchase\", days = 3 }, { event = \"purchase\", days = 5 }");
+    assert_eq!(twice, (Code::ConfigNotAllowed, "decide.hold_after[1].event".to_owned()));
+}
+
+#[test]
 fn versions_are_of_customers_and_have_arrivals() {
     let with = |of: &str, columns: &str| {
         let text =

@@ -244,7 +244,7 @@ impl<'a> StoredBatch<'a> {
                 let days = if is_hidden_by || is_to_come { 1 + (drawn % 9) as i64 } else { -5 };
                 (at != ABSENT).then(|| Put::New(NewCell::Instant(at + days * DAY_US)))
             }
-            ColumnKind::Category | ColumnKind::Text if drawn.is_multiple_of(3) => {
+            ColumnKind::Category | ColumnKind::Coded(_) | ColumnKind::Text if drawn.is_multiple_of(3) => {
                 Some(Put::New(NewCell::Text(NOVELTY.to_owned())))
             }
             ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Measure | ColumnKind::Minor { .. }

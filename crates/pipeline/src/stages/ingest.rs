@@ -14,6 +14,7 @@ use crate::checked::Checked;
 use crate::config::{self, AttributeKind, Config, OwnMeasure, ROLE_COLUMNS, Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
+use crate::tone;
 
 /// Names a message lists.
 const NAMES_SHOWN: usize = 20;
@@ -217,8 +218,8 @@ fn dialect(source: &Source) -> CsvDialect {
 fn columns(config: &Config, source: &Source) -> Vec<ColumnSpec> {
     let role = source.role.id();
     let declared = ROLE_COLUMNS.iter().filter(|column| column.role == role).filter_map(|column| {
-        // What customers wrote is read by no recipe yet, and what is not read cannot leak.
-        let header = source.column(column.name).filter(|_| column.name != "text")?;
+        // What is not read cannot leak.
+        let header = source.column(column.name).filter(|_| column.name != "text" || config.reads_text(source))?;
         Some(ColumnSpec {
             name: column.name.to_owned(),
             header: header.to_owned(),
@@ -300,6 +301,8 @@ pub(crate) fn attribute_column(header: &str) -> String {
 
 fn column_kind(config: &Config, role: &str, name: &str, kind: &str) -> ColumnKind {
     match (kind, name) {
+        // What customers wrote: its tone, and nothing else of it.
+        (_, "text") => tone::KIND,
         ("id", "customer") => ColumnKind::Customer,
         // The products table is small and is looked up by its texts.
         ("id" | "text", _) if role == "products" => ColumnKind::Text,

@@ -93,7 +93,14 @@ pub(super) const FIELDS: &[Field] = &[
         "decide.hold_after[].event",
         Choice(&["complaint", "purchase"]),
         Required,
-        "Anything said in a source of role `voice`, be it a complaint or not, or a purchase or new holding. List only complaints in that source, or choose its rows with `keep`, to be silent after these alone.",
+        "Anything said in a source of role `voice`, be it a complaint or not, or a purchase or new holding. List only complaints in that source, choose its rows with `keep`, or say `by_tone`, to be silent after these alone.",
+    ),
+    Field::new(
+        "decide.hold_after[].by_tone",
+        Flag,
+        Is("false"),
+        "Of `complaint`: `true` counts only what was written, and of that only texts whose tone is a complaint, be it in Japanese or \
+         English. It needs `columns.text` in a source of role `voice`.",
     ),
     Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
         .unit("days")

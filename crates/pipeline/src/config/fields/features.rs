@@ -25,7 +25,9 @@ pub(super) const FIELDS: &[Field] = &[
         Is(r#"["recency", "frequency", "money", "trend", "surge", "tenure", "renewal", "mix", "voice", "attributes", "holding", "contact", "affinity", "rules"]"#),
         "Which families of features are made. A recipe whose source is not there makes none; without any there are only those of \
          `features.own`. `rules` says for each offer what the reported rules of the date add up to, given what the customer holds, or \
-         bought within `mine.days`; it needs `[mine]`, and a cross-section makes none.",
+         bought within `mine.days`; it needs `[mine]`, and a cross-section makes none. \
+         `tone` reads `columns.text` of sources of role `voice`: complaints and praise, the tone and its change by window, days since \
+         the last complaint, and cases still open where there is `closed`; of a text nothing else is kept.",
     )
     .list(ListCheck::Unique),
     Field::new(

@@ -8,12 +8,13 @@ use super::held::Known;
 use super::ledger::{Contact, Ledger};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Role, Source};
+use crate::config::{HoldAfter, HoldEvent, Role, Source};
 use crate::job::Scene;
 use crate::seam::Block;
 use crate::stages::consents::consents;
 use crate::stages::features::{known_products, product_positions, sent_only};
 use crate::stages::ingest::{held_column, held_headers};
+use crate::tone::Tones;
 
 /// Owned columns, one entry a customer of the block.
 pub(crate) struct State {
@@ -170,9 +171,20 @@ impl Reader<'_> {
     /// Days since the customer last turned to the company with a problem.
     fn complaints(&self, customers: &[u32]) -> Result<Vec<u16>> {
         let mut last: Vec<Option<i64>> = vec![None; customers.len()];
+        let is_complaint = |hold: &&HoldAfter| hold.event == HoldEvent::Complaint;
+        let is_by_tone = self.scene.config.decide.hold_after.iter().find(is_complaint).is_some_and(|h| h.is_by_tone);
+        let columns: &[&str] = if is_by_tone { &["at", "arrived", "text"] } else { &["at", "arrived"] };
         for source in self.sources(Role::Voice) {
-            let Some(block) = self.block(source, customers, &["at", "arrived"])? else { continue };
-            self.visit(&block, |customer, _, at| last[customer] = last[customer].max(Some(at)));
+            let Some(block) = self.block(source, customers, columns)? else { continue };
+            let written = block.codes("text");
+            let names = block.column("text").and_then(|column| column.dictionary.clone()).unwrap_or_default();
+            let tones = Tones::of(&names);
+            let complains = |row| written.and_then(|codes| codes.get(row)).is_some_and(|code| tones.is_complaint(code));
+            self.visit(&block, |customer, row, at| {
+                if !is_by_tone || complains(row) {
+                    last[customer] = last[customer].max(Some(at));
+                }
+            });
         }
         Ok(last.into_iter().map(|at| self.days_since(at)).collect())
     }

@@ -6,6 +6,7 @@ use osusume_model::{AsOf, DAY_US, Result};
 use osusume_tables::Values;
 use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, aggregate, holdings_as_of};
 
+use super::cases;
 use super::derived;
 use super::groups::{AttributeCell, Group, HoldingCell};
 use crate::catalogue::Goods;
@@ -41,6 +42,7 @@ pub(super) fn compute<C: Cell + Sync>(
             (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
                 attributes(cells, *is_arrival_known, block, dates)
             }
+            (Group::Cases { cells, .. }, Some(block)) => cases::values(job, cells, block, dates),
             (Group::Rules { leads, .. }, Some(block)) => leads.values(job, goods, block, dates),
             (_, None) => Vec::new(),
         };

@@ -7,6 +7,7 @@ use osusume_model::{Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, 
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
+use super::cases::{self, CaseCell};
 use super::derived;
 use super::levels::{Named, count_levels};
 use super::people::People;
@@ -45,6 +46,13 @@ pub(super) enum Group {
         table: String,
         /// The rules of every date.
         leads: Leads,
+    },
+    /// Cases that customers opened.
+    Cases {
+        /// The table.
+        table: String,
+        /// One entry a feature.
+        cells: Vec<CaseCell>,
     },
     /// What the pipeline file derives from all groups before.
     Derived(Vec<Bound>),
@@ -85,6 +93,7 @@ impl Group {
             Self::Events(_, plan) => plan.n_aggregates(),
             Self::Holdings { cells, .. } => cells.len(),
             Self::Attributes { cells, .. } => cells.len(),
+            Self::Cases { cells, .. } => cells.len(),
             Self::Rules { leads, .. } => leads.offers().len(),
             Self::Derived(derived) => derived.len(),
         }
@@ -95,7 +104,10 @@ impl Group {
         match self {
             Self::Events(group, _) => &group.table,
             Self::Derived(_) => derived::SOURCE,
-            Self::Holdings { table, .. } | Self::Attributes { table, .. } | Self::Rules { table, .. } => table,
+            Self::Holdings { table, .. }
+            | Self::Attributes { table, .. }
+            | Self::Cases { table, .. }
+            | Self::Rules { table, .. } => table,
         }
     }
 }
@@ -192,6 +204,21 @@ impl Groups {
             let plan = group.plan(n_windows, job.calendar)?;
             self.push(Group::Events(Box::new(group), plan), specs);
         }
+        if source.role == Role::Voice {
+            self.written(job, source, table, n_windows)?;
+        }
+        Ok(())
+    }
+
+    /// What customers wrote, and what became of it.
+    fn written(&mut self, job: &Job<'_>, source: &Source, table: &TableFile, n_windows: usize) -> Result<()> {
+        let names = table.dictionary("text").unwrap_or_default();
+        if let Some((group, specs)) = EventRecipes::draw_tone(job.config, source, &names) {
+            let plan = group.plan(n_windows, job.calendar)?;
+            self.push(Group::Events(Box::new(group), plan), specs);
+        }
+        let (cells, specs) = cases::draw(job.config, source);
+        self.push(Group::Cases { table: source.name.clone(), cells }, specs);
         Ok(())
     }
 
@@ -304,7 +331,7 @@ impl Groups {
     }
 }
 
-fn spec(
+pub(super) fn spec(
     source: &Source,
     name: &str,
     family: Family,

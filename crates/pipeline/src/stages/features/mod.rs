@@ -1,5 +1,6 @@
 //! Features: raw values as of many dates, and the labels beside them; cells stream out partition by partition.
 
+mod cases;
 mod cells;
 mod derived;
 mod groups;
@@ -29,7 +30,7 @@ use self::rows::RowAt;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::Role;
+use crate::config::{Config, Role};
 use crate::job::Job;
 use crate::seam::Block;
 use crate::stages::ingest;
@@ -279,7 +280,8 @@ impl Wanted {
     fn all(job: &Job<'_>) -> Vec<Self> {
         let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
         let wanted = |source: &crate::config::Source| {
-            let (source, columns, role) = (source.name.clone(), wanted_columns(source), source.role);
+            let (columns, role) = (wanted_columns(job.config, source), source.role);
+            let source = source.name.clone();
             Self { source, columns, role }
         };
         sources.map(wanted).collect()
@@ -323,9 +325,10 @@ fn active_rows(active: &[bool], n_dates: usize) -> Vec<RowAt> {
     positions.map(|(i, _)| RowAt { customer: (i / n_dates) as u32, date: (i % n_dates) as u32 }).collect()
 }
 
-/// The columns of a source that features or labels read: all that were declared, except the customer and free text.
-fn wanted_columns(source: &crate::config::Source) -> Vec<String> {
-    let declared = source.columns.keys().filter(|name| !matches!(name.as_str(), "customer" | "text")).cloned();
+/// The columns of a source that features or labels read: all that were declared, except the customer and texts whose tone nobody asks for.
+fn wanted_columns(config: &Config, source: &crate::config::Source) -> Vec<String> {
+    let is_left_out = |name: &str| name == "customer" || name == "text" && !config.reads_text(source);
+    let declared = source.columns.keys().filter(|name| !is_left_out(name)).cloned();
     let attributes = source.attributes.keys().map(|header| ingest::attribute_column(header));
     let held = ingest::held_headers(source).into_iter().map(ingest::held_column);
     declared.chain(attributes).chain(held).collect()

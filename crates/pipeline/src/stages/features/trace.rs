@@ -4,6 +4,7 @@ use osusume_model::{AsOf, FeatureKind, FeatureSpec, Result, Unit};
 use osusume_tables::{Column, Values};
 use osusume_windows::{Aggregate, Cutoffs, EventColumn, EventValues, Measure, Span, earlier_start};
 
+use super::cases;
 use super::cells::{self, Blocks, HoldingSlices, product_positions};
 use super::groups::{AttributeCell, Group, Groups, HoldingCell};
 use super::people::People;
@@ -92,6 +93,9 @@ impl Tracer<'_> {
                 let newest: Vec<u32> = block.newest_known(0, before).map(|row| row as u32).into_iter().collect();
                 let of = |cell| if is_present(block, column_of(cell), &newest) { newest.clone() } else { Vec::new() };
                 cells.iter().map(of).collect()
+            }
+            Group::Cases { cells, .. } => {
+                cells.iter().map(|&cell| cases::rows(self.job, cell, block, self.at)).collect()
             }
             // Its features have rows of several tables, which stand beside the features it reads.
             Group::Derived(derived) => vec![Vec::new(); derived.len()],
