@@ -1,13 +1,15 @@
-"""What the recipe `rules`, or another one, is worth: the same pipeline with it and without it, at every test date of every seed.
+"""What a recipe is worth: the same pipeline with it and without it, at every test date of every seed.
 
     python benches/rule_features.py pipelines/grocer.toml --data TABLES --as-of 2018-01-01
     python benches/rule_features.py pipelines/isp.toml --customers 20000 --seeds 5 --as-of 2026-10-01
+    python benches/rule_features.py pipelines/isp.toml --recipe weekend season --customers 20000 --seeds 5 --as-of 2026-10-01
     python benches/rule_features.py pipelines/isp.toml --recipe tone --customers 20000 --first-seed 11 --seeds 4 --as-of 2026-10-01
 
 TABLES is the directory that the pipeline file calls `../data`. With `--customers` the tables are those of so many generated
 customers of an internet provider, new ones for each seed. Prints mean AUC and log loss over the offers with a model in both runs,
 the paired differences, and for how many pairs of an offer and a test the AUC rose and fell. The intervals are 95 % of a bootstrap
-over offers; runs of several seeds are resampled by seed and offer. Wants the release build, and Python with NumPy.
+over offers; runs of several seeds are resampled by seed and offer. The recipe is `rules` unless `--recipe` names others. Wants the
+release build, and Python with NumPy.
 """
 
 import argparse
@@ -23,16 +25,17 @@ import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
 
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("pipeline", type=Path)
     parser.add_argument("--as-of", required=True)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--customers", type=int)
-    parser.add_argument("--recipe", default="rules")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--first-seed", type=int, default=1)
     parser.add_argument("--set", action="append", default=[], help="a setting of both runs, as of `osusume run`")
+    parser.add_argument("--recipe", nargs="+", default=["rules"], help="what only one of the two runs has")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
     options = parser.parse_args()
     seeds = range(options.first_seed, options.first_seed + options.seeds) if options.customers else [None]
@@ -54,7 +57,8 @@ def of_seed(options, directory, seed):
         run(options.binary, *made, "--out", company / "data/isp", "--quiet")
     found = {}
     for is_with in (False, True):
-        recipes = [name for name in recipes_of(options.pipeline) if name != options.recipe] + [options.recipe] * is_with
+        others = [name for name in recipes_of(options.pipeline) if name not in options.recipe]
+        recipes = others + options.recipe * is_with
         found[is_with], seconds = tests(options, company, recipes)
         print(f"seed {seed}, {'with' if is_with else 'without'}: " + ", ".join(f"{k} {v:.2f} s" for k, v in seconds))
     both = sorted(found[False].keys() & found[True].keys())
@@ -94,19 +98,19 @@ def print_table(pairs):
     print(f"\n{'':<12}{'tests':>6}{'takes':>8}   {'AUC without':>11}{'with':>9}   {'difference [95 %]':<30}{'rose/fell':>10}")
     for date in [*dates, None]:
         of_date = [pair for pair in pairs if date in (None, pair[2])]
-        without, with_recipe = (np.array([pair[side]["auc"] for pair in of_date]) for side in (3, 4))
-        signs = f"{(with_recipe > without).sum()}/{(with_recipe < without).sum()}"
+        without, with_them = (np.array([pair[side]["auc"] for pair in of_date]) for side in (3, 4))
+        signs = f"{(with_them > without).sum()}/{(with_them < without).sum()}"
         takes = sum(pair[3]["positives"] for pair in of_date)
-        told = interval(of_date, with_recipe - without, 4)
-        means = f"{without.mean():>11.4f}{with_recipe.mean():>9.4f}"
+        told = interval(of_date, with_them - without, 4)
+        means = f"{without.mean():>11.4f}{with_them.mean():>9.4f}"
         print(f"{date or 'all':<12}{len(of_date):>6}{takes:>8}   {means}   {told:<30}{signs:>10}")
     print(f"\n{'':<12}{'tests':>6}{'rows':>9}  {'log loss without':>16}{'with':>10}   difference [95 %]")
     for date in [*dates, None]:
         of_date = [pair for pair in pairs if date in (None, pair[2])]
-        without, with_recipe = (np.array([pair[side]["log_loss"] for pair in of_date]) for side in (3, 4))
+        without, with_them = (np.array([pair[side]["log_loss"] for pair in of_date]) for side in (3, 4))
         rows = sum(pair[3]["rows"] for pair in of_date)
-        told = interval(of_date, with_recipe - without, 5)
-        print(f"{date or 'all':<12}{len(of_date):>6}{rows:>9}  {without.mean():>16.5f}{with_recipe.mean():>10.5f}   {told}")
+        told = interval(of_date, with_them - without, 5)
+        print(f"{date or 'all':<12}{len(of_date):>6}{rows:>9}  {without.mean():>16.5f}{with_them.mean():>10.5f}   {told}")
 
 
 def interval(pairs, differences, digits):

@@ -82,6 +82,66 @@ fn features_follow_from_the_rows_named() {
     }
 }
 
+/// Recipes that have to be asked for name their rows, too, and say what the feature table says.
+#[test]
+fn recipes_that_are_asked_for_name_their_rows() {
+    let company = Company::new();
+    let recipes = r#"
+[features]
+recipes = ["weekend", "season"]
+
+[features.utilisation]
+source = "usage"
+depth = "traffic_gb"
+
+[[features.quota]]
+name = "data"
+source = "usage"
+kind = "traffic_gb"
+limit = "area_block"
+period = "month"
+"#;
+    std::fs::write(company.path("recipes.toml"), recipes).unwrap();
+    let overlay = ["--overlay", "recipes.toml"];
+    let fixed = ["features", "pipelines/isp.toml", "--as-of", AS_OF, "--out", "all.parquet", "--quiet"];
+    company.succeed(&[&fixed[..], &overlay].concat());
+    let all = table(&company.path("all.parquet"));
+    let ids = cast(all.column(0), &DataType::Utf8).unwrap();
+    let dates = cast(all.column(1), &DataType::Utf8).unwrap();
+    let (ids, dates) = (ids.as_string::<i32>(), dates.as_string::<i32>());
+    let at: Vec<usize> = (0..all.num_rows()).filter(|&row| dates.value(row).starts_with(AS_OF)).step_by(90).collect();
+    let mut named = 0;
+    for row in at {
+        let found = inspect(&company, ids.value(row), &overlay);
+        for feature in found["features"].as_array().unwrap() {
+            let name = feature["name"].as_str().unwrap();
+            let rows = rows(&found, feature);
+            let of = |kind: &str| rows.iter().all(|row| row["kind"] == kind);
+            if all.column_by_name(name).unwrap().data_type() == &DataType::Utf8 {
+                let stages = cast(all.column_by_name(name).unwrap(), &DataType::Utf8).unwrap();
+                assert_eq!(feature["value"], stages.as_string::<i32>().value(row), "{name}");
+                continue;
+            }
+            let (expected, got) = (numbers(&all, name)[row], feature["value"].as_f64());
+            assert_eq!(expected.is_nan(), got.is_none(), "{name}");
+            assert!(
+                got.is_none_or(|got| (expected - got).abs() <= 1e-12 * expected.abs()),
+                "{name}: {expected} {got:?}"
+            );
+            match name {
+                _ if name.ends_with("_mean_season_last_year") => assert!(follows(&found, feature), "{feature}"),
+                _ if name.starts_with("usage_data_hits_") => assert_eq!(got, Some(rows.len() as f64), "{feature}"),
+                "usage_data_hit_recency" => assert_eq!(rows.len(), usize::from(got.is_some()), "{feature}"),
+                "usage_data_used" | "usage_data_used_before" => assert!(of("traffic_gb"), "{feature}"),
+                "usage_breadth_90d" => assert_eq!(rows.is_empty(), got == Some(0.0), "{feature}"),
+                _ => continue,
+            }
+            named += rows.len();
+        }
+    }
+    assert!(named > 20, "{named}");
+}
+
 #[test]
 fn the_past_is_shown_as_it_was_known() {
     let company = Company::new();

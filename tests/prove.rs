@@ -48,6 +48,36 @@ fn a_sound_company_is_proven_and_nothing_is_left() {
     assert!(!company.path("runs").exists() && !company.path("out").exists(), "nothing is published or delivered");
 }
 
+/// Recipes that have to be asked for, and limits: what they learn and look back on is nothing of the future either.
+#[test]
+fn recipes_that_are_asked_for_are_proven_too() {
+    let company = Company::new();
+    let recipes = r#"
+[features]
+recipes = ["recency", "frequency", "money", "tenure", "holding", "night", "weekend", "season"]
+
+[features.utilisation]
+source = "usage"
+depth = "traffic_gb"
+
+[[features.quota]]
+name = "data"
+source = "usage"
+kind = "traffic_gb"
+limit = "area_block"
+period = "month"
+
+[[features.quota]]
+name = "evening"
+source = "usage"
+kind = "traffic_gb"
+limit = "area_block"
+"#;
+    std::fs::write(company.path("recipes.toml"), recipes).unwrap();
+    let (code, page, errors) = prove(&company, &["--overlay", "recipes.toml"]);
+    assert_eq!(code, Some(0), "{page}{errors}");
+}
+
 #[test]
 fn without_a_date_nothing_is_begun() {
     let output = Company::new().osusume(&["prove", "leakage", "pipelines/isp.toml"]);

@@ -89,6 +89,7 @@ impl Code {
                 | Self::BeforeJoining
                 | Self::InputsUnchanged
                 | Self::NoHoldout
+                | Self::RecipeWithoutData
         )
     }
 }
@@ -277,6 +278,8 @@ codes! {
     NoHoldout = "E4022", Quality, AfterChange;
     /// Customers were scored, and none of them is offered anything. Args: customers, reason?, pairs?.
     NothingOffered = "E4023", Quality, AfterChange;
+    /// A recipe is asked for and no table has what it is made of. Args: recipe.
+    RecipeWithoutData = "E4024", Quality, AfterChange;
 
     /// Something learned or decided rests on rows that were not known. Args: stage, file, column?, sources.
     LeakProven = "E4030", Quality, AfterChange;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::config::{OwnPeriod, Step};
+use crate::config::{Night, OwnPeriod, Step, Weekday};
 use crate::history::History;
 use jiff::civil;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
@@ -64,9 +64,80 @@ impl Calendar {
         dates.map(|date| self.midnight(date).0).collect()
     }
 
+    /// Its clocks. After 2200, up to which rules are followed, they stand still.
+    pub(crate) fn clock(&self) -> Clock {
+        let first = jiff::Timestamp::MIN;
+        let micros = |offset: jiff::tz::Offset| i64::from(offset.seconds()) * 1_000_000;
+        let (mut since, mut ahead) = (vec![i64::MIN], vec![micros(self.zone.to_offset(first))]);
+        let last = Date::from_ymd(2200, 1, 1).expect("a date").utc_midnight().0;
+        for change in self.zone.following(first) {
+            let at = change.timestamp().as_microsecond();
+            if at >= last {
+                break;
+            }
+            since.push(at);
+            ahead.push(micros(change.offset()));
+        }
+        Clock { since, ahead }
+    }
+
     /// The as-of of a date.
     pub(crate) fn as_of(&self, date: Date) -> AsOf {
         AsOf { date, instant: self.midnight(date) }
+    }
+}
+
+/// What the clocks on the wall of a zone show: how far they are ahead of UTC, and since when.
+#[derive(Clone, Debug)]
+pub(crate) struct Clock {
+    /// Instants in microseconds, ascending; the first is before all time.
+    since: Vec<i64>,
+    /// Microseconds ahead of UTC from then on.
+    ahead: Vec<i64>,
+}
+
+impl Clock {
+    /// The time on the wall, as microseconds since the first midnight of 1970 there.
+    pub(crate) fn local(&self, at: i64) -> i64 {
+        at.saturating_add(self.ahead[self.since.partition_point(|since| *since <= at) - 1])
+    }
+}
+
+/// Which times count.
+#[derive(Clone, Debug)]
+enum Counted {
+    Night(Night),
+    Weekend(Vec<Weekday>),
+}
+
+/// Some hours of some days, by the clock on the wall.
+#[derive(Clone, Debug)]
+pub(crate) struct Hours {
+    clock: Clock,
+    counted: Counted,
+}
+
+impl Hours {
+    /// The hours of a night, every day.
+    pub(crate) fn of_night(clock: Clock, night: Night) -> Self {
+        Self { clock, counted: Counted::Night(night) }
+    }
+
+    /// All hours of some days of the week.
+    pub(crate) fn of_days(clock: Clock, days: Vec<Weekday>) -> Self {
+        Self { clock, counted: Counted::Weekend(days) }
+    }
+
+    /// Whether an instant lies in them.
+    pub(crate) fn has(&self, at: i64) -> bool {
+        let local = self.clock.local(at);
+        match &self.counted {
+            Counted::Night(night) => night.has((local.rem_euclid(DAY_US) / 3_600_000_000) as u8),
+            // 1970 began on a Thursday.
+            Counted::Weekend(days) => {
+                days.contains(&Weekday::ALL[(local.div_euclid(DAY_US) + 3).rem_euclid(7) as usize])
+            }
+        }
     }
 }
 
@@ -266,6 +337,29 @@ mod tests {
         // Clocks in Sao Paulo skipped from 00:00 to 01:00 on 2018-11-04.
         let calendar = Calendar::new("America/Sao_Paulo").unwrap();
         assert_eq!(calendar.midnight(date("2018-11-04")).0 - date("2018-11-04").utc_midnight().0, 3 * 3_600_000_000);
+    }
+
+    /// Against the calendar library, hour by hour over a year and at every change of the clocks since 1900.
+    #[test]
+    fn clocks_show_what_the_library_says() {
+        for name in ["Europe/Berlin", "America/Sao_Paulo", "Australia/Lord_Howe", "Asia/Kathmandu", "Asia/Tokyo", "UTC"]
+        {
+            let calendar = Calendar::new(name).unwrap();
+            let clock = calendar.clock();
+            let year = date("2026-01-01").utc_midnight().0;
+            let hours = (0..366 * 24).map(|hour| year + hour * 3_600_000_000 + 1_799_999_999);
+            let changes = clock.since[1..].iter().flat_map(|&at| [at - 1, at, at + 1]);
+            for at in hours.chain(changes).chain([i64::MIN / 16, i64::MAX / 64]) {
+                let Ok(instant) = jiff::Timestamp::from_microsecond(at) else { continue };
+                let shown = calendar.zone.to_datetime(instant);
+                let local = clock.local(at);
+                let night = Hours::of_night(clock.clone(), Night { from: 22, to: 6 });
+                assert_eq!(night.has(at), shown.hour() >= 22 || shown.hour() < 6, "{name} {shown}");
+                let day = Weekday::ALL[shown.weekday().to_monday_zero_offset() as usize];
+                assert!(Hours::of_days(clock.clone(), vec![day]).has(at), "{name} {shown}");
+                assert_eq!(local.rem_euclid(3_600_000_000) / 60_000_000, i64::from(shown.minute()), "{name} {shown}");
+            }
+        }
     }
 
     #[test]

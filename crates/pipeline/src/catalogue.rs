@@ -29,6 +29,8 @@ pub(crate) struct Goods {
     pub(crate) names: Vec<[Option<String>; 2]>,
     /// Levels of each attribute that is a category: product position → level.
     pub(crate) attributes: BTreeMap<String, Join>,
+    /// Values of each attribute that is a number, by product; NaN where absent.
+    pub(crate) numbers: BTreeMap<String, Vec<f64>>,
     /// The products that were bought, sorted, where products themselves are offered out of purchases.
     sold: Names,
 }
@@ -50,6 +52,7 @@ impl Goods {
         let names = ["name_en", "name_ja"].map(|name| columns.columns.get(name));
         goods.names = rows.par_iter().map(|&row| names.map(|column| text(column?, row).map(str::to_owned))).collect();
         goods.attributes = columns.joins(config, &rows);
+        goods.numbers = columns.numbers(config, &rows);
         goods.sold = sold.unwrap_or_default();
         goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
@@ -72,7 +75,7 @@ impl Goods {
         let canonical = canonical(&products);
         let catalogue = Catalogue { products, offers: Vec::new() };
         let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Names::default());
-        Self { catalogue, families, family, tier, canonical, names, attributes, sold }
+        Self { catalogue, families, family, tier, canonical, names, attributes, numbers: BTreeMap::new(), sold }
     }
 
     fn offers(&self, config: &Config) -> Result<Vec<Offer>> {
@@ -309,6 +312,26 @@ impl PlainTable {
         });
         let rows: Vec<usize> = order.into_iter().map(|(_, row)| row).collect();
         (rows.par_iter().map(|&row| columns.product(row)).collect(), rows)
+    }
+
+    /// Values by product, for every attribute that is a number. `rows`: the input row of each product.
+    fn numbers(&self, config: &Config, rows: &[usize]) -> BTreeMap<String, Vec<f64>> {
+        let source = config.sources.values().find(|source| source.role == Role::Products);
+        let attributes = source.map(|source| source.attributes.clone()).unwrap_or_default();
+        let numbers =
+            attributes.into_iter().filter(|(_, kind)| matches!(kind, AttributeKind::Integer | AttributeKind::Number));
+        let value = |column: &Column, row: usize| match &column.values {
+            _ if column.valid.as_ref().is_some_and(|valid| !valid[row]) => f64::NAN,
+            Values::I64(values) => values[row] as f64,
+            Values::F64(values) => values[row],
+            Values::Code(_) | Values::Text(_) => f64::NAN,
+        };
+        numbers
+            .filter_map(|(header, _)| {
+                let column = self.columns.get(&attribute_column(&header))?;
+                Some((header, rows.iter().map(|&row| value(column, row)).collect()))
+            })
+            .collect()
     }
 
     /// Product position → level, for every attribute that is a category. `rows`: the input row of each product.

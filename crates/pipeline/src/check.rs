@@ -103,6 +103,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     over.extend(crate::arrivals::late(&job, &tables)?);
     over.extend(against_last(&job, fs, &sources, as_of)?);
     faults.extend(crate::arrivals::before_joining(&job, &tables)?);
+    faults.extend(crate::recipes::without_data(&job, &tables, as_of.map(|date| calendar.as_of(date)))?);
     let goods = goods(config, &tables)?;
     over.extend(crate::stages::train::check_declared(config, &goods).err());
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;

@@ -56,7 +56,8 @@ impl Scene<'_> {
         std::iter::once(ever).chain(reaches.map(|reach| self.window(as_of, reach))).collect()
     }
 
-    fn window(&self, as_of: AsOf, reach: Reach) -> Span {
+    /// One feature window of `as_of`.
+    pub(crate) fn window(&self, as_of: AsOf, reach: Reach) -> Span {
         let date = as_of.date;
         let month = date - (date.ymd().2 as i32 - 1);
         let (first, end) = match reach {

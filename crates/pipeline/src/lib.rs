@@ -7,6 +7,7 @@
 mod additive;
 mod arrivals;
 pub mod baskets;
+mod beginnings;
 mod calendar;
 mod catalogue;
 pub mod check;
@@ -28,6 +29,7 @@ mod linear;
 mod outputs;
 mod plan;
 pub mod prove;
+mod recipes;
 mod registry;
 pub mod report;
 mod rule_table;

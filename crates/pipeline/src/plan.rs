@@ -1,6 +1,8 @@
 //! The feature dictionary, drawn up before the first value exists: which aggregate of which table fills which column, and what it means.
 
+mod clock;
 mod own;
+mod season;
 mod tone;
 
 use std::sync::Arc;
@@ -8,7 +10,8 @@ use std::sync::Arc;
 use osusume_model::{Family, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
 use osusume_windows::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
 
-use crate::calendar::Calendar;
+use crate::beginnings::Beginnings;
+use crate::calendar::{Calendar, Hours};
 use crate::config::{Config, OwnPeriod, OwnWindow, Reach, Recipe, Role, Source};
 use crate::kernel::windows_fault;
 
@@ -58,13 +61,21 @@ pub(crate) enum Use {
     Joined(Join),
     /// The real number that each code stands for.
     Told(Arc<[f64]>),
+    /// Times: 1 where the clocks on the wall showed them, else 0.
+    Clock(Arc<Hours>),
+    /// Real numbers of the rows of one kind; those of others are absent.
+    OfKind {
+        /// The kind's code.
+        code: u32,
+    },
 }
 
 impl Use {
     fn kind(&self) -> ColumnKind {
         match self {
             Self::Money | Self::Priced { .. } => ColumnKind::Money,
-            Self::Real | Self::Told(_) => ColumnKind::Real,
+            Self::Real | Self::Told(_) | Self::OfKind { .. } => ColumnKind::Real,
+            Self::Clock(_) => ColumnKind::Code { n_codes: 2 },
             Self::Code { n_codes } => ColumnKind::Code { n_codes: *n_codes },
             Self::Joined(join) => ColumnKind::Code { n_codes: join.names.len() + 1 },
         }
@@ -107,6 +118,12 @@ pub(crate) enum Sense {
     Topic,
     /// The tone of what was written.
     Tone,
+    /// Whether it was at night.
+    Night,
+    /// Whether it was at a weekend.
+    Weekend,
+    /// Values of one kind alone, by its name.
+    OfKind(String),
 }
 
 /// Features of one event table.
@@ -120,9 +137,19 @@ pub(crate) struct EventGroup {
     pub(crate) columns: Vec<EventColumn>,
     /// What is computed, one entry a feature.
     pub(crate) aggregates: Vec<Aggregate>,
+    /// Positions of aggregates that are absent at dates to which the table does not reach back.
+    pub(crate) reaching: Vec<usize>,
+    /// How far the table reaches back; read where an aggregate asks.
+    pub(crate) beginnings: Beginnings,
 }
 
 impl EventGroup {
+    /// Features of nothing yet.
+    pub(crate) fn new(table: &str, known_by: Vec<&'static str>, columns: Vec<EventColumn>) -> Self {
+        let (aggregates, reaching, beginnings) = (Vec::new(), Vec::new(), Beginnings::default());
+        Self { table: table.to_owned(), known_by, columns, aggregates, reaching, beginnings }
+    }
+
     /// Forgets the columns that no aggregate reads.
     fn drop_unused(&mut self) {
         let mut is_used = vec![false; self.columns.len()];
@@ -189,12 +216,8 @@ impl<'a> EventRecipes<'a> {
         source: &'a Source,
         columns: Vec<EventColumn>,
     ) -> (EventGroup, Vec<FeatureSpec>) {
-        let group = EventGroup {
-            table: source.name.clone(),
-            known_by: source.column("arrived").map(|_| "arrived").into_iter().collect(),
-            columns,
-            aggregates: Vec::new(),
-        };
+        let known_by = source.column("arrived").map(|_| "arrived").into_iter().collect();
+        let group = EventGroup::new(&source.name, known_by, columns);
         let mut recipes = Self { config, source, group, specs: Vec::new() };
         match source.role {
             Role::Purchases => recipes.purchases(),
@@ -202,6 +225,8 @@ impl<'a> EventRecipes<'a> {
             Role::Contacts => recipes.contacts(),
             _ => recipes.events(),
         }
+        recipes.clock();
+        recipes.season();
         recipes.own();
         recipes.group.drop_unused();
         (recipes.group, recipes.specs)
@@ -453,7 +478,7 @@ impl<'a> EventRecipes<'a> {
         source.column("score").filter(|_| config.features.recipes.contains(&Recipe::Voice))?;
         let score = EventColumn { name: "score".to_owned(), kind: Use::Real, levels: Vec::new(), sense: Sense::Score };
         let known_by = ["arrived", "closed"].into_iter().filter(|name| source.column(name).is_some()).collect();
-        let group = EventGroup { table: source.name.clone(), known_by, columns: vec![score], aggregates: Vec::new() };
+        let group = EventGroup::new(&source.name, known_by, vec![score]);
         let mut recipes = Self { config, source, group, specs: Vec::new() };
         let last = recipes.meaning("score_last", Family::Voice, Unit::Native, "satisfaction_last");
         recipes.add(Measure::Last(0), None, EVER, last);

@@ -228,6 +228,9 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];
     odd.into_iter().flatten().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
+    for fault in crate::recipes::without_data(job, &tables.checked, Some(schedule.score))? {
+        job.warn(fault);
+    }
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
     let (mined, found) = look_back(job, (&tables.checked, &goods), &schedule, clock)?;
     let has_nobody_left = found.training_rows == 0 && found.opted_out > 0;

@@ -151,6 +151,18 @@ impl Block {
         }
     }
 
+    /// A number of a row; NaN where it is absent or no number. Ingest bounds decimals; a table written otherwise must still not make an
+    /// infinity.
+    pub(crate) fn number(&self, name: &str, row: usize) -> f64 {
+        let Some(column) = self.column(name) else { return f64::NAN };
+        match &column.values {
+            _ if column.valid.as_ref().is_some_and(|valid| !valid[row]) => f64::NAN,
+            Values::I64(values) => values[row] as f64,
+            Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)),
+            Values::Code(_) | Values::Text(_) => f64::NAN,
+        }
+    }
+
     /// A time column that is never absent.
     pub(crate) fn times(&self, name: &str) -> &[i64] {
         self.integers(name).map_or(&[], |times| times.values)
@@ -295,6 +307,15 @@ fn owned(kind: &Use, block: &Block, name: &str) -> OwnedColumn {
         (Use::Told(numbers), Values::Code(codes)) => {
             let number = |&code: &u32| numbers.get(code as usize).copied().unwrap_or(f64::NAN);
             OwnedColumn::Real(codes.iter().map(number).collect(), valid)
+        }
+        (Use::Clock(hours), Values::I64(times)) => {
+            OwnedColumn::Code(times.iter().map(|&at| u32::from(hours.has(at))).collect(), valid)
+        }
+        (Use::OfKind { code }, Values::F64(values)) => {
+            let kinds = block.codes("kind");
+            let is_of = |row: usize| kinds.and_then(|kinds| kinds.get(row)) == Some(*code);
+            let is_valid = |row: usize| valid.as_ref().is_none_or(|valid| valid[row]) && is_of(row);
+            OwnedColumn::Real(values.clone(), Some((0..values.len()).map(is_valid).collect()))
         }
         (_, Values::Code(codes)) => OwnedColumn::Code(codes.clone(), valid),
         (_, Values::F64(values)) => OwnedColumn::Real(values.clone(), valid),

@@ -301,6 +301,90 @@ const WORDS: &[Words] = &[
         low: ["low share of {subject}<< over {window}>>", "<<{window}に占める >>{subject} の割合が低い"],
     },
     Words {
+        key: "night_share",
+        label: ["share of {subject} at night<< over {window}>>", "<<{window}の >>{subject} の夜間の割合"],
+        high: ["mostly at night: {subject}<< over {window}>>", "<<{window}の >>{subject} の夜間の割合が高い"],
+        low: ["seldom at night: {subject}<< over {window}>>", "<<{window}の >>{subject} の夜間の割合が低い"],
+    },
+    Words {
+        key: "weekend_share",
+        label: ["share of {subject} at weekends<< over {window}>>", "<<{window}の >>{subject} の週末の割合"],
+        high: ["mostly at weekends: {subject}<< over {window}>>", "<<{window}の >>{subject} の週末の割合が高い"],
+        low: ["seldom at weekends: {subject}<< over {window}>>", "<<{window}の >>{subject} の週末の割合が低い"],
+    },
+    Words {
+        key: "quota_used",
+        label: ["share of the limit of {subject} used so far", "{subject} の上限に対する使用割合"],
+        high: ["close to the limit of {subject}", "{subject} が上限に近い"],
+        low: ["far from the limit of {subject}", "{subject} は上限まで余裕がある"],
+    },
+    Words {
+        key: "quota_used_before",
+        label: [
+            "share of the limit of {subject} used in the period before",
+            "前の期間の {subject} の上限に対する使用割合",
+        ],
+        high: ["much of the limit of {subject} used in the period before", "前の期間は {subject} が上限に近かった"],
+        low: [
+            "little of the limit of {subject} used in the period before",
+            "前の期間は {subject} の上限まで余裕があった",
+        ],
+    },
+    Words {
+        key: "quota_hits",
+        label: [
+            "times the limit of {subject} was reached<< in {window}>>",
+            "<<{window}に >>{subject} の上限に達した回数",
+        ],
+        high: ["often at the limit of {subject}<< in {window}>>", "<<{window}に >>{subject} の上限に何度も達した"],
+        low: [
+            "seldom at the limit of {subject}<< in {window}>>",
+            "<<{window}に >>{subject} の上限に達することが少ない",
+        ],
+    },
+    Words {
+        key: "quota_hit_recency",
+        label: ["days since the limit of {subject} was last reached", "{subject} の上限に最後に達してからの経過日数"],
+        high: ["the limit of {subject} has not been reached for a while", "しばらく {subject} の上限に達していない"],
+        low: ["the limit of {subject} was reached recently", "最近 {subject} の上限に達した"],
+    },
+    Words {
+        key: "breadth",
+        label: [
+            "share of what there is that was used<< ({about})>><< in {window}>>",
+            "<<{window}に>>利用した種類の割合<<（{about}）>>",
+        ],
+        high: [
+            "uses much of what there is<< ({about})>><< in {window}>>",
+            "<<{window}の>>利用の幅が広い<<（{about}）>>",
+        ],
+        low: [
+            "uses little of what there is<< ({about})>><< in {window}>>",
+            "<<{window}の>>利用の幅が狭い<<（{about}）>>",
+        ],
+    },
+    Words {
+        key: "depth",
+        label: [
+            "third of all users by depth of use, 0 to 1<< ({about})>><< in {window}>>",
+            "<<{window}の>>利用の深さ（利用者を3等分した順位、0～1）<<（{about}）>>",
+        ],
+        high: [
+            "uses more than others<< ({about})>><< in {window}>>",
+            "<<{window}の>>利用の度合いが高い<<（{about}）>>",
+        ],
+        low: ["uses less than others<< ({about})>><< in {window}>>", "<<{window}の>>利用の度合いが低い<<（{about}）>>"],
+    },
+    Words {
+        key: "stage",
+        label: ["stage of use<< ({about})>><< in {window}>>", "<<{window}の>>利用段階<<（{about}）>>"],
+        high: ["the stage of use fits<< ({about})>><< in {window}>>", "<<{window}の>>利用段階が合致<<（{about}）>>"],
+        low: [
+            "the stage of use does not fit<< ({about})>><< in {window}>>",
+            "<<{window}の>>利用段階が合致しない<<（{about}）>>",
+        ],
+    },
+    Words {
         key: "mean_gap",
         label: ["average days between {subject}<< in {window}>>", "<<{window}の >>{subject} の平均間隔（日数）"],
         high: ["long intervals between {subject}<< in {window}>>", "<<{window}の >>{subject} の間隔が長い"],

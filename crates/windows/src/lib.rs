@@ -38,6 +38,7 @@ mod outcomes;
 mod plan;
 mod purchases;
 mod quantile;
+mod quota;
 mod segment_plan;
 mod segments;
 mod split;
@@ -52,5 +53,6 @@ pub use labels::{Label, LabelWindow, Labels, NO_TAKE, OfferRule, Truth, holder_l
 pub use outcomes::{Payments, add_held_revenue, add_payments, was_held};
 pub use plan::{Aggregate, Amount, ColumnKind, Filter, Measure, Plan};
 pub use purchases::{CategoryWindow, Purchases, category_labels};
+pub use quota::{Counted, Limit, QuotaCell, QuotaRows, QuotaUse, quota_cells, quota_use};
 pub use split::{PositiveTake, check_disjoint_takes, is_purged};
 pub use takes::{Ladder, Take, find_takes};

@@ -10,8 +10,9 @@ use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, KnownSign,
-    Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty,
-    Pipeline, Quality, Recipe, Role, Run, Secret, Solver, Source, Train,
+    Language, LearnFrom, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow,
+    Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe, Role, Run, Secret, Solver, Source, Train, Utilisation,
+    Weekday,
 };
 use super::words::{parse_size, parse_step};
 
@@ -242,12 +243,45 @@ pub(super) fn features(at: At) -> Features {
         recipes,
         levels,
         active_days: at.find("active_days").and_then(integer),
+        night: night(at.node("night_hours").as_list().expect(CHECKED)),
+        weekend: at.texts("weekend").iter().map(|word| Weekday::parse(word).expect(CHECKED)).collect(),
+        quota: at.tables("quota").map(quota).collect(),
+        utilisation: at.map("utilisation").map(utilisation),
         own: at.tables("own").map(|at| own_feature(at, levels)).collect(),
         derived: at
             .tables("derived")
             .map(|at| DerivedFeature { name: at.text("name"), expression: at.text("expression") })
             .collect(),
     }
+}
+
+fn utilisation(at: At) -> Utilisation {
+    let text = |key| at.find(key).and_then(Node::as_text).map(str::to_owned);
+    Utilisation {
+        source: at.text("source"),
+        by: text("by"),
+        depth: text("depth"),
+        window_days: at.integer("window_days"),
+    }
+}
+
+fn quota(at: At) -> Quota {
+    let text = |key| at.find(key).and_then(Node::as_text).map(str::to_owned);
+    let period = text("period").and_then(|word| OwnPeriod::parse(&word)).map(QuotaCounted::Period);
+    let days = || at.find("days").and_then(integer).map(QuotaCounted::Days);
+    Quota {
+        name: at.text("name"),
+        source: at.text("source"),
+        kind: text("kind"),
+        limit: text("limit"),
+        counted: period.or_else(days).unwrap_or(QuotaCounted::Newest),
+        hit_kind: text("hit_kind"),
+    }
+}
+
+fn night(hours: &[Node]) -> Night {
+    let hour = |position: usize| hours.get(position).and_then(integer).expect(CHECKED);
+    Night { from: hour(0), to: hour(1) }
 }
 
 fn own_feature(at: At, levels: usize) -> OwnFeature {

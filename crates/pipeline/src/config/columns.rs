@@ -16,6 +16,9 @@ pub(super) const RECIPES: &[&str] = &[
     "contact",
     "affinity",
     "rules",
+    "night",
+    "weekend",
+    "season",
     "tone",
 ];
 

@@ -2,7 +2,10 @@
 
 mod derived;
 mod own;
+mod quota;
+mod recipes;
 mod tone;
+mod utilisation;
 
 use model::{Arg, Code};
 use osusume_model as model;
@@ -41,6 +44,9 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     mining(checker, &view);
     own::check(checker, &view);
     derived::check(checker, &view);
+    recipes::check(checker, &view);
+    quota::check(checker, &view);
+    utilisation::check(checker, &view);
     consent(checker, &view);
     holds(checker, &view);
     tone::check(checker, &view);

@@ -41,6 +41,9 @@ pub(super) const MEASURES: &[&str] = &[
 /// Stretches of the calendar that features of one's own may look at.
 pub(super) const WINDOWS: &[&str] = &["month_to_date", "previous_month", "same_month_last_year", "season_last_year"];
 
+/// The days of the week.
+pub(super) const WEEKDAYS: &[&str] = &["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+
 /// What a streak counts.
 pub(super) const PERIODS: &[&str] = &["day", "week", "month"];
 

@@ -36,8 +36,9 @@ pub use schema::schema;
 pub use settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
     DeclaredRate, DerivedFeature, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter, HoldEvent,
-    KnownSign, Language, LearnFrom, Mine, ModelKind, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow,
-    PRODUCT_LEVEL, Penalty, Pipeline, Quality, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Train,
+    KnownSign, Language, LearnFrom, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod,
+    OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run, Secret,
+    Solver, Source, Step, Train, Utilisation, Weekday,
 };
 pub use words::Form;
 

@@ -72,7 +72,10 @@ macro_rules! words {
 
 mod features;
 
-pub use features::{DerivedFeature, Features, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Reach};
+pub use features::{
+    DerivedFeature, Features, Night, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Quota, QuotaCounted, Reach,
+    Utilisation, Weekday,
+};
 
 words! {
     /// What one row of a source is.
@@ -201,6 +204,12 @@ words! {
         Affinity = "affinity",
         /// What the rules of the date say, given what the customer has.
         Rules = "rules",
+        /// What happens at night.
+        Night = "night",
+        /// What happens at weekends.
+        Weekend = "weekend",
+        /// What was done in the same season a year ago.
+        Season = "season",
         /// In what tone the customer writes.
         Tone = "tone",
     }

@@ -150,7 +150,7 @@ fn the_effective_configuration_is_the_configuration() {
 #[test]
 fn every_default_passes_its_own_check_and_is_shown() {
     let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n\
-                    [mine]\nbaskets = \"holdings\"\n";
+                    [mine]\nbaskets = \"holdings\"\n[features.utilisation]\nsource = \"bought\"\n";
     let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
     let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
     let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();
@@ -211,6 +211,7 @@ fn the_table_of_fields_is_sound() {
     assert_eq!(words("sources.*.anonymous"), Anonymous::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("quality.on_error"), OnError::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("features.recipes"), Recipe::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
+    assert_eq!(words("features.weekend"), Weekday::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.model"), ModelKind::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.learn_from"), LearnFrom::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());
     assert_eq!(words("train.solver"), Solver::ALL.iter().map(|one| one.id()).collect::<Vec<_>>());

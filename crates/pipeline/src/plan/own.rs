@@ -85,7 +85,13 @@ fn sense_name(sense: &Sense) -> Option<&'static str> {
         Sense::Product => Some("product"),
         Sense::Basket => Some("basket"),
         Sense::Topic => Some("topic"),
-        Sense::Category(_) | Sense::Offered | Sense::Score | Sense::Tone => None,
+        Sense::Category(_)
+        | Sense::Offered
+        | Sense::Score
+        | Sense::Tone
+        | Sense::Night
+        | Sense::Weekend
+        | Sense::OfKind(_) => None,
     }
 }
 

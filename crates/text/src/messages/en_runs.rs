@@ -446,6 +446,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nmin_value_minor = 60",
     },
     Message {
+        code: Code::RecipeWithoutData,
+        title: "the recipe `{recipe}` makes no feature: no table has what it is made of",
+        help: &[
+            "`night` needs purchases or events whose times tell the hour, `weekend` purchases or events of any kind, and `season` a table of them that reaches back to a year before the label window",
+            "deliver what is missing, or take `{recipe}` out of `features.recipes`",
+        ],
+        cause: "Recipes that are asked for by name are expected to do something. Dates alone say nothing of the hour, and a table that begins later than a year ago has no season to compare with; where the table grows, the season appears by itself.",
+        example: "[features]\nrecipes = [\"recency\", \"night\"]        # at = 2026-09-30 in every row",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage} rests on rows that were not known: {file}<<, first in {column}>><<, by {sources}>>",
         help: &[

@@ -449,6 +449,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "[decide]\nmin_value_minor = 60",
     },
     Message {
+        code: Code::RecipeWithoutData,
+        title: "レシピ `{recipe}` の元になるデータがどの表にもないため、特徴量は作られません",
+        help: &[
+            "`night` には時刻のわかる購入またはイベント、`weekend` には購入またはイベント、`season` には判定期間の1年前までさかのぼる購入またはイベントの表が必要です。",
+            "足りないデータを用意するか、`features.recipes` から `{recipe}` を外してください。",
+        ],
+        cause: "名前を挙げて指定したレシピは、何かを作るものと見なします。日付だけでは時間帯がわからず、1年前より後に始まる表には比べる季節がありません。季節は、表の期間が延びれば自動的に作られます。",
+        example: "[features]\nrecipes = [\"recency\", \"night\"]        # すべての行で at = 2026-09-30",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage}の結果が、その時点で未知の行に依存しています: {file}<<（最初の相違: {column}）>><<、原因: {sources}>>",
         help: &[

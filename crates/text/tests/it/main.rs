@@ -100,6 +100,7 @@ const NAMES: &[&str] = &[
     "positives",
     "proposed",
     "read",
+    "recipe",
     "rejected",
     "rows",
     "run",

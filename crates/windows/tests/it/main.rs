@@ -9,6 +9,7 @@ mod leakage;
 mod oracle;
 mod outcomes;
 mod purchases;
+mod quota;
 mod rejects;
 mod split;
 mod takes;

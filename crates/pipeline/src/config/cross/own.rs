@@ -20,7 +20,8 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
     let own = view.list("features.own");
     let has_recipes =
         view.node("features.recipes").is_none_or(|node| node.as_list().is_none_or(|list| !list.is_empty()));
-    if own.is_empty() && !has_recipes {
+    let has_others = !view.list("features.quota").is_empty() || view.node("features.utilisation").is_some();
+    if own.is_empty() && !has_others && !has_recipes {
         let args = vec![("got", "[]".into()), ("allowed", "n ≥ 1".into())];
         checker.fault(Code::ConfigNotAllowed, "features.recipes", view.spot("features.recipes"), args);
     }
@@ -165,7 +166,7 @@ fn categories<'a>(view: &View<'a>, role: &str, source: &str) -> Vec<&'a str> {
     }
 }
 
-fn category_attributes(source: &super::Entry) -> Vec<&str> {
+pub(super) fn category_attributes(source: &super::Entry) -> Vec<&str> {
     let table = source.node.as_table().and_then(|source| source.get("attributes"));
     let attributes = table.and_then(|entry| entry.node.as_table()).into_iter().flatten();
     let is_category = |node: &Node| matches!(&node.value, Value::Text(kind) if kind == "category");

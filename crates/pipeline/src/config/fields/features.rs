@@ -5,7 +5,7 @@ use super::super::field::Default::{Absent, Follows, Is, Required};
 use super::super::field::Kind::{Choice, Integer, List, Number, Table, Tables, Text};
 use super::super::field::{Field, ListCheck};
 use super::super::words::Form;
-use super::{MEASURES, PERIODS, WINDOWS};
+use super::{MEASURES, PERIODS, WEEKDAYS, WINDOWS};
 
 /// The keys, in the order of the reference.
 pub(super) const FIELDS: &[Field] = &[
@@ -24,12 +24,30 @@ pub(super) const FIELDS: &[Field] = &[
         List(&Choice(RECIPES)),
         Is(r#"["recency", "frequency", "money", "trend", "surge", "tenure", "renewal", "mix", "voice", "attributes", "holding", "contact", "affinity", "rules"]"#),
         "Which families of features are made. A recipe whose source is not there makes none; without any there are only those of \
-         `features.own`. `rules` says for each offer what the reported rules of the date add up to, given what the customer holds, or \
-         bought within `mine.days`; it needs `[mine]`, and a cross-section makes none. \
+         `features.own`, `features.quota` and `features.utilisation`. `rules` says for each offer what the reported rules of the date add up to, given what the customer holds, or \
+         bought within `mine.days`; it needs `[mine]`, and a cross-section makes none. `night` and `weekend` are shares of the rows of \
+         purchases and events, and of what they amount to, by the clocks of the pipeline's zone (where times are dates alone, weekends are \
+         those of the source's zone, and nothing is at night). `season` is what was done a year before the label window, cut off at the \
+         date, and absent at dates to which a table does not reach back. \
          `tone` reads `columns.text` of sources of role `voice`: complaints and praise, the tone and its change by window, days since \
          the last complaint, and cases still open where there is `closed`; of a text nothing else is kept.",
     )
     .list(ListCheck::Unique),
+    Field::new(
+        "features.night_hours",
+        List(&Integer),
+        Is("[22, 6]"),
+        "The hour at which `night` begins and the one at which it is over, by the clock on the wall: summer time makes no difference.",
+    )
+    .unit("hours")
+    .between(0.0, 24.0),
+    Field::new(
+        "features.weekend",
+        List(&Choice(WEEKDAYS)),
+        Is(r#"["saturday", "sunday"]"#),
+        "The days that are `weekend`. Public holidays are none.",
+    )
+    .list(ListCheck::SomeUnique),
     Field::new(
         "features.levels",
         Integer,
@@ -145,6 +163,94 @@ pub(super) const FIELDS: &[Field] = &[
         Absent,
         "What a `streak` counts: civil days in the pipeline's zone (without this key), weeks from Monday, or calendar months.",
     ),
+    Field::new(
+        "features.quota",
+        Tables,
+        Is("[]"),
+        "Limits and what counts against them: data of a month against the plan's cap, what is stored against the space there is, seats \
+         against those paid for. Each makes the share that is used (`SOURCE_NAME_used`), that of the period before (`_used_before`), how \
+         often the limit was reached in each of `features.windows_days` (`_hits_90d`) and the days since it last was (`_hit_recency`).",
+    ),
+    Field::new(
+        "features.quota[].name",
+        Text,
+        Required,
+        "What is limited, for the names of the columns: `data` makes `usage_data_used`.",
+    )
+    .form(Form::Identifier),
+    Field::new("features.quota[].source", Text, Required, "The source of role `events` whose rows count.").form(Form::Some),
+    Field::new(
+        "features.quota[].kind",
+        Text,
+        Absent,
+        "The kind of event that counts: its values, or its rows where the source has no `value`. Without it, every kind does.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "features.quota[].limit",
+        Text,
+        Absent,
+        "Where the limit stands: an attribute of the products that is a number, added up over what is held, or else one of the customers. \
+         At every instant the limit of what was held then counts, so that who moves to a larger plan after reaching the limit has \
+         reached it. Without a limit, or with one of 0, nothing is used and nothing reached.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "features.quota[].period",
+        Choice(PERIODS),
+        Absent,
+        "When counting starts again: with the civil day, the week from Monday or the calendar month of the pipeline's zone. A limit that \
+         was reached is reached again only after it was not: in a new period, or under a larger limit. Without `period` and `days` it is \
+         the newest value that is held against the limit, as of storage or seats.",
+    ),
+    Field::new(
+        "features.quota[].days",
+        Integer,
+        Absent,
+        "Instead of a period: what counts is that of so many days of 24 hours before any instant.",
+    )
+    .unit("days")
+    .between(1.0, 3660.0),
+    Field::new(
+        "features.quota[].hit_kind",
+        Text,
+        Absent,
+        "The kind of event that says itself that the limit was reached, such as skips that were refused: then nothing else counts as \
+         reaching it, and `limit` may be absent.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "features.utilisation",
+        Table,
+        Absent,
+        "How broadly and how deeply customers use what there is, and the stage that follows: `SOURCE_breadth_90d`, the share of the kinds, \
+         levels or products that anybody used in the window; `SOURCE_depth_90d`, the third in which the customer lies among all who used anything in it, 0 for the \
+         lowest, 0.5 for the middle, 1 for the highest; and `SOURCE_stage_90d`. Thirds are learned for each date from the rows known before it. The stage is \
+         the first that applies: `not_started` (nothing ever used), `new` (first used within the window), `dormant` (nothing used in it), \
+         `declining` (less than half as deep as in the window before), `full` (highest third of both), `exploring` (of breadth), \
+         `focused` (of depth), `light` (lowest third of both), `steady` (the rest).",
+    ),
+    Field::new("features.utilisation.source", Text, Required, "The source of role `events` or `purchases` that tells of use.")
+        .form(Form::Some),
+    Field::new(
+        "features.utilisation.by",
+        Text,
+        Absent,
+        "Of purchases: the attribute of the products, a category, or `family`, whose levels breadth counts; without it products \
+         themselves. Of events it is the `kind`.",
+    )
+    .form(Form::Some),
+    Field::new(
+        "features.utilisation.depth",
+        Text,
+        Absent,
+        "Of events: the kind whose values add up to depth; without it the number of rows is. Of purchases it is what was paid, or the \
+         number of lines where no amount is known.",
+    )
+    .form(Form::Some),
+    Field::new("features.utilisation.window_days", Integer, Is("90"), "The window before the as-of date.")
+        .unit("days")
+        .between(1.0, 3660.0),
     Field::new(
         "features.derived",
         Tables,

@@ -13,10 +13,59 @@ pub struct Features {
     pub levels: usize,
     /// Days a purchase makes somebody a customer; `None` for ever.
     pub active_days: Option<u32>,
+    /// The hours that are night.
+    pub night: Night,
+    /// The days that are no working days.
+    pub weekend: Vec<Weekday>,
     /// Features beside those of the recipes.
     pub own: Vec<OwnFeature>,
+    /// Limits, and what counts against them.
+    pub quota: Vec<Quota>,
+    /// How use is cut into stages; none without the section.
+    pub utilisation: Option<Utilisation>,
     /// Features computed from others, in the order of the file.
     pub derived: Vec<DerivedFeature>,
+}
+
+/// `[features.utilisation]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Utilisation {
+    /// Name of the source of purchases or events.
+    pub source: String,
+    /// Of purchases the attribute of the products whose levels are counted; without it products themselves.
+    pub by: Option<String>,
+    /// Of events the kind whose values say how deep use goes; without it rows do.
+    pub depth: Option<String>,
+    /// The window.
+    pub window_days: u32,
+}
+
+/// One of `features.quota`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// The columns' name, between the source's and what each says.
+    pub name: String,
+    /// Name of the source of events.
+    pub source: String,
+    /// The kind of event that counts; every kind without it.
+    pub kind: Option<String>,
+    /// The attribute of products or customers that holds the limit.
+    pub limit: Option<String>,
+    /// What is held against it.
+    pub counted: QuotaCounted,
+    /// The kind of event that says itself that the limit was reached.
+    pub hit_kind: Option<String>,
+}
+
+/// What is held against a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuotaCounted {
+    /// The newest value.
+    Newest,
+    /// All since the period began.
+    Period(OwnPeriod),
+    /// All of so many days.
+    Days(u32),
 }
 
 /// The stretch of time that a window is, before any as-of date.
@@ -33,10 +82,50 @@ impl Features {
     pub fn all_windows(&self) -> Vec<Reach> {
         let recipes: Vec<Reach> = self.windows_days.iter().copied().map(Reach::Days).collect();
         let mut further: Vec<Reach> = self.own.iter().flat_map(OwnFeature::reaches).collect();
+        if self.recipes.contains(&Recipe::Season) {
+            further.push(Reach::Calendar(OwnWindow::SeasonLastYear));
+        }
+        further.extend(self.utilisation.iter().map(|utilisation| Reach::Days(utilisation.window_days)));
         further.retain(|reach| !recipes.contains(reach));
         further.sort_unstable();
         further.dedup();
         [recipes, further].concat()
+    }
+}
+
+/// The hours that are night, by the clock on the wall.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Night {
+    /// The hour at which it begins, 0 to 24.
+    pub from: u8,
+    /// The hour at which it is over, 0 to 24; before `from` where the night goes over midnight.
+    pub to: u8,
+}
+
+impl Night {
+    /// Whether an hour of the day, 0 to 23, belongs to it.
+    pub fn has(self, hour: u8) -> bool {
+        if self.from < self.to { (self.from..self.to).contains(&hour) } else { hour >= self.from || hour < self.to }
+    }
+}
+
+words! {
+    /// A day of the week, in the order of the week.
+    Weekday {
+        /// Monday.
+        Monday = "monday",
+        /// Tuesday.
+        Tuesday = "tuesday",
+        /// Wednesday.
+        Wednesday = "wednesday",
+        /// Thursday.
+        Thursday = "thursday",
+        /// Friday.
+        Friday = "friday",
+        /// Saturday.
+        Saturday = "saturday",
+        /// Sunday.
+        Sunday = "sunday",
     }
 }
 

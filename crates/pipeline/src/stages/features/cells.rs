@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use osusume_model::{AsOf, DAY_US, Result};
-use osusume_tables::Values;
 use osusume_windows::{Cell, Cutoffs, Events, HoldingState, Intervals, Ladder, Plan, aggregate, holdings_as_of};
 
 use super::cases;
@@ -36,6 +35,8 @@ pub(super) fn compute<C: Cell + Sync>(
     let mut done: Vec<Cells<C>> = Vec::with_capacity(groups.len());
     for group in groups {
         let values = match (group, blocks.get(group.table())) {
+            (Group::Stages(stages), Some(block)) => stages.values(job, block, dates)?,
+            (Group::Quota(quota), _) => quota.values(job, goods, blocks, dates)?,
             (Group::Derived(bound), _) => derived::values(bound, &done, n_rows),
             (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
             (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
@@ -58,7 +59,13 @@ pub(super) fn cutoffs(job: &Job<'_>, dates: &[AsOf]) -> Result<Cutoffs> {
     Cutoffs::new(as_of, spans).map_err(|e| windows_fault(&e))
 }
 
-fn events<C: Cell>(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block, dates: &[AsOf]) -> Result<Vec<C>> {
+pub(super) fn events<C: Cell>(
+    job: &Job<'_>,
+    group: &EventGroup,
+    plan: &Plan,
+    block: &Block,
+    dates: &[AsOf],
+) -> Result<Vec<C>> {
     let slices = EventSlices::new(group, block);
     let columns = slices.columns();
     let events = Events {
@@ -68,8 +75,26 @@ fn events<C: Cell>(job: &Job<'_>, group: &EventGroup, plan: &Plan, block: &Block
         columns: &columns,
     };
     let mut values = vec![C::from_f64(0.0); block.n_customers() * dates.len() * plan.n_aggregates()];
-    aggregate(&events, &cutoffs(job, dates)?, plan, &mut values, &job.quiet()).map_err(|e| windows_fault(&e))?;
+    let cutoffs = cutoffs(job, dates)?;
+    aggregate(&events, &cutoffs, plan, &mut values, &job.quiet()).map_err(|e| windows_fault(&e))?;
+    forget_unreached(job, group, &cutoffs, plan.n_aggregates(), &mut values);
     Ok(values)
+}
+
+/// Takes the values of windows to whose beginning the table does not reach back.
+fn forget_unreached<C: Cell>(job: &Job<'_>, group: &EventGroup, cutoffs: &Cutoffs, width: usize, values: &mut [C]) {
+    if group.reaching.is_empty() {
+        return;
+    }
+    let n_dates = cutoffs.as_of().len();
+    for (d, &at) in cutoffs.as_of().iter().enumerate() {
+        let reaches =
+            |one: &usize| group.beginnings.reaches(job.calendar, at, cutoffs.spans(d)[group.aggregates[*one].window]);
+        for &one in group.reaching.iter().filter(|one| !reaches(one)) {
+            let rows = values.chunks_exact_mut(width).skip(d).step_by(n_dates);
+            rows.for_each(|row| row[one] = C::from_f64(f64::NAN));
+        }
+    }
 }
 
 /// A block of holdings with nulls resolved, ready for the kernel.
@@ -189,17 +214,6 @@ fn attribute_value(cell: &AttributeCell, block: &Block, row: usize, joined: Opti
             let level = block.codes(name).and_then(|levels| levels.get(row));
             level.map_or(f64::NAN, |level| f64::from(codes[level as usize]))
         }
-        AttributeCell::Value(name) => {
-            let Some(column) = block.column(name) else { return f64::NAN };
-            if column.valid.as_ref().is_some_and(|valid| !valid[row]) {
-                return f64::NAN;
-            }
-            match &column.values {
-                Values::I64(values) => values[row] as f64,
-                // Ingest bounds decimals; a table written otherwise must still not make an infinity.
-                Values::F64(values) => values[row].clamp(f64::from(f32::MIN), f64::from(f32::MAX)),
-                Values::Code(_) | Values::Text(_) => f64::NAN,
-            }
-        }
+        AttributeCell::Value(name) => block.number(name, row),
     }
 }

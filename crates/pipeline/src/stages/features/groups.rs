@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use osusume_model::{Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit, Window};
+use osusume_model::{
+    AsOf, Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, Result, Timestamp, Unit, Window,
+};
 use osusume_tables::TableFile;
 use osusume_windows::Plan;
 
@@ -11,6 +13,10 @@ use super::cases::{self, CaseCell};
 use super::derived;
 use super::levels::{Named, count_levels};
 use super::people::People;
+use super::quota::QuotaGroup;
+use super::stage::{self, StageGroup};
+use crate::beginnings::{Beginnings, has_clock_times};
+use crate::calendar::{Calendar, Hours};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AttributeKind, Config, History, Recipe, Role, Source};
@@ -54,6 +60,10 @@ pub(super) enum Group {
         /// One entry a feature.
         cells: Vec<CaseCell>,
     },
+    /// How broadly and deeply something is used.
+    Stages(Box<StageGroup>),
+    /// How much of a limit is used.
+    Quota(Box<QuotaGroup>),
     /// What the pipeline file derives from all groups before.
     Derived(Vec<Bound>),
 }
@@ -95,6 +105,8 @@ impl Group {
             Self::Attributes { cells, .. } => cells.len(),
             Self::Cases { cells, .. } => cells.len(),
             Self::Rules { leads, .. } => leads.offers().len(),
+            Self::Stages(_) => stage::N_CELLS,
+            Self::Quota(quota) => quota.cells.len(),
             Self::Derived(derived) => derived.len(),
         }
     }
@@ -103,6 +115,8 @@ impl Group {
     pub(super) fn table(&self) -> &str {
         match self {
             Self::Events(group, _) => &group.table,
+            Self::Stages(stages) => &stages.events.table,
+            Self::Quota(quota) => &quota.table,
             Self::Derived(_) => derived::SOURCE,
             Self::Holdings { table, .. }
             | Self::Attributes { table, .. }
@@ -141,6 +155,8 @@ impl Groups {
                 Role::Products | Role::Consents => {}
             }
         }
+        drawn.stages(job, tables, goods)?;
+        drawn.quotas(job, tables, goods)?;
         check_own(job.config, &drawn.specs)?;
         make_unique(&mut drawn.specs);
         Ok(drawn)
@@ -193,8 +209,12 @@ impl Groups {
         n_customers: u32,
     ) -> Result<()> {
         let mut columns = event_columns(job, source, table, goods);
+        columns.extend(clock_columns(job, source, (table, n_customers), first)?);
         count_levels(job, source, table, &mut columns, first, n_customers)?;
-        let (group, specs) = EventRecipes::draw(job.config, source, columns);
+        let (mut group, specs) = EventRecipes::draw(job.config, source, columns);
+        if !group.reaching.is_empty() {
+            group.beginnings = Beginnings::read(job, source, (table, n_customers))?;
+        }
         let n_windows = job.config.features.all_windows().len() + 1;
         let plan = group.plan(n_windows, job.calendar)?;
         self.push(Group::Events(Box::new(group), plan), specs);
@@ -219,6 +239,40 @@ impl Groups {
         }
         let (cells, specs) = cases::draw(job.config, source);
         self.push(Group::Cases { table: source.name.clone(), cells }, specs);
+        Ok(())
+    }
+
+    fn stages(&mut self, job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<()> {
+        let Some(config) = &job.config.features.utilisation else { return Ok(()) };
+        let Some(table) = tables.table(&config.source) else { return Ok(()) };
+        let dictionary = table.dictionary("product").unwrap_or_default();
+        let product = config.by.as_ref().and_then(|by| goods.join(by, &dictionary));
+        let (group, specs) = StageGroup::draw(job, &job.config.sources[&config.source], table, product)?;
+        self.push(Group::Stages(Box::new(group)), specs);
+        Ok(())
+    }
+
+    /// Learns for each date what features compare a customer with, from the rows known before it.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(super) fn learn(&mut self, job: &Job<'_>, tables: &Checked, dates: &[AsOf]) -> Result<()> {
+        for group in &mut self.groups {
+            if let Group::Stages(stages) = group
+                && let Some(table) = tables.table(&stages.events.table)
+            {
+                stages.learn(job, table, tables.n_customers(), dates)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn quotas(&mut self, job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<()> {
+        for quota in job.config.features.quota.iter().enumerate() {
+            let Some(table) = tables.table(&quota.1.source) else { continue };
+            let (group, specs) = QuotaGroup::draw(job, quota, table, goods)?;
+            self.push(Group::Quota(Box::new(group)), specs);
+        }
         Ok(())
     }
 
@@ -408,6 +462,34 @@ fn event_columns(job: &Job<'_>, source: &Source, table: &TableFile, goods: &Good
         _ => Vec::new(),
     };
     found.into_iter().flatten().collect()
+}
+
+/// What tells nights and weekends apart from the rest, where that is asked for.
+fn clock_columns(
+    job: &Job<'_>,
+    source: &Source,
+    table: (&TableFile, u32),
+    first: Timestamp,
+) -> Result<Vec<EventColumn>> {
+    let features = &job.config.features;
+    let wants = |recipe| features.recipes.contains(&recipe);
+    let is_told = matches!(source.role, Role::Purchases | Role::Events);
+    if !is_told || !(wants(Recipe::Night) || wants(Recipe::Weekend)) {
+        return Ok(Vec::new());
+    }
+    let has_clock = has_clock_times(job, source, table, first)?;
+    // A date is a day where it was written; a time is one of the company's.
+    let clock = if has_clock { job.calendar.clock() } else { Calendar::new(&source.time_zone)?.clock() };
+    let column = |hours, sense| EventColumn {
+        name: "at".to_owned(),
+        kind: Use::Clock(Arc::new(hours)),
+        levels: Vec::new(),
+        sense,
+    };
+    let night = || column(Hours::of_night(clock.clone(), features.night), Sense::Night);
+    let weekend = || column(Hours::of_days(clock.clone(), features.weekend.clone()), Sense::Weekend);
+    let night = (wants(Recipe::Night) && has_clock).then(night);
+    Ok(night.into_iter().chain(wants(Recipe::Weekend).then(weekend)).collect())
 }
 
 fn code_column(source: &Source, name: &str, n_codes: usize, sense: Sense) -> Option<EventColumn> {

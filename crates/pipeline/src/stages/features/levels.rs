@@ -195,7 +195,7 @@ fn n_levels(column: &EventColumn) -> usize {
     match &column.kind {
         Use::Code { n_codes } => *n_codes,
         Use::Joined(join) => join.names.len() + 1,
-        Use::Money | Use::Priced { .. } | Use::Real | Use::Told(_) => 0,
+        Use::Money | Use::Priced { .. } | Use::Real | Use::Told(_) | Use::Clock(_) | Use::OfKind { .. } => 0,
     }
 }
 

@@ -7,7 +7,9 @@ mod groups;
 mod labels;
 mod levels;
 mod people;
+mod quota;
 mod rows;
+mod stage;
 mod table;
 mod trace;
 
@@ -80,6 +82,8 @@ pub(crate) fn build(
     let mut groups = Groups::draw(job, tables, goods, first, &people)?;
     groups.rules(job, goods, leads);
     groups.derive(job)?;
+    let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
+    groups.learn(job, tables, &dates)?;
     let n_customers = tables.n_customers();
     let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
     let mut writer = Writer::create(job, goods, groups, (people, sample), schedule)?;

@@ -59,6 +59,7 @@ pub(crate) fn write_table(
         groups.rules(job, goods, leads.transpose()?);
     }
     groups.derive(job)?;
+    groups.learn(job, tables, &dates)?;
     check_header(customer_header(job), &groups.specs)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create_quick(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;

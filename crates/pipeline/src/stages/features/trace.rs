@@ -1,5 +1,7 @@
 //! Which rows of a customer each feature is computed from.
 
+use std::collections::BTreeSet;
+
 use osusume_model::{AsOf, FeatureKind, FeatureSpec, Result, Unit};
 use osusume_tables::{Column, Values};
 use osusume_windows::{Aggregate, Cutoffs, EventColumn, EventValues, Measure, Span, earlier_start};
@@ -39,6 +41,7 @@ pub(crate) fn inspect(
         groups.rules(job, goods, leads.transpose()?);
     }
     groups.derive(job)?;
+    groups.learn(job, tables, &[at])?;
     let (blocks, _) = read_blocks(job, tables, goods, &Wanted::all(job), &(customer..customer + 1))?;
     let is_customer = labels::active(job, goods, &blocks, &[at], 1)?[0];
     let cells = cells::compute::<f64>(job, &groups.groups, goods, &blocks, &[at])?;
@@ -88,6 +91,15 @@ impl Tracer<'_> {
         Ok(match group {
             Group::Events(group, _) => self.events(group, block)?,
             Group::Holdings { cells, .. } => self.holdings(cells, block),
+            Group::Stages(stages) => {
+                let rows = self.events(&stages.events, block)?;
+                let of = |aggregates: &&'static [usize]| {
+                    let all: BTreeSet<u32> = aggregates.iter().flat_map(|&at| rows[at].iter().copied()).collect();
+                    all.into_iter().collect()
+                };
+                stages.sources().iter().map(of).collect()
+            }
+            Group::Quota(quota) => quota.rows(self.job, self.goods, self.blocks, self.at)?,
             Group::Attributes { cells, is_arrival_known, .. } => {
                 let before = if *is_arrival_known { self.at.instant.0 } else { i64::MAX };
                 let newest: Vec<u32> = block.newest_known(0, before).map(|row| row as u32).into_iter().collect();
@@ -117,7 +129,14 @@ impl Tracer<'_> {
         let is_visible =
             |row: usize| times[row] < as_of && slices.arrived.as_ref().is_none_or(|arrived| arrived[row] < as_of);
         let visible: Vec<usize> = (0..times.len()).filter(|&row| is_visible(row)).collect();
-        Ok(group.aggregates.iter().map(|one| counted(one, &columns, times, &visible, &cutoffs)).collect())
+        let is_absent = |position: usize, one: &Aggregate| {
+            let window = cutoffs.spans(0)[one.window];
+            group.reaching.contains(&position) && !group.beginnings.reaches(self.job.calendar, as_of, window)
+        };
+        let rows = group.aggregates.iter().enumerate().map(|(position, one)| {
+            if is_absent(position, one) { Vec::new() } else { counted(one, &columns, times, &visible, &cutoffs) }
+        });
+        Ok(rows.collect())
     }
 
     fn holdings(&self, cells: &[HoldingCell], block: &Block) -> Vec<Vec<u32>> {
