@@ -89,6 +89,7 @@ impl Code {
                 | Self::BeforeJoining
                 | Self::InputsUnchanged
                 | Self::NoHoldout
+                | Self::NothingOffered
                 | Self::RecipeWithoutData
         )
     }

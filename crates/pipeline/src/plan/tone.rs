@@ -26,12 +26,8 @@ impl<'a> EventRecipes<'a> {
         let tones = Tones::of(names);
         let column = |kind| EventColumn { name: "text".to_owned(), kind, levels: Vec::new(), sense: Sense::Tone };
         let kinds = [Use::Told(tones.sentiments()), Use::Joined(tones.complaints()), Use::Joined(tones.praises())];
-        let group = EventGroup {
-            table: source.name.clone(),
-            known_by: source.column("arrived").map(|_| "arrived").into_iter().collect(),
-            columns: kinds.map(column).to_vec(),
-            aggregates: Vec::new(),
-        };
+        let known_by = source.column("arrived").map(|_| "arrived").into_iter().collect();
+        let group = EventGroup::new(&source.name, known_by, kinds.map(column).to_vec());
         let mut recipes = Self { config, source, group, specs: Vec::new() };
         recipes.tone();
         recipes.group.drop_unused();
