@@ -169,7 +169,7 @@ fn shares_and_hits_as_counted_row_by_row() {
     let dir = TempDir::new().unwrap();
     let (contracts, mut usage) = (contracts(&mut Draw(3)), usage(&mut Draw(4)));
     usage.sort_by_key(|row| row.at);
-    let space = |customer: i64| (customer % 5 > 0).then(|| 4.0 * (customer % 5) as f64);
+    let space = |customer: i64| (customer % 5 > 0).then_some(4.0 * (customer % 5) as f64);
     write_tables(&dir, &contracts, &usage, space);
     let table = features(dir.path(), PIPELINE);
     let column = |name: &str| numbers(&table, &format!("usage_{name}"));
@@ -194,7 +194,7 @@ fn shares_and_hits_as_counted_row_by_row() {
             expect(&format!("{name}_hit_recency"), since);
         };
         let month_of = |instant: i64| {
-            let day = (0..).map(|i| instant.div_euclid(DAY) + 1 - i).find(|day| midnight(*day) <= instant).unwrap();
+            let day = (0..100).map(|i| instant.div_euclid(DAY) + 1 - i).find(|day| midnight(*day) <= instant).unwrap();
             midnight(months(day).0)
         };
         let (month, before) = (midnight(months(date).0), midnight(months(date).1));
@@ -229,14 +229,14 @@ fn write_tables(dir: &TempDir, contracts: &[Contract], usage: &[Usage], space: i
         writeln!(text, "c{customer},{}", space(customer).map_or(String::new(), |space| space.to_string())).unwrap();
     }
     fs::write(dir.path().join("people.csv"), &text).unwrap();
-    text = "customer,product,start,end,known,end_known\n".to_owned();
+    let mut text = "customer,product,start,end,known,end_known\n".to_owned();
     for one in contracts {
         let [end, end_known] = one.end.map_or([String::new(), String::new()], |(end, known)| [utc(end), utc(known)]);
         let (start, known) = (utc(one.start), utc(one.known));
         writeln!(text, "c{},{},{start},{end},{known},{end_known}", one.customer, PRODUCTS[one.product].0).unwrap();
     }
     fs::write(dir.path().join("contracts.csv"), &text).unwrap();
-    text = "customer,at,kind,gb,arrived\n".to_owned();
+    let mut text = "customer,at,kind,gb,arrived\n".to_owned();
     for row in usage {
         writeln!(text, "c{},{},{},{},{}", row.customer, utc(row.at), row.kind, row.gb, utc(row.arrived)).unwrap();
     }

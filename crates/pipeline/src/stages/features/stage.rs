@@ -174,6 +174,9 @@ impl StageGroup {
         Ok(out)
     }
 
+    /// For each feature the positions of the aggregates whose rows it is computed from.
+    pub(super) const SOURCES: [&'static [usize]; N_CELLS] = [&[BREADTH], &[DEPTH], &[BREADTH, GROWTH, FIRST]];
+
     /// The code of a customer's stage. The first that applies: nothing ever used; first used within the window; nothing used in it; less
     /// than half as much as in the window before; else by the thirds of breadth and depth.
     fn stage(&self, cells: &[f64], edges: Edges) -> f64 {
@@ -196,17 +199,14 @@ impl StageGroup {
         };
         STAGES.iter().position(|stage| *stage == name).unwrap_or(STAGES.len()) as f64
     }
-
-    /// For each feature the positions of the aggregates whose rows it is computed from.
-    pub(super) fn sources(&self) -> [&'static [usize]; N_CELLS] {
-        [&[BREADTH], &[DEPTH], &[BREADTH, GROWTH, FIRST]]
-    }
 }
 
 impl Tally {
     fn merge(&mut self, other: &Self) {
         for (all, more) in [(&mut self.breadth, &other.breadth), (&mut self.depth, &other.depth)] {
-            more.iter().for_each(|(&key, &count)| *all.entry(key).or_default() += count);
+            for (&key, &count) in more {
+                *all.entry(key).or_default() += count;
+            }
         }
         self.used.resize(self.used.len().max(other.used.len()), false);
         self.used.iter_mut().zip(&other.used).for_each(|(all, &more)| *all |= more);

@@ -10,6 +10,7 @@ use super::cases;
 use super::cells::{self, Blocks, HoldingSlices, product_positions};
 use super::groups::{AttributeCell, Group, Groups, HoldingCell};
 use super::people::People;
+use super::stage::StageGroup;
 use super::{Wanted, labels, read_blocks};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -97,7 +98,7 @@ impl Tracer<'_> {
                     let all: BTreeSet<u32> = aggregates.iter().flat_map(|&at| rows[at].iter().copied()).collect();
                     all.into_iter().collect()
                 };
-                stages.sources().iter().map(of).collect()
+                StageGroup::SOURCES.iter().map(of).collect()
             }
             Group::Quota(quota) => quota.rows(self.job, self.goods, self.blocks, self.at)?,
             Group::Attributes { cells, is_arrival_known, .. } => {
