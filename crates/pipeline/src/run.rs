@@ -243,7 +243,9 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let decided = clock.stage(Stage::Decide, || {
         decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))
     })?;
-    nothing_offered(&decided).into_iter().for_each(|fault| job.warn(fault));
+    if let Some(fault) = nothing_offered(&decided) {
+        job.warn(fault);
+    }
     Ok(Learned { tables, goods, schedule, units, mined, found, models, decided })
 }
 
