@@ -36,7 +36,7 @@ mod rule;
 mod testing;
 mod value;
 
-pub use assign::{Assignment, AtPrices, Bids, Limit, Placement, Terms, assign};
+pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
 pub use eligibility::{ChannelSet, Customers, eligibility};

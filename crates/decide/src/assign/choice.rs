@@ -1,13 +1,13 @@
 //! What one customer takes at given prices.
 
 use super::Terms;
-use crate::ChannelSet;
+use super::market::{Class, Market};
 
-/// Price of every offer for every set of channels, through the cheapest of the set.
+/// Price of every offer for every class of customers, through the cheapest channel of the class.
 #[derive(Clone, Debug)]
 pub(super) struct Menu {
     n_offers: usize,
-    /// Sets × offers; infinite where the set is empty. Smoothed over the two cheapest channels.
+    /// Classes × offers; infinite where no channel is reached. Smoothed over the two cheapest channels.
     price: Vec<f64>,
     /// The cheapest channel, the first in order of preference among equals.
     first: Vec<u8>,
@@ -17,29 +17,39 @@ pub(super) struct Menu {
     share: Vec<f64>,
 }
 
-/// The larger of two values `gap` apart, smoothed over a width: what it adds to the larger, the share of the smaller, the curvature.
+/// The larger of two values `gap` apart, smoothed over a width: what it adds to the larger, and the share of the smaller.
 ///
-/// `a + (h − d)² ∕ 4h` for d < h is the Huber-smoothed maximum of a ≥ a − d: its slopes are the shares, 1 − w and w = (h − d) ∕ 2h.
-pub(super) fn smoothed(gap: f64, width: f64) -> (f64, f64, f64) {
+/// `a + (h − d)² ∕ 4h` for d < h is the Huber-smoothed maximum of a ≥ a − d: its slopes are the shares, 1 − w and w = (h − d) ∕ 2h, and its
+/// curvature is 1 ∕ 2h.
+pub(super) fn smoothed(gap: f64, width: f64) -> (f64, f64) {
     if gap >= width {
-        return (0.0, 0.0, 0.0);
+        return (0.0, 0.0);
     }
     let short = width - gap;
-    (short * short / (4.0 * width), short / (2.0 * width), 1.0 / (2.0 * width))
+    (short * short / (4.0 * width), short / (2.0 * width))
 }
 
 impl Menu {
     /// `prices` a unit of each limit; `width` of the smoothing, 0 for none.
-    pub(super) fn new(terms: &Terms<'_>, classes: &[ChannelSet], prices: &[f64], width: f64) -> Self {
-        let price_of = |choice: usize| -> f64 {
-            terms.limits.iter().zip(prices).map(|(limit, price)| limit.uses[choice] as f64 * price).sum()
+    pub(super) fn new(market: &Market<'_>, prices: &[f64], width: f64) -> Self {
+        let n_choices = market.n_choices();
+        let price_of = |cell: usize| -> f64 {
+            let uses = market.uses_of((cell / n_choices) as u16, cell % n_choices);
+            uses.iter().zip(prices).map(|(&use_, price)| use_ as f64 * price).sum()
         };
-        let all: Vec<f64> = (0..terms.families.len() * terms.channels.len()).map(price_of).collect();
-        Self::of_choices(terms, classes, &all, width)
+        let all: Vec<f64> = (0..market.n_segments() * n_choices).map(price_of).collect();
+        let is_same = |segment: u16, a: usize, b: usize| market.uses_of(segment, a) == market.uses_of(segment, b);
+        Self::of_choices(&market.terms, &market.classes, &all, &is_same, width)
     }
 
-    /// The same from the price of every offer through every channel.
-    pub(super) fn of_choices(terms: &Terms<'_>, classes: &[ChannelSet], all: &[f64], width: f64) -> Self {
+    /// The same from the price of every offer through every channel in every segment.
+    pub(super) fn of_choices(
+        terms: &Terms<'_>,
+        classes: &[Class],
+        all: &[f64],
+        is_same: &dyn Fn(u16, usize, usize) -> bool,
+        width: f64,
+    ) -> Self {
         let (n_offers, n_channels) = (terms.families.len(), terms.channels.len());
         let n = classes.len() * n_offers;
         let mut menu = Self {
@@ -49,14 +59,13 @@ impl Menu {
             second: vec![0; n],
             share: vec![0.0; n],
         };
-        for (class, set) in classes.iter().enumerate() {
+        for (position, class) in classes.iter().enumerate() {
+            let of_segment = &all[usize::from(class.segment) * n_offers * n_channels..][..n_offers * n_channels];
             for offer in 0..n_offers {
-                let reached = (0..n_channels).filter(|&channel| set.contains(terms.channels[channel]));
-                let is_same = |a: usize, b: usize| {
-                    let (a, b) = (offer * n_channels + a, offer * n_channels + b);
-                    terms.limits.iter().all(|limit| limit.uses[a] == limit.uses[b])
-                };
-                menu.enter(class * n_offers + offer, reached, (&all[offer * n_channels..], &is_same), width);
+                let reached = (0..n_channels).filter(|&channel| class.reach.contains(terms.channels[channel]));
+                let base = offer * n_channels;
+                let is_same = |a: usize, b: usize| is_same(class.segment, base + a, base + b);
+                menu.enter(position * n_offers + offer, reached, (&of_segment[base..], &is_same), width);
             }
         }
         menu
@@ -74,28 +83,30 @@ impl Menu {
         let Some(&first) = order.first() else { return };
         // A channel that uses the same amounts is no alternative.
         let second = order.iter().copied().find(|&channel| !is_same(first, channel)).unwrap_or(first);
-        let (saved, share, _) = if second == first || width <= 0.0 {
-            (0.0, 0.0, 0.0)
-        } else {
-            smoothed(prices[second] - prices[first], width)
-        };
+        let (saved, share) =
+            if second == first || width <= 0.0 { (0.0, 0.0) } else { smoothed(prices[second] - prices[first], width) };
         self.price[cell] = prices[first] - saved;
         self.share[cell] = share;
         self.first[cell] = first as u8;
         self.second[cell] = second as u8;
     }
 
-    /// Prices of a set's offers.
+    /// Classes × offers.
+    pub(super) fn all(&self) -> &[f64] {
+        &self.price
+    }
+
+    /// Prices of a class's offers.
     pub(super) fn row(&self, class: usize) -> &[f64] {
         &self.price[class * self.n_offers..(class + 1) * self.n_offers]
     }
 
-    /// Position of the channel through which a set gets an offer.
+    /// Position of the channel through which a class gets an offer.
     pub(super) fn best_channel(&self, class: usize, offer: u16) -> usize {
         usize::from(self.first[class * self.n_offers + usize::from(offer)])
     }
 
-    /// The two channels of a set for an offer, and the share of the second.
+    /// The two channels of a class for an offer, and the share of the second.
     pub(super) fn channels(&self, class: usize, offer: usize) -> (usize, usize, f64) {
         let cell = class * self.n_offers + offer;
         (usize::from(self.first[cell]), usize::from(self.second[cell]), self.share[cell])
@@ -126,7 +137,7 @@ pub(super) struct Taken {
 }
 
 impl Taken {
-    /// Chooses for a customer of set `class` out of `bids` (offers and values).
+    /// Chooses for a customer of `class` out of `bids` (offers and values).
     pub(super) fn choose(
         &mut self,
         (menu, class): (&Menu, usize),

@@ -7,11 +7,11 @@
 
 use osusume_model::Control;
 use osusume_numeric::linalg::Cholesky;
-use osusume_numeric::sums::reduce;
+use rayon::prelude::*;
 
 use super::choice::{Menu, Taken, smoothed};
 use super::field::Field;
-use super::market::Market;
+use super::market::{Market, Part, Unit};
 use crate::{DecideError, Result};
 
 /// Customers of the sample prices are first found on.
@@ -25,23 +25,35 @@ const MAX_HALVINGS: usize = 12;
 /// Widths of the smoothing on the sample, as shares of the mean of the best bids, from coarse to fine, and how far used and allowed may
 /// differ.
 const ON_SAMPLE: [(f64, f64); 5] = [(1.0, 0.1), (0.25, 0.05), (0.06, 0.01), (0.015, 0.003), (0.004, 0.001)];
-/// The same on everybody who is open at the sample's prices.
-const ON_OPEN: [(f64, f64); 2] = [(0.004, 3e-4), (0.001, 2e-4)];
-/// Customers with an alternative within this of what they take are open at the sample's prices, in mean bids.
-const OPEN: f64 = 0.04;
-/// Most times everybody is asked.
+/// Then more customers, at last all, are asked with the margin, in mean bids, outside which they are decided.
+const STAGES: [Stage; 2] = [
+    Stage { customers: 400_000, margin: 0.14, widths: &[(0.004, 1e-3), (0.002, 3e-4)] },
+    Stage { customers: usize::MAX, margin: 0.02, widths: &[(0.002, 1e-4)] },
+];
+/// At last those who are open within a smaller margin.
+const AT_LAST: Stage =
+    Stage { customers: usize::MAX, margin: 0.004, widths: &[(5e-4, 2e-5), (1e-4, 1e-5), (2e-5, 1e-5)] };
+/// Customers with an alternative within so many mean bids are left to exchanges.
+const LEFT: f64 = 1e-3;
+/// Most times the customers of a stage are asked.
 const MAX_ROUNDS: usize = 4;
 /// Highest price, in mean bids: minima that contradict maxima would drive prices up without end.
 const DEAREST: f64 = 1e3;
-/// Partial sums of the parallel reduction held at once.
-const MAX_STATES: usize = 8;
+/// Most partial sums held at once.
+const MAX_SUMS: usize = 8;
+/// Parts of a customer that shares are counted in.
+const SHARES: f64 = 4_294_967_296.0;
 
 /// The end of the search.
 pub(super) struct Dual {
     /// Price of a unit of each limit.
     pub(super) prices: Vec<f64>,
-    /// The last width of the smoothing: customers whose alternatives are nearer than this are not decided by prices.
+    /// The last width of the smoothing: channels whose prices are nearer than this are shared.
     pub(super) width: f64,
+    /// Customers whose alternatives are nearer than this are not decided by prices.
+    pub(super) margin: f64,
+    /// What values are added up in.
+    pub(super) unit: Unit,
 }
 
 /// A price that is not below 0: that of a maximum, or of a minimum, where it is a subsidy.
@@ -55,66 +67,45 @@ struct Multiplier {
     most: f64,
 }
 
-/// Minimizes the dual, and asks everybody at its prices.
+/// So many customers, asked with a margin in mean bids, and the widths of the smoothing with tolerances as above.
+struct Stage {
+    customers: usize,
+    margin: f64,
+    widths: &'static [(f64, f64)],
+}
+
+/// Minimizes the dual, and asks everybody at prices near its own.
 ///
 /// # Errors
 /// `Stopped`.
 pub(super) fn clearing_prices(market: &Market<'_>, control: &dyn Control) -> Result<(Dual, Field)> {
-    let stride = market.bids.len().div_ceil(SAMPLE).max(1);
+    let n = market.bids.len();
     let multipliers = multipliers(market);
-    let sample = sample(market.bids.len(), stride);
-    let scale = scale(market, &sample);
-    let share = sample.len() as f64 / market.bids.len().max(1) as f64;
-    let nobody = Field::nobody(market);
-    let mut search = Search {
-        market,
-        multipliers: &multipliers,
-        control,
-        scale,
-        asked: &sample,
-        decided: &nobody,
-        around: None,
-        share,
-        at: vec![0.0; multipliers.len()],
-    };
-    let mut width = scale.max(f64::MIN_POSITIVE);
-    if !multipliers.is_empty() && scale > 0.0 {
-        for (share, tolerance) in ON_SAMPLE {
-            width = share * scale;
-            search.minimize(width, tolerance)?;
-        }
+    let nothing = vec![0.0; market.terms.limits.len()];
+    let sample = market.sample(SAMPLE);
+    let unit = unit(market, &sample);
+    let asked = Field::at((market, unit), Some(&sample), &nothing, f64::INFINITY, control)?;
+    let scale = scale(&asked.open, unit);
+    if multipliers.is_empty() || scale <= 0.0 {
+        let width = f64::MIN_POSITIVE;
+        let field = Field::at((market, unit), None, &nothing, width, control)?;
+        return Ok((Dual { prices: nothing, width, margin: width, unit }, field));
     }
-    let mut at = search.at;
-    let mut prices = prices_of(market, &multipliers, &at);
-    let mut field = Field::at(market, None, &prices, OPEN * scale, control)?;
-    for _ in 1..MAX_ROUNDS {
-        if stride == 1 || multipliers.is_empty() || scale <= 0.0 {
-            break;
-        }
-        let mut search = Search {
-            market,
-            multipliers: &multipliers,
-            control,
-            scale,
-            asked: &field.open,
-            decided: &field,
-            around: Some((at.clone(), OPEN / 2.0 * scale)),
-            share: 1.0,
-            at,
-        };
-        for (share, tolerance) in ON_OPEN {
-            width = share * scale;
-            search.minimize(width, tolerance)?;
-        }
-        at = search.at;
-        let before = std::mem::replace(&mut prices, prices_of(market, &multipliers, &at));
-        // Nets of two offers that each moved by less than this are still in the order they were in.
-        if furthest_move(market, &before, &prices) <= (OPEN / 2.0 - 2.0 * ON_OPEN[1].0) * scale {
-            break;
-        }
-        field = Field::at(market, None, &prices, OPEN * scale, control)?;
+    let mut search = Search::new(market, unit, &multipliers, scale, control);
+    for (width, tolerance) in ON_SAMPLE {
+        search.minimize(&asked, width * scale, tolerance)?;
     }
-    Ok((Dual { prices, width }, field))
+    let mut asked = asked;
+    for stage in STAGES {
+        if stage.customers < n && 2 * stage.customers > n {
+            continue;
+        }
+        let sample = (stage.customers < n).then(|| market.sample(stage.customers));
+        asked = search.refine(sample.as_deref(), &stage)?;
+    }
+    let width = search.finish(&mut asked)?;
+    let dual = Dual { prices: prices_of(market, &multipliers, &search.at), width, margin: LEFT * scale, unit };
+    Ok((dual, asked))
 }
 
 /// Price of a unit of each limit.
@@ -126,10 +117,10 @@ fn prices_of(market: &Market<'_>, multipliers: &[Multiplier], at: &[f64]) -> Vec
     prices
 }
 
-/// How far the price of an offer has moved at most, whatever the customer's channels.
-fn furthest_move(market: &Market<'_>, before: &[f64], after: &[f64]) -> f64 {
-    let [before, after] = [before, after].map(|prices| Menu::new(&market.terms, &market.classes, prices, 0.0));
-    let cells = (0..market.classes.len()).flat_map(|class| before.row(class).iter().zip(after.row(class)));
+/// How far the price of an offer has moved at most, whatever the customer's class.
+pub(super) fn furthest_move(market: &Market<'_>, before: &[f64], after: &[f64]) -> f64 {
+    let [before, after] = [before, after].map(|prices| Menu::new(market, prices, 0.0));
+    let cells = before.all().iter().zip(after.all());
     cells.filter(|(before, _)| before.is_finite()).map(|(before, after)| (after - before).abs()).fold(0.0, f64::max)
 }
 
@@ -144,46 +135,28 @@ fn multipliers(market: &Market<'_>) -> Vec<Multiplier> {
     all
 }
 
-/// One customer out of every `stride`, at a place in it that follows no rhythm the customers could have.
-fn sample(n: usize, stride: usize) -> Vec<u32> {
-    let place = |stratum: usize| {
-        let mixed = (stratum as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed ^ (mixed >> 32)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 33
-    };
-    (0..n.div_ceil(stride))
-        .map(|stratum| {
-            let rows = stratum * stride..n.min((stratum + 1) * stride);
-            (rows.start + place(stratum) as usize % rows.len()) as u32
-        })
-        .collect()
+/// What the values of a sample are added up in.
+fn unit(market: &Market<'_>, sample: &[u32]) -> Unit {
+    let largest = |&customer: &u32| market.bids_of(customer as usize).1.iter().fold(0.0, |a: f32, v| a.max(v.abs()));
+    Unit::of(sample.iter().map(largest).fold(0.0, f32::max).into())
 }
 
-/// The mean size of the customers' largest bids, over the sample.
-fn scale(market: &Market<'_>, sample: &[u32]) -> f64 {
-    let largest = |&customer: &u32| {
-        let (_, values) = market.bids_of(customer as usize);
-        values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max)
-    };
-    let (sum, n) = sample
-        .iter()
-        .map(largest)
-        .filter(|&value| value > 0.0)
-        .fold((0.0, 0.0), |(sum, n), value| (sum + value, n + 1.0));
-    if n > 0.0 { sum / n } else { 0.0 }
+/// The mean size of the customers' largest bids.
+fn scale(parts: &[Part], unit: Unit) -> f64 {
+    let largest = |values: &[f32]| values.iter().map(|value| f64::from(value.abs())).fold(0.0, f64::max);
+    let rows = parts.iter().flat_map(|part| (0..part.len()).map(|row| part.bids_of(row).1));
+    let largest = rows.map(largest).filter(|&value| value > 0.0);
+    let (sum, n) = largest.fold((0, 0.0), |(sum, n), value| (sum + i128::from(unit.count(value)), n + 1.0));
+    if n > 0.0 { unit.amount(sum) / n } else { 0.0 }
 }
 
 struct Search<'a> {
     market: &'a Market<'a>,
+    unit: Unit,
     multipliers: &'a [Multiplier],
     control: &'a dyn Control,
     /// The mean best bid.
     scale: f64,
-    /// Customers who are asked.
-    asked: &'a [u32],
-    /// Those who are not, and take what they take.
-    decided: &'a Field,
-    /// Share of all customers these two are.
-    share: f64,
     /// Where the decided were asked, and how far the price of a choice may move from there.
     around: Option<(Vec<f64>, f64)>,
     /// The multipliers.
@@ -197,10 +170,62 @@ struct Point {
     hessian: Vec<f64>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn new(
+        market: &'a Market<'a>,
+        unit: Unit,
+        multipliers: &'a [Multiplier],
+        scale: f64,
+        control: &'a dyn Control,
+    ) -> Self {
+        Self { market, unit, multipliers, control, scale, around: None, at: vec![0.0; multipliers.len()] }
+    }
+
+    /// Asks customers and corrects the prices; again where these move further than the margin allows.
+    fn refine(&mut self, customers: Option<&[u32]>, stage: &Stage) -> Result<Field> {
+        let (market, scale) = (self.market, self.scale);
+        let margin = stage.margin * scale;
+        let mut round = 1;
+        loop {
+            let prices = self.prices();
+            let asked = Field::at((market, self.unit), customers, &prices, margin, self.control)?;
+            self.around = Some((self.at.clone(), margin / 2.0));
+            for (width, tolerance) in stage.widths {
+                self.minimize(&asked, width * scale, *tolerance)?;
+            }
+            // Nets of two offers that each moved by less than this are still in the order they were in.
+            let moved = furthest_move(market, &prices, &self.prices());
+            if moved <= (margin - AT_LAST.margin * scale) / 2.0 || round == MAX_ROUNDS {
+                return Ok(asked);
+            }
+            round += 1;
+        }
+    }
+
+    /// The last corrections, among those who are open near these prices; the last width.
+    fn finish(&mut self, asked: &mut Field) -> Result<f64> {
+        let margin = AT_LAST.margin * self.scale;
+        // Where the prices of the last stage did not settle, so near nobody can be decided by them.
+        if furthest_move(self.market, &asked.prices, &self.prices()) <= (asked.margin - margin) / 2.0 {
+            asked.narrow((self.market, self.unit), &self.prices(), margin);
+        }
+        self.around = Some((self.at.clone(), (margin - LEFT * self.scale) / 2.0));
+        let mut last = 0.0;
+        for (width, tolerance) in AT_LAST.widths {
+            last = width * self.scale;
+            self.minimize(asked, last, *tolerance)?;
+        }
+        Ok(last)
+    }
+
+    fn prices(&self) -> Vec<f64> {
+        prices_of(self.market, self.multipliers, &self.at)
+    }
+
     /// Steps down until what is used fits, or no step helps.
-    fn minimize(&mut self, width: f64, tolerance: f64) -> Result<()> {
-        let mut point = self.point(&self.at, width)?;
+    fn minimize(&mut self, asked: &Field, width: f64, tolerance: f64) -> Result<()> {
+        let mut point = self.point(asked, &self.at, width)?;
+        let tolerance = tolerance * self.share(asked);
         // Nobody between two channels is seen from further away than the width: longer steps would only have to be taken back.
         let mut radius = TRUST * width;
         for _ in 0..MAX_STEPS {
@@ -208,7 +233,7 @@ impl Search<'_> {
                 break;
             }
             let (step, is_shortened) = self.step(&point, radius);
-            let Some((at, next, length)) = self.descend(&point, &step, width)? else { break };
+            let Some((at, next, length)) = self.descend(asked, &point, &step, width)? else { break };
             self.at = at;
             point = next;
             if length < 1.0 {
@@ -223,7 +248,7 @@ impl Search<'_> {
     /// Whether every limit is used to within the tolerance, or not at all priced.
     fn is_cleared(&self, point: &Point, tolerance: f64) -> bool {
         self.multipliers.iter().zip(&self.at).zip(&point.gradient).all(|((multiplier, &at), &gradient)| {
-            let slack = tolerance * (multiplier.bound * self.share).max(1.0);
+            let slack = tolerance * multiplier.bound.max(1.0);
             gradient.abs() <= slack || (at <= 0.0 && gradient >= 0.0)
         })
     }
@@ -268,14 +293,20 @@ impl Search<'_> {
     }
 
     /// Half the step again and again until the dual is lower; `None` when it never is.
-    fn descend(&self, point: &Point, step: &[f64], width: f64) -> Result<Option<(Vec<f64>, Point, f64)>> {
+    fn descend(
+        &self,
+        asked: &Field,
+        point: &Point,
+        step: &[f64],
+        width: f64,
+    ) -> Result<Option<(Vec<f64>, Point, f64)>> {
         let mut length = 1.0;
         for _ in 0..MAX_HALVINGS {
             let at: Vec<f64> = (0..self.at.len()).map(|k| self.allowed(k, self.at[k] + length * step[k])).collect();
             if at == self.at {
                 return Ok(None);
             }
-            let next = self.point(&at, width)?;
+            let next = self.point(asked, &at, width)?;
             let slope: f64 = self.at.iter().zip(&at).zip(&point.gradient).map(|((old, new), g)| (new - old) * g).sum();
             if next.dual <= point.dual + 1e-4 * slope.min(0.0) && next.dual < point.dual {
                 return Ok(Some((at, next, length)));
@@ -285,37 +316,47 @@ impl Search<'_> {
         Ok(None)
     }
 
-    /// One pass over the customers.
-    fn point(&self, at: &[f64], width: f64) -> Result<Point> {
+    /// Share of all customers who were asked.
+    fn share(&self, asked: &Field) -> f64 {
+        asked.n_asked as f64 / self.market.bids.len().max(1) as f64
+    }
+
+    /// One pass over the customers who are open.
+    fn point(&self, asked: &Field, at: &[f64], width: f64) -> Result<Point> {
         let market = self.market;
-        let prices = prices_of(market, self.multipliers, at);
-        let menu = Menu::new(&market.terms, &market.classes, &prices, width);
-        let mut flow = reduce(
-            self.asked.len(),
-            MAX_STATES,
-            || Flow::new(market),
-            |flow, rows| {
-                if self.control.stop().is_none() {
-                    self.asked[rows].iter().for_each(|&customer| flow.add(market, &menu, customer as usize, width));
-                }
-            },
-            Flow::merge,
-        );
-        flow.add_decided(market, &menu, self.decided);
+        let menu = Menu::new(market, &prices_of(market, self.multipliers, at), width);
+        let flow_of = |parts: &[Part]| {
+            let mut flow = Flow::new(market, self.unit);
+            for part in parts {
+                (0..part.len()).for_each(|row| flow.add(market, (part, row), &menu, width));
+            }
+            flow
+        };
+        let n = asked.open.len().div_ceil(MAX_SUMS).max(1);
+        let flows: Vec<Flow> = asked.open.par_chunks(n).map(flow_of).collect();
+        let mut flow = Flow::new(market, self.unit);
+        for other in flows {
+            flow.merge(other);
+        }
         if let Some(stop) = self.control.stop() {
             return Err(DecideError::Stopped(stop));
         }
-        Ok(self.assemble(&flow, &menu, at, width))
+        Ok(self.assemble(&flow, asked, &menu, at, width))
     }
 
-    fn assemble(&self, flow: &Flow, menu: &Menu, at: &[f64], width: f64) -> Point {
+    fn assemble(&self, flow: &Flow, asked: &Field, menu: &Menu, at: &[f64], width: f64) -> Point {
         let n_limits = self.market.terms.limits.len();
         let mut uses = Uses { used: vec![0.0; n_limits], hessian: vec![0.0; n_limits * n_limits] };
-        uses.add(self.market, flow, menu, width);
+        uses.add(self.market, (flow, asked), menu, width);
         let n = self.multipliers.len();
-        let mut point = Point { dual: flow.value, gradient: Vec::with_capacity(n), hessian: vec![0.0; n * n] };
+        let mut dual = self.unit.amount(flow.value + asked.value);
+        for (&taken, price) in asked.taken.iter().zip(menu.all()).filter(|(taken, _)| **taken > 0) {
+            dual -= taken as f64 * price;
+        }
+        let share = self.share(asked);
+        let mut point = Point { dual, gradient: Vec::with_capacity(n), hessian: vec![0.0; n * n] };
         for (k, multiplier) in self.multipliers.iter().enumerate() {
-            let bound = multiplier.bound * self.share;
+            let bound = multiplier.bound * share;
             point.dual += multiplier.sign * bound * at[k];
             point.gradient.push(multiplier.sign * (bound - uses.used[multiplier.limit]));
             for (l, other) in self.multipliers.iter().enumerate() {
@@ -327,38 +368,40 @@ impl Search<'_> {
     }
 }
 
-/// What customers take at given prices, added up.
+/// What customers take at given prices, added up in whole numbers, so that their order does not matter.
 struct Flow {
     n_offers: usize,
-    /// Σ of the customers' best values less prices, smoothed.
-    value: f64,
-    /// Sets of channels × offers: customers who take it, in shares.
-    taken: Vec<f64>,
-    /// Sets × (offers and nothing)²: curvature between what is taken and the best of the rest; the higher position first.
-    between: Vec<f64>,
+    unit: Unit,
+    /// Σ of the customers' best values less prices, smoothed, in units.
+    value: i128,
+    /// Classes × offers: customers who take it, in parts.
+    taken: Vec<i64>,
+    /// Classes × (offers and nothing)²: customers between what is taken and the best of the rest; the higher position first.
+    between: Vec<u32>,
     /// Room for one customer.
     asked: Taken,
 }
 
 impl Flow {
-    fn new(market: &Market<'_>) -> Self {
+    fn new(market: &Market<'_>, unit: Unit) -> Self {
         let (n_classes, n_offers) = (market.classes.len(), market.n_offers());
         Self {
             n_offers,
-            value: 0.0,
-            taken: vec![0.0; n_classes * n_offers],
-            between: vec![0.0; n_classes * (n_offers + 1) * (n_offers + 1)],
+            unit,
+            value: 0,
+            taken: vec![0; n_classes * n_offers],
+            between: vec![0; n_classes * (n_offers + 1) * (n_offers + 1)],
             asked: Taken::default(),
         }
     }
 
-    fn add(&mut self, market: &Market<'_>, menu: &Menu, customer: usize, width: f64) {
-        let class = usize::from(market.class_of[customer]);
+    fn add(&mut self, market: &Market<'_>, (part, row): (&Part, usize), menu: &Menu, width: f64) {
+        let class = part.class_of(row);
         let mut asked = std::mem::take(&mut self.asked);
-        market.choose(menu, customer, &mut asked);
+        part.choose(&market.terms, menu, row, &mut asked);
         for pick in &asked.picks {
-            self.value += pick.net;
-            self.taken[class * self.n_offers + usize::from(pick.offer)] += 1.0;
+            self.value += i128::from(self.unit.count(pick.net));
+            self.taken[class * self.n_offers + usize::from(pick.offer)] += SHARES as i64;
         }
         asked.alternatives(|taken, other, gap| {
             if gap < width {
@@ -368,31 +411,20 @@ impl Flow {
         self.asked = asked;
     }
 
-    /// Adds those whose offers are decided, at today's prices.
-    fn add_decided(&mut self, market: &Market<'_>, menu: &Menu, decided: &Field) {
-        let rows = (0..market.classes.len()).flat_map(|class| menu.row(class));
-        self.value += decided.value;
-        for ((sum, &taken), price) in self.taken.iter_mut().zip(&decided.taken).zip(rows) {
-            if taken > 0.0 {
-                *sum += taken;
-                self.value -= taken * price;
-            }
-        }
-    }
-
     /// Moves a share of a customer from what is taken to what else there was.
-    fn blur(&mut self, class: usize, (taken, other): (u16, u16), (added, share, curvature): (f64, f64, f64)) {
-        self.value += added;
+    fn blur(&mut self, class: usize, (taken, other): (u16, u16), (added, share): (f64, f64)) {
+        self.value += i128::from(self.unit.count(added));
         let n = self.n_offers;
         let position = |offer: u16| usize::from(offer).min(n);
         let (x, y) = (position(taken), position(other));
+        let share = (share * SHARES) as i64;
         if x < n {
             self.taken[class * n + x] -= share;
         }
         if y < n {
             self.taken[class * n + y] += share;
         }
-        self.between[(class * (n + 1) + x.max(y)) * (n + 1) + x.min(y)] += curvature;
+        self.between[(class * (n + 1) + x.max(y)) * (n + 1) + x.min(y)] += 1;
     }
 
     fn merge(&mut self, other: Self) {
@@ -410,23 +442,26 @@ struct Uses {
 }
 
 impl Uses {
-    fn add(&mut self, market: &Market<'_>, flow: &Flow, menu: &Menu, width: f64) {
+    fn add(&mut self, market: &Market<'_>, (flow, asked): (&Flow, &Field), menu: &Menu, width: f64) {
         let n = market.n_offers();
+        // The second derivative of the smoothed maximum, for each customer between two offers.
+        let curvature = 1.0 / (2.0 * width);
         for class in 0..market.classes.len() {
             let vectors: Vec<Vec<(usize, f64)>> = (0..n).map(|offer| mean_use(market, menu, class, offer)).collect();
             for (offer, vector) in vectors.iter().enumerate() {
-                let taken = flow.taken[class * n + offer];
+                let cell = class * n + offer;
+                let taken = flow.taken[cell] as f64 / SHARES + asked.taken[cell] as f64;
                 for &(k, amount) in vector {
                     self.used[k] += taken * amount;
                 }
-                self.add_channels(market, menu, (class, offer), taken, width);
+                self.add_channels(market, menu, (class, offer), taken, curvature);
             }
             for high in 0..=n {
                 for low in 0..high {
-                    let curvature = flow.between[(class * (n + 1) + high) * (n + 1) + low];
-                    if curvature > 0.0 {
+                    let between = flow.between[(class * (n + 1) + high) * (n + 1) + low];
+                    if between > 0 {
                         let other = vectors.get(high).map_or(&[][..], Vec::as_slice);
-                        self.add_outer(&difference(&vectors[low], other), curvature);
+                        self.add_outer(&difference(&vectors[low], other), f64::from(between) * curvature);
                     }
                 }
             }
@@ -434,11 +469,18 @@ impl Uses {
     }
 
     /// The curvature between the two cheapest channels of an offer.
-    fn add_channels(&mut self, market: &Market<'_>, menu: &Menu, cell: (usize, usize), taken: f64, width: f64) {
-        let (first, second, share) = menu.channels(cell.0, cell.1);
+    fn add_channels(
+        &mut self,
+        market: &Market<'_>,
+        menu: &Menu,
+        (class, offer): (usize, usize),
+        taken: f64,
+        curvature: f64,
+    ) {
+        let (first, second, share) = menu.channels(class, offer);
         if share > 0.0 && taken > 0.0 {
-            let of = |channel| uses_of(market, cell.1, channel);
-            self.add_outer(&difference(&of(first), &of(second)), taken / (2.0 * width));
+            let of = |channel| uses_of(market, class, offer, channel);
+            self.add_outer(&difference(&of(first), &of(second)), taken * curvature);
         }
     }
 
@@ -453,21 +495,21 @@ impl Uses {
 }
 
 /// What an offer through a channel uses of each limit, where it uses any.
-fn uses_of(market: &Market<'_>, offer: usize, channel: usize) -> Vec<(usize, f64)> {
+fn uses_of(market: &Market<'_>, class: usize, offer: usize, channel: usize) -> Vec<(usize, f64)> {
     let choice = offer * market.n_channels() + channel;
-    let uses = market.terms.limits.iter().map(|limit| limit.uses[choice] as f64).enumerate();
+    let uses = market.uses_of(market.classes[class].segment, choice).iter().map(|&amount| amount as f64).enumerate();
     uses.filter(|&(_, amount)| amount > 0.0).collect()
 }
 
-/// What a customer of a set uses by taking an offer, over the shares of the channels.
+/// What a customer of a class uses by taking an offer, over the shares of the channels.
 fn mean_use(market: &Market<'_>, menu: &Menu, class: usize, offer: usize) -> Vec<(usize, f64)> {
     let (first, second, share) = menu.channels(class, offer);
-    let mut mean: Vec<(usize, f64)> = uses_of(market, offer, first);
+    let mut mean: Vec<(usize, f64)> = uses_of(market, class, offer, first);
     if share > 0.0 {
         for (_, amount) in &mut mean {
             *amount *= 1.0 - share;
         }
-        for (k, amount) in uses_of(market, offer, second) {
+        for (k, amount) in uses_of(market, class, offer, second) {
             add_to(&mut mean, k, share * amount);
         }
     }

@@ -8,133 +8,64 @@
 //! path method of minimum-cost flow (Ahuja, Magnanti and Orlin 1993, chapter 9) on a network contracted to its limits, and ends at the
 //! optimum; with several limits on a choice it is a search that only improves.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 use std::collections::{BTreeMap, BinaryHeap};
 
 use osusume_model::Control;
 use rayon::prelude::*;
 
-use super::choice::{Menu, Taken};
-use super::dual::Dual;
+use super::crowd::Crowd;
+use super::dual::{Dual, furthest_move};
 use super::field::Field;
-use super::market::{Choice, Market, NOTHING};
-use super::{Assignment, Placement};
+use super::market::{Choice, Market, NOTHING, Part};
+use super::paths::{Paths, negative_cycle};
+use super::shortfall::{Weights, shortfalls};
+use super::{Assignment, Loser};
 use crate::{DecideError, Result};
 
-/// Sums below this share of the width are rounding.
-const ROUNDING: f64 = 1e-7;
+/// Sums below this share of the first margin are rounding.
+const ROUNDING: f64 = 5e-8;
 /// Of so few customers all are left to exchanges.
 const FEW: usize = 1_000;
 /// With so many at the margin it is not drawn wider for the gap's sake.
 const MANY: usize = 200_000;
 /// A gap to the bound that is looked into, as a share of it.
 const GAP: f64 = 5e-5;
-/// Share of the customers between two channels who are left to exchanges, and how many of an offer at least.
-const BETWEEN: f64 = 0.01;
-const BETWEEN_LEAST: f64 = 100.0;
 /// How much wider the margin is drawn when no path is found within it.
 const WIDEN: f64 = 16.0;
+/// No margin is so many times wider than the first, but the one that leaves nobody out.
+const WIDEST: f64 = 1e6;
 
 /// Settles the market at the prices; `field` is everybody at prices near them.
 ///
 /// # Errors
 /// `Stopped`.
-pub(super) fn settle(market: &Market<'_>, dual: &Dual, field: Field, control: &dyn Control) -> Result<Assignment> {
-    let furthest = furthest(market, dual);
-    let mut margin = if market.bids.len() <= FEW { furthest } else { 2.0 * dual.width };
-    let mut start = if margin < furthest {
-        narrowed(market, dual, field, margin, control)?
-    } else {
-        Field::at(market, None, &dual.prices, margin, control)?
-    };
+pub(super) fn settle(market: &Market<'_>, dual: &Dual, mut field: Field, control: &dyn Control) -> Result<Assignment> {
+    let mut margin = if market.bids.len() <= FEW { f64::INFINITY } else { dual.margin };
     loop {
-        let mut exchange = Exchange::new(market, dual, &start, margin);
-        let bound = exchange.bound;
-        exchange.run(margin >= furthest, control)?;
-        let is_near = exchange.value() >= bound - GAP * bound.abs() || exchange.people.len() > MANY;
-        if margin >= furthest || (exchange.excess() == 0 && is_near) {
-            return Ok(exchange.finish(dual, bound));
+        // Within so much of what they take at these prices nobody's bids were left out.
+        let seen = field.margin - 2.0 * furthest_move(market, &field.prices, &dual.prices);
+        if seen < margin {
+            field = Field::at((market, dual.unit), None, &dual.prices, margin, control)?;
         }
-        margin = (WIDEN * margin).min(furthest);
-        start = Field::at(market, None, &dual.prices, margin, control)?;
+        let (crowd, people) = Crowd::new(market, dual, &field, margin);
+        let mut exchange = Exchange::new(market, dual, &crowd, &people, margin);
+        exchange.run(margin == f64::INFINITY, control)?;
+        let (value, bound) = (exchange.value() + crowd.value(), crowd.bound());
+        let is_near = value >= bound - GAP * bound.abs() || exchange.people.len() > MANY;
+        if margin == f64::INFINITY || (exchange.excess() == 0 && is_near) {
+            return Ok(exchange.finish(crowd, value));
+        }
+        margin = if margin > WIDEST * dual.margin { f64::INFINITY } else { WIDEN * margin };
     }
 }
 
-/// Those of the field who are still open at the final prices within a margin.
-fn narrowed(market: &Market<'_>, dual: &Dual, mut field: Field, margin: f64, control: &dyn Control) -> Result<Field> {
-    let open = std::mem::take(&mut field.open);
-    field.append(Field::at(market, Some(&open), &dual.prices, margin, control)?);
-    Ok(field)
-}
-
-/// No alternative is further away than this.
-fn furthest(market: &Market<'_>, dual: &Dual) -> f64 {
-    let largest = market.bids.values.iter().fold(0.0, |most: f32, value| most.max(value.abs()));
-    let prices: f64 = market
-        .terms
-        .limits
-        .iter()
-        .zip(&dual.prices)
-        .map(|(limit, price)| {
-            let most = limit.uses.iter().copied().max().unwrap_or(0);
-            most as f64 * price.abs()
-        })
-        .sum();
-    2.0 * (f64::from(largest) + prices)
-}
-
-/// A customer who may still change.
-struct Person {
-    customer: u32,
-    picks: Vec<Choice>,
+/// A customer who may still change: a row of the part that holds them all.
+#[derive(Clone)]
+pub(super) struct Person {
+    pub(super) picks: Vec<Choice>,
     /// Counts changes, so that moves from before are known as such.
-    version: u32,
-}
-
-impl Person {
-    /// A customer with what the menu's prices give, and its value less price.
-    fn at(market: &Market<'_>, menu: &Menu, customer: u32, taken: &mut Taken) -> (Self, f64) {
-        market.choose(menu, customer as usize, taken);
-        let class = usize::from(market.class_of[customer as usize]);
-        let choice = |offer| market.choice(offer, menu.best_channel(class, offer));
-        let picks = taken.picks.iter().map(|pick| choice(pick.offer)).collect();
-        (Self { customer, picks, version: 0 }, taken.picks.iter().map(|pick| pick.net).sum())
-    }
-}
-
-/// The offers of the decided, each through a channel; `people` are joined by some who stand between two.
-///
-/// Where two channels cost the same within the width, the dual says what share comes through the second, and customers are
-/// counted off accordingly. What is left over by rounding needs only a few of them for exchanges.
-fn through_channels(market: &Market<'_>, dual: &Dual, field: &Field, people: &mut Vec<Person>) -> Vec<Placement> {
-    let menu = Menu::new(&market.terms, &market.classes, &dual.prices, dual.width);
-    let n_offers = market.n_offers();
-    let mut counted = vec![0_u64; field.taken.len()];
-    let mut decided = Vec::with_capacity(field.decided.len());
-    for &(customer, offer) in &field.decided {
-        let class = usize::from(market.class_of[customer as usize]);
-        let cell = class * n_offers + usize::from(offer);
-        let (first, second, share) = menu.channels(class, usize::from(offer));
-        let before = counted[cell] as f64;
-        counted[cell] += 1;
-        let is_second = share > 0.0 && ((before + 1.0) * share).floor() > (before * share).floor();
-        let channel = if is_second { second } else { first };
-        let is_one_place = market.bids.places[customer as usize] == 1;
-        if share > 0.0 && is_one_place && before < (BETWEEN * field.taken[cell]).max(BETWEEN_LEAST) {
-            people.push(Person { customer, picks: vec![market.choice(offer, channel)], version: 0 });
-        } else {
-            decided.push(Placement { customer, offer, channel: channel as u8 });
-        }
-    }
-    decided
-}
-
-/// What the limits cost at the prices: the part of the dual that is not the customers'.
-fn rent(market: &Market<'_>, prices: &[f64]) -> f64 {
-    let bound = |k: usize, price: f64| {
-        if price > 0.0 { market.terms.limits[k].max.unwrap_or(0) } else { market.least[k] }
-    };
-    prices.iter().enumerate().map(|(k, &price)| price * bound(k, price) as f64).sum()
+    pub(super) version: u32,
 }
 
 /// One customer gives up `from` for `to`.
@@ -149,6 +80,7 @@ struct Move {
 }
 
 impl Move {
+    /// Persons stand in an order of their own, so that equal costs are told apart whatever the order of customers.
     fn key(&self) -> (u32, Choice, Choice) {
         (self.person, self.from, self.to)
     }
@@ -163,116 +95,107 @@ impl PartialEq for Move {
 impl Eq for Move {}
 
 impl PartialOrd for Move {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
 impl Ord for Move {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.cost.total_cmp(&other.cost).then(self.key().cmp(&other.key()))
     }
 }
 
 struct Exchange<'a> {
     market: &'a Market<'a>,
-    /// Node of each choice; 0 uses nothing, as does [`NOTHING`].
+    /// Node of each choice of each segment; 0 uses nothing, as does [`NOTHING`].
     node_of: Vec<usize>,
     /// What one choice of a node uses of each limit.
     uses: Vec<Vec<i64>>,
     /// Price of a choice of a node.
     price: Vec<f64>,
+    /// Price of a unit of each limit.
+    prices: Vec<f64>,
     used: Vec<i64>,
-    /// The dual at the prices.
-    bound: f64,
-    /// Offers of customers who are decided.
-    decided: Vec<Placement>,
+    /// The persons' bids, in the order of the persons.
+    part: &'a Part,
     people: Vec<Person>,
     /// Nodes × nodes: the moves from one to the other, the cheapest first.
     moves: Vec<BinaryHeap<Reverse<Move>>>,
     margin: f64,
     rounding: f64,
+    /// Nodes × nodes: whether any path led from one to the other at the end.
+    leads: Vec<bool>,
 }
 
 impl<'a> Exchange<'a> {
-    fn new(market: &'a Market<'a>, dual: &Dual, start: &Field, margin: f64) -> Self {
+    fn new(
+        market: &'a Market<'a>,
+        dual: &Dual,
+        crowd: &Crowd<'_>,
+        (part, people): &'a (Part, Vec<Person>),
+        margin: f64,
+    ) -> Self {
         let (node_of, uses) = nodes(market);
         let price_of =
             |uses: &[i64]| -> f64 { uses.iter().zip(&dual.prices).map(|(&use_, price)| use_ as f64 * price).sum() };
-        let menu = Menu::new(&market.terms, &market.classes, &dual.prices, 0.0);
-        let asked: Vec<(Person, f64)> = start
-            .open
-            .par_iter()
-            .map_init(Taken::default, |taken, &customer| Person::at(market, &menu, customer, taken))
-            .collect();
-        let mut people: Vec<Person> = Vec::with_capacity(asked.len());
-        let mut net = start.value;
-        for (class, row) in start.taken.chunks(market.n_offers().max(1)).enumerate() {
-            net -= row
-                .iter()
-                .zip(menu.row(class))
-                .filter(|(taken, _)| **taken > 0.0)
-                .map(|(taken, price)| taken * price)
-                .sum::<f64>();
-        }
-        for (person, own) in asked {
-            net += own;
-            people.push(person);
-        }
-        let decided = through_channels(market, dual, start, &mut people);
-        let mut used = vec![0; market.terms.limits.len()];
-        for placement in &decided {
-            market.add_uses(market.choice(placement.offer, usize::from(placement.channel)), 1, &mut used);
-        }
         let mut exchange = Self {
             price: uses.iter().map(|uses| price_of(uses)).collect(),
-            used,
-            bound: net + rent(market, &dual.prices),
-            decided,
-            people,
+            prices: dual.prices.clone(),
+            used: crowd.used(),
+            part,
+            people: people.clone(),
             moves: (0..uses.len() * uses.len()).map(|_| BinaryHeap::new()).collect(),
             market,
             node_of,
             uses,
             margin,
-            rounding: ROUNDING * dual.width,
+            rounding: ROUNDING * dual.margin,
+            leads: Vec::new(),
         };
-        let picks: Vec<Choice> = exchange.people.iter().flat_map(|person| person.picks.iter().copied()).collect();
-        for choice in picks {
-            market.add_uses(choice, 1, &mut exchange.used);
+        for (row, person) in people.iter().enumerate() {
+            person.picks.iter().for_each(|&pick| market.add_uses(part.class_of(row), pick, 1, &mut exchange.used));
         }
         let moves: Vec<Vec<Move>> =
-            (0..exchange.people.len()).into_par_iter().map(|person| exchange.moves_of(person)).collect();
-        for moves in moves {
-            exchange.push(moves);
+            (0..people.len()).into_par_iter().map(|person| exchange.moves_of(person, margin)).collect();
+        for (person, moves) in moves.into_iter().enumerate() {
+            exchange.push(person, moves);
         }
         exchange
     }
 
-    fn node(&self, choice: Choice) -> usize {
-        if choice == NOTHING { 0 } else { self.node_of[choice as usize] }
+    /// The node of a choice of a person.
+    fn node(&self, person: usize, choice: Choice) -> usize {
+        let segment = self.market.classes[self.part.class_of(person)].segment;
+        if choice == NOTHING {
+            0
+        } else {
+            self.node_of[usize::from(segment) * self.market.n_choices() + choice as usize]
+        }
     }
 
     fn family(&self, choice: Choice) -> u16 {
         self.market.terms.families[choice as usize / self.market.n_channels()]
     }
 
-    /// All moves of a person that the prices do not rule out.
-    fn moves_of(&self, person: usize) -> Vec<Move> {
-        let Person { customer, ref picks, version } = self.people[person];
-        let (offers, values) = self.market.bids_of(customer as usize);
-        let reach = self.market.bids.reach[customer as usize];
+    /// All moves of a person that lose no more than a margin at the prices.
+    fn moves_of(&self, person: usize, margin: f64) -> Vec<Move> {
+        let Person { ref picks, version } = self.people[person];
+        let (offers, values) = self.part.bids_of(person);
+        let reach = self.market.classes[self.part.class_of(person)].reach;
         let channels: Vec<usize> =
             (0..self.market.n_channels()).filter(|&c| reach.contains(self.market.terms.channels[c])).collect();
-        let has_room = picks.len() < usize::from(self.market.bids.places[customer as usize]);
+        let has_room = picks.len() < self.part.places(person);
         let mut moves = Vec::new();
         for from in picks.iter().copied().chain(has_room.then_some(NOTHING)) {
-            let lost = if from == NOTHING { 0.0 } else { self.value_of(customer, from) };
+            let lost = self.value_of(person, from);
+            let from_node = self.node(person, from);
             let mut consider = |to: Choice, gained: f64| {
                 let cost = lost - gained;
-                let net = cost - self.price[self.node(from)] + self.price[self.node(to)];
-                let is_idle = self.node(from) == self.node(to) && cost >= -self.rounding;
-                if net <= self.margin && !is_idle {
+                let to_node = self.node(person, to);
+                let net = cost - self.price[from_node] + self.price[to_node];
+                let is_idle = from_node == to_node && cost >= -self.rounding;
+                if net <= margin && !is_idle {
                     moves.push(Move { cost, person: person as u32, version, from, to });
                 }
             };
@@ -295,10 +218,10 @@ impl<'a> Exchange<'a> {
         moves
     }
 
-    fn push(&mut self, moves: Vec<Move>) {
+    fn push(&mut self, person: usize, moves: Vec<Move>) {
         let n = self.uses.len();
         for one in moves {
-            let edge = self.node(one.from) * n + self.node(one.to);
+            let edge = self.node(person, one.from) * n + self.node(person, one.to);
             self.moves[edge].push(Reverse(one));
         }
     }
@@ -336,6 +259,7 @@ impl<'a> Exchange<'a> {
                     continue;
                 }
                 self.price = self.settled_prices(&paths);
+                self.leads = paths.cost.iter().map(|&cost| cost < f64::INFINITY).collect();
                 return Ok(());
             };
             self.follow(&paths.between(from, to));
@@ -416,16 +340,18 @@ impl<'a> Exchange<'a> {
     }
 
     fn make(&mut self, one: &Move) {
-        self.market.add_uses(one.from, -1, &mut self.used);
-        self.market.add_uses(one.to, 1, &mut self.used);
-        let person = &mut self.people[one.person as usize];
+        let row = one.person as usize;
+        let class = self.part.class_of(row);
+        self.market.add_uses(class, one.from, -1, &mut self.used);
+        self.market.add_uses(class, one.to, 1, &mut self.used);
+        let person = &mut self.people[row];
         person.version += 1;
         person.picks.retain(|&pick| pick != one.from);
         if one.to != NOTHING {
             person.picks.push(one.to);
         }
-        let moves = self.moves_of(one.person as usize);
-        self.push(moves);
+        let moves = self.moves_of(row, self.margin);
+        self.push(row, moves);
     }
 
     /// Takes the offer of least value that exceeds a maximum back, where moves that were given up leave no path; whether there was one.
@@ -436,12 +362,15 @@ impl<'a> Exchange<'a> {
         if exceeded.is_empty() {
             return false;
         }
-        let is_over = |choice: Choice| exceeded.iter().any(|&k| limits[k].uses[choice as usize] > 0);
+        let is_over = |row: usize, choice: Choice| {
+            let uses = self.market.uses_of(self.market.classes[self.part.class_of(row)].segment, choice as usize);
+            exceeded.iter().any(|&k| uses[k] > 0)
+        };
         let mut least: Option<Move> = None;
-        for (person, who) in self.people.iter().enumerate() {
-            for &from in who.picks.iter().filter(|&&pick| is_over(pick)) {
-                let cost = self.value_of(who.customer, from);
-                let one = Move { cost, person: person as u32, version: who.version, from, to: NOTHING };
+        for (row, who) in self.people.iter().enumerate() {
+            for &from in who.picks.iter().filter(|&&pick| is_over(row, pick)) {
+                let cost = self.value_of(row, from);
+                let one = Move { cost, person: row as u32, version: who.version, from, to: NOTHING };
                 least = Some(least.map_or(one, |least| least.min(one)));
             }
         }
@@ -450,83 +379,118 @@ impl<'a> Exchange<'a> {
         true
     }
 
-    /// What a choice is worth to a customer.
-    fn value_of(&self, customer: u32, choice: Choice) -> f64 {
-        let (offers, values) = self.market.bids_of(customer as usize);
-        let offer = (choice as usize / self.market.n_channels()) as u16;
-        offers.binary_search(&offer).map_or(0.0, |at| f64::from(values[at]))
-    }
-
-    /// Who gets what; channels by position.
-    fn placements(&self) -> impl Iterator<Item = Placement> {
-        let n = self.market.n_channels();
-        let placement = move |customer: u32, choice: Choice| {
-            let (offer, channel) = (choice as usize / n, choice as usize % n);
-            Placement { customer, offer: offer as u16, channel: channel as u8 }
-        };
-        let open = self
-            .people
-            .iter()
-            .flat_map(move |person| person.picks.iter().map(move |&choice| placement(person.customer, choice)));
-        self.decided.iter().copied().chain(open)
-    }
-
-    /// Sum of the values of the offers made.
-    fn value(&self) -> f64 {
-        let value = |placement: Placement| {
-            let (offers, values) = self.market.bids_of(placement.customer as usize);
-            offers.binary_search(&placement.offer).map_or(0.0, |at| f64::from(values[at]))
-        };
-        self.placements().map(value).sum()
-    }
-
-    fn finish(self, dual: &Dual, bound: f64) -> Assignment {
-        let market = self.market;
-        let value = self.value();
-        let mut placements: Vec<Placement> = self.placements().collect();
-        placements.sort_unstable();
-        let mut used = self.used;
-        prefer_channels(market, &mut placements, &mut used);
-        for placement in &mut placements {
-            placement.channel = market.terms.channels[usize::from(placement.channel)];
+    /// What a choice is worth to a person.
+    fn value_of(&self, person: usize, choice: Choice) -> f64 {
+        if choice == NOTHING {
+            return 0.0;
         }
+        self.part.value_of(person, (choice as usize / self.market.n_channels()) as u16)
+    }
+
+    /// Sum of the values of the offers persons get.
+    fn value(&self) -> f64 {
+        let of =
+            |(row, person): (usize, &Person)| person.picks.iter().map(|&pick| self.value_of(row, pick)).sum::<f64>();
+        self.people.iter().enumerate().map(of).sum()
+    }
+
+    /// For each maximum with a price, who among the persons was nearest to using more of it, and how far from the last who did.
+    fn losers(&self) -> Vec<Option<Loser>> {
+        let limits = self.market.terms.limits.iter().zip(&self.prices);
+        let is_full: Vec<bool> = limits.map(|(limit, &price)| limit.max.is_some() && price > 0.0).collect();
+        let of = |person: usize| {
+            let mut own = vec![Nearest::default(); is_full.len()];
+            for one in self.moves_of(person, f64::INFINITY) {
+                let [from, to] = [one.from, one.to].map(|choice| self.node(person, choice));
+                let lost = one.cost - self.price[from] + self.price[to];
+                for k in (0..is_full.len()).filter(|&k| is_full[k]) {
+                    match self.uses[to][k].cmp(&self.uses[from][k]) {
+                        Ordering::Greater => nearer(&mut own[k].entering, Some((lost, one))),
+                        Ordering::Less => nearer(&mut own[k].leaving, Some((lost, one))),
+                        Ordering::Equal => {}
+                    }
+                }
+            }
+            own
+        };
+        let merge = |mut all: Vec<Nearest>, own: Vec<Nearest>| {
+            for (all, own) in all.iter_mut().zip(own) {
+                nearer(&mut all.entering, own.entering);
+                nearer(&mut all.leaving, own.leaving);
+            }
+            all
+        };
+        let nearest =
+            (0..self.people.len()).into_par_iter().map(of).reduce(|| vec![Nearest::default(); is_full.len()], merge);
+        let n = self.market.n_channels();
+        let loser = |nearest: Nearest| {
+            let (lost, one) = nearest.entering?;
+            Some(Loser {
+                customer: self.part.customers[one.person as usize],
+                offer: (one.to as usize / n) as u16,
+                channel: self.market.terms.channels[one.to as usize % n],
+                by: (lost + nearest.leaving.map_or(0.0, |(lost, _)| lost)).max(0.0),
+            })
+        };
+        nearest.into_iter().map(loser).collect()
+    }
+
+    /// For each minimum that is missed, all minima of those who could give up something for it: none of them could.
+    fn proofs(&self) -> Vec<Weights> {
+        let n = self.uses.len();
+        let is_short = |k: usize| self.used[k] < self.market.least[k];
+        let proof = |k: usize| {
+            let is_asked = |node: usize| {
+                self.uses[node][k] > 0 || (0..n).any(|to| self.uses[to][k] > 0 && self.leads[node * n + to])
+            };
+            let asked: Vec<usize> = (0..n).filter(|&node| is_asked(node)).collect();
+            let weight = |l: usize| {
+                let is_due = self.market.least[l] > 0 && asked.iter().any(|&node| self.uses[node][l] > 0);
+                -i64::from(is_due)
+            };
+            (0..self.used.len()).map(weight).collect()
+        };
+        (0..self.used.len()).filter(|&k| is_short(k)).map(proof).collect()
+    }
+
+    fn finish(mut self, crowd: Crowd<'_>, value: f64) -> Assignment {
+        let bound = crowd.bound();
+        let last = self.losers();
+        let placements = crowd.placements((self.part, &mut self.people), &mut self.used);
+        let proofs = self.proofs();
+        let shortfalls = shortfalls(self.market, &self.used, &self.prices, &proofs);
         let choice_prices = self.node_of.iter().map(|&node| self.price[node]).collect();
-        Assignment { placements, prices: dual.prices.clone(), choice_prices, used, value, bound }
+        Assignment { placements, prices: self.prices, choice_prices, used: self.used, value, bound, last, shortfalls }
     }
 }
 
-/// Moves offers to channels that customers would rather be reached through, as far as there are places left in these.
-///
-/// A channel has no value of its own, so nothing is lost; customers come in their order.
-fn prefer_channels(market: &Market<'_>, placements: &mut [Placement], used: &mut [i64]) {
-    for placement in placements {
-        let reach = market.bids.reach[placement.customer as usize];
-        for channel in 0..placement.channel {
-            if !reach.contains(market.terms.channels[usize::from(channel)]) {
-                continue;
-            }
-            let [from, to] =
-                [placement.channel, channel].map(|c| market.choice(placement.offer, usize::from(c)) as usize);
-            let changed = market.terms.limits.iter().map(|limit| limit.uses[to] - limit.uses[from]);
-            let is_allowed =
-                |(k, change): (usize, i64)| market.excess(k, used[k] + change) <= market.excess(k, used[k]);
-            if changed.clone().enumerate().all(is_allowed) {
-                used.iter_mut().zip(changed).for_each(|(used, change)| *used += change);
-                placement.channel = channel;
-                break;
-            }
-        }
+/// The moves that lose least at the prices, among those that use more of a limit and those that use less.
+#[derive(Clone, Copy, Default)]
+struct Nearest {
+    entering: Option<(f64, Move)>,
+    leaving: Option<(f64, Move)>,
+}
+
+/// Keeps the lesser; of equals the one of the earlier move.
+fn nearer(kept: &mut Option<(f64, Move)>, other: Option<(f64, Move)>) {
+    let is_less = match (&*kept, &other) {
+        (_, None) => false,
+        (None, Some(_)) => true,
+        (Some((a, x)), Some((b, y))) => b.total_cmp(a).then(y.cmp(x)).is_lt(),
+    };
+    if is_less {
+        *kept = other;
     }
 }
 
 /// The node of every choice, and what one of each node uses; the first node uses nothing.
 fn nodes(market: &Market<'_>) -> (Vec<usize>, Vec<Vec<i64>>) {
-    let limits = market.terms.limits;
-    let mut uses: Vec<Vec<i64>> = vec![vec![0; limits.len()]];
+    let mut uses: Vec<Vec<i64>> = vec![vec![0; market.terms.limits.len()]];
     let mut known: BTreeMap<Vec<i64>, usize> = BTreeMap::from([(uses[0].clone(), 0)]);
-    let node_of = (0..market.n_offers() * market.n_channels())
-        .map(|choice| {
-            let vector: Vec<i64> = limits.iter().map(|limit| limit.uses[choice]).collect();
+    let n = market.n_choices();
+    let node_of = (0..market.n_segments() * n)
+        .map(|cell| {
+            let vector = market.uses_of((cell / n.max(1)) as u16, cell % n).to_vec();
             *known.entry(vector).or_insert_with_key(|vector| {
                 uses.push(vector.clone());
                 uses.len() - 1
@@ -534,106 +498,4 @@ fn nodes(market: &Market<'_>) -> (Vec<usize>, Vec<Vec<i64>>) {
         })
         .collect();
     (node_of, uses)
-}
-
-/// A closed path, first node repeated at its end, whose weights sum to less than −`rounding` an edge (Bellman and Ford).
-fn negative_cycle(weights: &[f64], n: usize, rounding: f64) -> Option<Vec<usize>> {
-    if let Some(node) = (0..n).find(|&node| weights[node * n + node] < -rounding) {
-        return Some(vec![node, node]);
-    }
-    let (mut cost, mut before) = (vec![0.0; n], vec![usize::MAX; n]);
-    for _ in 0..n {
-        let mut changed = None;
-        for from in 0..n {
-            for to in 0..n {
-                let through = cost[from] + weights[from * n + to];
-                if through < cost[to] - rounding {
-                    cost[to] = through;
-                    before[to] = from;
-                    changed = Some(to);
-                }
-            }
-        }
-        changed?;
-        // A cycle among the predecessors is one of negative weight.
-        if let Some(cycle) = cycle_of(&before) {
-            return Some(cycle);
-        }
-    }
-    None
-}
-
-/// A cycle of the predecessors, in the direction of the edges.
-fn cycle_of(before: &[usize]) -> Option<Vec<usize>> {
-    let mut seen_from = vec![usize::MAX; before.len()];
-    for start in 0..before.len() {
-        let mut node = start;
-        while node != usize::MAX && seen_from[node] == usize::MAX {
-            seen_from[node] = start;
-            node = before[node];
-        }
-        if node != usize::MAX && seen_from[node] == start {
-            let mut cycle = vec![node];
-            let mut back = before[node];
-            while back != node {
-                cycle.push(back);
-                back = before[back];
-            }
-            cycle.push(node);
-            cycle.reverse();
-            return Some(cycle);
-        }
-    }
-    None
-}
-
-/// Cheapest paths between all nodes, of the fewest edges among those equally cheap (Floyd and Warshall).
-struct Paths {
-    n: usize,
-    cost: Vec<f64>,
-    n_edges: Vec<u32>,
-    /// The node after the first on the way.
-    next: Vec<usize>,
-}
-
-impl Paths {
-    fn new(weights: Vec<f64>, n: usize, rounding: f64) -> Self {
-        let next = (0..n * n).map(|edge| if weights[edge] < f64::INFINITY { edge % n } else { usize::MAX }).collect();
-        let mut paths = Self { n, cost: weights, n_edges: vec![1; n * n], next };
-        for through in 0..n {
-            for from in (0..n).filter(|&from| from != through) {
-                let first = from * n + through;
-                if paths.cost[first] == f64::INFINITY {
-                    continue;
-                }
-                for to in (0..n).filter(|&to| to != through && to != from) {
-                    paths.improve(from * n + to, first, through * n + to, rounding);
-                }
-            }
-        }
-        paths
-    }
-
-    /// Takes the path over `first` and `second` where it is cheaper, or as cheap with fewer edges.
-    fn improve(&mut self, direct: usize, first: usize, second: usize, rounding: f64) {
-        let cost = self.cost[first] + self.cost[second];
-        let n_edges = self.n_edges[first] + self.n_edges[second];
-        let is_shorter = cost <= self.cost[direct] + rounding && n_edges < self.n_edges[direct];
-        if cost < self.cost[direct] - rounding || is_shorter {
-            self.cost[direct] = cost;
-            self.n_edges[direct] = n_edges;
-            self.next[direct] = self.next[first];
-        }
-    }
-
-    /// The nodes of the path.
-    fn between(&self, from: usize, to: usize) -> Vec<usize> {
-        let mut path = vec![from];
-        let mut node = from;
-        while node != to && path.len() <= self.n {
-            node = self.next[node * self.n + to];
-            path.push(node);
-        }
-        path
-    }
 }

@@ -19,6 +19,8 @@ struct Customer {
     bids: Vec<(u16, f32)>,
     places: u8,
     reach: ChannelSet,
+    segment: u16,
+    key: u64,
 }
 
 struct Columns {
@@ -27,6 +29,8 @@ struct Columns {
     values: Vec<f32>,
     places: Vec<u8>,
     reach: Vec<ChannelSet>,
+    segments: Vec<u16>,
+    keys: Vec<u64>,
 }
 
 impl Company {
@@ -43,6 +47,8 @@ impl Company {
             values: bids().map(|bid| bid.1).collect(),
             places: self.customers.iter().map(|customer| customer.places).collect(),
             reach: self.customers.iter().map(|customer| customer.reach).collect(),
+            segments: self.customers.iter().map(|customer| customer.segment).collect(),
+            keys: self.customers.iter().map(|customer| customer.key).collect(),
         }
     }
 
@@ -67,7 +73,11 @@ impl Company {
                 }
                 for channel in (0..n).filter(|&c| customer.reach.contains(self.channels[c])) {
                     let choice = usize::from(offer) * n + channel;
-                    let more = uses.iter().zip(&self.limits).map(|(use_, limit)| use_ + limit.uses[choice]).collect();
+                    let more = uses
+                        .iter()
+                        .zip(&self.limits)
+                        .map(|(use_, limit)| use_ + limit.uses_in(customer.segment, choice))
+                        .collect();
                     let mut families: Vec<u16> = families.clone();
                     families.push(family);
                     sets.push((families, more, sum + f64::from(value)));
@@ -113,7 +123,9 @@ impl Company {
                 let channel = self.channels.iter().position(|&bit| bit == placement.channel).unwrap();
                 let choice = usize::from(placement.offer) * self.channels.len() + channel;
                 value += f64::from(customer.bids.iter().find(|bid| bid.0 == placement.offer).unwrap().1);
-                used.iter_mut().zip(&self.limits).for_each(|(used, limit)| *used += limit.uses[choice]);
+                used.iter_mut()
+                    .zip(&self.limits)
+                    .for_each(|(used, limit)| *used += limit.uses_in(customer.segment, choice));
             }
         }
         assert_eq!(used, assignment.used);
@@ -138,6 +150,8 @@ impl Columns {
             values: &self.values,
             places: &self.places,
             reach: &self.reach,
+            segments: &self.segments,
+            keys: &self.keys,
         }
     }
 }
@@ -151,7 +165,7 @@ fn places(
     which: impl Fn(usize, usize) -> bool,
 ) -> Limit {
     let uses = (0..n_offers * n_channels).map(|choice| i64::from(which(choice / n_channels, choice % n_channels)));
-    Limit { uses: uses.collect(), min, max }
+    Limit { uses: uses.collect(), min, max, segments: Vec::new() }
 }
 
 fn customers(n_offers: u16, n_channels: u32, most: usize) -> impl Strategy<Value = Vec<Customer>> {
@@ -159,14 +173,23 @@ fn customers(n_offers: u16, n_channels: u32, most: usize) -> impl Strategy<Value
         prop::collection::btree_map(0..n_offers, 0..60_i16, 0..=usize::from(n_offers)),
         0..3_u8,
         0..1_u32 << n_channels,
+        0..2_u16,
+        prop::num::u64::ANY,
     );
-    let customer = customer.prop_map(|(bids, places, reach)| Customer {
+    let customer = customer.prop_map(|(bids, places, reach, segment, key)| Customer {
         // Quarters, so that sums are exact and ties happen.
         bids: bids.into_iter().map(|(offer, value)| (offer, f32::from(value - 8) / 4.0)).collect(),
         places,
         reach: ChannelSet(reach),
+        segment,
+        key,
     });
     prop::collection::vec(customer, 1..most)
+}
+
+/// A customer who bids for offer 0.
+fn one_bid(value: f32, key: u64) -> Customer {
+    Customer { bids: vec![(0, value)], places: 1, reach: ChannelSet(1), segment: 0, key }
 }
 
 /// Offers with a limit of their own each, reached through one channel.
@@ -194,9 +217,60 @@ fn coupled() -> impl Strategy<Value = Company> {
             .map(|offer| places(3, 2, caps[offer].0.min(caps[offer].1), Some(caps[offer].1), move |o, _| o == offer))
             .collect();
         limits.extend((0..2).map(|channel| places(3, 2, 0, Some(caps[3 + channel].1), move |_, c| c == channel)));
-        limits.push(Limit { uses: vec![3, 1, 3, 1, 5, 1], min: 0, max: budget });
+        limits.push(Limit { uses: vec![3, 1, 3, 1, 5, 1], min: 0, max: budget, segments: Vec::new() });
         Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits }
     })
+}
+
+/// As [`by_offer`], with minima.
+fn due_by_offer() -> impl Strategy<Value = Company> {
+    (by_offer(), prop::collection::vec(0..4_i64, 4)).prop_map(|(mut company, minima)| {
+        for (limit, min) in company.limits.iter_mut().zip(minima) {
+            limit.min = limit.max.map_or(min, |max| min.min(max));
+        }
+        company
+    })
+}
+
+/// A limit for each segment on all offers, and one for one segment on one offer.
+fn by_segment() -> impl Strategy<Value = Company> {
+    (customers(3, 1, 8), prop::collection::vec(0..5_i64, 2), prop::option::of(0..3_i64)).prop_map(
+        |(customers, caps, one)| {
+            let mut limits: Vec<Limit> = (0..2).map(|_| places(3, 1, 0, None, |_, _| true)).collect();
+            for (segment, (limit, cap)) in limits.iter_mut().zip(caps).enumerate() {
+                (limit.max, limit.segments) = (Some(cap), vec![segment as u16]);
+            }
+            if let Some(one) = one {
+                limits[1].uses[2] = 0;
+                limits.push(Limit { segments: vec![1], ..places(3, 1, 0, Some(one), |o, _| o == 2) });
+            }
+            Company { customers, families: vec![0, 1, 2], channels: vec![0], limits }
+        },
+    )
+}
+
+/// The same company with no limits but some of its own.
+fn with_limits(company: &Company, which: &[usize]) -> Company {
+    Company { limits: which.iter().map(|&k| company.limits[k].clone()).collect(), ..company.clone() }
+}
+
+/// What is said to be missing is, and what is said to be impossible is; whether every minimum missed is proved impossible.
+fn check_shortfalls(company: &Company, assignment: &Assignment) -> bool {
+    let short: Vec<(usize, i64)> = company
+        .limits
+        .iter()
+        .zip(&assignment.used)
+        .enumerate()
+        .filter(|(_, (limit, used))| *used < &limit.min)
+        .map(|(k, (limit, used))| (k, limit.min - used))
+        .collect();
+    let said: Vec<(usize, i64)> = assignment.shortfalls.iter().map(|one| (one.limit, one.missing)).collect();
+    assert_eq!(short, said);
+    for one in assignment.shortfalls.iter().filter(|one| !one.conflict.is_empty()) {
+        assert!(one.conflict.contains(&one.limit));
+        assert_eq!(with_limits(company, &one.conflict).optimum(), None, "{one:?}");
+    }
+    assignment.shortfalls.iter().all(|one| !one.conflict.is_empty())
 }
 
 proptest! {
@@ -212,11 +286,37 @@ proptest! {
         prop_assert!(assignment.bound >= optimum - 1e-6, "bound {} under {optimum}", assignment.bound);
     }
 
+    /// The same with minima; where these cannot be met that is proved.
+    #[test]
+    fn minima_by_offer_are_met_or_proved_impossible(company in due_by_offer()) {
+        let assignment = company.assign();
+        let value = company.check(&assignment);
+        let is_proved = check_shortfalls(&company, &assignment);
+        match company.optimum() {
+            Some(optimum) => {
+                prop_assert!(assignment.shortfalls.is_empty());
+                prop_assert!((value - optimum).abs() < 1e-6, "{value} of {optimum}");
+            }
+            None => prop_assert!(is_proved, "{:?}", assignment.shortfalls),
+        }
+    }
+
+    /// The same with limits on segments.
+    #[test]
+    fn places_by_segment_are_assigned_at_the_optimum(company in by_segment()) {
+        let assignment = company.assign();
+        let value = company.check(&assignment);
+        let optimum = company.optimum().unwrap();
+        prop_assert!((value - optimum).abs() < 1e-6, "{value} of {optimum}");
+        prop_assert!(assignment.bound >= optimum - 1e-6, "bound {} under {optimum}", assignment.bound);
+    }
+
     /// With limits that cross, what is lost is at most one bid a limit.
     #[test]
     fn limits_that_cross_cost_at_most_a_bid_each(company in coupled()) {
         let assignment = company.assign();
         let value = company.check(&assignment);
+        check_shortfalls(&company, &assignment);
         if let Some(optimum) = company.optimum() {
             let is_met = company.limits.iter().zip(&assignment.used).all(|(limit, &used)| used >= limit.min);
             prop_assert!(value <= optimum + 1e-6 || !is_met);
@@ -240,6 +340,8 @@ fn large(n: usize) -> Company {
                 .collect(),
             places: 1 + (i % 2) as u8,
             reach: ChannelSet([0b01, 0b10, 0b11][(i % 3) as usize]),
+            segment: (i % 2) as u16,
+            key: i,
         })
         .collect();
     let tenth = n as i64 / 10;
@@ -277,9 +379,62 @@ fn the_gap_of_a_large_market_is_small() {
 
 #[test]
 fn threads_change_nothing() {
-    let company = large(3_000);
-    let run = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(|| company.assign());
-    assert_eq!(run(1), run(3));
+    for n in [3_000, 30_000] {
+        let company = large(n);
+        let run = |n| rayon::ThreadPoolBuilder::new().num_threads(n).build().unwrap().install(|| company.assign());
+        assert_eq!(run(1), run(3));
+    }
+}
+
+/// Customers in another order get the same, at the same prices to the bit.
+#[test]
+fn the_order_of_customers_changes_nothing() {
+    for n in [900, 30_000] {
+        let company = large(n);
+        let mut shuffled = company.clone();
+        shuffled.customers.sort_by_key(|customer| osusume_model::keyed_hash("shuffle", &customer.key.to_le_bytes()));
+        let [(a, here), (b, there)] = [&company, &shuffled].map(|company| {
+            let assignment = company.assign();
+            let key = |one: &Placement| (company.customers[one.customer as usize].key, one.offer, one.channel);
+            let mut placements: Vec<(u64, u16, u8)> = assignment.placements.iter().map(key).collect();
+            placements.sort_unstable();
+            (assignment, placements)
+        });
+        assert_eq!(here, there);
+        let numbers = |one: &Assignment| (one.prices.clone(), one.choice_prices.clone(), one.used.clone());
+        assert_eq!(numbers(&a), numbers(&b));
+        assert_eq!((a.value.to_bits(), a.bound.to_bits()), (b.value.to_bits(), b.bound.to_bits()));
+        let by = |one: &Assignment| -> Vec<Option<f64>> { one.last.iter().map(|last| last.map(|l| l.by)).collect() };
+        assert_eq!(by(&a), by(&b));
+    }
+}
+
+/// The first outside a limit, and what was missing to the last inside.
+#[test]
+fn the_last_place_was_lost_by_the_difference() {
+    let customers = [3.0, 9.0, 5.5, 8.0, 1.0].into_iter().zip(0..).map(|(value, key)| one_bid(value, key)).collect();
+    let limits = vec![places(1, 1, 0, Some(2), |_, _| true), places(1, 1, 0, Some(9), |_, _| true)];
+    let company = Company { customers, families: vec![0], channels: vec![0], limits };
+    let last = company.assign().last;
+    let loser = last[0].unwrap();
+    assert_eq!((loser.customer, loser.offer), (2, 0));
+    assert!((loser.by - 2.5).abs() < 1e-9, "{}", loser.by);
+    assert_eq!(last[1], None);
+}
+
+/// A minimum above what a channel may carry is said to contradict it, one above the bids to stand alone.
+#[test]
+fn minima_that_cannot_be_met_are_named() {
+    let customers: Vec<Customer> = (0..30_000).map(|key| one_bid(1.0 + noise(key) as f32, key)).collect();
+    let cost = Limit { uses: vec![3], min: 0, max: Some(299), segments: vec![] };
+    let limits = vec![places(1, 1, 100, None, |_, _| true), cost];
+    let company = Company { customers, families: vec![0], channels: vec![0], limits };
+    let assignment = company.assign();
+    company.check(&assignment);
+    assert_eq!(assignment.shortfalls, [Shortfall { limit: 0, missing: 1, conflict: vec![0, 1] }]);
+    let limits = vec![places(1, 1, 40_000, None, |_, _| true)];
+    let assignment = Company { limits, ..company }.assign();
+    assert_eq!(assignment.shortfalls, [Shortfall { limit: 0, missing: 10_000, conflict: vec![0] }]);
 }
 
 /// Without limits everybody gets the best of the bids.
@@ -296,7 +451,7 @@ fn no_limits_leave_everybody_the_best() {
 /// One rate for everybody: the places go to the first customers, and all of them are used.
 #[test]
 fn equal_bids_fill_every_place() {
-    let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(1) };
+    let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(1), segment: 0, key: 7 };
     let limits = vec![places(1, 1, 0, Some(300), |_, _| true)];
     let company = Company { customers: vec![customer; 30_000], families: vec![0], channels: vec![0], limits };
     let assignment = company.assign();
@@ -306,7 +461,7 @@ fn equal_bids_fill_every_place() {
 /// Where two channels are alike, the one customers are rather reached through is filled first.
 #[test]
 fn places_in_the_preferred_channel_are_used_up() {
-    let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(0b1_0010) };
+    let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(0b1_0010), segment: 0, key: 7 };
     let limits = vec![places(1, 2, 0, Some(30), |_, channel| channel == 0), places(1, 2, 0, Some(50), |_, _| true)];
     let company = Company { customers: vec![customer; 2_000], families: vec![0], channels: vec![4, 1], limits };
     let assignment = company.assign();
@@ -317,7 +472,7 @@ fn places_in_the_preferred_channel_are_used_up() {
 /// Values that differ by less than any width: the price settles between the last who got a place and the first who did not.
 #[test]
 fn nearly_equal_bids_are_told_apart_by_the_price() {
-    let of = |i: u64| Customer { bids: vec![(0, 96.0 + 1e-3 * noise(i) as f32)], places: 1, reach: ChannelSet(1) };
+    let of = |i: u64| one_bid(96.0 + 1e-3 * noise(i) as f32, i);
     let customers = (0..700).map(of).collect();
     let limits = vec![places(1, 1, 0, Some(100), |_, _| true)];
     let company = Company { customers, families: vec![0], channels: vec![0], limits };

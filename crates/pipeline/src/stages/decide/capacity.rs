@@ -119,7 +119,7 @@ fn limit(one: &Capacity, offers: &[Offer], channels: &[String]) -> Limit {
         let counts = is_named(&one.offer, &offer.key);
         channels.iter().map(move |channel| i64::from(counts && is_named(&one.channel, channel)))
     });
-    Limit { uses: uses.collect(), min: one.min, max: one.max }
+    Limit { uses: uses.collect(), min: one.min, max: one.max, segments: Vec::new() }
 }
 
 /// Who gets what.
@@ -218,6 +218,9 @@ impl Wants {
             values: &self.values,
             places: &self.places,
             reach: &self.reach,
+            segments: &[],
+            // Customers stand in the order of a hash of their ids.
+            keys: &[],
         }
     }
 }
