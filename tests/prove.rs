@@ -134,9 +134,11 @@ fn a_column_filled_in_after_the_outcome_is_named() {
     let (code, page, _) = run(&["--set", attribute, "--set", &known("joined")]);
     assert_eq!(code, Some(16));
     assert!(page.contains("no sign answers to `prove.known[0]`"), "{page}");
-    let (code, _, errors) = run(&["--set", "prove.known=[{source=\"custmers\",because=\"x\"}]"]);
+    let (code, _, errors) = run(&["--set", "prove.known=[{source=\"custmers\",sign=\"order\",because=\"x\"}]"]);
     assert_eq!(code, Some(2));
     assert!(errors.contains("prove.known[0].source") && errors.contains("customers"), "{errors}");
+    let (code, _, errors) = run(&["--set", "prove.known=[{source=\"customers\",because=\"x\"}]"]);
+    assert!(code == Some(2) && errors.contains("prove.known[0].column"), "a whole source is too much: {errors}");
     let (code, page, errors) = run(&[]);
     assert_eq!(code, Some(0), "{page}{errors}");
     assert!(page.contains("asked what they know of the takes of line_1g, line_10g"), "{page}");

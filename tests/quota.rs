@@ -246,6 +246,21 @@ fn write_tables(dir: &TempDir, contracts: &[Contract], usage: &[Usage], space: i
     fs::write(dir.path().join("products.csv"), products).unwrap();
 }
 
+/// A back-run must not fail because nobody had reached the limit yet; and whoever used nothing used zero, not minus zero.
+#[test]
+fn a_limit_that_nobody_has_reached_yet_has_no_hits() {
+    let dir = TempDir::new().unwrap();
+    let (contracts, mut usage) = (contracts(&mut Draw(5)), usage(&mut Draw(6)));
+    usage.sort_by_key(|row| row.at);
+    write_tables(&dir, &contracts, &usage, |_| None);
+    let table = features(dir.path(), &PIPELINE.replace("\"refused\"", "\"ceiling\""));
+    let hits = numbers(&table, "usage_skips_hits_90d");
+    assert!(!hits.is_empty() && hits.iter().all(|hits| *hits <= 0.0), "{hits:?}");
+    let used = numbers(&table, "usage_data_used");
+    assert!(used.iter().any(|used| *used <= 0.0));
+    assert!(used.iter().all(|used| used.is_nan() || used.is_sign_positive()));
+}
+
 /// What counts and where the limit stands must be there; the message says what there is.
 #[test]
 fn what_is_not_there_is_said() {

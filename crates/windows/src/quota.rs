@@ -172,7 +172,8 @@ pub fn quota_use(
     let (current, before) = spans(counted, known);
     let within = |span: Span| {
         let amounts = counts.iter().filter(|row| (span.start..span.end).contains(&rows.at[**row]));
-        amounts.map(|row| rows.amount[*row]).sum::<f64>()
+        // An empty sum is a negative zero; whoever has used nothing has used zero.
+        amounts.map(|row| rows.amount[*row]).sum::<f64>() + 0.0
     };
     let (used, used_before) = match counted {
         Counted::Newest => (counts.last().map_or(f64::NAN, |&row| share(rows.amount[row], limit(known))), f64::NAN),

@@ -122,7 +122,12 @@ fn headers_of(source: &Entry) -> Vec<&str> {
 fn known_signs(checker: &mut Checker, view: &View) {
     let sources: Vec<&str> = view.sources.iter().map(|(name, _)| *name).collect();
     for (position, known) in view.list("prove.known").iter().enumerate() {
-        let Some(source) = known.as_table().and_then(|known| known.get("source")) else { continue };
+        let Some(table) = known.as_table() else { continue };
+        if !table.contains_key("sign") && !table.contains_key("column") {
+            // A whole source explained away would hide the leak that comes next.
+            checker.fault(Code::ConfigMissingKey, &format!("prove.known[{position}].column"), known.spot, vec![]);
+        }
+        let Some(source) = table.get("source") else { continue };
         if source.node.as_text().is_some_and(|name| !sources.contains(&name)) {
             unknown_name(checker, &format!("prove.known[{position}].source"), &source.node, &sources);
         }

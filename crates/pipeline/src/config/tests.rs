@@ -426,6 +426,8 @@ fn the_tone_is_that_of_a_text() {
     }
     let bare = with(text, &hold("{ event = \"complaint\", days = 3 }")).unwrap();
     assert!(!bare.reads_text(&bare.sources["said"]), "nobody asks for it");
+    let topic_too = with(", text = \"body\", topic = \"body\"", features);
+    assert_eq!(first(topic_too), (Code::ConfigNotAllowed, "sources.said.columns.text".to_owned()));
     let none = parse(&LEAST.replace("[offers]", &format!("{features}\n[offers]")));
     assert_eq!(first(none), (missing, "sources.*.role = \"voice\"".to_owned()));
     let refused = |holds: &str| first(with(text, &hold(holds)));

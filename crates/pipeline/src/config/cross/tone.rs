@@ -8,6 +8,7 @@ use super::super::layer::{Node, Value};
 use super::{View, keys_of, need};
 
 pub(super) fn check(checker: &mut Checker, view: &View) {
+    texts_alone(checker, view);
     if view.list("features.recipes").iter().any(|recipe| recipe.as_text() == Some("tone")) {
         texts(checker, view, "features.recipes");
     }
@@ -32,6 +33,23 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
         } else {
             let args = vec![("got", "true".into()), ("allowed", "event = \"complaint\"".into())];
             checker.fault(Code::ConfigNotAllowed, &key("by_tone"), by_tone.map_or(hold.spot, |node| node.spot), args);
+        }
+    }
+}
+
+/// A column of texts is nothing else too: as a category its words would be kept, and be features.
+fn texts_alone(checker: &mut Checker, view: &View) {
+    for (name, source) in view.with_role("voice") {
+        let Some(columns) = source.node.as_table().and_then(|source| source.get("columns")?.node.as_table()) else {
+            continue;
+        };
+        let Some(header) = columns.get("text").and_then(|entry| entry.node.as_text()) else { continue };
+        let kept = keys_of(source, "keep").contains(&header);
+        let twice = columns.iter().find(|(key, entry)| *key != "text" && entry.node.as_text() == Some(header));
+        if let Some(key) = twice.map(|(key, _)| key.as_str()).or(kept.then_some("keep")) {
+            let args = vec![("got", header.into()), ("allowed", format!("≠ sources.{name}.{key}").into())];
+            let spot = columns["text"].node.spot;
+            checker.fault(Code::ConfigNotAllowed, &format!("sources.{name}.columns.text"), spot, args);
         }
     }
 }

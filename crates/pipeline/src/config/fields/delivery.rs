@@ -42,12 +42,12 @@ pub(super) const FIELDS: &[Field] = &[
         "Signs of a leak that you looked into and found to be none. They are told with your reason and no longer end the command.",
     ),
     Field::new("prove.known[].source", Text, Required, "The source the sign is told of."),
-    Field::new("prove.known[].sign", Choice(SIGNS), Absent, "Only signs of this kind; without it every kind."),
+    Field::new("prove.known[].sign", Choice(SIGNS), Absent, "Only signs of this kind; without it every kind of `column`."),
     Field::new(
         "prove.known[].column",
         Text,
         Absent,
-        "Only signs of this feature or column, as the proof names it; without it every one of the source.",
+        "Only signs of this feature or column, as the proof names it; without it every one of the source of kind `sign`.",
     )
     .form(Form::Some),
     Field::new("prove.known[].offer", Text, Absent, "Only signs about this offer, by its key; without it about every one.")

@@ -192,7 +192,9 @@ pub(super) const FIELDS: &[Field] = &[
         Absent,
         "Where the limit stands: an attribute of the products that is a number, added up over what is held, or else one of the customers. \
          At every instant the limit of what was held then counts, so that who moves to a larger plan after reaching the limit has \
-         reached it. Without a limit, or with one of 0, nothing is used and nothing reached.",
+         reached it; the limit of a customer is the one known at the as-of date, for the past too. Products without a number add \
+         nothing: an unlimited plan beside an addition of 5 has a limit of 5, so give it a number that nobody reaches. Without a limit, or with \
+         one of 0 or less, nothing is used and nothing reached.",
     )
     .form(Form::Some),
     Field::new(
@@ -200,7 +202,8 @@ pub(super) const FIELDS: &[Field] = &[
         Choice(PERIODS),
         Absent,
         "When counting starts again: with the civil day, the week from Monday or the calendar month of the pipeline's zone. A limit that \
-         was reached is reached again only after it was not: in a new period, or under a larger limit. Without `period` and `days` it is \
+         was reached is reached again only after it was not: in a new period, or under a larger limit. At an as-of date on which a period begins nothing of it has been used, \
+         and `_used_before` tells of the one that ended. Without `period` and `days` it is \
          the newest value that is held against the limit, as of storage or seats.",
     ),
     Field::new(
@@ -216,7 +219,7 @@ pub(super) const FIELDS: &[Field] = &[
         Text,
         Absent,
         "The kind of event that says itself that the limit was reached, such as skips that were refused: then nothing else counts as \
-         reaching it, and `limit` may be absent.",
+         reaching it, and `limit` may be absent. A kind that has not happened yet is nobody's; one spelled nearly like another is refused.",
     )
     .form(Form::Some),
     Field::new(

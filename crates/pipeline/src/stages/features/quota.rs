@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use osusume_model::{AsOf, Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window};
+use osusume_model::{AsOf, Code, Family, Fault, FeatureKind, FeatureSpec, NullMeaning, Result, Unit, Window, suggest};
 use osusume_tables::TableFile;
 use osusume_windows::{Cell, Counted, Limit, QuotaCell, QuotaRows, quota_cells, quota_use};
 
@@ -17,6 +17,8 @@ use crate::stages::ingest::attribute_column;
 
 /// Names a message lists.
 const NAMES_SHOWN: usize = 20;
+/// The code of a kind that no row has.
+const NO_KIND: u32 = u32::MAX;
 
 /// Features of one limit.
 pub(super) struct QuotaGroup {
@@ -58,7 +60,10 @@ impl QuotaGroup {
             let found = kinds.iter().position(|kind| kind == name).map(|code| code as u32);
             found.map(Some).ok_or_else(|| unknown_kind(&format!("features.quota[{position}].{key}"), name, &kinds))
         };
-        let (kind, hit_kind) = (code("kind", &quota.kind)?, code("hit_kind", &quota.hit_kind)?);
+        // Nobody may have reached the limit yet: then no row says so. A slip of the pen looks like a kind there is.
+        let said = quota.hit_kind.as_ref().filter(|name| suggest(name, kinds.iter().map(String::as_str)).is_none());
+        let hit_kind = if said.is_some() { Some(NO_KIND) } else { code("hit_kind", &quota.hit_kind)? };
+        let kind = code("kind", &quota.kind)?;
         let starts = match quota.counted {
             QuotaCounted::Period(period) => job.calendar.begins(period),
             QuotaCounted::Newest | QuotaCounted::Days(_) => Arc::default(),
@@ -218,7 +223,7 @@ fn place(job: &Job<'_>, goods: &Goods, header: &str) -> Where {
 
 pub(super) fn unknown_kind(key: &str, name: &str, known: &[String]) -> Fault {
     let allowed: Vec<String> = known.iter().take(NAMES_SHOWN).cloned().collect();
-    let near = osusume_model::suggest(name, known.iter().map(String::as_str)).map(str::to_owned);
+    let near = suggest(name, known.iter().map(String::as_str)).map(str::to_owned);
     let fault = Fault::new(Code::ConfigUnknownName).named(key).with("key", key);
     let fault = fault.with("got", name).with("allowed", allowed);
     near.into_iter().fold(fault, |fault, near| fault.with("suggestion", near))
