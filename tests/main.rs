@@ -35,4 +35,5 @@ mod stage;
 mod stop;
 mod support;
 mod tone;
+mod what_if;
 mod why;

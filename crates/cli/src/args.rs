@@ -114,6 +114,8 @@ pub(crate) enum Verb {
     Convert(ConvertArgs),
     /// Tell what became of every offer for one customer, and why
     Why(WhyArgs),
+    /// Decide a published run again under another `[decide]`, and compare; nothing is learned or published
+    WhatIf(WhatIfArgs),
     /// Show the whole circle on a company that does not exist: its tables, a run, and what its offers earned
     Demo(DemoArgs),
     /// Explain an error code
@@ -586,6 +588,16 @@ pub(crate) struct WhyArgs {
     /// The pipeline file, where its runs do not lie below `runs/`
     #[arg(long, value_name = "FILE")]
     pub(crate) pipeline: Option<PathBuf>,
+}
+
+/// `what-if`.
+#[derive(Debug, Args)]
+pub(crate) struct WhatIfArgs {
+    /// The pipeline file with what is asked: `--set decide.per_customer=1`
+    #[command(flatten)]
+    pub(crate) pipeline: PipelineArgs,
+    /// The run's name; the current one without it
+    pub(crate) run: Option<String>,
 }
 
 /// `demo`.

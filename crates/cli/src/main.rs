@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, console: &Console, signals: &Signals) -> Ended {
         Verb::Score(args) => verbs::flat::score(args, console, signals),
         Verb::Show(args) => verbs::flat::show(args, console),
         Verb::Convert(args) => verbs::convert::convert(args, console),
+        Verb::WhatIf(args) => verbs::what_if::what_if(args, console, signals),
         Verb::Why(args) => verbs::why::why(args, console, signals),
         Verb::Demo(args) => verbs::demo::demo(args, console, signals),
         Verb::Explain { code } => verbs::explain::explain(code, console),

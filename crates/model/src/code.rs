@@ -230,6 +230,8 @@ codes! {
     RetraceDiffers = "E3014", Integrity, AfterChange;
     /// The tables know no such customer, who is not named. Args: `as_of`.
     CustomerNotInTables = "E3015", Usage, AfterChange;
+    /// What if: this can only be asked of another run.
+    WhatIfNeedsRun = "E3016", Usage, AfterChange;
 
     // Learning and deciding: E40xx.
     /// All labels of every offer are 0, or all are 1. Args: offers.

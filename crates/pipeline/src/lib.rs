@@ -41,6 +41,7 @@ mod summary;
 mod threads;
 mod tone;
 mod units;
+pub mod what_if;
 pub mod why;
 mod words;
 

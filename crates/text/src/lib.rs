@@ -40,6 +40,7 @@ pub mod reasons;
 pub mod report;
 pub mod screen;
 pub mod summary;
+pub mod what_if;
 pub mod why;
 
 pub use escape::{escape_controls, json_string};

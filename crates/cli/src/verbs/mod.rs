@@ -16,4 +16,5 @@ pub(crate) mod report;
 pub(crate) mod run;
 pub(crate) mod runs;
 pub(crate) mod synth;
+pub(crate) mod what_if;
 pub(crate) mod why;

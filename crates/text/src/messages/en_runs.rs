@@ -251,6 +251,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume inspect 0000123 pipelines/isp.toml --as-of 2026-10-01        # not 123",
     },
     Message {
+        code: Code::WhatIfNeedsRun,
+        title: "`{key}` is <<{got:plain} there and >>not what the run was made with<<: {allowed:plain}>>",
+        help: &[
+            "make a run with it: `osusume run PIPELINE --set KEY=VALUE`",
+            "or leave it as it was in the run, and ask of the rest of `[decide]`",
+        ],
+        cause: "`osusume what-if` decides a published run again: its customers, features, propensities and holdout stay. What they came from cannot be asked in hindsight.",
+        example: "osusume what-if pipelines/isp.toml --set decide.per_customer=1",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "nothing to learn: every label is the same for {offers}",
         help: &[

@@ -260,6 +260,16 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "osusume inspect 0000123 pipelines/isp.toml --as-of 2026-10-01        # 123 ではない",
     },
     Message {
+        code: Code::WhatIfNeedsRun,
+        title: "`{key}`<<の値 {got:plain}>> は、実行時のもの<<（{allowed:plain}）>>と異なります",
+        help: &[
+            "その値で実行してください: `osusume run PIPELINE --set KEY=VALUE`。",
+            "または実行時の値に戻し、`[decide]` のほかの項目だけを変えてください。",
+        ],
+        cause: "`osusume what-if` は、公開済みの実行の判断をやり直します。顧客、特徴量、成約確率、比較対照群はそのままなので、それらの元になった設定は後から変えられません。",
+        example: "osusume what-if pipelines/isp.toml --set decide.per_customer=1",
+    },
+    Message {
         code: Code::LabelsConstant,
         title: "ラベルがすべて同じため学習できません（オファー: {offers}）",
         help: &["判定期間に購入や契約開始の記録があるか、商品コードが商品表と一致しているかを確認してください。"],

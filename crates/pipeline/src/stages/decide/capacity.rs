@@ -5,23 +5,17 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use osusume_decide::{
-    Assignment, AtPrices, Bids, ChannelSet, Holdout, Limit, PlacedOffers, Terms, WantedOffers, assign,
-};
-use osusume_model::{AsOf, Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
+use osusume_decide::{Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Terms, WantedOffers, assign};
+use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
 use osusume_tables::arrow::array::AsArray;
 use osusume_tables::arrow::datatypes::UInt32Type;
-use osusume_tables::read_batches;
 
 use super::arbiter::Arbiter;
+use super::scored::Scored;
 use super::state::Reader;
 use crate::checked::Checked;
 use crate::config::{Capacity, Config};
-use crate::job::Job;
 use crate::kernel::decide_fault;
-use crate::stages::features::SCORING;
-use crate::stages::score::{SCORES, propensities};
-use crate::units::Units;
 
 /// Values are told apart by a share this small, drawn by hash, so that equal ones have an order in both arms.
 const NUDGE: f64 = 1e-5;
@@ -150,36 +144,33 @@ impl Placed {
     }
 }
 
-/// Asks every customer what it could get, and assigns the places.
+/// Asks every customer what it could get, and assigns the places; `is_held_out` says of a block of customers who has none of them.
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
 pub(crate) fn settle<'a>(
-    job: &Job<'_>,
-    tables: &Checked,
-    (limits, arbiter): (&'a Limits, &Arbiter),
-    (holdout, units): (&Holdout, &Units),
     reader: &Reader<'_>,
-    as_of: AsOf,
+    scored: &Scored<'_>,
+    (limits, arbiter): (&'a Limits, &Arbiter),
+    is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
 ) -> Result<Settlement<'a>> {
+    let Reader { scene, tables, as_of, .. } = *reader;
     let (mut customers, mut wants, mut sets) = (Vec::new(), Wants::new(), BTreeSet::new());
-    let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
-    let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;
-    for (rows, scores) in read_batches(fs, &dir.join(SCORING), &["customer"])?.zip(scores) {
-        job.check_stop()?;
-        let rows = rows?;
+    for batch in scored.batches(&["customer"])? {
+        scene.check_stop()?;
+        let (rows, propensity) = batch?;
         let block = rows.column(0).as_primitive::<UInt32Type>().values();
-        let wanted = arbiter.wanted(job, &reader.read(block)?, &propensities(&scores?), as_of, &limits.is_due)?;
-        for (position, &customer) in block.iter().enumerate() {
+        let wanted = arbiter.wanted(scene, &reader.read(block)?, &propensity, as_of, &limits.is_due)?;
+        for (position, (&customer, held_out)) in block.iter().zip(is_held_out(block)).enumerate() {
             sets.insert(wanted.reach[position].0);
-            if !holdout.contains(units.id(customer).as_bytes()) {
+            if !held_out {
                 customers.push(customer);
                 wants.push(&wanted, position, tables.customers.id(customer));
             }
         }
-        job.host.progress(u64::from(block.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
+        scene.host.progress(u64::from(block.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
     }
-    let assignment = assign(&wants.bids(), &limits.terms(), &job.quiet()).map_err(|error| decide_fault(&error))?;
+    let assignment = assign(&wants.bids(), &limits.terms(), &scene.quiet()).map_err(|error| decide_fault(&error))?;
     let at_prices = AtPrices::new(limits.terms(), &assignment.choice_prices, sets.into_iter().map(ChannelSet));
     Ok(Settlement { limits, customers, assignment, at_prices })
 }

@@ -1,34 +1,36 @@
 //! Decide: who is offered what through which channel, and why not; the holdout goes through the same and is written apart.
 
 mod arbiter;
+mod arbitration;
 mod capacity;
 mod explain;
 mod held;
 mod ledger;
 mod rows;
+mod scored;
 mod state;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osusume_decide::{Decision, Holdout, Ranked, Rule};
-use osusume_model::{AsOf, Code, Fault, FeatureSpec, Offer, Result};
+use osusume_model::{AsOf, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
-use osusume_tables::{ParquetSink, read_batches};
+use osusume_tables::ParquetSink;
 
 pub(crate) use self::arbiter::Arbiter;
-pub(crate) use self::capacity::Placed;
+pub(crate) use self::arbitration::Arbitration;
 pub use self::capacity::{CapacityRow, CapacitySummary};
+pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
+pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, held_rows, is_purchase};
 
-use self::capacity::{Limits, Settlement};
 use self::rows::{DecisionRow, OfferRow};
-use super::features::SCORING;
-use super::score::{RawBlock, SCORES, propensities};
+use super::score::RawBlock;
 use super::train::{Columns, Contact, Evidence, Models, OfferModel};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -97,24 +99,17 @@ pub(crate) fn decide(
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
-    let settle = |limits| {
-        let drawn = (&decider.holdout, decider.units);
-        capacity::settle(job, tables, (limits, &decider.arbiter), drawn, &reader, as_of)
-    };
-    let settlement = limits.as_ref().map(settle).transpose()?;
+    let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
+    let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
+    let arbitration = Arbitration::new(&reader, &scored, (limits.as_ref(), &decider.arbiter), &is_held_out)?;
     let mut writer = Writer::create(job, goods, as_of)?;
-    writer.counts.capacity = settlement.as_ref().map(|settlement| settlement.summary(job.config));
-    let (fs, dir) = (&**job.staging.fs(), job.staging.dir());
-    let scores = read_batches(fs, &dir.join(SCORES), &["propensity"])?;
-    for (features, scores) in read_batches(fs, &dir.join(SCORING), &[])?.zip(scores) {
+    writer.counts.capacity = arbitration.summary(job.config);
+    for batch in scored.batches(&[])? {
         job.check_stop()?;
-        let block = RawBlock::new(&features?, specs);
-        let propensity = propensities(&scores?);
-        if propensity.len() != block.customer.len() * goods.catalogue.offers.len() {
-            return Err(Fault::new(Code::Bug).because("scores and features are not the same customers"));
-        }
+        let (rows, propensity) = batch?;
+        let block = RawBlock::new(&rows, specs);
         let is_held_out = decider.is_held_out(&block.customer);
-        let ranked = decider.rank(&reader, (&block.customer, &is_held_out), &propensity, settlement.as_ref())?;
+        let ranked = arbitration.rank(&block.customer, &is_held_out, &propensity)?;
         decider.write(&mut writer, &block, &is_held_out, &ranked, tables)?;
         job.host.progress(writer.counts.customers, u64::from(tables.n_customers()));
     }
@@ -163,21 +158,6 @@ impl<'a> Decider<'a> {
 
     fn is_held_out(&self, customers: &[u32]) -> Vec<bool> {
         customers.iter().map(|&customer| self.holdout.contains(self.units.id(customer).as_bytes())).collect()
-    }
-
-    /// What becomes of a block of customers.
-    fn rank(
-        &self,
-        reader: &Reader<'_>,
-        (customers, is_held_out): (&[u32], &[bool]),
-        propensity: &[f32],
-        settlement: Option<&Settlement<'_>>,
-    ) -> Result<Ranked> {
-        let (state, as_of) = (reader.read(customers)?, reader.as_of);
-        let Some(settlement) = settlement else { return self.arbiter.rank(self.job, &state, propensity, as_of) };
-        let wanted = self.arbiter.wanted(self.job, &state, propensity, as_of, settlement.is_due())?;
-        let placed = settlement.of_block((customers, is_held_out), &wanted, reader.tables);
-        self.arbiter.rank_placed(self.job, &state, propensity, as_of, &placed.view())
     }
 
     fn write(

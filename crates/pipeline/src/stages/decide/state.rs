@@ -28,6 +28,7 @@ pub(crate) struct State {
 }
 
 /// Reads the tables for the customers `customers` (ascending indexes).
+#[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
     pub(crate) scene: &'a Scene<'a>,
     pub(crate) tables: &'a Checked,
