@@ -132,3 +132,94 @@ fn an_offer_there_is_none_of_has_no_places() {
     assert!(!output.status.success() && said.contains("stroage") && said.contains("storage"), "{said}");
     assert!(said.contains("decide.capacity[0].offer"), "{said}");
 }
+
+/// The summary of a run.
+fn summary(company: &Company, run: &str) -> Value {
+    let text = std::fs::read(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+#[test]
+fn a_budget_counts_what_contacts_cost() {
+    let company = Company::new();
+    let budget = "decide.capacity=[{budget_minor=1000},{offer=\"tv\",min=100000}]";
+    let run_id = run(&company, &["--set", budget, "--set", "decide.contact_cost_minor=30"]);
+    let offers = rows(&company, &run_id, "offers");
+    let limits = &summary(&company, &run_id)["decisions"]["capacity"]["limits"];
+    // 33 contacts cost 990, one more would be too much.
+    assert_eq!(offers.len(), 33);
+    assert_eq!((limits[0]["used"].as_i64(), limits[0]["budget_minor"].as_i64()), (Some(990), Some(1000)));
+    assert!(limits[0]["price_minor"].as_f64().unwrap() > 0.0 && limits[0]["next_short_minor"].is_number());
+    // The minimum asks for more than the budget and the customers leave, which is proved.
+    assert_eq!(offers.iter().filter(|row| row.offer == "tv").count(), 33);
+    assert_eq!(limits[1]["missing"].as_i64(), Some(100_000 - 33));
+    assert!(!limits[1]["conflict"].as_array().unwrap().is_empty());
+    let nothing =
+        run(&company, &["--set", "decide.capacity=[{budget_minor=0}]", "--set", "decide.contact_cost_minor=30"]);
+    assert!(rows(&company, &nothing, "offers").is_empty());
+}
+
+#[test]
+fn a_household_is_asked_through_as_many_as_the_file_says() {
+    let company = Company::new();
+    // Four customers in a row of the table live together: households of several with offers.
+    company.edit("data/isp/customers.csv", |table| {
+        let mut lines = table.lines();
+        let head = lines.next().unwrap().to_owned();
+        let moved = lines.enumerate().map(|(at, line)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            let household = format!("H{:09}", at / 4);
+            cells[1] = &household;
+            cells.join(",")
+        });
+        std::iter::once(head).chain(moved).map(|line| line + "\n").collect()
+    });
+    let household: BTreeMap<String, String> = std::fs::read_to_string(company.path("data/isp/customers.csv"))
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| (line.split(',').next().unwrap().to_owned(), line.split(',').nth(1).unwrap().to_owned()))
+        .collect();
+    let asked = |run: &str, name: &str| {
+        let mut members: BTreeMap<&str, BTreeMap<String, i64>> = BTreeMap::new();
+        for row in rows(&company, run, name) {
+            *members.entry(household[&row.customer].as_str()).or_default().entry(row.customer).or_default() +=
+                row.value;
+        }
+        members.into_iter().map(|(household, own)| (household.to_owned(), own)).collect::<BTreeMap<_, _>>()
+    };
+    let free = run(&company, &[]);
+    assert!(asked(&free, "offers").values().any(|own| own.len() > 2), "households of several with offers");
+    let limited = run(&company, &["--set", "decide.per_household=1"]);
+    for name in ["offers", "shadow"] {
+        let (before, after) = (asked(&free, name), asked(&limited, name));
+        assert_eq!(before.keys().collect::<Vec<_>>(), after.keys().collect::<Vec<_>>());
+        for (household, own) in &after {
+            let most = before[household].values().max();
+            assert_eq!((own.len(), own.values().max()), (1, most), "{household}");
+        }
+    }
+    let words = words(&company, &limited, "tv");
+    let resting = words.iter().find(|(_, word)| *word == "household_limit").unwrap().0;
+    let said = company.succeed(&["why", resting, &format!("runs/isp/{limited}")]);
+    assert!(said.contains("others of the household are asked"), "{said}");
+    let places = ["--set", "decide.per_household=1", "--set", "decide.capacity=[{channel=\"telephone\",max=40}]"];
+    let placed = run(&company, &places);
+    assert!(asked(&placed, "offers").values().all(|own| own.len() == 1));
+    assert!(rows(&company, &placed, "offers").iter().filter(|row| row.channel == "telephone").count() <= 40);
+}
+
+#[test]
+fn limits_that_say_nothing_are_refused() {
+    let company = Company::new();
+    let refused = |set: &str, key: &str| {
+        let output = company.osusume(&["check", PIPELINE, "--set", "decide.contact_cost_minor=0", "--set", set]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(key), "{said}");
+    };
+    refused("decide.capacity=[{budget_minor=5}]", "decide.contact_cost_minor");
+    refused("decide.capacity=[{budget_minor=5,max=3}]", "decide.capacity[0].max");
+    refused("decide.capacity=[{}]", "decide.capacity[0].max");
+    company.edit("pipelines/isp.toml", |pipeline| pipeline.replace("household = \"household_id\", ", ""));
+    refused("decide.per_household=1", "sources.customers.columns.household");
+}

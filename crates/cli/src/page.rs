@@ -246,11 +246,22 @@ impl Page<'_> {
         rows.extend(limits.iter().map(|limit| {
             let name = |key: &str| limit[key].as_str().unwrap_or(self.console.word(Word::Every)).to_owned();
             let price = self.money(limit["price_minor"].as_f64().unwrap_or(0.0).round() as i64);
-            vec![name("offer"), name("channel"), shown(&limit["used"]), shown(&limit["max"]), price]
+            let budget = limit["budget_minor"].as_i64();
+            let used =
+                budget.and(limit["used"].as_i64()).map_or_else(|| shown(&limit["used"]), |used| self.money(used));
+            let most = budget.map_or_else(|| shown(&limit["max"]), |budget| self.money(budget));
+            vec![name("offer"), name("channel"), used, most, price, self.missed(limit)]
         }));
-        let align = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right];
+        let align = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left];
         let heading = self.console.word(Word::Capacity);
         format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
+    }
+
+    /// What is to be said of a minimum that is missed; nothing of one that is met.
+    fn missed(&self, limit: &Value) -> String {
+        let Some(missing) = limit["missing"].as_i64() else { return String::new() };
+        let is_proved = limit["conflict"].as_array().is_some_and(|conflict| !conflict.is_empty());
+        self.console.say(if is_proved { Word::Impossible } else { Word::Missed }, &[("count", Arg::Int(missing))])
     }
 
     /// Where the tables lie, and what to type next.

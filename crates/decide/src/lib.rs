@@ -28,6 +28,7 @@ mod contact;
 mod eligibility;
 mod error;
 mod holdout;
+mod household;
 mod ladder;
 mod rank;
 mod reasons;
@@ -42,6 +43,7 @@ pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
 pub use eligibility::{ChannelSet, Customers, eligibility};
 pub use error::{DecideError, Result};
 pub use holdout::{Design, Holdout};
+pub use household::{Member, resting_members};
 pub use ladder::Ladder;
 pub use rank::{
     Channel, Choice, Decision, PlacedOffers, RankPolicy, Ranked, Wanted, WantedOffers, rank, rank_placed, wanted,

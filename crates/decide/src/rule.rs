@@ -39,6 +39,8 @@ pub enum Rule {
     HoldAfterComplaint,
     /// A purchase is too recent.
     HoldAfterPurchase,
+    /// Others of the household are asked.
+    HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
     NoCapacity,
     /// There is no calibrated propensity for the pair.
@@ -47,7 +49,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule, in the order in which they are asked.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -60,6 +62,7 @@ impl Rule {
         Self::ContactLimit,
         Self::HoldAfterComplaint,
         Self::HoldAfterPurchase,
+        Self::HouseholdLimit,
         Self::NoCapacity,
         Self::NotScored,
     ];
@@ -79,6 +82,7 @@ impl Rule {
             Self::ContactLimit => "contact_limit",
             Self::HoldAfterComplaint => "hold_after_complaint",
             Self::HoldAfterPurchase => "hold_after_purchase",
+            Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::NotScored => "not_scored",
         }
@@ -91,6 +95,7 @@ impl Rule {
             | Self::ContactLimit
             | Self::HoldAfterComplaint
             | Self::HoldAfterPurchase
+            | Self::HouseholdLimit
             | Self::NoCapacity => Layer::Applicability,
             Self::NotScored => Layer::Suitability,
             _ => Layer::Eligibility,

@@ -49,6 +49,11 @@ impl Units {
         }
     }
 
+    /// The number of a customer's household; `None` for one without.
+    pub(crate) fn household(&self, customer: u32) -> Option<u32> {
+        self.household.get(customer as usize).copied().flatten()
+    }
+
     /// A number for a customer's unit: equal for the members of a household, and for nobody else.
     pub(crate) fn cluster(&self, customer: u32) -> u32 {
         match self.household.get(customer as usize) {

@@ -21,6 +21,7 @@ use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{Arbiter, Arbitration, CapacitySummary, DECISIONS, Ledger, Limits, OFFERS, Reader, Scored};
 use crate::stages::features::SCORING;
+use crate::units::Units;
 use crate::why::{RunAt, published};
 
 /// A run under two policies.
@@ -126,7 +127,8 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let other = Scene { config: &then, ..scene };
     let sides = [Deciding::new(base, &goods)?, Deciding::new(Reader { scene: &other, ..base }, &goods)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
-    let (tallies, moved) = compare(&sides, &scored, &held_out, &keys)?;
+    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
+    let (tallies, moved) = compare(&sides, &scored, (&units, &held_out), &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
     Ok(WhatIf {
@@ -257,10 +259,9 @@ impl<'a> Deciding<'a> {
         Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
     }
 
-    fn arbitration(&'a self, scored: &Scored<'_>, held_out: &HeldOut) -> Result<Arbitration<'a>> {
-        Arbitration::new(&self.reader, scored, (self.limits.as_ref(), &self.arbiter), &|customers| {
-            held_out.of(customers)
-        })
+    fn arbitration(&'a self, scored: &Scored<'_>, units: &Units, held_out: &HeldOut) -> Result<Arbitration<'a>> {
+        let rules = (self.limits.as_ref(), &self.arbiter);
+        Arbitration::new(&self.reader, scored, rules, units, &|customers| held_out.of(customers))
     }
 }
 
@@ -268,10 +269,10 @@ impl<'a> Deciding<'a> {
 fn compare(
     sides: &[Deciding<'_>; 2],
     scored: &Scored<'_>,
-    held_out: &HeldOut,
+    (units, held_out): (&Units, &HeldOut),
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
-    let arbitrations = [sides[0].arbitration(scored, held_out)?, sides[1].arbitration(scored, held_out)?];
+    let arbitrations = [sides[0].arbitration(scored, units, held_out)?, sides[1].arbitration(scored, units, held_out)?];
     let empty = || Side {
         offers: keys.iter().map(|key| OfferSide { offer: key.clone(), ..OfferSide::default() }).collect(),
         ..Side::default()

@@ -25,7 +25,7 @@ use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
-    Arbiter, DECISIONS, Explainer, Grounds, Ledger, OFFERS, Placed, Reader, SHADOW, Weights, decision_words,
+    Arbiter, DECISIONS, Explainer, Grounds, Ledger, OFFERS, Placed, Reader, SHADOW, State, Weights, decision_words,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -238,14 +238,16 @@ impl Retracing<'_> {
         let control = self.scene.quiet();
         let ledger = Ledger::published(&RealFs, self.run, &keys, &self.tables.customers, &control)?;
         let reader = Reader { scene: &self.scene, tables: self.tables, goods: self.goods, ledger: &ledger, as_of };
-        let state = reader.read(&[customer])?;
+        let decided = rows(DECISIONS, &[])?;
+        // Who of a household is asked was settled over all customers, so it is read and not retraced.
+        let state = State { is_resting: vec![rests(&decided)], ..reader.read(&[customer])? };
         let ranked = if self.scene.config.decide.capacity.is_empty() {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
         } else {
             // Places were settled over all customers, so what this one got is read and not retraced.
             arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &self.placed(customer)?.view())?
         };
-        let standing = self.check(&rows(DECISIONS, &[])?, &ranked)?;
+        let standing = self.check(&decided, &ranked)?;
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
         let reasons = self.reasons(&models, &block, &ranked)?;
@@ -381,6 +383,12 @@ fn with_contact(model: &PublishedModel, propensity: f32) -> Option<WithContact> 
     let evidence = contact.evidence.word();
     let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity));
     Some(WithContact { contacted, alone, uplift, interval, evidence })
+}
+
+/// Whether the customer of a row of decisions rested because others of the household were asked.
+fn rests(decided: &RecordBatch) -> bool {
+    let words = decided.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
+    words.filter(|column| column.is_valid(0)).any(|column| column.value(0) == Rule::HouseholdLimit.id())
 }
 
 fn layer(rule: Rule) -> &'static str {

@@ -192,6 +192,11 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ["the customer bought recently; offers wait", "最近購入いただいたため、案内を控えています"],
     ),
     (
+        "household_limit",
+        ["household limit", "世帯あたりの上限"],
+        ["others of the household are asked in this run", "同じ世帯のほかのお客様にご案内しています"],
+    ),
+    (
         "no_capacity",
         ["no place left", "枠の不足"],
         [

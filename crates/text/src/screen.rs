@@ -150,6 +150,10 @@ pub enum Word {
     Most,
     /// Column: what one place more would be worth.
     PlaceWorth,
+    /// A minimum that is missed. Args: count.
+    Missed,
+    /// A minimum that cannot be met beside the other limits, as was proved. Args: count.
+    Impossible,
     /// Every offer, or every channel.
     Every,
     /// Row label: attributes left out.
@@ -184,7 +188,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 85] = [
+    pub const ALL: [Self; 87] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -255,6 +259,8 @@ impl Word {
         Self::Used,
         Self::Most,
         Self::PlaceWorth,
+        Self::Missed,
+        Self::Impossible,
         Self::Every,
         Self::NotUsed,
         Self::NotStatic,
@@ -350,6 +356,11 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
         Word::Used => ["used", "使用"],
         Word::Most => ["at most", "上限"],
         Word::PlaceWorth => ["one more is worth", "追加1枠の価値"],
+        Word::Missed => ["{count} short of the minimum", "最低数に {count} 不足"],
+        Word::Impossible => [
+            "{count} short of the minimum: the rules and limits leave no more",
+            "最低数に {count} 不足（ルールと枠の範囲では達成不可能）",
+        ],
         Word::Every => ["all", "すべて"],
         other => page_templates(other),
     }

@@ -350,6 +350,7 @@ pub(super) fn decide(at: At) -> Decide {
     };
     Decide {
         per_customer: at.integer("per_customer"),
+        per_household: at.find("per_household").and_then(integer),
         months: at.integer("months"),
         monthly_survival: at.number("monthly_survival"),
         yearly_discount: at.number("yearly_discount"),
@@ -379,6 +380,7 @@ fn capacity(at: At) -> Capacity {
         channel: text("channel"),
         max: at.find("max").and_then(integer),
         min: at.find("min").and_then(integer).unwrap_or(0),
+        budget_minor: at.find("budget_minor").and_then(integer),
     }
 }
 

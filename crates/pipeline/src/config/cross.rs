@@ -1,6 +1,7 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
 mod derived;
+mod limits;
 mod own;
 mod quota;
 mod recipes;
@@ -50,7 +51,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     consent(checker, &view);
     holds(checker, &view);
     tone::check(checker, &view);
-    capacity(checker, &view);
+    limits::check(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
     known_signs(checker, &view);
@@ -376,41 +377,6 @@ fn holds(checker: &mut Checker, view: &View) {
 }
 
 /// A capacity names a channel there is, and bounds something: from above, from below, or both in that order.
-fn capacity(checker: &mut Checker, view: &View) {
-    let channels: Vec<&str> = view.list("decide.channels").iter().filter_map(Node::as_text).collect();
-    for (position, entry) in view.list("decide.capacity").iter().enumerate() {
-        let Some(table) = entry.as_table() else { continue };
-        let key = |name: &str| format!("decide.capacity[{position}].{name}");
-        if let Some(channel) = table.get("channel")
-            && let Some(name) = channel.node.as_text()
-            && !channels.contains(&name)
-        {
-            let args = vec![("got", name.into()), ("allowed", channels.join(", ").into())];
-            checker.fault(Code::ConfigNotAllowed, &key("channel"), channel.node.spot, args);
-        }
-        let number = |name: &str| match table.get(name).map(|entry| &entry.node.value) {
-            Some(Value::Integer(number)) => Some(*number),
-            _ => None,
-        };
-        let min = number("min").unwrap_or(0);
-        match number("max") {
-            Some(max) if max < min => {
-                let args = vec![("got", Arg::from(max.to_string())), ("allowed", format!("≥ {min}").into())];
-                checker.fault(Code::ConfigNotAllowed, &key("max"), entry.spot, args);
-            }
-            None if min == 0 && table.get("max").is_none() => {
-                checker.fault(
-                    Code::ConfigMissingKey,
-                    &key("max"),
-                    entry.spot,
-                    vec![("needed_by", key("").trim_end_matches('.').into())],
-                );
-            }
-            _ => {}
-        }
-    }
-}
-
 /// Tests must be among the dates, and each needs a date before it whose takes were known to be kept by then.
 fn tests(checker: &mut Checker, view: &View) {
     let tests = view.list("train.tests");

@@ -537,6 +537,8 @@ pub struct Capacity {
     pub max: Option<i64>,
     /// Least rows.
     pub min: i64,
+    /// Most that contacts may cost, in minor units; rows are not counted then.
+    pub budget_minor: Option<i64>,
 }
 
 /// `[decide]`.
@@ -544,6 +546,8 @@ pub struct Capacity {
 pub struct Decide {
     /// Most offers a customer gets.
     pub per_customer: usize,
+    /// Most members of a household who get any.
+    pub per_household: Option<usize>,
     /// Months of margin counted.
     pub months: u32,
     /// Share of takers left after a month, in (0, 1].

@@ -10,6 +10,15 @@ use super::MANY;
 pub(super) const FIELDS: &[Field] = &[
     Field::new("decide", Table, Is("{}"), "Who gets which offer, and who gets none."),
     Field::new("decide.per_customer", Integer, Is("3"), "Offers a customer gets at most.").unit("offers").between(1.0, 20.0),
+    Field::new(
+        "decide.per_household",
+        Integer,
+        Absent,
+        "Members of a household who are offered anything in one run at most; those whose offers are worth the most together. Without it each \
+         customer stands alone. It needs `columns.household` in the source of role `customers`.",
+    )
+    .unit("customers")
+    .between(1.0, 100.0),
     Field::new("decide.months", Integer, Is("12"), "Months of margin an offer's value counts.").unit("months").between(1.0, 120.0),
     Field::new(
         "decide.monthly_survival",
@@ -109,5 +118,6 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.capacity[].offer", Text, Absent, "The offer whose rows count; without it those of every offer do."),
     Field::new("decide.capacity[].channel", Text, Absent, "The channel whose rows count, one of `decide.channels`; without it those of every channel do. Where a customer allows several channels, a place in any of them will do."),
     Field::new("decide.capacity[].max", Integer, Absent, "Rows of the offer table at most.").unit("rows").between(0.0, 1e9),
+    Field::new("decide.capacity[].budget_minor", Integer, Absent, "Instead of a number of rows: what contacting the customers of these rows may cost together.").unit("minor units").between(0.0, MANY),
     Field::new("decide.capacity[].min", Integer, Absent, "Rows at least, as far as there are customers the rules leave; also of offers worth less than `decide.min_value_minor`.").unit("rows").between(0.0, 1e9),
 ];

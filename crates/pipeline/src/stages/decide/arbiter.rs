@@ -1,8 +1,8 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, PlacedOffers, RankPolicy, Ranked, Verdict,
-    WantedOffers, apply_contact_policy, eligibility, rank, rank_placed, wanted,
+    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, PlacedOffers, RankPolicy, Ranked, Rule,
+    Verdict, WantedOffers, apply_contact_policy, eligibility, rank, rank_placed, wanted,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -112,7 +112,18 @@ impl Arbiter {
         let mut verdicts =
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
         apply_contact_policy(&self.contact, &history, &mut verdicts);
+        rest(&state.is_resting, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
+    }
+}
+
+/// Removes what is left of the offers of customers whose household others are asked of.
+fn rest(is_resting: &[bool], verdicts: &mut [Verdict]) {
+    let n_offers = verdicts.len() / is_resting.len().max(1);
+    for (verdicts, _) in verdicts.chunks_exact_mut(n_offers.max(1)).zip(is_resting).filter(|(_, rests)| **rests) {
+        for verdict in verdicts.iter_mut().filter(|verdict| **verdict == Verdict::Eligible) {
+            *verdict = Verdict::Removed(Rule::HouseholdLimit);
+        }
     }
 }
 

@@ -10,11 +10,11 @@ use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interv
 use osusume_tables::arrow::array::AsArray;
 use osusume_tables::arrow::datatypes::UInt32Type;
 
-use super::arbiter::Arbiter;
+use super::arbitration::Arbitration;
 use super::scored::Scored;
 use super::state::Reader;
 use crate::checked::Checked;
-use crate::config::{Capacity, Config};
+use crate::config::{Capacity, Config, Decide};
 use crate::kernel::decide_fault;
 
 /// Values are told apart by a share this small, drawn by hash, so that equal ones have an order in both arms.
@@ -36,10 +36,23 @@ pub struct CapacityRow {
     /// Most rows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max: Option<i64>,
-    /// Rows of the offer table that count.
+    /// Instead of rows, most that contacts may cost, in minor units.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_minor: Option<i64>,
+    /// Rows of the offer table that count, or what they cost.
     pub used: i64,
-    /// What one place more would be worth, in minor units; below 0 what each row of a minimum costs.
+    /// What one place more would be worth, or one minor unit of a budget, in minor units; below 0 what each row of a minimum costs.
     pub price_minor: f64,
+    /// By how much more the offer of the next customer outside would have had to be worth for the last place, in minor units; absent where
+    /// a place is worth nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub next_short_minor: Option<f64>,
+    /// How much a minimum is missed by; absent where it is met.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub missing: Option<i64>,
+    /// Positions of the limits, this one among them, that were proved to leave no room for the minimum together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub conflict: Vec<usize>,
 }
 
 /// What was settled.
@@ -93,7 +106,7 @@ impl Limits {
                     .with("got", name)
                     .with("allowed", known.join(", ")));
             }
-            limits.push(limit(one, offers, channels));
+            limits.push(limit(one, offers, &config.decide));
         }
         let n = channels.len();
         let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
@@ -106,14 +119,15 @@ impl Limits {
     }
 }
 
-/// One row of the table counts once toward every limit that names its offer and channel.
-fn limit(one: &Capacity, offers: &[Offer], channels: &[String]) -> Limit {
+/// One row of the table counts toward every limit that names its offer and channel: once, or as what its contact costs toward a budget.
+fn limit(one: &Capacity, offers: &[Offer], decide: &Decide) -> Limit {
     let is_named = |name: &Option<String>, key: &str| name.as_deref().is_none_or(|name| name == key);
+    let unit = if one.budget_minor.is_some() { decide.contact_cost_minor } else { 1 };
     let uses = offers.iter().flat_map(|offer| {
         let counts = is_named(&one.offer, &offer.key);
-        channels.iter().map(move |channel| i64::from(counts && is_named(&one.channel, channel)))
+        decide.channels.iter().map(move |channel| if counts && is_named(&one.channel, channel) { unit } else { 0 })
     });
-    Limit { uses: uses.collect(), min: one.min, max: one.max, segments: Vec::new() }
+    Limit { uses: uses.collect(), min: one.min, max: one.budget_minor.or(one.max), segments: Vec::new() }
 }
 
 /// Who gets what.
@@ -148,19 +162,20 @@ impl Placed {
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
-pub(crate) fn settle<'a>(
-    reader: &Reader<'_>,
+pub(super) fn settle<'a>(
+    arbitration: &Arbitration<'_>,
     scored: &Scored<'_>,
-    (limits, arbiter): (&'a Limits, &Arbiter),
+    limits: &'a Limits,
     is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
 ) -> Result<Settlement<'a>> {
-    let Reader { scene, tables, as_of, .. } = *reader;
+    let Reader { scene, tables, as_of, .. } = *arbitration.reader();
     let (mut customers, mut wants, mut sets) = (Vec::new(), Wants::new(), BTreeSet::new());
     for batch in scored.batches(&["customer"])? {
         scene.check_stop()?;
         let (rows, propensity) = batch?;
         let block = rows.column(0).as_primitive::<UInt32Type>().values();
-        let wanted = arbiter.wanted(scene, &reader.read(block)?, &propensity, as_of, &limits.is_due)?;
+        let state = arbitration.state(block)?;
+        let wanted = arbitration.arbiter().wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
         for (position, (&customer, held_out)) in block.iter().zip(is_held_out(block)).enumerate() {
             sets.insert(wanted.reach[position].0);
             if !held_out {
@@ -256,15 +271,22 @@ impl Settlement<'_> {
     /// The numbers of the settlement.
     pub(crate) fn summary(&self, config: &Config) -> CapacitySummary {
         let assignment = &self.assignment;
-        let row = |(one, (&used, &price_minor)): (&Capacity, (&i64, &f64))| CapacityRow {
-            offer: one.offer.clone(),
-            channel: one.channel.clone(),
-            min: one.min,
-            max: one.max,
-            used,
-            price_minor,
+        let row = |(at, one): (usize, &Capacity)| {
+            let shortfall = assignment.shortfalls.iter().find(|shortfall| shortfall.limit == at);
+            CapacityRow {
+                offer: one.offer.clone(),
+                channel: one.channel.clone(),
+                min: one.min,
+                max: one.max,
+                budget_minor: one.budget_minor,
+                used: assignment.used[at],
+                price_minor: assignment.prices[at],
+                next_short_minor: assignment.last[at].map(|loser| loser.by),
+                missing: shortfall.map(|shortfall| shortfall.missing),
+                conflict: shortfall.map_or_else(Vec::new, |shortfall| shortfall.conflict.clone()),
+            }
         };
-        let rows = config.decide.capacity.iter().zip(assignment.used.iter().zip(&assignment.prices));
+        let rows = config.decide.capacity.iter().enumerate();
         CapacitySummary {
             limits: rows.map(row).collect(),
             value_minor: assignment.value,

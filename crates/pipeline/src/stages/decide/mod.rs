@@ -27,7 +27,7 @@ pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
-pub(crate) use self::state::{Reader, held_rows, is_purchase};
+pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 
 use self::rows::{DecisionRow, OfferRow};
 use super::score::RawBlock;
@@ -101,7 +101,8 @@ pub(crate) fn decide(
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
-    let arbitration = Arbitration::new(&reader, &scored, (limits.as_ref(), &decider.arbiter), &is_held_out)?;
+    let rules = (limits.as_ref(), &decider.arbiter);
+    let arbitration = Arbitration::new(&reader, &scored, rules, units, &is_held_out)?;
     let mut writer = Writer::create(job, goods, as_of)?;
     writer.counts.capacity = arbitration.summary(job.config);
     for batch in scored.batches(&[])? {

@@ -25,6 +25,8 @@ pub(crate) struct State {
     pub(crate) n_contacts: Vec<u16>,
     pub(crate) days_since_complaint: Vec<u16>,
     pub(crate) days_since_purchase: Vec<u16>,
+    /// Others of the household are asked; empty where nobody rests for that.
+    pub(crate) is_resting: Vec<bool>,
 }
 
 /// Reads the tables for the customers `customers` (ascending indexes).
@@ -54,6 +56,7 @@ impl Reader<'_> {
             n_contacts: self.contacts(customers)?,
             days_since_complaint: self.complaints(customers)?,
             days_since_purchase: latest,
+            is_resting: Vec::new(),
         })
     }
 

@@ -1,0 +1,101 @@
+//! Checks of `decide.capacity` and `decide.per_household`: channels there are, limits that say something, households that are known.
+
+use model::{Arg, Code};
+use osusume_model as model;
+
+use super::super::check::Checker;
+use super::super::layer::{Entry, Node, Table, Value};
+use super::{View, keys_of};
+
+/// Finds what is wrong between limits and the rest of the file.
+pub(super) fn check(checker: &mut Checker, view: &View) {
+    let channels: Vec<&str> = view.list("decide.channels").iter().filter_map(Node::as_text).collect();
+    for (position, entry) in view.list("decide.capacity").iter().enumerate() {
+        let Some(table) = entry.as_table() else { continue };
+        let limit = Limit { position, entry, table };
+        limit.channel(checker, &channels);
+        limit.numbers(checker);
+        limit.budget(checker, view);
+    }
+    households(checker, view);
+}
+
+/// One of `decide.capacity`.
+struct Limit<'a> {
+    position: usize,
+    entry: &'a Node,
+    table: &'a Table,
+}
+
+impl Limit<'_> {
+    fn key(&self, name: &str) -> String {
+        format!("decide.capacity[{}].{name}", self.position)
+    }
+
+    fn number(&self, name: &str) -> Option<i64> {
+        integer(&self.table.get(name)?.node)
+    }
+
+    fn channel(&self, checker: &mut Checker, channels: &[&str]) {
+        let Some(channel) = self.table.get("channel") else { return };
+        if let Some(name) = channel.node.as_text().filter(|name| !channels.contains(name)) {
+            let args = vec![("got", name.into()), ("allowed", channels.join(", ").into())];
+            checker.fault(Code::ConfigNotAllowed, &self.key("channel"), channel.node.spot, args);
+        }
+    }
+
+    fn numbers(&self, checker: &mut Checker) {
+        let min = self.number("min").unwrap_or(0);
+        match self.number("max") {
+            Some(max) if max < min => {
+                let args = vec![("got", Arg::from(max.to_string())), ("allowed", format!("≥ {min}").into())];
+                checker.fault(Code::ConfigNotAllowed, &self.key("max"), self.entry.spot, args);
+            }
+            None if min == 0 && !self.table.contains_key("max") && !self.table.contains_key("budget_minor") => {
+                let needed_by = self.key("").trim_end_matches('.').to_owned();
+                checker.fault(
+                    Code::ConfigMissingKey,
+                    &self.key("max"),
+                    self.entry.spot,
+                    vec![("needed_by", needed_by.into())],
+                );
+            }
+            _ => {}
+        }
+    }
+
+    /// A budget counts money and not rows, and contacts must cost some.
+    fn budget(&self, checker: &mut Checker, view: &View) {
+        let Some(budget) = self.table.get("budget_minor") else { return };
+        let place = |entry: &Entry| entry.node.spot;
+        for name in ["max", "min"] {
+            if let Some(other) = self.table.get(name) {
+                let args = vec![("got", Arg::from(name)), ("allowed", "a [[decide.capacity]] of its own".into())];
+                checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
+            }
+        }
+        if view.integer("decide.contact_cost_minor").is_some_and(|cost| cost == 0) {
+            let args = vec![("got", Arg::from("0")), ("allowed", "≥ 1".into())];
+            checker.fault(Code::ConfigNotAllowed, "decide.contact_cost_minor", place(budget), args);
+        }
+    }
+}
+
+fn integer(node: &Node) -> Option<i64> {
+    match node.value {
+        Value::Integer(number) => Some(number),
+        _ => None,
+    }
+}
+
+/// A limit on households needs households.
+fn households(checker: &mut Checker, view: &View) {
+    let Some(limit) = view.node("decide.per_household") else { return };
+    let is_known = |source| keys_of(source, "columns").contains(&"household");
+    if let Some((name, _)) = view.with_role("customers").next()
+        && !view.with_role("customers").any(|(_, source)| is_known(source))
+    {
+        let args = vec![("needed_by", Arg::from("decide.per_household"))];
+        checker.fault(Code::ConfigMissingKey, &format!("sources.{name}.columns.household"), limit.spot, args);
+    }
+}
