@@ -58,6 +58,24 @@ impl Company {
     }
 }
 
+#[test]
+fn explorers_are_in_neither_arm() {
+    let company = Company::new();
+    company.generate_until(RUN_AS_OF);
+    let settings = ["--set", "decide.holdout.fraction=0.4", "--set", "decide.explore.fraction=0.3"];
+    company.succeed(&[&["run", PIPELINE, "--as-of", RUN_AS_OF, "--quiet"], &settings[..]].concat());
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(RUN_AS_OF)).unwrap();
+    let text = fs::read_to_string(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
+    let decisions = serde_json::from_str::<Value>(&text).unwrap()["decisions"].clone();
+    let count = |name: &str| decisions[name].as_u64().unwrap();
+    company.generate_until(LATER);
+    let found = company.evaluate(&settings);
+    let arm = |name: &str| found["evaluation"]["total"][name]["customers"].as_u64().unwrap();
+    assert!(count("explorers") > 100);
+    assert_eq!(arm("offer"), count("customers") - count("holdout") - count("explorers"));
+    assert_eq!(arm("holdout"), count("holdout"));
+}
+
 /// A company whose holdings say who made each change: always the customer.
 fn telling_who(company: &Company) {
     company.edit("data/isp/holdings.csv", |table| {

@@ -14,6 +14,7 @@ mod demo;
 mod determinism;
 mod errors;
 mod evaluate;
+mod explore;
 mod features;
 mod flat;
 mod follows;

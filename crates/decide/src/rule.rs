@@ -43,13 +43,15 @@ pub enum Rule {
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
     NoCapacity,
+    /// The customer explores, and the lot fell on something else.
+    NotDrawn,
     /// There is no calibrated propensity for the pair.
     NotScored,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are asked.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -64,6 +66,7 @@ impl Rule {
         Self::HoldAfterPurchase,
         Self::HouseholdLimit,
         Self::NoCapacity,
+        Self::NotDrawn,
         Self::NotScored,
     ];
 
@@ -84,6 +87,7 @@ impl Rule {
             Self::HoldAfterPurchase => "hold_after_purchase",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
+            Self::NotDrawn => "not_drawn",
             Self::NotScored => "not_scored",
         }
     }
@@ -96,7 +100,8 @@ impl Rule {
             | Self::HoldAfterComplaint
             | Self::HoldAfterPurchase
             | Self::HouseholdLimit
-            | Self::NoCapacity => Layer::Applicability,
+            | Self::NoCapacity
+            | Self::NotDrawn => Layer::Applicability,
             Self::NotScored => Layer::Suitability,
             _ => Layer::Eligibility,
         }

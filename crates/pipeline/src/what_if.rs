@@ -19,7 +19,9 @@ use crate::config::Config;
 use crate::host::Host;
 use crate::job::Scene;
 use crate::run::goods;
-use crate::stages::decide::{Arbiter, Arbitration, CapacitySummary, DECISIONS, Ledger, Limits, OFFERS, Reader, Scored};
+use crate::stages::decide::{
+    Arbiter, Arbitration, CapacitySummary, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Reader, Scored,
+};
 use crate::stages::features::SCORING;
 use crate::units::Units;
 use crate::why::{RunAt, published};
@@ -123,12 +125,13 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let ledger = Ledger::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
     let held_out = HeldOut::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
+    let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let base = Reader { scene: &scene, tables: &tables, goods: &goods, ledger: &ledger, as_of };
     let other = Scene { config: &then, ..scene };
     let sides = [Deciding::new(base, &goods)?, Deciding::new(Reader { scene: &other, ..base }, &goods)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
-    let (tallies, moved) = compare(&sides, &scored, (&units, &held_out), &keys)?;
+    let (tallies, moved) = compare(&sides, &scored, (&units, &held_out, &explorers), &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
     Ok(WhatIf {
@@ -146,7 +149,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
 /// The parts of a configuration that a decision does not rest on.
 const IRRELEVANT: [&str; 4] = ["export", "prove", "report", "run"];
 /// Keys of `[decide]` whose change needs another run: who is held out and who is scored is settled before anybody decides.
-const SETTLED: [&str; 4] = ["holdout", "consent", "channels", "response"];
+const SETTLED: [&str; 5] = ["holdout", "explore", "consent", "channels", "response"];
 
 /// The keys of `[decide]` that differ; a fault for every other one that does.
 fn check_asked(now: &Config, asked: &Config) -> Result<Vec<Changed>> {
@@ -228,7 +231,7 @@ impl HeldOut {
             scene.check_stop()?;
             let batch = batch?;
             let words = batch.column(0).as_string::<i32>();
-            arms.extend((0..words.len()).map(|row| words.value(row) == "holdout"));
+            arms.extend((0..words.len()).map(|row| words.value(row) == HOLDOUT));
         }
         let mut row = 0;
         for batch in customers {
@@ -259,9 +262,23 @@ impl<'a> Deciding<'a> {
         Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
     }
 
-    fn arbitration(&'a self, scored: &Scored<'_>, units: &Units, held_out: &HeldOut) -> Result<Arbitration<'a>> {
-        let rules = (self.limits.as_ref(), &self.arbiter);
-        Arbitration::new(&self.reader, scored, rules, units, &|customers| held_out.of(customers))
+    fn limits(&self, explorers: &Explorers) -> Option<Limits> {
+        self.limits.as_ref().map(|limits| limits.less(explorers))
+    }
+
+    fn arbitration(
+        &'a self,
+        scored: &Scored<'_>,
+        units: &Units,
+        (limits, explorers): (Option<&'a Limits>, &Explorers),
+        held_out: &HeldOut,
+    ) -> Result<Arbitration<'a>> {
+        let mut arbitration = Arbitration::new(&self.reader, &self.arbiter, scored, units)?;
+        arbitration.explored(explorers.clone());
+        if let Some(limits) = limits {
+            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
+        }
+        Ok(arbitration)
     }
 }
 
@@ -269,10 +286,13 @@ impl<'a> Deciding<'a> {
 fn compare(
     sides: &[Deciding<'_>; 2],
     scored: &Scored<'_>,
-    (units, held_out): (&Units, &HeldOut),
+    (units, held_out, explorers): (&Units, &HeldOut, &Explorers),
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
-    let arbitrations = [sides[0].arbitration(scored, units, held_out)?, sides[1].arbitration(scored, units, held_out)?];
+    let limits = [sides[0].limits(explorers), sides[1].limits(explorers)];
+    let arbitration =
+        |side: usize| sides[side].arbitration(scored, units, (limits[side].as_ref(), explorers), held_out);
+    let arbitrations = [arbitration(0)?, arbitration(1)?];
     let empty = || Side {
         offers: keys.iter().map(|key| OfferSide { offer: key.clone(), ..OfferSide::default() }).collect(),
         ..Side::default()
@@ -286,7 +306,7 @@ fn compare(
         let is_held_out = held_out.of(customers);
         let mut firsts = Vec::with_capacity(2);
         for ((arbitration, side), tally) in arbitrations.iter().zip(sides).zip(&mut tallies) {
-            let ranked = arbitration.rank(customers, &is_held_out, &propensity)?;
+            let ranked = arbitration.rank(customers, &is_held_out, &propensity)?.ranked;
             tally.add(&ranked, &is_held_out, &side.reader.scene.config.decide.channels);
             firsts.push(first_offers(&ranked, customers.len()));
         }

@@ -25,7 +25,8 @@ use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
-    Arbiter, DECISIONS, Explainer, Grounds, Ledger, OFFERS, Placed, Reader, SHADOW, State, Weights, decision_words,
+    Arbiter, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, Placed, Reader, SHADOW, State,
+    Weights, decision_words,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -68,6 +69,8 @@ pub enum Standing {
     Offered,
     /// In the holdout: decided about, and left alone.
     Holdout,
+    /// One of their best offers, or none, was drawn by lot.
+    Explorer,
     /// Not a customer on that day: nothing was decided.
     Inactive,
 }
@@ -241,12 +244,14 @@ impl Retracing<'_> {
         let decided = rows(DECISIONS, &[])?;
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let state = State { is_resting: vec![rests(&decided)], ..reader.read(&[customer])? };
-        let ranked = if self.scene.config.decide.capacity.is_empty() {
+        let explores = arm(&decided) == Some(EXPLORE);
+        let ranked = if self.scene.config.decide.capacity.is_empty() && !explores {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
         } else {
             // Places were settled over all customers, so what this one got is read and not retraced.
             arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &self.placed(customer)?.view())?
         };
+        let ranked = if explores { drawn(&ranked) } else { ranked };
         let standing = self.check(&decided, &ranked)?;
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
@@ -349,9 +354,10 @@ impl Retracing<'_> {
             text(key) == Some(word) && text(&format!("{key}/won_by")) == winner.map(|winner| self.key(winner))
         };
         let is_retraced = ranked.decisions.iter().enumerate().all(is_same);
-        match text("arm") {
-            Some("offer") if is_retraced => Ok(Standing::Offered),
-            Some("holdout") if is_retraced => Ok(Standing::Holdout),
+        match arm(published) {
+            Some(OFFER) if is_retraced => Ok(Standing::Offered),
+            Some(HOLDOUT) if is_retraced => Ok(Standing::Holdout),
+            Some(EXPLORE) if is_retraced => Ok(Standing::Explorer),
             _ => {
                 let version = self.run.manifest.tool_version.as_str();
                 let file = self.run.dir.join(DECISIONS).display().to_string();
@@ -389,6 +395,19 @@ fn with_contact(model: &PublishedModel, propensity: f32) -> Option<WithContact> 
 fn rests(decided: &RecordBatch) -> bool {
     let words = decided.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
     words.filter(|column| column.is_valid(0)).any(|column| column.value(0) == Rule::HouseholdLimit.id())
+}
+
+/// The arm of a row of decisions.
+fn arm(decided: &RecordBatch) -> Option<&str> {
+    let column = decided.column_by_name("arm")?.as_string_opt::<i32>()?;
+    column.is_valid(0).then(|| column.value(0))
+}
+
+/// What became of the one customer of `placed`, where what was placed is a lot.
+fn drawn(placed: &Ranked) -> Ranked {
+    let mut ranked = placed.clone();
+    ranked.explored(placed, 0, placed.decisions.len());
+    ranked
 }
 
 fn layer(rule: Rule) -> &'static str {

@@ -205,6 +205,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "not_drawn",
+        ["another was drawn", "抽選による変更"],
+        [
+            "the customer explores: one of the best offers, or none, was drawn by lot, and it was not this one",
+            "このお客様は探索対象です。上位のオファーまたは提案なしから抽選し、別の結果になりました",
+        ],
+    ),
+    (
         "not_scored",
         ["not scored", "スコアなし"],
         [

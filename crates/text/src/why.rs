@@ -6,6 +6,9 @@ crate::phrases::phrases! {
     /// The customer is in the holdout.
     Holdout = "this customer is in the holdout: nothing is sent; below is what would have been offered",
         "比較対照群の顧客のため、何も送りません。以下は、対象であれば提案していた内容です";
+    /// The customer explores.
+    Explorer = "this customer explores: one of their best offers, or none, was drawn by lot",
+        "このお客様は探索対象のため、上位のオファーまたは提案なしから抽選しました";
     /// The customer was none on the day.
     Inactive = "not a customer on this day: nothing was held or had been bought, so nothing was decided",
         "基準日の時点では、契約も購入履歴もないため、判断の対象外です";

@@ -60,6 +60,7 @@ impl Explained<'_> {
         match self.why.standing {
             Standing::Offered => {}
             Standing::Holdout => page = page + &self.say(Word::Holdout, &[]) + "\n",
+            Standing::Explorer => page = page + &self.say(Word::Explorer, &[]) + "\n",
             Standing::Inactive => return page + &self.say(Word::Inactive, &[]) + "\n",
         }
         if !self.why.offers.iter().any(|offer| matches!(offer.fate, Fate::Chosen { .. })) {
@@ -178,6 +179,7 @@ fn object(why: &Why, console: &Console) -> Value {
     let standing = match why.standing {
         Standing::Offered => "offer",
         Standing::Holdout => "holdout",
+        Standing::Explorer => "explore",
         Standing::Inactive => "inactive",
     };
     let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();

@@ -361,6 +361,8 @@ pub(super) fn decide(at: At) -> Decide {
         consent_purpose: consent.text("purpose"),
         holdout_fraction: holdout.number("fraction"),
         holdout_salt: Secret::new(holdout.text("salt")),
+        explore_fraction: at.table("explore").number("fraction"),
+        explore_among: at.table("explore").integer("among"),
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),
         counts_outstanding: limit.flag("outstanding").expect(CHECKED),

@@ -568,6 +568,10 @@ pub struct Decide {
     pub holdout_fraction: f64,
     /// Key of the holdout's draw.
     pub holdout_salt: Secret,
+    /// Share of customers who explore, in [0, 0.5].
+    pub explore_fraction: f64,
+    /// Offers their lot is drawn from at most.
+    pub explore_among: usize,
     /// Days in which contacts are counted.
     pub contact_limit_days: u32,
     /// Most contacts within those days.

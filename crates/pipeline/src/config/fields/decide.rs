@@ -78,6 +78,19 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .form(Form::Some)
     .may_be_secret(),
+    Field::new(
+        "decide.explore",
+        Table,
+        Is("{}"),
+        "Customers who get one of their best offers, or none, by lot: what is never offered teaches nothing. They are drawn anew in each run; \
+         rules, consents and limits hold for them as for everybody.",
+    ),
+    Field::new("decide.explore.fraction", Number, Is("0"), "The share of customers outside the holdout who explore. Where places are scarce it is smaller: explorers take a tenth of any limit at most.")
+        .unit("share")
+        .between(0.0, 0.5),
+    Field::new("decide.explore.among", Integer, Is("5"), "Offers a lot is drawn from at most, the best first; no offer is one lot more.")
+        .unit("offers")
+        .between(1.0, 50.0),
     Field::new("decide.contact_limit", Table, Is("{}"), "How often a customer may be contacted."),
     Field::new("decide.contact_limit.days", Integer, Is("30"), "The days in which contacts are counted.")
         .unit("days")

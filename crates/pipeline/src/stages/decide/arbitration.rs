@@ -1,12 +1,13 @@
 //! Arbitration: what was settled over all customers at once, and what becomes of any block of them after it.
 
-use osusume_decide::{Member, Ranked, resting_members};
+use osusume_decide::{Choice, Decision, Member, Ranked, resting_members};
 use osusume_model::{Minor, Result};
 use osusume_tables::arrow::array::AsArray;
 use osusume_tables::arrow::datatypes::UInt32Type;
 
 use super::arbiter::Arbiter;
-use super::capacity::{CapacitySummary, Limits, Settlement, settle};
+use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
+use super::explorers::{Drawing, Explorer, Explorers, draw};
 use super::scored::Scored;
 use super::state::{Reader, State};
 use crate::config::Config;
@@ -15,45 +16,117 @@ use crate::units::Units;
 /// Key of the draw between members of a household who are worth the same.
 const HOUSEHOLD_KEY: &str = "household";
 
+/// What becomes of a block of customers.
+pub(crate) struct Decided {
+    /// Choices, decisions and values.
+    pub(crate) ranked: Ranked,
+    /// Who explores.
+    pub(crate) is_explorer: Vec<bool>,
+    /// For each choice, the probability with which whoever is outside the holdout would have been made it.
+    pub(crate) probability: Vec<f64>,
+}
+
 /// Rules, policy, and the places as they were given away.
 pub(crate) struct Arbitration<'a> {
     reader: &'a Reader<'a>,
     arbiter: &'a Arbiter,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
+    explorers: Explorers,
     settlement: Option<Settlement<'a>>,
 }
 
 impl<'a> Arbitration<'a> {
-    /// Settles what has to be settled over everybody; `is_held_out` says of a block of customers who shares no places.
+    /// Settles what the households of `units` say; [`Self::explore`] and [`Self::settle`] come after it.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(crate) fn new(
         reader: &'a Reader<'a>,
+        arbiter: &'a Arbiter,
         scored: &Scored<'_>,
-        (limits, arbiter): (Option<&'a Limits>, &'a Arbiter),
         units: &Units,
-        is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
     ) -> Result<Self> {
-        let mut arbitration = Self { reader, arbiter, resting: Vec::new(), settlement: None };
+        let mut new = Self { reader, arbiter, resting: Vec::new(), explorers: Explorers::nobody(), settlement: None };
         if let Some(max) = reader.scene.config.decide.per_household {
-            arbitration.resting = arbitration.resting_members(scored, units, max)?;
+            new.resting = new.resting_members(scored, units, max)?;
         }
-        let settled = |limits| settle(&arbitration, scored, limits, is_held_out);
-        arbitration.settlement = limits.map(settled).transpose()?;
-        Ok(arbitration)
+        Ok(new)
     }
 
-    /// Who rests because others of the household are asked. Members are compared by what they would get if nobody else were there.
-    fn resting_members(&self, scored: &Scored<'_>, units: &Units, max: usize) -> Result<Vec<u32>> {
+    /// Draws the explorers among those outside the holdout.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(crate) fn explore(
+        &mut self,
+        scored: &Scored<'_>,
+        limits: Option<&Limits>,
+        is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
+    ) -> Result<()> {
+        let decide = &self.reader.scene.config.decide;
+        if decide.explore_fraction <= 0.0 {
+            return Ok(());
+        }
+        let explore = draw(decide, self.reader.as_of);
+        let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide.channels.len(), limits);
+        self.visit(scored, |customers, state, ranked| {
+            let ids: Vec<(u32, &str)> = customers.iter().map(|&one| (one, self.reader.id(one))).collect();
+            drawing.add(&ids, &is_held_out(customers), state, &ranked);
+        })?;
+        self.explorers = drawing.finish();
+        Ok(())
+    }
+
+    /// Takes explorers as an earlier draw has them.
+    pub(crate) fn explored(&mut self, explorers: Explorers) {
+        self.explorers = explorers;
+    }
+
+    /// Who explores.
+    pub(crate) fn explorers(&self) -> &Explorers {
+        &self.explorers
+    }
+
+    /// Gives the places of `limits` to the customers who are neither in the holdout nor explorers.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(crate) fn settle(
+        &mut self,
+        scored: &Scored<'_>,
+        limits: &'a Limits,
+        is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
+    ) -> Result<()> {
+        let shares_none = |customers: &[u32]| self.shares_none(customers, &is_held_out(customers));
+        let settlement = settle(self, scored, limits, &shares_none)?;
+        self.settlement = Some(settlement);
+        Ok(())
+    }
+
+    fn shares_none(&self, customers: &[u32], is_held_out: &[bool]) -> Vec<bool> {
+        let none = |(&customer, held_out): (&u32, &bool)| *held_out || self.explorers.of(customer).is_some();
+        customers.iter().zip(is_held_out).map(none).collect()
+    }
+
+    /// Ranks every customer as if places were not scarce.
+    fn visit(&self, scored: &Scored<'_>, mut each: impl FnMut(&[u32], &State, Ranked)) -> Result<()> {
         let Reader { scene, tables, as_of, .. } = *self.reader;
-        let mut members = Vec::new();
         for batch in scored.batches(&["customer"])? {
             scene.check_stop()?;
             let (rows, propensity) = batch?;
             let customers = rows.column(0).as_primitive::<UInt32Type>().values();
-            let ranked = self.arbiter.rank(scene, &self.reader.read(customers)?, &propensity, as_of)?;
+            let state = self.state(customers)?;
+            each(customers, &state, self.arbiter.rank(scene, &state, &propensity, as_of)?);
+            scene.host.progress(u64::from(customers.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
+        }
+        Ok(())
+    }
+
+    /// Who rests because others of the household are asked. Members are compared by what they would get if nobody else were there.
+    fn resting_members(&self, scored: &Scored<'_>, units: &Units, max: usize) -> Result<Vec<u32>> {
+        let mut members = Vec::new();
+        self.visit(scored, |customers, _, ranked| {
             for choices in ranked.choices.chunk_by(|one, other| one.customer == other.customer) {
                 let customer = customers[choices[0].customer as usize];
                 members.extend(units.household(customer).map(|household| Member {
@@ -63,8 +136,7 @@ impl<'a> Arbitration<'a> {
                     draw: units.hash(HOUSEHOLD_KEY, customer),
                 }));
             }
-            scene.host.progress(u64::from(customers.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
-        }
+        })?;
         Ok(resting_members(members, max))
     }
 
@@ -89,19 +161,64 @@ impl<'a> Arbitration<'a> {
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
-    pub(crate) fn rank(&self, customers: &[u32], is_held_out: &[bool], propensity: &[f32]) -> Result<Ranked> {
-        let Reader { scene, tables, as_of, .. } = *self.reader;
+    pub(crate) fn rank(&self, customers: &[u32], is_held_out: &[bool], propensity: &[f32]) -> Result<Decided> {
         let state = self.state(customers)?;
+        let ranked = self.by_rank(customers, is_held_out, &state, propensity)?;
+        let lots: Vec<Option<Explorer>> = customers.iter().map(|&one| self.explorers.of(one)).collect();
+        let is_explorer: Vec<bool> = lots.iter().map(Option::is_some).collect();
+        let explored =
+            is_explorer.contains(&true).then(|| self.by_lot(&lots, &state, &ranked, propensity)).transpose()?;
+        let by_rank = ranked;
+        let ranked = explored.unwrap_or_else(|| by_rank.clone());
+        let probability = self.probabilities(&state, &ranked, &by_rank);
+        Ok(Decided { ranked, is_explorer, probability })
+    }
+
+    /// What the ranking gives every customer, explorers too.
+    fn by_rank(&self, customers: &[u32], is_held_out: &[bool], state: &State, propensity: &[f32]) -> Result<Ranked> {
+        let Reader { scene, tables, as_of, .. } = *self.reader;
         let Some(settlement) = &self.settlement else {
-            return self.arbiter.rank(scene, &state, propensity, as_of);
+            return self.arbiter.rank(scene, state, propensity, as_of);
         };
-        let wanted = self.arbiter.wanted(scene, &state, propensity, as_of, settlement.is_due())?;
-        let placed = settlement.of_block((customers, is_held_out), &wanted, tables);
-        self.arbiter.rank_placed(scene, &state, propensity, as_of, &placed.view())
+        let wanted = self.arbiter.wanted(scene, state, propensity, as_of, settlement.is_due())?;
+        let shares_none = self.shares_none(customers, is_held_out);
+        let placed = settlement.of_block((customers, &shares_none), &wanted, tables);
+        self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())
+    }
+
+    /// The same with what explorers drew.
+    fn by_lot(&self, lots: &[Option<Explorer>], state: &State, ranked: &Ranked, propensity: &[f32]) -> Result<Ranked> {
+        let Reader { scene, as_of, .. } = *self.reader;
+        let placed = Placed::of_each(lots.iter().map(|one| one.and_then(|one| one.lot)));
+        let drawn = self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())?;
+        let n_offers = ranked.decisions.len() / lots.len();
+        let mut ranked = ranked.clone();
+        for position in (0..lots.len()).filter(|&position| lots[position].is_some()) {
+            ranked.explored(&drawn, position, n_offers);
+        }
+        Ok(ranked)
+    }
+
+    fn probabilities(&self, state: &State, ranked: &Ranked, by_rank: &Ranked) -> Vec<f64> {
+        let explore = &self.explorers.explore;
+        if explore.fraction <= 0.0 {
+            return vec![1.0; ranked.choices.len()];
+        }
+        let n_offers = ranked.decisions.len() / state.consents.len().max(1);
+        let of = |choice: &Choice| {
+            let customer = choice.customer as usize;
+            let first = customer * n_offers;
+            let options =
+                self.explorers.options(&ranked.expected_values[first..first + n_offers], state.consents[customer]);
+            let is_option = options.iter().any(|(offer, _)| *offer == choice.offer);
+            let is_chosen = matches!(by_rank.decisions[first + choice.offer.0 as usize], Decision::Chosen { .. });
+            explore.probability(options.len(), is_option, is_chosen)
+        };
+        ranked.choices.iter().map(of).collect()
     }
 
     /// How places were settled; `None` where there are places for all.
     pub(crate) fn summary(&self, config: &Config) -> Option<CapacitySummary> {
-        self.settlement.as_ref().map(|settlement| settlement.summary(config))
+        self.settlement.as_ref().map(|settlement| settlement.summary(config, &self.explorers))
     }
 }

@@ -11,6 +11,7 @@ use osusume_tables::arrow::array::AsArray;
 use osusume_tables::arrow::datatypes::UInt32Type;
 
 use super::arbitration::Arbitration;
+use super::explorers::Explorers;
 use super::scored::Scored;
 use super::state::Reader;
 use crate::checked::Checked;
@@ -67,9 +68,10 @@ pub struct CapacitySummary {
 }
 
 /// The limits of the configuration over this run's offers.
+#[derive(Clone)]
 pub(crate) struct Limits {
     /// In the order of the configuration.
-    all: Vec<Limit>,
+    pub(super) all: Vec<Limit>,
     /// Family of each offer.
     families: Vec<u16>,
     /// Bits of the channels, in order of preference.
@@ -114,6 +116,16 @@ impl Limits {
         Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), is_due }))
     }
 
+    /// What explorers leave to the others.
+    pub(crate) fn less(&self, explorers: &Explorers) -> Self {
+        let mut left = self.clone();
+        for (limit, used) in left.all.iter_mut().zip(explorers.used(&self.all)) {
+            limit.max = limit.max.map(|max| (max - used).max(0));
+            limit.min = (limit.min - used).max(0);
+        }
+        left
+    }
+
     fn terms(&self) -> Terms<'_> {
         Terms { families: &self.families, channels: &self.channels, limits: &self.all }
     }
@@ -153,12 +165,23 @@ impl Placed {
         Self { offsets: vec![0, offers.len()], offers }
     }
 
+    /// Of customers who get one offer at most.
+    pub(super) fn of_each(lots: impl Iterator<Item = Option<(OfferId, u8)>>) -> Self {
+        let mut placed = Self { offsets: vec![0], offers: Vec::new() };
+        for lot in lots {
+            placed.offers.extend(lot);
+            placed.offsets.push(placed.offers.len());
+        }
+        placed
+    }
+
     pub(crate) fn view(&self) -> PlacedOffers<'_> {
         PlacedOffers { offsets: &self.offsets, offers: &self.offers }
     }
 }
 
-/// Asks every customer what it could get, and assigns the places; `is_held_out` says of a block of customers who has none of them.
+/// Asks every customer what it could get, and assigns the places; `shares_none` says of a block of customers who has
+/// none of them.
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
@@ -166,7 +189,7 @@ pub(super) fn settle<'a>(
     arbitration: &Arbitration<'_>,
     scored: &Scored<'_>,
     limits: &'a Limits,
-    is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
+    shares_none: &dyn Fn(&[u32]) -> Vec<bool>,
 ) -> Result<Settlement<'a>> {
     let Reader { scene, tables, as_of, .. } = *arbitration.reader();
     let (mut customers, mut wants, mut sets) = (Vec::new(), Wants::new(), BTreeSet::new());
@@ -176,9 +199,9 @@ pub(super) fn settle<'a>(
         let block = rows.column(0).as_primitive::<UInt32Type>().values();
         let state = arbitration.state(block)?;
         let wanted = arbitration.arbiter().wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
-        for (position, (&customer, held_out)) in block.iter().zip(is_held_out(block)).enumerate() {
+        for (position, (&customer, none)) in block.iter().zip(shares_none(block)).enumerate() {
             sets.insert(wanted.reach[position].0);
-            if !held_out {
+            if !none {
                 customers.push(customer);
                 wants.push(&wanted, position, tables.customers.id(customer));
             }
@@ -232,16 +255,16 @@ impl Wants {
 }
 
 impl Settlement<'_> {
-    /// What the customers of a block (ascending) get; those inside the holdout, what the prices would give them.
+    /// What the customers of a block (ascending) get; those who share no places, what the prices would give them.
     pub(crate) fn of_block(
         &self,
-        (customers, is_held_out): (&[u32], &[bool]),
+        (customers, shares_none): (&[u32], &[bool]),
         wanted: &WantedOffers,
         tables: &Checked,
     ) -> Placed {
         let mut placed = Placed { offsets: vec![0], offers: Vec::new() };
-        for (position, (&customer, &held_out)) in customers.iter().zip(is_held_out).enumerate() {
-            if held_out {
+        for (position, (&customer, &none)) in customers.iter().zip(shares_none).enumerate() {
+            if none {
                 let mut wants = Wants::new();
                 wants.push(wanted, position, tables.customers.id(customer));
                 let bids = (wants.offers.as_slice(), wants.values.as_slice());
@@ -269,7 +292,8 @@ impl Settlement<'_> {
     }
 
     /// The numbers of the settlement.
-    pub(crate) fn summary(&self, config: &Config) -> CapacitySummary {
+    pub(crate) fn summary(&self, config: &Config, explorers: &Explorers) -> CapacitySummary {
+        let explored = explorers.used(&self.limits.all);
         let assignment = &self.assignment;
         let row = |(at, one): (usize, &Capacity)| {
             let shortfall = assignment.shortfalls.iter().find(|shortfall| shortfall.limit == at);
@@ -279,7 +303,7 @@ impl Settlement<'_> {
                 min: one.min,
                 max: one.max,
                 budget_minor: one.budget_minor,
-                used: assignment.used[at],
+                used: assignment.used[at] + explored[at],
                 price_minor: assignment.prices[at],
                 next_short_minor: assignment.last[at].map(|loser| loser.by),
                 missing: shortfall.map(|shortfall| shortfall.missing),

@@ -4,6 +4,7 @@ mod arbiter;
 mod arbitration;
 mod capacity;
 mod explain;
+mod explorers;
 mod held;
 mod ledger;
 mod rows;
@@ -13,16 +14,17 @@ mod state;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osusume_decide::{Decision, Holdout, Ranked, Rule};
+use osusume_decide::{Decision, Holdout, Rule};
 use osusume_model::{AsOf, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
 
 pub(crate) use self::arbiter::Arbiter;
-pub(crate) use self::arbitration::Arbitration;
+pub(crate) use self::arbitration::{Arbitration, Decided};
 pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
+pub(crate) use self::explorers::Explorers;
 pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
@@ -45,6 +47,13 @@ pub(crate) const SHADOW: &str = "shadow.parquet";
 /// What became of every customer and offer.
 pub(crate) const DECISIONS: &str = "decisions.parquet";
 
+/// The arm of those who were decided by the ranking, and were sent what it gave them.
+pub(crate) const OFFER: &str = "offer";
+/// The arm of those who were left alone.
+pub(crate) const HOLDOUT: &str = "holdout";
+/// The arm of those who were sent what a lot gave them.
+pub(crate) const EXPLORE: &str = "explore";
+
 /// The numbers a run ends with.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
 pub struct DecisionCounts {
@@ -52,6 +61,8 @@ pub struct DecisionCounts {
     pub customers: u64,
     /// Those in the holdout.
     pub holdout: u64,
+    /// Those outside it who explore.
+    pub explorers: u64,
     /// Those outside the holdout with at least one offer.
     pub with_offer: u64,
     /// Those outside the holdout with none.
@@ -101,8 +112,12 @@ pub(crate) fn decide(
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
-    let rules = (limits.as_ref(), &decider.arbiter);
-    let arbitration = Arbitration::new(&reader, &scored, rules, units, &is_held_out)?;
+    let mut arbitration = Arbitration::new(&reader, &decider.arbiter, &scored, units)?;
+    arbitration.explore(&scored, limits.as_ref(), &is_held_out)?;
+    let left = limits.map(|limits| limits.less(arbitration.explorers()));
+    if let Some(left) = &left {
+        arbitration.settle(&scored, left, &is_held_out)?;
+    }
     let mut writer = Writer::create(job, goods, as_of)?;
     writer.counts.capacity = arbitration.summary(job.config);
     for batch in scored.batches(&[])? {
@@ -110,8 +125,8 @@ pub(crate) fn decide(
         let (rows, propensity) = batch?;
         let block = RawBlock::new(&rows, specs);
         let is_held_out = decider.is_held_out(&block.customer);
-        let ranked = arbitration.rank(&block.customer, &is_held_out, &propensity)?;
-        decider.write(&mut writer, &block, &is_held_out, &ranked, tables)?;
+        let decided = arbitration.rank(&block.customer, &is_held_out, &propensity)?;
+        decider.write(&mut writer, &block, &is_held_out, &decided, tables)?;
         job.host.progress(writer.counts.customers, u64::from(tables.n_customers()));
     }
     writer.finish()
@@ -166,24 +181,30 @@ impl<'a> Decider<'a> {
         writer: &mut Writer,
         block: &RawBlock,
         is_held_out: &[bool],
-        ranked: &Ranked,
+        decided: &Decided,
         tables: &Checked,
     ) -> Result<()> {
+        let Decided { ranked, is_explorer, probability } = decided;
+        let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
+            (true, _) => HOLDOUT,
+            (_, true) => EXPLORE,
+            _ => OFFER,
+        };
         let n_offers = self.goods.catalogue.offers.len();
         let decisions: Vec<DecisionRow> = block
             .customer
             .iter()
             .zip(ranked.decisions.chunks_exact(n_offers))
-            .zip(is_held_out)
-            .map(|((&customer, decisions), &held_out)| DecisionRow {
+            .enumerate()
+            .map(|(row, (&customer, decisions))| DecisionRow {
                 customer_id: tables.customers.id(customer).to_owned(),
-                arm: if held_out { "holdout" } else { "offer" },
+                arm: arm(row),
                 offers: decisions.iter().map(|decision| decision_words(*decision)).collect(),
             })
             .collect();
         let encoded = self.explainer.encode(block)?;
         let (mut offers, mut shadow) = (Vec::new(), Vec::new());
-        for choice in &ranked.choices {
+        for (choice, probability) in ranked.choices.iter().zip(probability) {
             let row = choice.customer as usize;
             let held_out = is_held_out[row];
             let fraction = self.holdout.fraction;
@@ -200,7 +221,8 @@ impl<'a> Decider<'a> {
                 evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
                 basis: self.models.offers[offer].basis(),
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
-                action_probability: if held_out { fraction } else { 1.0 - fraction },
+                arm: arm(row),
+                action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
             };
             if held_out { shadow.push(offered) } else { offers.push(offered) }
         }
@@ -282,6 +304,7 @@ impl Writer {
         counts.holdout += held_out;
         counts.with_offer += with_offer;
         counts.without_offer += decisions.len() as u64 - held_out - with_offer;
+        counts.explorers += decisions.iter().filter(|row| row.arm == EXPLORE).count() as u64;
         for (row, &held_out) in decisions.iter().zip(is_held_out) {
             // A missing consent is the customer's, so it removes every offer or none.
             let is_barred = row.offers.iter().any(|(code, _)| *code == Rule::NoConsent.id());

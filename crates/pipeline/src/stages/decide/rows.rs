@@ -25,11 +25,12 @@ pub(super) struct OfferRow {
     pub(super) evidence: &'static str,
     pub(super) basis: &'static str,
     pub(super) reasons: [Option<String>; 3],
+    pub(super) arm: &'static str,
     pub(super) action_probability: f64,
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 22] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 23] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -76,8 +77,12 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 22] = [
     ("reason_3", "the same for the next reason"),
     ("expires_on", "the end of the label window; the propensity speaks of no day after it"),
     (
+        "arm",
+        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `holdout` in `shadow.parquet`",
+    ),
+    (
         "action_probability",
-        "probability of the arm the customer is in: 1 − holdout fraction, or the fraction in `shadow.parquet`",
+        "with which probability this customer was made this offer: 1 − holdout fraction, times 1 − ε if the ranking chooses it plus ε / (m + 1) if it is among the m a lot is drawn from, ε being the share that explores; in `shadow.parquet` the fraction of the holdout",
     ),
 ];
 
@@ -109,6 +114,7 @@ pub(crate) fn offer_schema() -> Schema {
         reason("reason_2"),
         reason("reason_3"),
         Field::new("expires_on", DataType::Date32, false),
+        text("arm"),
         number("action_probability"),
     ])
 }
@@ -153,6 +159,7 @@ pub(super) fn offer_batch(
         reason(1),
         reason(2),
         dates(expires),
+        text(&|row| row.arm.to_owned()),
         number(&|row| row.action_probability),
     ];
     crate::kernel::batch(schema, columns)

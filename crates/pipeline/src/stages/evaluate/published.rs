@@ -1,5 +1,6 @@
 //! What the run decided, with customers as the tables number them now.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use osusume_model::Result;
@@ -9,7 +10,7 @@ use osusume_tables::arrow::datatypes::Float64Type;
 use osusume_tables::{CustomerIndex, read_batches, read_metadata};
 
 use super::damaged;
-use crate::stages::decide::{DECISIONS, OFFERS, SHADOW};
+use crate::stages::decide::{self, DECISIONS, OFFERS, SHADOW};
 use crate::stages::score::{SCORES, propensities};
 
 /// Position of the holdout in what has an entry an arm.
@@ -40,6 +41,8 @@ pub(super) struct PublishedRun {
     /// Customers decided about, and those of each arm who are in no table any more.
     pub(super) n_decided: u64,
     pub(super) lost: [u64; 2],
+    /// Ids of those who got an offer by lot, or none: they are in neither arm.
+    pub(super) explorers: BTreeSet<String>,
     /// Keys of the offers, in the run's order.
     pub(super) offers: Vec<String>,
     /// By offer, its arms.
@@ -62,6 +65,7 @@ impl PublishedRun {
             arm: vec![None; customers.len()],
             n_decided: 0,
             lost: [0; 2],
+            explorers: BTreeSet::new(),
             assigned: vec![<[ArmRows; 2]>::default(); offers.len()],
             propensity: vec![f32::NAN; customers.len() * offers.len()],
             offers,
@@ -78,12 +82,17 @@ impl PublishedRun {
             let batch = batch?;
             let (ids, arms) = (texts(&batch, "customer_id", path)?, texts(&batch, "arm", path)?);
             for (id, arm) in ids.iter().flatten().zip(arms.iter().flatten()) {
+                self.n_decided += 1;
                 let arm = match arm {
-                    "holdout" => HOLDOUT,
-                    "offer" => OFFER,
+                    decide::HOLDOUT => HOLDOUT,
+                    decide::OFFER => OFFER,
+                    // What a lot gave is no part of what the ranking earned.
+                    decide::EXPLORE => {
+                        self.explorers.insert(id.to_owned());
+                        continue;
+                    }
                     _ => return Err(damaged(path, "arm")),
                 };
-                self.n_decided += 1;
                 match customers.find(id) {
                     Some(customer) => self.arm[customer as usize] = Some(arm),
                     None => self.lost[arm] += 1,
@@ -123,6 +132,11 @@ impl PublishedRun {
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
                 let probability = Some(probability.value(row)).filter(|&p| p > 0.0 && p <= 1.0);
                 let probability = probability.ok_or_else(|| damaged(path, "action_probability"))?;
+                if self.explorers.contains(ids.value(row)) {
+                    continue;
+                }
+                // Who explores was drawn by a hash of its own: among the others every offer of an arm was as likely as every other.
+                let probability = if self.explorers.is_empty() { probability } else { 1.0 };
                 let rows = &mut self.assigned[offer][arm];
                 match customers.find(ids.value(row)) {
                     Some(customer) => {

@@ -1,0 +1,210 @@
+//! Explorers: who of a run gets an offer by lot instead of by the ranking, and which.
+
+use std::path::Path;
+
+use osusume_decide::{ChannelSet, Explore, Limit, Ranked};
+use osusume_model::{AsOf, Code, Control, Fault, Minor, OfferId, Result, check_stop};
+use osusume_storage::{Fs, Run};
+use osusume_tables::arrow::array::{AsArray, RecordBatch, StringArray};
+use osusume_tables::{CustomerIndex, read_batches};
+
+use super::capacity::Limits;
+use super::state::State;
+use super::{DECISIONS, EXPLORE, OFFERS};
+use crate::config::Decide;
+
+/// The share of a limit that explorers use at most, on average.
+const SHARE: f64 = 0.1;
+
+/// One explorer: the customer, and the offer and channel of the lot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Explorer {
+    pub(crate) customer: u32,
+    pub(crate) lot: Option<(OfferId, u8)>,
+}
+
+/// All explorers of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Explorers {
+    /// The draw, with the share of customers it came to.
+    pub(super) explore: Explore,
+    /// By customer.
+    pub(super) all: Vec<Explorer>,
+    /// What an offer must be worth.
+    threshold: Minor,
+    n_channels: usize,
+    /// Whether a limit leaves nothing, by offer and channel; empty where nothing is closed.
+    is_closed: Vec<bool>,
+}
+
+impl Explorers {
+    /// Nobody.
+    pub(super) fn nobody() -> Self {
+        Self {
+            explore: Explore { key: String::new(), fraction: 0.0, among: 1 },
+            all: Vec::new(),
+            threshold: Minor(0),
+            n_channels: 0,
+            is_closed: Vec::new(),
+        }
+    }
+
+    /// What a customer's lot is drawn from: offers and the first channel each may be made through. `values` has an entry an offer.
+    pub(super) fn options(&self, values: &[Option<Minor>], reach: ChannelSet) -> Vec<(OfferId, u8)> {
+        let is_open = |offer: OfferId, channel: u8| {
+            let at = offer.0 as usize * self.n_channels + usize::from(channel);
+            !self.is_closed.get(at).is_some_and(|is_closed| *is_closed)
+        };
+        let channel = |offer| (0..self.n_channels as u8).find(|&one| reach.contains(one) && is_open(offer, one));
+        let options = self.explore.options(values, self.threshold);
+        options.into_iter().filter_map(|offer| Some((offer, channel(offer)?))).collect()
+    }
+
+    /// The lot of a customer who explores.
+    pub(super) fn of(&self, customer: u32) -> Option<Explorer> {
+        self.all.binary_search_by_key(&customer, |one| one.customer).ok().map(|at| self.all[at])
+    }
+
+    /// Those of a published run, as its tables have them.
+    ///
+    /// # Errors
+    /// `FileDamaged`, faults of reading, and a stop asked for.
+    pub(crate) fn published(
+        fs: &dyn Fs,
+        run: &Run,
+        (customers, offers): (&CustomerIndex, &[String]),
+        decide: &Decide,
+        control: &dyn Control,
+    ) -> Result<Self> {
+        let mut all = Vec::new();
+        let path = run.path_of(DECISIONS)?;
+        for batch in read_batches(fs, &path, &["customer_id", "arm"])? {
+            check_stop(control)?;
+            let batch = batch?;
+            let (ids, arms) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
+            let explorers = (0..batch.num_rows()).filter(|&row| arms.value(row) == EXPLORE);
+            all.extend(
+                explorers.filter_map(|row| Some(Explorer { customer: customers.find(ids.value(row))?, lot: None })),
+            );
+        }
+        all.sort_unstable();
+        let mut explorers = Self { all, n_channels: decide.channels.len(), ..Self::nobody() };
+        if !explorers.all.is_empty() {
+            explorers.read_lots(fs, &run.path_of(OFFERS)?, (customers, offers), decide)?;
+        }
+        Ok(explorers)
+    }
+
+    fn read_lots(
+        &mut self,
+        fs: &dyn Fs,
+        path: &Path,
+        (customers, offers): (&CustomerIndex, &[String]),
+        decide: &Decide,
+    ) -> Result<()> {
+        for batch in read_batches(fs, path, &["customer_id", "offer", "channel"])? {
+            let batch = batch?;
+            let [ids, names, channels] = [texts(&batch, 0, path)?, texts(&batch, 1, path)?, texts(&batch, 2, path)?];
+            for row in 0..batch.num_rows() {
+                let customer = customers.find(ids.value(row));
+                let at =
+                    customer.and_then(|customer| self.all.binary_search_by_key(&customer, |one| one.customer).ok());
+                let Some(at) = at else { continue };
+                let offer = offers.iter().position(|offer| offer == names.value(row));
+                let channel = decide.channels.iter().position(|channel| channel == channels.value(row));
+                self.all[at].lot = offer.zip(channel).map(|(offer, channel)| (OfferId(offer as u32), channel as u8));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn texts<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a StringArray> {
+    let texts = batch.column(column).as_string_opt::<i32>();
+    texts.ok_or_else(|| Fault::new(Code::FileDamaged).in_file(path.display().to_string()).because("not text"))
+}
+
+/// The draw of a run: the key of its holdout and its date, so that every run draws anew and nobody can tell who it will be.
+pub(super) fn draw(decide: &Decide, as_of: AsOf) -> Explore {
+    Explore {
+        key: format!("{}/explore/{}", decide.holdout_salt.reveal(), as_of.date),
+        fraction: decide.explore_fraction,
+        among: decide.explore_among,
+    }
+}
+
+/// Draws lots, block by block, and settles in the end how many of those who drew one explore.
+pub(super) struct Drawing<'a> {
+    explorers: Explorers,
+    limits: &'a [Limit],
+    /// Positions in the draw below the fraction, and the lots.
+    drawn: Vec<(f64, Explorer)>,
+    /// What everybody's lots would use of each limit, on average.
+    expected: Vec<f64>,
+}
+
+impl<'a> Drawing<'a> {
+    pub(super) fn new(explore: Explore, threshold: Minor, n_channels: usize, limits: Option<&'a Limits>) -> Self {
+        let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
+        let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
+        let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
+        let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
+        let explorers = Explorers { explore, all: Vec::new(), threshold, n_channels, is_closed };
+        Self { explorers, limits, drawn: Vec::new(), expected: vec![0.0; limits.len()] }
+    }
+
+    /// A block of customers with their ids; those in the holdout draw no lot.
+    pub(super) fn add(&mut self, customers: &[(u32, &str)], is_held_out: &[bool], state: &State, ranked: &Ranked) {
+        let n_offers = ranked.expected_values.len() / customers.len().max(1);
+        for (position, &(customer, id)) in customers.iter().enumerate() {
+            if is_held_out[position] {
+                continue;
+            }
+            let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
+            let options = self.explorers.options(values, state.consents[position]);
+            for option in &options {
+                let at = option.0.0 as usize * self.explorers.n_channels + usize::from(option.1);
+                let share = 1.0 / (options.len() + 1) as f64;
+                self.limits
+                    .iter()
+                    .zip(&mut self.expected)
+                    .for_each(|(limit, sum)| *sum += limit.uses[at] as f64 * share);
+            }
+            let explore = &self.explorers.explore;
+            let place = explore.position(id.as_bytes());
+            if place < explore.fraction {
+                let lot = explore.lot(id.as_bytes(), options.len()).map(|lot| options[lot]);
+                self.drawn.push((place, Explorer { customer, lot }));
+            }
+        }
+    }
+
+    /// The explorers: as many of those who drew a lot as leave nine tenths of every limit to the others, on average.
+    pub(super) fn finish(self) -> Explorers {
+        let mut explorers = self.explorers;
+        for (limit, expected) in self.limits.iter().zip(&self.expected) {
+            if let Some(max) = limit.max.filter(|_| *expected > 0.0) {
+                explorers.explore.fraction = explorers.explore.fraction.min(SHARE * max as f64 / expected);
+            }
+        }
+        let fraction = explorers.explore.fraction;
+        explorers.all = self.drawn.iter().filter(|(place, _)| *place < fraction).map(|(_, one)| *one).collect();
+        explorers.all.sort_unstable();
+        // Chance may draw more for a very small limit than it holds; whom to leave out then would be a choice, so nobody explores.
+        let used = explorers.used(self.limits);
+        if self.limits.iter().zip(used).any(|(limit, used)| limit.max.is_some_and(|max| used > max)) {
+            explorers.explore.fraction = 0.0;
+            explorers.all.clear();
+        }
+        explorers
+    }
+}
+
+impl Explorers {
+    /// What their lots use of each limit.
+    pub(super) fn used(&self, limits: &[Limit]) -> Vec<i64> {
+        let at = |(offer, channel): (OfferId, u8)| offer.0 as usize * self.n_channels + usize::from(channel);
+        let lots: Vec<usize> = self.all.iter().filter_map(|one| one.lot.map(at)).collect();
+        limits.iter().map(|limit| lots.iter().map(|&lot| limit.uses[lot]).sum()).collect()
+    }
+}

@@ -1,0 +1,172 @@
+//! Explorers: who gets an offer by lot, how likely that was, and what it leaves alone.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+
+use arrow::array::AsArray;
+use arrow::datatypes::{Float64Type, Int64Type};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use super::support::{AS_OF, Company, names};
+
+const PIPELINE: &str = "pipelines/isp.toml";
+const EXPLORE: [&str; 6] = [
+    "--set",
+    "decide.explore={fraction=0.3,among=3}",
+    "--set",
+    "decide.min_value_minor=100",
+    "--set",
+    "decide.per_customer=2",
+];
+
+fn run(company: &Company, more: &[&str]) -> String {
+    let arguments = ["run", PIPELINE, "--as-of", AS_OF, "--no-export", "--quiet"];
+    company.succeed(&[&arguments[..], more].concat());
+    names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap()
+}
+
+struct Row {
+    customer: String,
+    offer: String,
+    arm: String,
+    value: i64,
+    probability: f64,
+    channel: String,
+}
+
+fn rows(company: &Company, run: &str) -> Vec<Row> {
+    let file = File::open(company.path(&format!("runs/isp/{run}/offers.parquet"))).unwrap();
+    let mut rows = Vec::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let text =
+            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
+        let values = batch.column_by_name("expected_value_minor").unwrap().as_primitive::<Int64Type>();
+        let probabilities = batch.column_by_name("action_probability").unwrap().as_primitive::<Float64Type>();
+        rows.extend((0..batch.num_rows()).map(|row| Row {
+            customer: text("customer_id", row),
+            offer: text("offer", row),
+            arm: text("arm", row),
+            value: values.value(row),
+            probability: probabilities.value(row),
+            channel: text("channel", row),
+        }));
+    }
+    rows
+}
+
+/// Of every customer the arm, and what became of every offer.
+fn decisions(company: &Company, run: &str) -> BTreeMap<String, (String, Vec<String>)> {
+    let file = File::open(company.path(&format!("runs/isp/{run}/decisions.parquet"))).unwrap();
+    let mut found = BTreeMap::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let schema = batch.schema();
+        let words: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let words: Vec<&str> = words
+            .into_iter()
+            .filter(|name| !name.ends_with("/won_by") && !["customer_id", "arm"].contains(name))
+            .collect();
+        let text =
+            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
+        found.extend((0..batch.num_rows()).map(|row| {
+            let fates = words.iter().map(|name| text(name, row)).collect();
+            (text("customer_id", row), (text("arm", row), fates))
+        }));
+    }
+    found
+}
+
+#[test]
+fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
+    let company = Company::new();
+    let free = run(&company, &EXPLORE[2..]);
+    let ranked: BTreeMap<String, (String, Vec<String>)> = decisions(&company, &free);
+    let explored = run(&company, &EXPLORE);
+    let (found, offers) = (decisions(&company, &explored), rows(&company, &explored));
+    let by_arm = |arm: &str| found.values().filter(|(of, _)| of == arm).count() as f64;
+    let share = by_arm("explore") / (by_arm("explore") + by_arm("offer"));
+    assert!((share - 0.3).abs() < 0.06, "{share}");
+    // Nobody else is decided otherwise than without explorers; the holdout stays what it was.
+    for (customer, (arm, fates)) in &found {
+        if arm != "explore" {
+            assert_eq!((arm, fates), (&ranked[customer].0, &ranked[customer].1), "{customer}");
+        }
+    }
+    let mut lots: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
+    offers.iter().for_each(|row| lots.entry(&row.customer).or_default().push(row));
+    let is_open = |fate: &str| ["chosen", "outranked"].contains(&fate);
+    let mut by_options: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
+    for (customer, (arm, fates)) in &found {
+        let own = lots.get(customer.as_str()).map_or(&[][..], Vec::as_slice);
+        assert!(own.iter().all(|row| row.arm == *arm));
+        let open = ranked[customer].1.iter().filter(|fate| is_open(fate)).count();
+        let m = open.min(3);
+        if arm == "explore" {
+            assert!(own.len() <= 1);
+            assert_eq!(fates.iter().filter(|fate| *fate == "not_drawn").count(), open - own.len(), "{customer}");
+            let counts = by_options.entry(m).or_default();
+            counts[usize::from(own.is_empty())] += 1;
+        }
+        let chosen = ranked[customer].1.iter().filter(|fate| *fate == "chosen").count();
+        for row in own {
+            let lot = 0.3 / (m + 1) as f64;
+            let expected = match arm.as_str() {
+                // One of a family is chosen at most, so what is chosen may stand behind the three best.
+                "offer" => vec![0.95 * (0.7 + lot), 0.95 * 0.7],
+                _ => vec![0.95 * lot, 0.95 * (0.7 + lot)],
+            };
+            assert!(
+                expected.iter().any(|p| (p - row.probability).abs() < 1e-9),
+                "{customer} {} {chosen}",
+                row.probability
+            );
+            assert!(row.value >= 100);
+        }
+    }
+    // None is one lot of m + 1: five standard deviations.
+    for (m, [some, none]) in by_options {
+        let (n, p) = (f64::from(some + none), 1.0 / (m + 1) as f64);
+        assert!(
+            (f64::from(none) - n * p).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt() + 1e-9,
+            "{m} options: {some} {none}"
+        );
+    }
+}
+
+#[test]
+fn explorers_leave_the_others_their_places() {
+    let company = Company::new();
+    let capacity = "decide.capacity=[{channel=\"telephone\",max=60},{offer=\"tv\",max=20},{offer=\"storage\",max=0}]";
+    let limited = run(&company, &[&EXPLORE[..], &["--set", capacity]].concat());
+    let offers = rows(&company, &limited);
+    let count = |is: &dyn Fn(&&Row) -> bool| offers.iter().filter(is).count();
+    assert_eq!(count(&|row| row.channel == "telephone"), 60);
+    assert!(count(&|row| row.offer == "tv") <= 20);
+    assert_eq!(count(&|row| row.offer == "storage"), 0);
+    let explorers: BTreeSet<&str> =
+        offers.iter().filter(|row| row.arm == "explore").map(|row| row.customer.as_str()).collect();
+    assert!(!explorers.is_empty() && explorers.len() <= 15, "{}", explorers.len());
+    let text = std::fs::read_to_string(company.path(&format!("runs/isp/{limited}/summary.json"))).unwrap();
+    let summary: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(summary["decisions"]["capacity"]["limits"][0]["used"], 60);
+    let found = decisions(&company, &limited);
+    assert_eq!(summary["decisions"]["explorers"], found.values().filter(|(arm, _)| arm == "explore").count());
+    // Of every arm the page of one customer tells what was published.
+    for arm in ["explore", "offer", "holdout"] {
+        for customer in found.iter().filter(|(_, (of, _))| of == arm).map(|(customer, _)| customer).take(3) {
+            let said = company.succeed(&["why", customer, &format!("runs/isp/{limited}"), "--output", "json"]);
+            assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["arm"], arm);
+        }
+    }
+    let explorer = *explorers.first().unwrap();
+    let said = company.succeed(&["why", explorer, &format!("runs/isp/{limited}")]);
+    assert!(said.contains("drawn by lot"), "{said}");
+    let asked = ["what-if", PIPELINE, "--set", capacity, "--set", "decide.min_value_minor=300", "--output", "json"];
+    let asked = company.succeed(&[&asked[..], &["--set", EXPLORE[1], "--set", EXPLORE[5]]].concat());
+    let found: Value = serde_json::from_str(&asked).unwrap();
+    assert_eq!(found["now"]["rows"], offers.len());
+    assert_eq!(found["now"]["capacity"]["limits"][0]["used"], 60);
+    assert!(found["then"]["rows"].as_u64() < found["now"]["rows"].as_u64());
+}
