@@ -95,7 +95,9 @@ fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
         }
     }
     let mut lots: BTreeMap<&str, Vec<&Row>> = BTreeMap::new();
-    offers.iter().for_each(|row| lots.entry(&row.customer).or_default().push(row));
+    for row in &offers {
+        lots.entry(&row.customer).or_default().push(row);
+    }
     let is_open = |fate: &str| ["chosen", "outranked"].contains(&fate);
     let mut by_options: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
     for (customer, (arm, fates)) in &found {

@@ -52,7 +52,7 @@ impl Page<'_> {
         let sections = [
             self.changed(),
             self.totals(),
-            self.by_offer(Word::ByOffer, |n| thousands(n), |side, offer| side.offers[offer].rows as i64),
+            self.by_offer(Word::ByOffer, thousands, |side, offer| side.offers[offer].rows as i64),
             self.by_offer(
                 Word::ValueByOffer,
                 |minor| self.money(minor),

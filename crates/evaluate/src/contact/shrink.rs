@@ -13,10 +13,11 @@ use super::{COMMON_SPREAD, ContactEffect, Experiment, split};
 const COMMON_POINTS: usize = 121;
 const COMMON_STEP: f64 = 0.04;
 
-/// Spreads within a family and between families, in log-odds, and the logarithm of the prior weight of each: a half normal of scale 0.3
-/// times the distance between them. Effects of contacts from −20 % to +40 % have a spread of about 0.2.
+/// Spreads within a family and between families, in log-odds, and the logarithm of the prior weight of each: a half normal of scale 0.2
+/// times the distance between them. Effects of contacts from −20 % to +40 % have a spread of about 0.2; with a wider prior, whoever is
+/// contacted where the estimate came out high by chance costs more than what is found where effects differ more (ARCHITECTURE.md).
 const SPREADS: [f64; 6] = [0.05, 0.1, 0.17, 0.28, 0.45, 0.7];
-const SPREAD_SCALE: f64 = 0.3;
+const SPREAD_SCALE: f64 = 0.2;
 
 /// Values of one offer's effect, over eight standard errors to either side of its own estimate.
 const OWN_POINTS: usize = 161;

@@ -48,7 +48,8 @@ fn many_takes_speak_for_themselves() {
 fn nothing_taken_tells_nothing() {
     let found = alone(of([0.0, 500.0], [0.0, 500.0]));
     near(found.log_odds, 0.0, 1e-9);
-    assert!(found.interval.lower < -1.0 && found.interval.upper > 1.0, "{found:?}");
+    // The interval is the prior's: whole, family and offer each vary by a fifth to a third.
+    assert!(found.interval.lower < -0.7 && found.interval.upper > 0.7, "{found:?}");
     // However unequal the arms, an arm without takes pulls nowhere far.
     let found = alone(of([6.0, 1_900.0], [0.0, 100.0]));
     assert!(found.log_odds.abs() < 0.3 && found.interval.contains(0.0), "{found:?}");
