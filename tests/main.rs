@@ -32,6 +32,7 @@ mod recipes;
 mod refusals;
 mod rules;
 mod run;
+mod stability;
 mod stage;
 mod stop;
 mod support;

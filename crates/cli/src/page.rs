@@ -83,6 +83,11 @@ impl Page<'_> {
             lines.into_iter().map(|(phrase, value)| (label(phrase), value)).collect();
         let without = console.say(Word::WithoutOfferValue, &[("count", count("without_offer"))]);
         lines.push((console.word(Word::WithoutOffer).to_owned(), without));
+        if number(&decisions["explorers"]) > 0 {
+            let value = console.say(Word::ExplorersValue, &[("count", count("explorers"))]);
+            lines.push((console.word(Word::Explorers).to_owned(), value));
+        }
+        lines.extend(self.stability().map(|value| (console.word(Word::Stability).to_owned(), value)));
         for (word, count) in self.left_out() {
             let args = [("count", Arg::from(count)), ("reason", Arg::from(console.word(word)))];
             lines.push((label(Phrase::Excluded), console.phrase(Phrase::ExcludedValue, &args)));
@@ -93,6 +98,17 @@ impl Page<'_> {
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// How first offers compare with those of the run before, where there is one.
+    fn stability(&self) -> Option<String> {
+        let stability = self.run.summary["decisions"].get("stability")?;
+        let count = |name: &'static str| (name, Arg::from(number(&stability[name])));
+        let share = ("share", Arg::Number(percent(stability["flip_rate"].as_f64()?)));
+        Some(
+            self.console
+                .say(Word::StabilityValue, &[share, count("kept"), count("changed"), count("ended"), count("begun")]),
+        )
     }
 
     /// Rows left out over all sources, by reason.

@@ -50,7 +50,7 @@ pub use host::{Event, Host, Stage};
 pub use osusume_storage::{Fs, Lock, LockInfo, RealFs};
 pub use outputs::outputs_page;
 pub use run::{Outcome, Ran, Request, run, runs_root};
-pub use stages::decide::{CapacityRow, CapacitySummary, DecisionCounts};
+pub use stages::decide::{CapacityRow, CapacitySummary, DecisionCounts, Stability};
 pub use stages::evaluate::{EvaluateRequest, Evaluated, evaluate, evaluations_root};
 pub use stages::export::{Exported, export, is_exported};
 pub use stages::mine::{FollowSummary, MineSummary, ToldFollow, ToldRule};

@@ -84,12 +84,15 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
     let runs = Runs::new(Arc::clone(&fs), &root);
     let earlier = decide::earlier_runs(&runs, &config.decide, as_of)?;
+    let previous = decide::previous_run(&runs, &config.offers, as_of)?;
     let last = last_run(&runs)?;
     if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
         host.event(Event::Warning(fault));
     }
     inputs.extend(decide::ledger_inputs(&earlier));
+    inputs.extend(decide::ledger_inputs(previous.as_slice()));
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
+    inputs.dedup();
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
     let key = run_key(&config_sha256, as_of, TOOL_VERSION, &inputs);
     if let Some(found) = already_current(&runs, &key, &crate::job::Quiet::new(host))? {
@@ -103,13 +106,15 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let mut clock = Clock::new(host);
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let produced = produce(&job, as_of, Before { inputs: &inputs, earlier: &earlier, last: last.as_ref() }, &mut clock)
-        .and_then(|produced| {
+    let earlier = decide::Earlier { ledger: &earlier, previous: previous.as_ref() };
+    let produced = produce(&job, as_of, Before { inputs: &inputs, earlier, last: last.as_ref() }, &mut clock).and_then(
+        |produced| {
             host.event(Event::Begin(Stage::Publish));
             staging.write_side_file("timings.json", &clock.timings(request).to_bytes())?;
             link_models(config, &staging)?;
             Ok(produced)
-        });
+        },
+    );
     let produced = match produced {
         Ok(produced) => produced,
         Err(fault) => {
@@ -181,8 +186,8 @@ pub(crate) fn last_run(runs: &Runs) -> Result<Option<Manifest>> {
 pub(crate) struct Before<'a> {
     /// The files it reads.
     pub(crate) inputs: &'a [InputEntry],
-    /// The runs whose contacts count.
-    pub(crate) earlier: &'a [Run],
+    /// The runs that decisions look back to.
+    pub(crate) earlier: decide::Earlier<'a>,
     /// What the current run says of itself.
     pub(crate) last: Option<&'a Manifest>,
 }

@@ -150,6 +150,14 @@ pub enum Word {
     Most,
     /// Column: what one place more would be worth.
     PlaceWorth,
+    /// Row label: first offers that are others than in the run before.
+    Stability,
+    /// First offers against the run before. Args: share, kept, changed, ended, begun.
+    StabilityValue,
+    /// Row label: customers who got an offer by lot.
+    Explorers,
+    /// Customers who got an offer by lot, or none. Args: count.
+    ExplorersValue,
     /// A minimum that is missed. Args: count.
     Missed,
     /// A minimum that cannot be met beside the other limits, as was proved. Args: count.
@@ -188,7 +196,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 87] = [
+    pub const ALL: [Self; 91] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -259,6 +267,10 @@ impl Word {
         Self::Used,
         Self::Most,
         Self::PlaceWorth,
+        Self::Stability,
+        Self::StabilityValue,
+        Self::Explorers,
+        Self::ExplorersValue,
         Self::Missed,
         Self::Impossible,
         Self::Every,
@@ -356,6 +368,16 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
         Word::Used => ["used", "使用"],
         Word::Most => ["at most", "上限"],
         Word::PlaceWorth => ["one more is worth", "追加1枠の価値"],
+        Word::Stability => ["since the run before", "前回の実行との比較"],
+        Word::StabilityValue => [
+            "{share} of first offers changed: {kept} kept, {changed} others, {ended} ended, {begun} begun",
+            "第一オファーの変化率 {share}（同じ {kept}、変更 {changed}、終了 {ended}、新規 {begun}）",
+        ],
+        Word::Explorers => ["explorers", "探索対象"],
+        Word::ExplorersValue => [
+            "{count} customers, one of their best offers or none by lot",
+            "{count} 人（上位のオファーまたは提案なしから抽選）",
+        ],
         Word::Missed => ["{count} short of the minimum", "最低数に {count} 不足"],
         Word::Impossible => [
             "{count} short of the minimum: the rules and limits leave no more",

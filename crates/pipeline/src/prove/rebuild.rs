@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::host::{Event, Host};
 use crate::job::{Job, Scene};
 use crate::run::{Before, Clock, digest_inputs, goods, learn, look_back, read_sources};
+use crate::stages::decide::Earlier;
 use crate::stages::ingest;
 
 /// What a pipeline file makes of its tables, in a directory of its own.
@@ -94,8 +95,12 @@ impl Builder for Stages<'_> {
         let mut clock = Clock::new(self.host);
         let (tables, goods, schedule, found) = match until {
             Until::Decided => {
-                let learned =
-                    learn(&job, self.as_of, Before { inputs: &inputs, earlier: &[], last: None }, &mut clock)?;
+                let learned = learn(
+                    &job,
+                    self.as_of,
+                    Before { inputs: &inputs, earlier: Earlier { ledger: &[], previous: None }, last: None },
+                    &mut clock,
+                )?;
                 (learned.tables.checked, learned.goods, learned.schedule, learned.found)
             }
             Until::Features(schedule) => {

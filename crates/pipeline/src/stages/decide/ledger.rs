@@ -257,7 +257,7 @@ fn answered(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> 
 }
 
 /// The path of a run's table, its bytes compared with the manifest.
-fn checked_path(fs: &dyn Fs, run: &Run, name: &str, control: &dyn Control) -> Result<std::path::PathBuf> {
+pub(super) fn checked_path(fs: &dyn Fs, run: &Run, name: &str, control: &dyn Control) -> Result<std::path::PathBuf> {
     let path = run.path_of(name)?;
     let expected = run.manifest.output(name).map(|output| output.sha256);
     if expected != Some(hash_file(fs, &path, control)?.sha256) {

@@ -7,6 +7,7 @@ mod explain;
 mod explorers;
 mod held;
 mod ledger;
+mod previous;
 mod rows;
 mod scored;
 mod state;
@@ -27,6 +28,8 @@ pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::explorers::Explorers;
 pub(crate) use self::held::Known;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
+pub use self::previous::Stability;
+pub(crate) use self::previous::{Previous, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
@@ -46,6 +49,9 @@ pub(crate) const OFFERS: &str = "offers.parquet";
 pub(crate) const SHADOW: &str = "shadow.parquet";
 /// What became of every customer and offer.
 pub(crate) const DECISIONS: &str = "decisions.parquet";
+
+/// The column of the decisions that holds the first offer of the run before.
+pub(crate) const PREVIOUS: &str = "previous";
 
 /// The arm of those who were decided by the ranking, and were sent what it gave them.
 pub(crate) const OFFER: &str = "offer";
@@ -86,9 +92,21 @@ pub struct DecisionCounts {
     /// How places were settled; absent where there are places for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacitySummary>,
+    /// How many first offers are others than in the run before; absent without one whose offers still stood.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stability: Option<Stability>,
 }
 
-/// Decides about every scored customer and writes offers, shadow and decisions; `earlier` are the runs whose rows count as contacts.
+/// What was published before a run that it decides by.
+#[derive(Clone, Copy)]
+pub(crate) struct Earlier<'a> {
+    /// The runs whose rows count as contacts.
+    pub(crate) ledger: &'a [Run],
+    /// The run whose first offers are compared with this one's.
+    pub(crate) previous: Option<&'a Run>,
+}
+
+/// Decides about every scored customer and writes offers, shadow and decisions.
 ///
 /// # Errors
 /// `ConsentGate`, contradictions of the catalogue, faults of reading and writing, and a stop asked for.
@@ -99,16 +117,17 @@ pub(crate) fn decide(
     specs: &[FeatureSpec],
     models: &Models,
     units: &Units,
-    (as_of, earlier): (AsOf, &[Run]),
+    (as_of, earlier): (AsOf, Earlier<'_>),
 ) -> Result<DecisionCounts> {
     let decider = Decider::new(job, goods, specs, models, units)?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
     let reader = Reader { scene: job, tables, goods, ledger: &nothing, as_of };
-    let ledger = Ledger::gather(&**job.staging.fs(), earlier, &offers, &tables.customers, &job.quiet())?
+    let ledger = Ledger::gather(&**job.staging.fs(), earlier.ledger, &offers, &tables.customers, &job.quiet())?
         .settled(&reader, job.config.decide.counts_outstanding)?;
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
+    let previous = Previous::read(&**job.staging.fs(), earlier.previous, &offers, &tables.customers, &job.quiet())?;
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
@@ -120,13 +139,14 @@ pub(crate) fn decide(
     }
     let mut writer = Writer::create(job, goods, as_of)?;
     writer.counts.capacity = arbitration.summary(job.config);
+    writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
         job.check_stop()?;
         let (rows, propensity) = batch?;
         let block = RawBlock::new(&rows, specs);
         let is_held_out = decider.is_held_out(&block.customer);
         let decided = arbitration.rank(&block.customer, &is_held_out, &propensity)?;
-        decider.write(&mut writer, &block, &is_held_out, &decided, tables)?;
+        decider.write(&mut writer, &block, &is_held_out, &decided, (tables, &previous))?;
         job.host.progress(writer.counts.customers, u64::from(tables.n_customers()));
     }
     writer.finish()
@@ -182,7 +202,7 @@ impl<'a> Decider<'a> {
         block: &RawBlock,
         is_held_out: &[bool],
         decided: &Decided,
-        tables: &Checked,
+        (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
         let Decided { ranked, is_explorer, probability } = decided;
         let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
@@ -199,6 +219,7 @@ impl<'a> Decider<'a> {
             .map(|(row, (&customer, decisions))| DecisionRow {
                 customer_id: tables.customers.id(customer).to_owned(),
                 arm: arm(row),
+                previous: previous.name(customer).map(str::to_owned),
                 offers: decisions.iter().map(|decision| decision_words(*decision)).collect(),
             })
             .collect();
@@ -227,6 +248,16 @@ impl<'a> Decider<'a> {
             if held_out { shadow.push(offered) } else { offers.push(offered) }
         }
         writer.count(&decisions, &offers, &shadow, is_held_out);
+        if let Some(stability) = &mut writer.counts.stability {
+            let mut first = vec![None; block.customer.len()];
+            for choice in ranked.choices.iter().filter(|choice| choice.rank == 1) {
+                first[choice.customer as usize] = Some(choice.offer.0 as usize);
+            }
+            let fates = ranked.decisions.chunks_exact(n_offers);
+            for (row, fates) in fates.enumerate().filter(|(row, _)| !is_held_out[*row]) {
+                stability.add(previous.of(block.customer[row]), first[row], fates);
+            }
+        }
         writer.write(&decisions, &offers, &shadow)
     }
 }

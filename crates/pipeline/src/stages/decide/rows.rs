@@ -8,6 +8,7 @@ use osusume_tables::arrow::array::{
 };
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
+use super::PREVIOUS;
 use crate::stages::train::Parts;
 
 /// One row of the offer table or of the shadow.
@@ -169,13 +170,19 @@ pub(super) fn offer_batch(
 pub(super) struct DecisionRow {
     pub(super) customer_id: String,
     pub(super) arm: &'static str,
+    /// The first offer of the run before.
+    pub(super) previous: Option<String>,
     /// One entry an offer: the code, and the winner where there is one.
     pub(super) offers: Vec<(&'static str, Option<usize>)>,
 }
 
 /// The schema of the decisions.
 pub(super) fn decision_schema(offers: &[Offer]) -> Schema {
-    let mut fields = vec![Field::new("customer_id", DataType::Utf8, false), Field::new("arm", DataType::Utf8, false)];
+    let mut fields = vec![
+        Field::new("customer_id", DataType::Utf8, false),
+        Field::new("arm", DataType::Utf8, false),
+        Field::new(PREVIOUS, DataType::Utf8, true),
+    ];
     for offer in offers {
         fields.push(Field::new(&offer.key, DataType::Utf8, false));
         fields.push(Field::new(format!("{}/won_by", offer.key), DataType::Utf8, true));
@@ -188,6 +195,7 @@ pub(super) fn decision_batch(schema: &Arc<Schema>, rows: &[DecisionRow], offers:
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.customer_id))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.arm))),
+        Arc::new(rows.iter().map(|row| row.previous.as_deref()).collect::<StringArray>()),
     ];
     for offer in 0..offers.len() {
         columns.push(Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.offers[offer].0))));

@@ -1,0 +1,85 @@
+//! First offers from run to run: how many change, and why.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+
+use arrow::array::{Array, AsArray};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+use super::support::{AS_OF, Company, names};
+
+const PIPELINE: &str = "pipelines/isp.toml";
+/// A date a week before the tables end.
+const BEFORE: &str = "2026-09-24";
+
+fn run(company: &Company, as_of: &str, more: &[&str]) -> String {
+    company.succeed(&[&["run", PIPELINE, "--as-of", as_of, "--no-export", "--quiet"], more].concat());
+    names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(as_of)).unwrap()
+}
+
+fn summary(company: &Company, run: &str) -> Value {
+    let text = std::fs::read_to_string(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
+    serde_json::from_str::<Value>(&text).unwrap()["decisions"].clone()
+}
+
+/// Two columns of a table, text each, by rows; a third is a number to filter by where there is one.
+fn pairs(company: &Company, run: &str, table: &str, columns: [&str; 2]) -> Vec<(String, Option<String>)> {
+    let file = File::open(company.path(&format!("runs/isp/{run}/{table}.parquet"))).unwrap();
+    let mut rows = Vec::new();
+    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
+        let batch = batch.unwrap();
+        let is_first = |row: usize| {
+            let rank = batch.column_by_name("rank").map(|rank| rank.as_primitive::<arrow::datatypes::Int16Type>());
+            rank.is_none_or(|rank| rank.value(row) == 1)
+        };
+        let [id, of] = columns.map(|name| batch.column_by_name(name).unwrap().as_string::<i32>().clone());
+        let rows_of = (0..batch.num_rows()).filter(|&row| is_first(row));
+        rows.extend(rows_of.map(|row| (id.value(row).to_owned(), of.is_valid(row).then(|| of.value(row).to_owned()))));
+    }
+    rows
+}
+
+#[test]
+fn flips_are_those_of_the_tables() {
+    let company = Company::new();
+    let before = run(&company, BEFORE, &[]);
+    assert!(summary(&company, &before)["stability"].is_null());
+    let after = run(&company, AS_OF, &[]);
+    let first = |run: &str, table: &str| -> BTreeMap<String, String> {
+        let rows = pairs(&company, run, table, ["customer_id", "offer"]);
+        rows.into_iter().map(|(id, offer)| (id, offer.unwrap())).collect()
+    };
+    let told = |run: &str| {
+        let mut all = first(run, "offers");
+        all.extend(first(run, "shadow"));
+        all
+    };
+    let (was, is) = (told(&before), told(&after));
+    for (customer, previous) in pairs(&company, &after, "decisions", ["customer_id", "previous"]) {
+        assert_eq!(previous, was.get(&customer).cloned(), "{customer}");
+    }
+    let arms = pairs(&company, &after, "decisions", ["customer_id", "arm"]);
+    let counted = |test: &dyn Fn(Option<&String>, Option<&String>) -> bool| {
+        let outside = arms.iter().filter(|(_, arm)| arm.as_deref() == Some("offer"));
+        outside.filter(|(id, _)| test(was.get(id), is.get(id))).count() as u64
+    };
+    let stability = &summary(&company, &after)["stability"];
+    let count = |name: &str| stability[name].as_u64().unwrap();
+    assert_eq!(stability["run_id"].as_str(), Some(before.as_str()));
+    assert_eq!(count("kept"), counted(&|was, is| was.is_some() && was == is));
+    assert_eq!(count("changed"), counted(&|was, is| was.is_some() && is.is_some() && was != is));
+    assert_eq!(count("ended"), counted(&|was, is| was.is_some() && is.is_none()));
+    assert_eq!(count("begun"), counted(&|was, is| was.is_none() && is.is_some()));
+    assert!(count("kept") > 0 && count("changed") > 0 && count("ended") + count("begun") > 0, "{stability}");
+    let causes: u64 = stability["causes"].as_object().unwrap().values().map(|n| n.as_u64().unwrap()).sum();
+    assert_eq!(causes, count("changed") + count("ended"));
+}
+
+#[test]
+fn an_offer_that_has_expired_is_no_previous_one() {
+    let company = Company::new();
+    run(&company, "2026-07-01", &[]);
+    let after = run(&company, AS_OF, &[]);
+    assert!(summary(&company, &after)["stability"].is_null());
+}
