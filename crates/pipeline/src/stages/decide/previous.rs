@@ -11,7 +11,7 @@ use osusume_tables::arrow::datatypes::Int16Type;
 use osusume_tables::{CustomerIndex, read_batches};
 
 use super::ledger::checked_path;
-use super::{DECISIONS, OFFERS, PREVIOUS, SHADOW};
+use super::{OFFERS, SHADOW};
 use crate::config::Offers;
 
 /// The newest published run of a date before `as_of` whose offers still stood then.
