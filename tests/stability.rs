@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 
 use arrow::array::{Array, AsArray};
+use arrow::datatypes::Int16Type;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
@@ -30,7 +31,7 @@ fn pairs(company: &Company, run: &str, table: &str, columns: [&str; 2]) -> Vec<(
     for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
         let batch = batch.unwrap();
         let is_first = |row: usize| {
-            let rank = batch.column_by_name("rank").map(|rank| rank.as_primitive::<arrow::datatypes::Int16Type>());
+            let rank = batch.column_by_name("rank").map(AsArray::as_primitive::<Int16Type>);
             rank.is_none_or(|rank| rank.value(row) == 1)
         };
         let [id, of] = columns.map(|name| batch.column_by_name(name).unwrap().as_string::<i32>().clone());

@@ -85,7 +85,7 @@ pub(super) const FIELDS: &[Field] = &[
         "Customers who get one of their best offers, or none, by lot: what is never offered teaches nothing. They are drawn anew in each run; \
          rules, consents and limits hold for them as for everybody.",
     ),
-    Field::new("decide.explore.fraction", Number, Is("0"), "The share of customers outside the holdout who explore. Where places are scarce it is smaller: explorers take a tenth of any limit at most.")
+    Field::new("decide.explore.fraction", Number, Is("0.0"), "The share of customers outside the holdout who explore. Where places are scarce it is smaller: explorers take a tenth of any limit at most.")
         .unit("share")
         .between(0.0, 0.5),
     Field::new("decide.explore.among", Integer, Is("5"), "Offers a lot is drawn from at most, the best first; no offer is one lot more.")
