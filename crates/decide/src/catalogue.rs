@@ -181,8 +181,8 @@ fn offer(products: &[Product], id: ProductId, kind: OfferKind) -> Offer {
         family: product.family.clone(),
         product: Some(id),
         margin: product.margin,
-        valid_from: None,
-        valid_until: None,
+        valid_from: product.valid_from,
+        valid_until: product.valid_until,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use osusume_model::{Control, Date, Minor, ProductId, Tier};
+use osusume_model::{Control, Date, ProductId, Tier};
 
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
@@ -99,36 +99,31 @@ pub fn eligibility(
     Ok(blocks.concat())
 }
 
-/// The highest tier held of each family, and its margin.
+/// The highest tier held of each family.
 pub(crate) struct Holdings<'a> {
-    highest: Vec<(Tier, Minor)>,
+    highest: Vec<Tier>,
     held: &'a [ProductId],
 }
 
 impl<'a> Holdings<'a> {
     pub(crate) fn new(ladder: &Ladder) -> Self {
-        Self { highest: vec![(Tier(0), Minor(0)); ladder.n_families], held: &[] }
+        Self { highest: vec![Tier(0); ladder.n_families], held: &[] }
     }
 
-    /// Replaces the customer. Of two products of one tier the larger margin counts: an upgrade is not valued above what it adds.
+    /// Replaces the customer.
     pub(crate) fn read(&mut self, ladder: &Ladder, held: &'a [ProductId]) {
-        self.highest.fill((Tier(0), Minor(0)));
+        self.highest.fill(Tier(0));
         self.held = held;
         for id in held {
             let step = ladder.products[id.0 as usize];
             let slot = &mut self.highest[step.family as usize];
-            *slot = (*slot).max((step.tier, step.margin));
+            *slot = (*slot).max(step.tier);
         }
     }
 
     /// The highest tier held of a family, `Tier(0)` for nothing.
     fn tier(&self, family: u32) -> Tier {
-        self.highest[family as usize].0
-    }
-
-    /// The margin of what is held at that tier, 0 for nothing.
-    pub(crate) fn margin(&self, family: u32) -> Minor {
-        self.highest[family as usize].1
+        self.highest[family as usize]
     }
 }
 

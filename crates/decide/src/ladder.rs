@@ -19,6 +19,7 @@ pub(crate) struct Step {
     pub(crate) family: u32,
     pub(crate) tier: Tier,
     pub(crate) margin: Minor,
+    pub(crate) survival: Option<f64>,
 }
 
 /// What an offer asks of what is held.
@@ -27,6 +28,8 @@ pub(crate) struct Rung {
     pub(crate) family: u32,
     pub(crate) target: Target,
     pub(crate) margin: Minor,
+    pub(crate) survival: Option<f64>,
+    pub(crate) incentive: Minor,
     pub(crate) requires: Vec<u32>,
     pub(crate) excluded_families: Vec<u32>,
     pub(crate) excluded_products: Vec<ProductId>,
@@ -62,7 +65,8 @@ impl Ladder {
         let mut ladder = Self { n_families: families.len(), products: Vec::new(), offers: Vec::new(), n_categories: 0 };
         for (product, stands_for) in catalogue.products.iter().zip(standing_for(&catalogue.products)) {
             let family = position(&families, &product.family).expect("every product's family is listed");
-            ladder.products.push(Step { family, tier: catalogue.products[stands_for].tier, margin: product.margin });
+            let (tier, margin) = (catalogue.products[stands_for].tier, product.margin);
+            ladder.products.push(Step { family, tier, margin, survival: product.survival });
         }
         let mut errors = Vec::new();
         for offer_idx in 0..catalogue.offers.len() {
@@ -93,6 +97,8 @@ impl Ladder {
             family: position(families, &offer.family).expect("every offer's family is listed"),
             target: self.target(catalogue, OfferId(offer_idx as u32))?,
             margin: offer.margin,
+            survival: product.and_then(|product| product.survival),
+            incentive: product.map_or(Minor(0), |product| product.offer_cost),
             requires: product.map_or(Vec::new(), |product| names(&product.requires)),
             excluded_families: names(excludes),
             excluded_products: excludes.iter().filter_map(|name| product_named(catalogue, families, name)).collect(),

@@ -13,7 +13,7 @@
 //! use osusume_model::{HeldBy, Minor, Product, Tier};
 //! let step = |key: &str, tier| Product {
 //!     key: key.into(), family: "line".into(), tier: Tier(tier), held_by: HeldBy::Customer, margin: Minor(500),
-//!     requires: vec![], excludes: vec![], replaces: vec![],
+//!     ..Product::default()
 //! };
 //! let offers = offers_of(&[step("line_100m", 1), step("line_1g", 2)], &["line".to_owned()], &[]).unwrap();
 //! assert_eq!(offers[0].key, "line_1g");
@@ -49,7 +49,8 @@ pub use household::{Member, resting_members};
 pub use ladder::Ladder;
 pub use rank::{
     Channel, Choice, Decision, PlacedOffers, RankPolicy, Ranked, Wanted, WantedOffers, rank, rank_placed, wanted,
+    worths,
 };
 pub use reasons::{Direction, Reason, reasons};
 pub use rule::{Layer, Rule, Verdict};
-pub use value::{Lifetime, expected_value};
+pub use value::{Lever, Lifetime, OfferTerms, Response, Worth};

@@ -5,10 +5,10 @@ use std::ops::Range;
 
 use osusume_model::{Control, Minor, OfferId};
 
+use self::worth::{Gains, Possessions};
 use crate::block::for_each_block;
-use crate::eligibility::Holdings;
-use crate::ladder::{Ladder, Target};
-use crate::{Customers, DecideError, Lifetime, Result, Rule, Verdict, expected_value};
+use crate::ladder::Ladder;
+use crate::{Customers, Lifetime, OfferTerms, Result, Rule, Verdict, Worth};
 
 /// A way to reach customers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,12 +26,16 @@ pub struct RankPolicy {
     pub per_customer: usize,
     /// Offers of one family among them at most; at least 1.
     pub per_family: usize,
-    /// An expected value below this loses against making no offer.
+    /// A value below this loses against making no offer.
     pub threshold: Minor,
-    /// Channels in order of preference: each customer is reached through the first one consented to.
+    /// Channels in order of preference: each customer is reached through the cheapest one consented to, the first of equals.
     pub channels: Vec<Channel>,
-    /// How long margins are counted; a category's margin counts once.
+    /// How long margins are counted, for products without a survival of their own; a category's margin counts once.
     pub lifetime: Lifetime,
+    /// Share of what a customer's holdings are still worth that a contact loses, in [−1, 1].
+    pub churn_per_contact: f64,
+    /// What is the same of each offer for all customers, one an offer.
+    pub offers: Vec<OfferTerms>,
 }
 
 /// A chosen offer.
@@ -49,8 +53,14 @@ pub struct Choice {
     pub propensity: f64,
     /// What a month adds: for an upsell the new margin less the one held, for a category the margin of a purchase.
     pub margin: Minor,
-    /// Its expected value.
+    /// What the contact is expected to add, levers aside.
     pub expected_value: Minor,
+    /// Its interval, where the effect of a contact has one.
+    pub interval: Option<[Minor; 2]>,
+    /// What the lever adds to it in the ranking.
+    pub lever: Minor,
+    /// The value in its parts, through the channel.
+    pub worth: Worth,
 }
 
 /// What became of a pair.
@@ -91,14 +101,14 @@ pub struct Ranked {
     pub choices: Vec<Choice>,
     /// Customers × offers.
     pub decisions: Vec<Decision>,
-    /// Customers × offers: the expected value of every pair that no rule removed, for "by how much"; `None` for the others.
+    /// Customers × offers: the value of every pair that no rule removed, levers included, for "by how much"; `None` for the others.
     pub expected_values: Vec<Option<Minor>>,
 }
 
-/// Ranks the offers that `verdicts` leave by (expected value, propensity, order of offers), best first.
+/// Ranks the offers that `verdicts` leave by (value, propensity, order of offers), best first.
 ///
 /// `verdicts` and `propensities` are customers × offers; NaN is a pair without a calibrated propensity and is removed as
-/// [`Rule::NotScored`]. The expected value is [`expected_value`] over the net margin and the cost of the customer's channel. Going down
+/// [`Rule::NotScored`], an offer whose effect lies below zero as [`Rule::Harmful`]. The value is [`Worth::ranked`]. Going down
 /// the order, an offer is chosen unless its family already has `per_family` offers or the customer `per_customer`, or as many as contacts
 /// are left.
 /// A customer with none of the policy's channels gets nothing, whatever the verdicts say. O(customers × offers · log offers).
@@ -131,8 +141,10 @@ impl Ranked {
 }
 
 mod placed;
+mod worth;
 
 pub use placed::{PlacedOffers, Wanted, WantedOffers, rank_placed, wanted};
+pub use worth::worths;
 
 struct Problem<'a> {
     ladder: &'a Ladder,
@@ -140,15 +152,7 @@ struct Problem<'a> {
     verdicts: &'a [Verdict],
     propensities: &'a [f32],
     policy: &'a RankPolicy,
-    months: f64,
-}
-
-/// The customer in question.
-struct Asked<'a> {
-    customer: usize,
-    /// The first channel of the policy that the customer consents to.
-    channel: Option<Channel>,
-    holdings: &'a Holdings<'a>,
+    gains: Gains,
 }
 
 /// An offer in the running.
@@ -157,9 +161,9 @@ struct Candidate {
     offer: OfferId,
     propensity: f64,
     margin: Minor,
+    worth: Worth,
+    /// What it is ranked by.
     value: Minor,
-    /// The value before it is rounded.
-    exact: f64,
 }
 
 impl Candidate {
@@ -179,18 +183,18 @@ impl<'a> Problem<'a> {
         let n_pairs = customers.len() * ladder.n_offers();
         let is_whole = verdicts.len() == n_pairs && propensities.len() == n_pairs;
         assert!(is_whole, "one verdict and propensity a customer and offer");
-        Self { ladder, customers, verdicts, propensities, policy, months: policy.lifetime.expected_months() }
+        assert!(policy.offers.len() == ladder.n_offers(), "terms of every offer");
+        Self { ladder, customers, verdicts, propensities, policy, gains: Gains::new(ladder, policy) }
     }
 
     fn rank_block(&self, rows: Range<usize>) -> Result<Ranked> {
         let mut ranked = Ranked::default();
-        let mut holdings = Holdings::new(self.ladder);
+        let mut possessions = Possessions::new(self.ladder);
         let mut candidates = Vec::with_capacity(self.ladder.n_offers());
         for customer in rows {
-            let asked = self.asked(customer, &mut holdings);
-            let channel = asked.channel;
+            let channel = self.channel(customer);
             candidates.clear();
-            self.weigh(&asked, &mut candidates, &mut ranked)?;
+            self.weigh((customer, channel), &mut possessions, &mut candidates, &mut ranked)?;
             candidates.retain(|candidate| candidate.value >= self.policy.threshold);
             candidates.sort_unstable_by_key(Candidate::key);
             if let Some(channel) = channel {
@@ -200,23 +204,28 @@ impl<'a> Problem<'a> {
         Ok(ranked)
     }
 
-    fn asked<'h>(&self, customer: usize, holdings: &'h mut Holdings<'a>) -> Asked<'h>
-    where
-        'a: 'h,
-    {
-        holdings.read(self.ladder, self.customers.held_by(customer));
+    /// The cheapest channel of the policy that the customer consents to, the first of equals.
+    fn channel(&self, customer: usize) -> Option<Channel> {
         let consents = self.customers.consents[customer];
-        let channel = self.policy.channels.iter().find(|channel| consents.contains(channel.index)).copied();
-        Asked { customer, channel, holdings }
+        let channels = self.policy.channels.iter().filter(|channel| consents.contains(channel.index));
+        channels.min_by_key(|channel| channel.contact_cost).copied()
     }
 
     /// Appends the customer's decisions and values, and collects what is left to choose from.
-    fn weigh(&self, asked: &Asked, candidates: &mut Vec<Candidate>, ranked: &mut Ranked) -> Result<()> {
-        for offer_idx in 0..self.ladder.n_offers() {
-            let candidate = match (self.verdicts[self.cell(asked, offer_idx)], asked.channel) {
+    fn weigh(
+        &self,
+        (customer, channel): (usize, Option<Channel>),
+        possessions: &mut Possessions,
+        candidates: &mut Vec<Candidate>,
+        ranked: &mut Ranked,
+    ) -> Result<()> {
+        possessions.read(self.ladder, &self.gains, self.customers.held_by(customer));
+        let n_offers = self.ladder.n_offers();
+        for offer_idx in 0..n_offers {
+            let candidate = match (self.verdicts[customer * n_offers + offer_idx], channel) {
                 (Verdict::Removed(rule), _) => Err(rule),
                 (Verdict::Eligible, None) => Err(Rule::NoConsent),
-                (Verdict::Eligible, Some(channel)) => self.candidate(asked, offer_idx, channel.contact_cost)?,
+                (Verdict::Eligible, Some(channel)) => self.candidate((customer, possessions), offer_idx, channel)?,
             };
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
@@ -226,39 +235,28 @@ impl<'a> Problem<'a> {
         Ok(())
     }
 
-    fn cell(&self, asked: &Asked, offer_idx: usize) -> usize {
-        asked.customer * self.ladder.n_offers() + offer_idx
-    }
-
-    /// The pair with its value, or why it has none.
-    fn candidate(
-        &self,
-        asked: &Asked,
-        offer_idx: usize,
-        contact_cost: Minor,
-    ) -> Result<std::result::Result<Candidate, Rule>> {
-        let propensity = f64::from(self.propensities[self.cell(asked, offer_idx)]);
-        if propensity.is_nan() {
-            return Ok(Err(Rule::NotScored));
-        }
-        let rung = &self.ladder.offers[offer_idx];
-        let (margin, months) = match rung.target {
-            Target::Upsell { .. } => (rung.margin - asked.holdings.margin(rung.family), self.months),
-            Target::CrossSell { .. } => (rung.margin, self.months),
-            Target::Category { .. } => (rung.margin, 1.0),
-        };
-        // Adding 0 turns −0 into 0, whose bits would sort above every other propensity.
-        let propensity = propensity + 0.0;
-        let value = expected_value(propensity, margin, months, contact_cost)
-            .ok_or(DecideError::NotAProbability { customer: asked.customer, offer: offer_idx })?;
-        let exact = propensity * margin.0 as f64 * months - contact_cost.0 as f64;
-        Ok(Ok(Candidate { offer: OfferId(offer_idx as u32), propensity, margin, value, exact }))
-    }
-
     /// Offers the customer may get at most.
     fn places(&self, customer: usize) -> usize {
         let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
         self.policy.per_customer.min(left)
+    }
+
+    fn choice(&self, candidate: &Candidate, customer: usize, rank: u16, channel: u8) -> Choice {
+        let Candidate { offer, propensity, margin, worth, value } = *candidate;
+        let expected_value = worth.expected();
+        let (interval, lever) = (self.interval(candidate), value - expected_value);
+        Choice {
+            customer: customer as u32,
+            rank,
+            offer,
+            channel,
+            propensity,
+            margin,
+            expected_value,
+            interval,
+            lever,
+            worth,
+        }
     }
 
     /// Goes down the sorted candidates, filling the customer's places.
@@ -281,17 +279,10 @@ impl<'a> Problem<'a> {
                 Decision::Outranked { by: rival.offer }
             } else {
                 let rank = (chosen.len() + 1) as u16;
-                ranked.choices.push(candidate.choice(customer, rank, channel.index));
+                ranked.choices.push(self.choice(candidate, customer, rank, channel.index));
                 Decision::Chosen { rank }
             };
         }
-    }
-}
-
-impl Candidate {
-    fn choice(&self, customer: usize, rank: u16, channel: u8) -> Choice {
-        let Self { offer, propensity, margin, value, .. } = *self;
-        Choice { customer: customer as u32, rank, offer, channel, propensity, margin, expected_value: value }
     }
 }
 

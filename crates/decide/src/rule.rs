@@ -45,13 +45,15 @@ pub enum Rule {
     NoCapacity,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
+    /// A contact makes takes of the offer rarer.
+    Harmful,
     /// There is no calibrated propensity for the pair.
     NotScored,
 }
 
 impl Rule {
     /// Every rule, in the order in which they are asked.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -67,6 +69,7 @@ impl Rule {
         Self::HouseholdLimit,
         Self::NoCapacity,
         Self::NotDrawn,
+        Self::Harmful,
         Self::NotScored,
     ];
 
@@ -88,6 +91,7 @@ impl Rule {
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::NotDrawn => "not_drawn",
+            Self::Harmful => "harmful",
             Self::NotScored => "not_scored",
         }
     }
@@ -102,7 +106,7 @@ impl Rule {
             | Self::HouseholdLimit
             | Self::NoCapacity
             | Self::NotDrawn => Layer::Applicability,
-            Self::NotScored => Layer::Suitability,
+            Self::Harmful | Self::NotScored => Layer::Suitability,
             _ => Layer::Eligibility,
         }
     }

@@ -138,6 +138,9 @@ fn products(margins: &[i64], links: &[(usize, usize, bool)]) -> Vec<Product> {
                 "c4" => vec!["cold".to_owned(), "gone".to_owned()],
                 _ => vec![],
             },
+            survival: (tier == 3).then_some(0.97),
+            offer_cost: Minor(if key == "b2x" { 30 } else { 0 }),
+            ..Product::default()
         })
         .collect();
     let plain = products.clone();

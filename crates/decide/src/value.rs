@@ -1,5 +1,6 @@
-//! What an offer is worth to the company, in minor units.
+//! What an offer is worth to the company, in minor units: what the contact adds.
 
+use osusume_evaluate::split;
 use osusume_model::Minor;
 
 /// How long a margin is counted, and how much of it.
@@ -28,70 +29,123 @@ impl Lifetime {
         }
         months
     }
+
+    /// The same for a product with a survival of its own.
+    #[must_use]
+    pub fn with_survival(self, monthly_survival: Option<f64>) -> Self {
+        Self { monthly_survival: monthly_survival.unwrap_or(self.monthly_survival), ..self }
+    }
+
+    /// Share of the takers who step back within 90 days beyond those whom survival counts as gone after three months.
+    pub fn early_loss(&self, step_back_rate: f64) -> f64 {
+        let survival = self.monthly_survival;
+        (step_back_rate - (1.0 - survival * survival * survival)).clamp(0.0, 1.0)
+    }
 }
 
-/// `round(propensity · margin · months) − contact_cost`, the expected value of one offer in minor units.
-///
-/// `margin` is what a month adds: for an upgrade the new margin less the one it replaces, which may be negative. Rounding is half to
-/// even, so that sums of many values carry no bias; results beyond an `i64` stay at its ends. `None` when the propensity is NaN or
-/// outside [0, 1], or `months` is not a finite number of at least 0: no value comes out of what is not known.
-pub fn expected_value(propensity: f64, margin: Minor, months: f64, contact_cost: Minor) -> Option<Minor> {
-    if !(0.0..=1.0).contains(&propensity) || !(0.0..f64::INFINITY).contains(&months) {
-        return None;
+/// What a contact does to the odds of a take.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Response {
+    /// Share of the customers behind the propensity who were being contacted, in [0, 1].
+    pub contacted_share: f64,
+    /// What a contact adds to the log-odds.
+    pub log_odds: f64,
+    /// Its interval; what is assumed has none.
+    pub interval: Option<[f64; 2]>,
+}
+
+impl Response {
+    /// The probabilities of a take without and with contact.
+    pub fn parts(&self, propensity: f64) -> [f64; 2] {
+        split(propensity, self.contacted_share, self.log_odds)
     }
-    // From the left each factor is finite: the product may overflow to an infinity, where `as` saturates, but 0 · ∞ cannot arise.
-    let gain = (propensity * margin.0 as f64 * months).round_ties_even() as i64;
-    Some(Minor(gain) - contact_cost)
+
+    /// Whether the interval lies below zero: a contact makes takes rarer.
+    pub fn is_harmful(&self) -> bool {
+        self.interval.is_some_and(|[_, upper]| upper < 0.0)
+    }
+}
+
+/// A wish of the business: it moves an offer in the ranking, and neither its probability nor what it is said to be worth.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lever {
+    /// Factor on what the offer brings before the contact is paid for, at least 0.
+    pub factor: f64,
+    /// Added to its value.
+    pub added: Minor,
+}
+
+impl Default for Lever {
+    fn default() -> Self {
+        Self { factor: 1.0, added: Minor(0) }
+    }
+}
+
+/// What is the same of an offer for all customers, beside its place in the catalogue.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct OfferTerms {
+    /// What a contact adds; without it a take counts in full, contacted or not.
+    pub response: Option<Response>,
+    /// Share of past takers who stepped back or left within 90 days, in [0, 1].
+    pub step_back_rate: f64,
+    /// A wish of the business.
+    pub lever: Lever,
+}
+
+/// The value of one customer and offer through one channel, in its parts.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Worth {
+    /// Probability of a take without a contact; 0 where nothing tells it and the take itself is valued.
+    pub alone: f64,
+    /// Probability of a take with it.
+    pub contacted: f64,
+    /// Expected discounted margin that a take adds up to the horizon, without those who step back: negative where what is held is
+    /// worth more.
+    pub gain: f64,
+    /// What the company gives to a taker.
+    pub incentive: Minor,
+    /// What the contact costs.
+    pub contact_cost: Minor,
+    /// What the contact costs in customers who leave because of it.
+    pub churn_cost: f64,
+    /// A wish of the business.
+    pub lever: Lever,
+}
+
+impl Worth {
+    /// `p₁ (gain − incentive) − p₀ gain`, before the contact is paid for.
+    pub fn gross(&self) -> f64 {
+        self.contacted * (self.gain - self.incentive.0 as f64) - self.alone * self.gain
+    }
+
+    /// What the contact adds: [`Self::gross`] − churn, rounded once, less the contact's cost.
+    ///
+    /// Rounding is half to even, so that sums of many values carry no bias; results beyond an `i64` stay at its ends.
+    pub fn expected(&self) -> Minor {
+        rounded(self.gross() - self.churn_cost) - self.contact_cost
+    }
+
+    /// The same with the lever: what offers are ranked by.
+    pub fn ranked(&self) -> Minor {
+        rounded(self.lever.factor * self.gross() - self.churn_cost) + self.lever.added - self.contact_cost
+    }
+
+    /// [`Self::ranked`] before it is rounded.
+    pub(crate) fn exact(&self) -> f64 {
+        self.lever.factor * self.gross() - self.churn_cost + self.lever.added.0 as f64 - self.contact_cost.0 as f64
+    }
+
+    /// The same pair if a contact added `log_odds` to the log-odds of a take.
+    #[must_use]
+    pub(crate) fn at(self, response: &Response, propensity: f64, log_odds: f64) -> Self {
+        let [alone, contacted] = split(propensity, response.contacted_share, log_odds);
+        Self { alone, contacted, ..self }
+    }
+}
+
+fn rounded(amount: f64) -> Minor {
+    Minor(amount.round_ties_even() as i64)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn check(propensity: f64, margin: i64, months: f64, cost: i64, expected: Option<i64>) {
-        assert_eq!(expected_value(propensity, Minor(margin), months, Minor(cost)), expected.map(Minor));
-    }
-
-    #[test]
-    fn halves_go_to_even_and_cost_is_taken_after() {
-        check(0.5, 5, 1.0, 0, Some(2));
-        check(0.5, 7, 1.0, 0, Some(4));
-        check(0.5, -5, 1.0, 0, Some(-2));
-        check(0.5, 5, 1.0, 1, Some(1));
-        check(0.25, 1000, 12.0, 300, Some(2700));
-    }
-
-    #[test]
-    fn nothing_unknown_comes_out() {
-        check(f64::NAN, 5, 1.0, 0, None);
-        check(1.1, 5, 1.0, 0, None);
-        check(-0.1, 5, 1.0, 0, None);
-        check(0.5, 5, f64::NAN, 0, None);
-        check(0.5, 5, f64::INFINITY, 0, None);
-        check(0.0, i64::MAX, f64::MAX, 0, Some(0));
-        check(1.0, i64::MAX, f64::MAX, 0, Some(i64::MAX));
-        check(1.0, i64::MIN, 1e9, i64::MAX, Some(i64::MIN));
-    }
-
-    #[test]
-    fn months_by_hand() {
-        let months = |horizon_months, monthly_survival, monthly_discount| {
-            Lifetime { horizon_months, monthly_survival, monthly_discount }.expected_months()
-        };
-        assert!((months(24, 1.0, 0.0) - 24.0).abs() < 1e-12);
-        assert!((months(24, 0.0, 0.0) - 1.0).abs() < 1e-12);
-        assert!(months(0, 0.9, 0.0).abs() < 1e-12);
-        assert!((months(3, 0.9, 0.0) - 2.71).abs() < 1e-12);
-        assert!((months(2, 0.9, 0.25) - 1.72).abs() < 1e-12);
-    }
-
-    proptest! {
-        #[test]
-        fn grows_with_propensity_for_a_positive_margin(p in 0.0..1.0_f64, q in 0.0..1.0_f64, margin in 0..1_000_000_i64, months in 0.0..60.0_f64) {
-            let value = |p| expected_value(p, Minor(margin), months, Minor(10)).unwrap();
-            prop_assert!(value(p.min(q)) <= value(p.max(q)));
-            prop_assert!(value(0.0) == Minor(-10));
-        }
-    }
-}
+mod tests;

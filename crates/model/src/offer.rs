@@ -29,7 +29,7 @@ pub enum HeldBy {
 }
 
 /// A product as the products table declares it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Product {
     /// The company's own product code.
     pub key: String,
@@ -47,6 +47,14 @@ pub struct Product {
     pub excludes: Vec<String>,
     /// Product codes this one replaces: moving between them is a migration, never a take.
     pub replaces: Vec<String>,
+    /// Share of its holders who still hold it a month later, in (0, 1]; the pipeline's where it is absent.
+    pub survival: Option<f64>,
+    /// What the company gives to whoever takes it: a discount, a device.
+    pub offer_cost: Minor,
+    /// First day it may be offered.
+    pub valid_from: Option<Date>,
+    /// First day it may no longer be offered.
+    pub valid_until: Option<Date>,
 }
 
 /// How an offer's take is recognised.
@@ -80,7 +88,7 @@ pub struct Offer {
 }
 
 /// All products and the offers that follow from them, in a fixed order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Catalogue {
     /// Products sorted by key; [`ProductId`] is the position.
     pub products: Vec<Product>,

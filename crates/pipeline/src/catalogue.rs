@@ -1,5 +1,7 @@
 //! The catalogue: products and offers out of the products table and the pipeline file.
 
+mod terms;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -42,12 +44,13 @@ impl Goods {
     /// `CatalogueContradiction`, `NoOffers`, and faults of the table.
     pub(crate) fn read(config: &Config, table: Option<&TableFile>, sold: Option<Names>) -> Result<Self> {
         let columns = table.map(|table| PlainTable::read(config, table)).transpose()?.unwrap_or_default();
-        let (products, rows) = columns.sorted();
+        let (mut products, rows) = columns.sorted();
         if let Some(pair) = products.windows(2).find(|pair| pair[0].key == pair[1].key) {
             return Err(Fault::new(Code::CatalogueContradiction)
                 .with("names", vec![pair[0].key.clone()])
                 .because("listed twice"));
         }
+        terms::fill(config, &columns, &rows, &mut products)?;
         let mut goods = Self::of_products(products);
         let names = ["name_en", "name_ja"].map(|name| columns.columns.get(name));
         goods.names = rows.par_iter().map(|&row| names.map(|column| text(column?, row).map(str::to_owned))).collect();
@@ -56,6 +59,7 @@ impl Goods {
         goods.sold = sold.unwrap_or_default();
         goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
+        terms::check_margins(&columns, &rows, &goods.catalogue.products, &goods.catalogue.offers)?;
         if goods.catalogue.offers.is_empty() {
             return Err(Fault::new(Code::NoOffers));
         }
@@ -414,6 +418,7 @@ impl<'a> ProductColumns<'a> {
             requires,
             excludes,
             replaces,
+            ..Product::default()
         }
     }
 }
@@ -441,6 +446,7 @@ mod tests {
             requires: Vec::new(),
             excludes: Vec::new(),
             replaces: Vec::new(),
+            ..Product::default()
         };
         let goods = Goods::of_products((0..1_000).filter(|i| i % 7 != 3).map(product).collect());
         let of = |keys: Vec<usize>| keys.into_iter().map(|i| format!("p{i:04}")).collect::<Vec<String>>();

@@ -30,7 +30,7 @@ use crate::stages::decide::{
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
-use crate::stages::train::{AnyModel, Curves, Parts, PublishedModel, raw_kinds, read_models};
+use crate::stages::train::{AnyModel, Curves, Effects, Parts, PublishedModel, raw_kinds, read_models};
 
 /// Where the run to explain is found.
 #[derive(Clone, Copy, Debug)]
@@ -236,7 +236,9 @@ impl Retracing<'_> {
             |output: &str, columns: &[&str]| read_rows(&RealFs, &self.run.path_of(output)?, columns, row..row + 1);
         let as_of = self.scene.calendar.as_of(self.run.manifest.as_of);
         let propensity = propensities(&rows(SCORES, &["propensity"])?);
-        let arbiter = Arbiter::new(self.scene.config, self.goods)?;
+        let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
+        let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
+        let arbiter = Arbiter::new(self.scene.config, self.goods, &effects)?;
         let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
         let control = self.scene.quiet();
         let ledger = Ledger::published(&RealFs, self.run, &keys, &self.tables.customers, &control)?;
@@ -254,7 +256,6 @@ impl Retracing<'_> {
         let ranked = if explores { drawn(&ranked) } else { ranked };
         let standing = self.check(&decided, &ranked)?;
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
-        let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
         let reasons = self.reasons(&models, &block, &ranked)?;
         let n_offers = self.goods.catalogue.offers.len();
         let mut fates: Vec<OfferFate> = (0..n_offers)

@@ -16,6 +16,7 @@ fn products(lines: &[&str]) -> Vec<Product> {
             requires: list("requires:"),
             excludes: list("excludes:"),
             replaces: list("replaces:"),
+            ..Product::default()
         }
     };
     lines.iter().map(product).collect()

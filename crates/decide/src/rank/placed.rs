@@ -5,11 +5,11 @@ use std::ops::Range;
 
 use osusume_model::{Control, OfferId};
 
+use super::worth::Possessions;
 use super::{Candidate, Choice, Decision, Problem, RankPolicy, Ranked};
 use crate::block::for_each_block;
-use crate::eligibility::Holdings;
 use crate::ladder::Ladder;
-use crate::{ChannelSet, Customers, Result, Rule, Verdict};
+use crate::{ChannelSet, Customers, Result, Rule, Verdict, Worth};
 
 /// One offer a customer could get.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -97,7 +97,7 @@ impl Problem<'_> {
         let floor = (self.policy.threshold.0 as f64).min(0.0);
         self.visit(rows, |customer, candidates, _| {
             let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold || is_due[one.offer.0 as usize];
-            let wanted = |one: &Candidate| Wanted { offer: one.offer.0 as u16, value: one.exact - floor };
+            let wanted = |one: &Candidate| Wanted { offer: one.offer.0 as u16, value: one.worth.exact() - floor };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
             block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);
@@ -119,17 +119,28 @@ impl Problem<'_> {
     }
 
     /// Weighs every customer of `rows` and hands its candidates, in the order of offers, to `each`.
-    fn visit(&self, rows: Range<usize>, mut each: impl FnMut(usize, &[Candidate], &mut Ranked)) -> Result<Ranked> {
+    pub(super) fn visit(
+        &self,
+        rows: Range<usize>,
+        mut each: impl FnMut(usize, &[Candidate], &mut Ranked),
+    ) -> Result<Ranked> {
         let mut ranked = Ranked::default();
-        let mut holdings = Holdings::new(self.ladder);
+        let mut possessions = Possessions::new(self.ladder);
         let mut candidates = Vec::with_capacity(self.ladder.n_offers());
         for customer in rows {
-            let asked = self.asked(customer, &mut holdings);
             candidates.clear();
-            self.weigh(&asked, &mut candidates, &mut ranked)?;
+            self.weigh((customer, self.channel(customer)), &mut possessions, &mut candidates, &mut ranked)?;
             each(customer, &candidates, &mut ranked);
         }
         Ok(ranked)
+    }
+
+    /// The pair with the cost of the channel it got.
+    fn through(&self, one: &Candidate, channel: u8) -> Candidate {
+        let cost = self.policy.channels.iter().find(|other| other.index == channel).map(|other| other.contact_cost);
+        let contact_cost = cost.unwrap_or(one.worth.contact_cost);
+        let worth = Worth { contact_cost, ..one.worth };
+        Candidate { worth, value: worth.ranked(), ..*one }
     }
 
     /// The customer's decisions and choices from what it gets.
@@ -144,7 +155,10 @@ impl Problem<'_> {
         let base = ranked.decisions.len() - self.ladder.n_offers();
         let mut chosen: Vec<(Candidate, u8)> = candidates
             .iter()
-            .filter_map(|one| mine.iter().find(|(offer, _)| *offer == one.offer).map(|(_, channel)| (*one, *channel)))
+            .filter_map(|one| {
+                let (_, channel) = mine.iter().find(|(offer, _)| *offer == one.offer)?;
+                Some((self.through(one, *channel), *channel))
+            })
             .collect();
         chosen.sort_unstable_by_key(|(one, _)| one.key());
         let is_full = chosen.len() >= self.places(customer);
@@ -160,7 +174,7 @@ impl Problem<'_> {
         for (at, (one, channel)) in chosen.iter().enumerate() {
             let rank = (at + 1) as u16;
             ranked.decisions[base + one.offer.0 as usize] = Decision::Chosen { rank };
-            choices.push(one.choice(customer, rank, *channel));
+            choices.push(self.choice(one, customer, rank, *channel));
         }
     }
 }

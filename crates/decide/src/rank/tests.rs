@@ -1,7 +1,7 @@
 use super::*;
-use crate::ChannelSet;
 use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
-use osusume_model::{NoControl, OfferKind};
+use crate::{ChannelSet, DecideError, Lever, Response};
+use osusume_model::{NoControl, OfferKind, Product};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -11,51 +11,128 @@ fn policy() -> impl Strategy<Value = RankPolicy> {
         monthly_survival,
         monthly_discount: 0.01,
     });
-    (1..5_usize, 1..3_usize, -20..200_i64, 0..60_i64, lifetime).prop_map(
-        |(per_customer, per_family, threshold, cost, lifetime)| RankPolicy {
+    let limits = (1..5_usize, 1..3_usize, -20..200_i64);
+    // More terms than there are offers: each test takes as many as its company needs.
+    let terms = prop::collection::vec(terms(), 20);
+    let churn = prop_oneof![3 => Just(0.0), 1 => -0.02..0.1_f64];
+    (limits, (0..60_i64, 0..60_i64), lifetime, terms, churn).prop_map(
+        |((per_customer, per_family, threshold), costs, lifetime, offers, churn_per_contact)| RankPolicy {
             per_customer,
             per_family,
             threshold: Minor(threshold),
             channels: vec![
-                Channel { index: 1, contact_cost: Minor(cost) },
-                Channel { index: 0, contact_cost: Minor(cost / 2) },
+                Channel { index: 1, contact_cost: Minor(costs.0) },
+                Channel { index: 0, contact_cost: Minor(costs.1) },
             ],
             lifetime,
+            churn_per_contact,
+            offers,
         },
     )
+}
+
+/// Half of the offers have no effect told, one in eight a harmful one.
+fn terms() -> impl Strategy<Value = OfferTerms> {
+    let response =
+        (0.0..=1.0_f64, -0.5..0.8_f64, prop::option::of(0.0..0.6_f64)).prop_map(|(share, log_odds, half)| {
+            let interval = half.map(|half| [log_odds - half, log_odds + half]);
+            Response { contacted_share: share, log_odds, interval }
+        });
+    let lever = prop_oneof![
+        2 => Just(Lever::default()),
+        1 => (0.0..3.0_f64, -50..50_i64).prop_map(|(factor, added)| Lever { factor, added: Minor(added) })
+    ];
+    (prop::option::of(response), prop_oneof![Just(0.0), 0.0..0.6_f64], lever)
+        .prop_map(|(response, step_back_rate, lever)| OfferTerms { response, step_back_rate, lever })
+}
+
+fn of_company(policy: &RankPolicy, company: &Company) -> RankPolicy {
+    let offers = policy.offers[..company.catalogue.offers.len()].to_vec();
+    RankPolicy { offers, ..policy.clone() }
 }
 
 fn ranked(company: &Company, policy: &RankPolicy) -> Ranked {
     let columns = Columns::of(&company.people);
     let verdicts = company.verdicts(&columns);
     let pairs = (verdicts.as_slice(), &company.propensities()[..]);
-    rank(&company.ladder(), &columns.customers(), pairs, policy, &NoControl).unwrap()
+    rank(&company.ladder(), &columns.customers(), pairs, &of_company(policy, company), &NoControl).unwrap()
+}
+
+/// `margin Σ (survival / (1 + discount))^m` over the months up to the horizon.
+fn plain_worth(policy: &RankPolicy, margin: i64, survival: Option<f64>) -> f64 {
+    let lifetime = policy.lifetime;
+    let kept = survival.unwrap_or(lifetime.monthly_survival) / (1.0 + lifetime.monthly_discount);
+    margin as f64 * (0..lifetime.horizon_months).map(|month| kept.powi(month as i32)).sum::<f64>()
+}
+
+/// The value of one pair without and with the lever, from the formula.
+fn plain_values(company: &Company, policy: &RankPolicy, customer: usize, offer_idx: usize, p: f64) -> (i64, i64) {
+    let (offer, terms) = (&company.catalogue.offers[offer_idx], &policy.offers[offer_idx]);
+    let products = &company.catalogue.products;
+    let mut held: Vec<&Product> = company.people[customer].held.iter().map(|id| &products[id.0 as usize]).collect();
+    held.sort_by(|a, b| a.key.cmp(&b.key));
+    held.dedup_by(|a, b| a.key == b.key);
+    let worth = |product: &Product| plain_worth(policy, product.margin.0, product.survival);
+    let remaining = held.iter().map(|product| worth(product)).sum::<f64>().max(0.0);
+    let of_family = held.iter().filter(|product| product.family == offer.family);
+    let tier = |product: &Product| became(&company.catalogue, product).tier;
+    let highest = of_family.clone().map(|product| tier(product)).max();
+    let replaced = of_family.filter(|product| Some(tier(product)) == highest).map(|product| worth(product));
+    let replaced = replaced.fold(f64::NEG_INFINITY, f64::max);
+    let product = offer.product.map(|id| &products[id.0 as usize]);
+    let mut gain = match product {
+        None => offer.margin.0 as f64,
+        Some(product) if offer.kind == OfferKind::Upsell => {
+            worth(product) - if replaced.is_finite() { replaced } else { 0.0 }
+        }
+        Some(product) => worth(product),
+    };
+    if let Some(product) = product.filter(|_| gain > 0.0) {
+        let survival = product.survival.unwrap_or(policy.lifetime.monthly_survival);
+        gain *= 1.0 - (terms.step_back_rate - (1.0 - survival.powi(3))).clamp(0.0, 1.0);
+    }
+    let incentive = product.map_or(0, |product| product.offer_cost.0) as f64;
+    let [p0, p1] = terms
+        .response
+        .map_or([0.0, p], |response| osusume_evaluate::split(p, response.contacted_share, response.log_odds));
+    let cheapest = policy.channels.iter().filter(|one| company.people[customer].consents.contains(one.index));
+    let cost = cheapest.map(|one| one.contact_cost.0).min().unwrap_or(0);
+    let adds = p1 * (gain - incentive) - p0 * gain;
+    let churn = policy.churn_per_contact * remaining;
+    let lever = terms.lever;
+    let rounded = |amount: f64| amount.round_ties_even() as i64;
+    (rounded(adds - churn) - cost, rounded(lever.factor * adds - churn) + lever.added.0 - cost)
 }
 
 /// What a month of the offer adds, from the definition.
-fn plain_margin(company: &Company, customer: usize, offer_idx: usize) -> i64 {
+fn plain_margin(company: &Company, policy: &RankPolicy, customer: usize, offer_idx: usize) -> i64 {
     let offer = &company.catalogue.offers[offer_idx];
     let products = company.people[customer].held.iter().map(|id| &company.catalogue.products[id.0 as usize]);
     let held = products.filter(|p| p.family == offer.family);
-    let held = held.map(|p| (became(&company.catalogue, p).tier, p.margin.0)).max();
-    offer.margin.0 - if offer.kind == OfferKind::Upsell { held.map_or(0, |held| held.1) } else { 0 }
+    // Of products of one tier the one worth more over its lifetime.
+    let worth = |p: &Product| plain_worth(policy, p.margin.0, p.survival);
+    let tier = |p: &Product| became(&company.catalogue, p).tier;
+    let held =
+        held.max_by(|a, b| tier(a).cmp(&tier(b)).then(worth(a).total_cmp(&worth(b))).then(a.margin.cmp(&b.margin)));
+    offer.margin.0 - if offer.kind == OfferKind::Upsell { held.map_or(0, |held| held.margin.0) } else { 0 }
 }
 
 /// One customer's decisions and offers: all pairs valued, sorted, and filtered.
 fn plain(company: &Company, policy: &RankPolicy, customer: usize) -> (Vec<Decision>, Vec<(usize, i64)>) {
     let (offers, person) = (&company.catalogue.offers, &company.people[customer]);
     let propensities = company.propensities();
-    let cost = if person.consents.contains(1) { policy.channels[0] } else { policy.channels[1] }.contact_cost.0;
     let mut decisions = Vec::new();
     let mut running = Vec::new();
     for offer_idx in 0..offers.len() {
         let p = f64::from(propensities[customer * offers.len() + offer_idx]);
         let verdict = plain_verdict(&company.catalogue, offer_idx, person);
-        let is_category = offers[offer_idx].kind == OfferKind::Category;
-        let months = if is_category { 1.0 } else { policy.lifetime.expected_months() };
-        let value = (p * plain_margin(company, customer, offer_idx) as f64 * months).round_ties_even() as i64 - cost;
+        let (_, value) = plain_values(company, policy, customer, offer_idx, p);
+        let harms = |response: Response| response.interval.is_some_and(|ends| ends[1] < 0.0);
         decisions.push(match verdict {
             Verdict::Removed(rule) => Decision::Removed(rule),
+            Verdict::Eligible if policy.offers[offer_idx].response.is_some_and(harms) => {
+                Decision::Removed(Rule::Harmful)
+            }
             Verdict::Eligible if p.is_nan() => Decision::Removed(Rule::NotScored),
             Verdict::Eligible => Decision::BelowThreshold,
         });
@@ -94,9 +171,13 @@ proptest! {
             for (place, (offer_idx, value)) in chosen.into_iter().enumerate() {
                 let choice = choices.next().unwrap();
                 prop_assert_eq!((choice.customer as usize, usize::from(choice.rank)), (customer, place + 1));
-                prop_assert_eq!((choice.offer.0 as usize, choice.expected_value.0), (offer_idx, value));
-                prop_assert_eq!(choice.margin.0, plain_margin(&company, customer, offer_idx));
-                prop_assert_eq!(choice.channel, u8::from(company.people[customer].consents.contains(1)));
+                prop_assert_eq!((choice.offer.0 as usize, (choice.expected_value + choice.lever).0), (offer_idx, value));
+                let (expected, _) = plain_values(&company, &policy, customer, offer_idx, choice.propensity);
+                prop_assert_eq!(choice.expected_value.0, expected);
+                prop_assert_eq!(choice.margin.0, plain_margin(&company, &policy, customer, offer_idx));
+                let consents = company.people[customer].consents;
+                let is_dearer = policy.channels[0].contact_cost > policy.channels[1].contact_cost;
+                prop_assert_eq!(choice.channel, u8::from(consents.contains(1) && !(is_dearer && consents.contains(0))));
                 prop_assert_eq!(got.expected_values[customer * n_offers + offer_idx], Some(Minor(value)));
             }
         }
@@ -110,7 +191,7 @@ proptest! {
         for choice in &got.choices {
             let person = &company.people[choice.customer as usize];
             prop_assert!(person.consents.contains(choice.channel) && CHANNELS.contains(choice.channel) && !person.suppressed);
-            prop_assert!(choice.expected_value >= policy.threshold);
+            prop_assert!(choice.expected_value + choice.lever >= policy.threshold);
             let mine: Vec<_> = got.choices.iter().filter(|other| other.customer == choice.customer).collect();
             prop_assert!(mine.len() <= policy.per_customer);
             let family = |c: &Choice| &company.catalogue.offers[c.offer.0 as usize].family;
@@ -126,7 +207,7 @@ proptest! {
         let pairs = (verdicts.as_slice(), &company.propensities()[..]);
         let all_left = vec![left; company.people.len()];
         let customers = Customers { contacts_left: Some(&all_left), ..columns.customers() };
-        let limited = rank(&company.ladder(), &customers, pairs, &policy, &NoControl).unwrap();
+        let limited = rank(&company.ladder(), &customers, pairs, &of_company(&policy, &company), &NoControl).unwrap();
         let fewer = RankPolicy { per_customer: policy.per_customer.min(usize::from(left)), ..policy.clone() };
         prop_assert_eq!(limited, ranked(&company, &fewer));
     }
@@ -142,7 +223,7 @@ proptest! {
             *verdict = Verdict::Removed(Rule::ContactLimit);
         }
         let propensities = company.propensities();
-        let got = rank(&company.ladder(), &columns.customers(), (&fewer, &propensities), &policy, &NoControl).unwrap();
+        let got = rank(&company.ladder(), &columns.customers(), (&fewer, &propensities), &of_company(&policy, &company), &NoControl).unwrap();
         for (cell, value) in got.expected_values.into_iter().enumerate() {
             prop_assert_eq!(value, if cell % 3 == 0 { None } else { full.expected_values[cell] });
         }
@@ -171,6 +252,7 @@ fn threads_change_nothing() {
 #[test]
 fn a_propensity_out_of_range_is_an_error_and_nobody_is_asked_without_consent() {
     let (company, policy) = sample();
+    let policy = RankPolicy { offers: vec![OfferTerms::default(); company.catalogue.offers.len()], ..policy };
     let columns = Columns::of(&company.people);
     let n_pairs = company.people.len() * company.catalogue.offers.len();
     let (verdicts, mut propensities) = (vec![Verdict::Eligible; n_pairs], vec![0.5_f32; n_pairs]);

@@ -8,11 +8,11 @@ use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, KnownSign,
-    Language, LearnFrom, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow,
-    Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe, Role, Run, Secret, Solver, Source, Train, Utilisation,
-    Weekday,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, ChurnBasis, Consequents, Correction,
+    Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, KnownSign,
+    Language, LearnFrom, LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod,
+    OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe, Role, Run, Secret, Solver, Source, Train,
+    Utilisation, Valuation, ValueBasis, Weekday,
 };
 use super::words::{parse_size, parse_step};
 
@@ -215,6 +215,7 @@ pub(super) fn quality(at: At) -> Quality {
 pub(super) fn offers(at: At) -> Offers {
     Offers {
         upsell_families: at.table("upsell").texts("families"),
+        skip_steps: at.table("upsell").flag("skip_steps").expect(CHECKED),
         cross_sell_families: at.table("cross_sell").texts("families"),
         category: at.find("category").and_then(Node::as_table).map(|table| category(At(table))),
         horizon_days: at.integer("horizon_days"),
@@ -370,8 +371,21 @@ pub(super) fn decide(at: At) -> Decide {
             .map("response")
             .map(|map| map.0.keys().map(|key| (key.clone(), map.number(key))).collect())
             .unwrap_or_default(),
+        valuation: valuation(at),
         hold_after: at.tables("hold_after").map(hold).collect(),
         capacity: at.tables("capacity").map(capacity).collect(),
+    }
+}
+
+fn valuation(at: At) -> Valuation {
+    let map = |key: &str| at.map(key).into_iter().flat_map(|map| map.0.keys().map(move |name| (name.clone(), map)));
+    let lever = |at: At| LeverSetting { factor: at.number("factor"), added_minor: at.integer("added_minor") };
+    Valuation {
+        basis: at.word("value", ValueBasis::parse),
+        channel_cost_minor: map("channel_cost_minor").map(|(name, map)| (name.clone(), map.integer(&name))).collect(),
+        churn_per_contact: at.number("churn_per_contact"),
+        churn: at.word("churn", ChurnBasis::parse),
+        levers: map("levers").map(|(name, map)| (name.clone(), lever(map.table(&name)))).collect(),
     }
 }
 

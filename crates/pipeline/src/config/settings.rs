@@ -71,11 +71,14 @@ macro_rules! words {
 }
 
 mod features;
+mod value;
 
 pub use features::{
     DerivedFeature, Features, Night, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Quota, QuotaCounted, Reach,
     Utilisation, Weekday,
 };
+
+pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
     /// What one row of a source is.
@@ -358,6 +361,8 @@ pub struct CategoryOffers {
 pub struct Offers {
     /// Families offered upward.
     pub upsell_families: Vec<String>,
+    /// Whether an upsell is open from every lower tier, not only from the next.
+    pub skip_steps: bool,
     /// Families offered beside.
     pub cross_sell_families: Vec<String>,
     /// Categories of purchases.
@@ -580,6 +585,8 @@ pub struct Decide {
     pub counts_outstanding: bool,
     /// What the file says a contact does to the odds of a take, by offer or family.
     pub response: BTreeMap<String, f64>,
+    /// How offers are valued.
+    pub valuation: Valuation,
     /// Events after which a customer is left in peace.
     pub hold_after: Vec<HoldAfter>,
     /// Places for all customers together.

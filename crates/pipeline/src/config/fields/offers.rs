@@ -1,7 +1,7 @@
 //! What can be offered: `offers`.
 
 use super::super::field::Default::{Absent, Is, Required};
-use super::super::field::Kind::{Integer, List, Table, Text};
+use super::super::field::Kind::{Flag, Integer, List, Table, Text};
 use super::super::field::{Field, ListCheck};
 use super::super::words::Form;
 use super::MANY;
@@ -18,6 +18,12 @@ pub(super) const FIELDS: &[Field] = &[
     )
     .form(Form::Some)
     .list(ListCheck::Unique),
+    Field::new(
+        "offers.upsell.skip_steps",
+        Flag,
+        Is("false"),
+        "Whether every higher tier is offered to those who hold any lower one. Otherwise only the next tier up is.",
+    ),
     Field::new("offers.cross_sell", Table, Is("{}"), "What stands beside what is held."),
     Field::new(
         "offers.cross_sell.families",

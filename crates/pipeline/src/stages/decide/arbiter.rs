@@ -1,17 +1,19 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    Channel, ContactHistory, ContactPolicy, Customers, Ladder, Lifetime, PlacedOffers, RankPolicy, Ranked, Rule,
-    Verdict, WantedOffers, apply_contact_policy, eligibility, rank, rank_placed, wanted,
+    ContactHistory, ContactPolicy, Customers, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict, WantedOffers,
+    Worth, apply_contact_policy, eligibility, rank, rank_placed, wanted, worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
 use super::state::State;
+use super::valuation::policy;
 use crate::catalogue::{Goods, contradictions};
 use crate::config::{Config, HoldEvent};
 use crate::job::Scene;
 use crate::kernel::decide_fault;
 use crate::stages::consents::all_channels;
+use crate::stages::train::Effects;
 
 /// Rules and policy of a run. It knows nothing of models: propensities come from outside.
 pub(crate) struct Arbiter {
@@ -21,17 +23,17 @@ pub(crate) struct Arbiter {
 }
 
 impl Arbiter {
-    /// The rules of the catalogue and the policy of the configuration.
+    /// The rules of the catalogue and the policy of the configuration; `effects` is what was learned of each offer.
     ///
     /// # Errors
     /// `CatalogueContradiction`.
-    pub(crate) fn new(config: &Config, goods: &Goods) -> Result<Self> {
+    pub(crate) fn new(config: &Config, goods: &Goods, effects: &[Effects<'_>]) -> Result<Self> {
         // Products of a shop form no ladder; only what is held does.
         let products = if goods.rules().is_empty() { Vec::new() } else { goods.catalogue.products.clone() };
         let catalogue = Catalogue { products, offers: goods.catalogue.offers.clone() };
         Ok(Self {
             ladder: Ladder::new(&catalogue).map_err(|errors| contradictions(&errors))?,
-            policy: policy(config),
+            policy: policy(config, &goods.catalogue.offers, effects),
             contact: contact_policy(config),
         })
     }
@@ -51,7 +53,23 @@ impl Arbiter {
         })
     }
 
-    /// The same where it is settled what each customer gets.
+    /// The value of customers × offers in its parts; `None` where a rule removes the offer.
+    ///
+    /// # Errors
+    /// A stop asked for.
+    pub(crate) fn worths(
+        &self,
+        scene: &Scene<'_>,
+        state: &State,
+        propensity: &[f32],
+        as_of: AsOf,
+    ) -> Result<Vec<Option<Worth>>> {
+        self.judge(scene, state, as_of, |customers, verdicts, control| {
+            worths(&self.ladder, customers, (verdicts, propensity), &self.policy, control)
+        })
+    }
+
+    /// As [`Self::rank`], where it is settled what each customer gets.
     ///
     /// # Errors
     /// A stop asked for.
@@ -125,29 +143,6 @@ fn rest(is_resting: &[bool], verdicts: &mut [Verdict]) {
             *verdict = Verdict::Removed(Rule::HouseholdLimit);
         }
     }
-}
-
-fn policy(config: &Config) -> RankPolicy {
-    let decide = &config.decide;
-    RankPolicy {
-        per_customer: decide.per_customer,
-        per_family: 1,
-        threshold: Minor(decide.min_value_minor),
-        channels: (0..decide.channels.len() as u8)
-            .map(|index| Channel { index, contact_cost: Minor(decide.contact_cost_minor) })
-            .collect(),
-        lifetime: Lifetime {
-            horizon_months: decide.months,
-            monthly_survival: decide.monthly_survival,
-            monthly_discount: monthly_interest(decide.yearly_discount),
-        },
-    }
-}
-
-/// The monthly interest i at which money a year later is worth 1 − `yearly_discount`: (1 + i)^−12 = 1 − discount.
-fn monthly_interest(yearly_discount: f64) -> f64 {
-    use osusume_numeric::elementary::{exp, ln};
-    exp(-ln(1.0 - yearly_discount) / 12.0) - 1.0
 }
 
 fn contact_policy(config: &Config) -> ContactPolicy {

@@ -11,6 +11,7 @@ mod previous;
 mod rows;
 mod scored;
 mod state;
+mod valuation;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -183,7 +184,7 @@ impl<'a> Decider<'a> {
             goods,
             models,
             units,
-            arbiter: Arbiter::new(config, goods)?,
+            arbiter: Arbiter::new(config, goods, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
             holdout: Holdout {
                 salt: config.decide.holdout_salt.reveal().to_owned(),
@@ -238,6 +239,9 @@ impl<'a> Decider<'a> {
                 propensity: choice.propensity,
                 margin: choice.margin.0,
                 expected_value: choice.expected_value.0,
+                interval: choice.interval.map(|ends| ends.map(|end| end.0)),
+                lever: choice.lever.0,
+                contact_cost: choice.worth.contact_cost.0,
                 parts: self.models.offers[offer].contact.as_ref().map(|contact| contact.parts(choice.propensity)),
                 evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
                 basis: self.models.offers[offer].basis(),

@@ -23,6 +23,12 @@ pub(super) struct OfferRow {
     pub(super) parts: Option<Parts>,
     pub(super) margin: i64,
     pub(super) expected_value: i64,
+    /// Its interval, where the effect of a contact has one.
+    pub(super) interval: Option<[i64; 2]>,
+    /// What the lever adds in the ranking.
+    pub(super) lever: i64,
+    /// What the contact costs.
+    pub(super) contact_cost: i64,
     pub(super) evidence: &'static str,
     pub(super) basis: &'static str,
     pub(super) reasons: [Option<String>; 3],
@@ -31,7 +37,7 @@ pub(super) struct OfferRow {
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 23] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 27] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -40,7 +46,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 23] = [
     ("family", "the product's family"),
     (
         "channel",
-        "the first of `decide.channels` this customer consents to; with `decide.capacity` one of them that has a place",
+        "the cheapest of `decide.channels` this customer consents to, the first of those that cost the same; with `decide.capacity` one of them that has a place",
     ),
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
@@ -60,8 +66,18 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 23] = [
     ),
     (
         "expected_value_minor",
-        "propensity × margin × expected months (`decide.months`, survival, discount) − contact cost",
+        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
     ),
+    (
+        "expected_value_lower_minor",
+        "the same at one end of the interval of `uplift`; absent where `evidence` is not `randomised`, or takes are valued",
+    ),
+    ("expected_value_upper_minor", "at the other end, the larger of the two"),
+    (
+        "lever_minor",
+        "what `decide.levers` adds to the value by which offers are ranked and compared with `decide.min_value_minor`; `expected_value_minor` is without it",
+    ),
+    ("contact_cost_minor", "what the contact costs through this channel"),
     (
         "evidence",
         "what tells what a contact adds: `randomised`, customers contacted or held back by a draw; `assumed`, the pipeline file says it (`decide.response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
@@ -109,6 +125,10 @@ pub(crate) fn offer_schema() -> Schema {
         uplift("uplift_upper"),
         Field::new("margin_minor", DataType::Int64, false),
         Field::new("expected_value_minor", DataType::Int64, false),
+        Field::new("expected_value_lower_minor", DataType::Int64, true),
+        Field::new("expected_value_upper_minor", DataType::Int64, true),
+        Field::new("lever_minor", DataType::Int64, false),
+        Field::new("contact_cost_minor", DataType::Int64, false),
         text("evidence"),
         text("basis"),
         reason("reason_1"),
@@ -138,6 +158,11 @@ pub(super) fn offer_batch(
     let uplift = |of: &dyn Fn(&Parts) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| row.parts.and_then(|parts| of(&parts))).collect::<Float64Array>())
     };
+    let whole =
+        |of: &dyn Fn(&OfferRow) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(rows.iter().map(of))) };
+    let end = |i: usize| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| row.interval.map(|ends| ends[i])).collect::<Int64Array>())
+    };
     let columns: Vec<ArrayRef> = vec![
         text(&|row| row.customer_id.clone()),
         dates(as_of.date),
@@ -152,8 +177,12 @@ pub(super) fn offer_batch(
         uplift(&|parts| Some(parts.uplift)),
         uplift(&|parts| parts.interval.map(|ends| ends[0])),
         uplift(&|parts| parts.interval.map(|ends| ends[1])),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.margin))),
-        Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row.expected_value))),
+        whole(&|row| row.margin),
+        whole(&|row| row.expected_value),
+        end(0),
+        end(1),
+        whole(&|row| row.lever),
+        whole(&|row| row.contact_cost),
         text(&|row| row.evidence.to_owned()),
         text(&|row| row.basis.to_owned()),
         reason(0),

@@ -240,6 +240,7 @@ mod tests {
             requires: Vec::new(),
             excludes: Vec::new(),
             replaces: replaces.iter().map(|&key| key.to_owned()).collect(),
+            ..Product::default()
         };
         let products = [
             ("line_1", "line", 1, &[][..]),

@@ -53,6 +53,7 @@ impl Setting<'_> {
             tests: Vec::new(),
             gate: None,
             contact: None,
+            after: super::After::default(),
             withheld: withheld.iter().map(|&feature| self.specs[feature].name.clone()).collect(),
         };
         if positives < self.job.config.train.min_positives || positives == rows {

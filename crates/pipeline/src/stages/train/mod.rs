@@ -1,6 +1,7 @@
 //! Train: one calibrated model an offer, tested out of time; rates borrowed from the family where takes are too few.
 
 mod additive;
+mod after;
 mod backtest;
 mod contact;
 mod cross_section;
@@ -22,6 +23,7 @@ use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
 pub(crate) use additive::Curves;
+pub(crate) use after::{After, Effects};
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use contact::{ArmRows, Contact, Parts};
 pub(crate) use data::{TrainingData, raw_kinds};
@@ -71,6 +73,8 @@ pub(crate) struct OfferModel {
     pub(crate) gate: Option<Gate>,
     /// What a contact adds; absent where no draw tells it.
     pub(crate) contact: Option<Contact>,
+    /// What follows a take or a contact.
+    pub(crate) after: After,
 }
 
 impl OfferModel {
@@ -99,6 +103,13 @@ pub(crate) struct Models {
     pub(crate) offers: Vec<OfferModel>,
     /// The tests row by row, by test and offer; for measures over several offers.
     pub(crate) tested: Vec<Vec<Option<Tested>>>,
+}
+
+impl Models {
+    /// What is known of what comes of offering each offer.
+    pub(crate) fn effects(&self) -> Vec<Effects<'_>> {
+        self.offers.iter().map(|model| Effects { contact: model.contact.as_ref(), after: model.after }).collect()
+    }
 }
 
 /// Trains, tests and calibrates every offer, and writes the model files.
@@ -289,6 +300,7 @@ impl Learned<'_> {
             withheld: Vec::new(),
             gate: None,
             contact: None,
+            after: After::default(),
         })
     }
 

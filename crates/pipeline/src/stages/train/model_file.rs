@@ -54,6 +54,9 @@ struct ModelFile<'a> {
     /// What a contact adds, where a draw tells it.
     #[serde(skip_serializing_if = "Option::is_none")]
     contact: Option<&'a super::Contact>,
+    /// What follows a take or a contact, as far as it is known.
+    #[serde(skip_serializing_if = "is_nothing")]
+    after: super::After,
     model: Option<AnyFile>,
     tests: &'a [super::Measures],
 }
@@ -68,6 +71,8 @@ struct Header {
     /// Models of earlier versions have none.
     #[serde(default)]
     contact: Option<super::Contact>,
+    #[serde(default)]
+    after: super::After,
     model: Option<AnyFile>,
 }
 
@@ -77,6 +82,8 @@ pub(crate) struct PublishedModel {
     pub(crate) basis: String,
     /// What a contact adds, where it is known.
     pub(crate) contact: Option<super::Contact>,
+    /// What follows a take or a contact.
+    pub(crate) after: super::After,
     /// The model, where the offer has one of its own.
     pub(crate) model: Option<AnyModel>,
 }
@@ -87,7 +94,16 @@ pub(crate) enum AnyModel {
     Additive(AdditiveModel),
 }
 
+fn is_nothing(after: &super::After) -> bool {
+    *after == super::After::default()
+}
+
 impl PublishedModel {
+    /// What is known of what comes of offering it.
+    pub(crate) fn effects(&self) -> super::Effects<'_> {
+        super::Effects { contact: self.contact.as_ref(), after: self.after }
+    }
+
     /// From the model's linear predictor to log-odds.
     pub(crate) fn calibrator(&self) -> Calibrator {
         match &self.model {
@@ -129,6 +145,7 @@ pub(super) fn write(
             borrowed_share: model.rate.prior_share,
             calibration_gate: model.gate.as_ref(),
             contact: model.contact.as_ref(),
+            after: model.after,
             model: numbers,
             tests: &model.tests,
         };
@@ -202,7 +219,7 @@ pub(crate) fn read(run: &Run, offers: &[Offer], specs: &[FeatureSpec]) -> Result
         }
         let model = header.model.as_ref().map(|file| file.read(&features)).transpose();
         let model = model.map_err(|detail| damaged(run, &name, &detail))?;
-        Ok(PublishedModel { basis: header.basis, contact: header.contact, model })
+        Ok(PublishedModel { basis: header.basis, contact: header.contact, after: header.after, model })
     };
     offers.iter().enumerate().map(read).collect()
 }

@@ -1,0 +1,67 @@
+//! What offers are valued by: from the pipeline file and what was learned of contacts to the terms of crate `decide`.
+
+use std::collections::BTreeMap;
+
+use osusume_decide::{Channel, Lever, Lifetime, OfferTerms, RankPolicy, Response};
+use osusume_model::{Minor, Offer};
+
+use crate::config::{ChurnBasis, Config, Decide, LeverSetting, ValueBasis};
+use crate::stages::train::{Contact, Effects};
+
+/// The policy of a run whose offers are `offers`; `effects` is what was learned of each.
+pub(super) fn policy(config: &Config, offers: &[Offer], effects: &[Effects<'_>]) -> RankPolicy {
+    let decide = &config.decide;
+    let terms = |(offer, effects): (&Offer, &Effects<'_>)| OfferTerms {
+        response: effects.contact.filter(|_| decide.valuation.basis == ValueBasis::Incremental).map(response),
+        step_back_rate: effects.after.step_backs.map_or(0.0, |found| found.rate()),
+        lever: lever(&decide.valuation.levers, offer),
+    };
+    RankPolicy {
+        per_customer: decide.per_customer,
+        per_family: 1,
+        threshold: Minor(decide.min_value_minor),
+        channels: channels(decide),
+        lifetime: Lifetime {
+            horizon_months: decide.months,
+            monthly_survival: decide.monthly_survival,
+            monthly_discount: monthly_interest(decide.yearly_discount),
+        },
+        churn_per_contact: churn_per_contact(decide, effects),
+        offers: offers.iter().zip(effects).map(terms).collect(),
+    }
+}
+
+fn response(contact: &Contact) -> Response {
+    let Contact { contacted_share, log_odds, interval, .. } = *contact;
+    Response { contacted_share, log_odds, interval }
+}
+
+/// The lever of the offer itself, else that of its family.
+fn lever(levers: &BTreeMap<String, LeverSetting>, offer: &Offer) -> Lever {
+    let setting = levers.get(&offer.key).or_else(|| levers.get(&offer.family));
+    setting.map_or_else(Lever::default, |set| Lever { factor: set.factor, added: Minor(set.added_minor) })
+}
+
+/// Every channel with what a contact through it costs, in order of preference.
+fn channels(decide: &Decide) -> Vec<Channel> {
+    let channel = |(index, name): (u8, &String)| Channel { index, contact_cost: Minor(contact_cost(decide, name)) };
+    (0..).zip(&decide.channels).map(channel).collect()
+}
+
+/// What a contact through a channel costs, in minor units.
+pub(super) fn contact_cost(decide: &Decide, channel: &str) -> i64 {
+    decide.valuation.channel_cost_minor.get(channel).copied().unwrap_or(decide.contact_cost_minor)
+}
+
+/// The share of customers a contact loses, as the file says or as draws tell; never below 0, or contacts alone would keep customers.
+fn churn_per_contact(decide: &Decide, effects: &[Effects<'_>]) -> f64 {
+    let estimated = || effects.iter().find_map(|effects| effects.after.churn).map(|churn| churn.difference.max(0.0));
+    let is_estimated = decide.valuation.churn == ChurnBasis::Estimated;
+    is_estimated.then(estimated).flatten().unwrap_or(decide.valuation.churn_per_contact)
+}
+
+/// The monthly interest i at which money a year later is worth 1 − `yearly_discount`: (1 + i)^−12 = 1 − discount.
+fn monthly_interest(yearly_discount: f64) -> f64 {
+    use osusume_numeric::elementary::{exp, ln};
+    exp(-ln(1.0 - yearly_discount) / 12.0) - 1.0
+}
