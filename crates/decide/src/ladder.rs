@@ -120,6 +120,9 @@ impl Ladder {
         if offer.kind == OfferKind::CrossSell {
             return Ok(Target::CrossSell { tier });
         }
+        if catalogue.skips_steps {
+            return Ok(Target::Upsell { lower: Tier(1), tier });
+        }
         let lower = sold(&catalogue.products, &offer.family).into_iter().rev().map(|step| step.0).find(|t| *t < tier);
         let lower = lower.ok_or_else(|| CatalogueError::NoLowerTier { product: offer.key.clone() })?;
         Ok(Target::Upsell { lower, tier })

@@ -84,8 +84,9 @@ pub(crate) fn company() -> impl Strategy<Value = Company> {
     let margins = prop::collection::vec((-1..5_i64).prop_map(|hundreds| hundreds * 100), 12);
     let links = prop::collection::vec((0..12_usize, 0..3_usize, any::<bool>()), 0..4);
     let window = (-2..3_i32, -2..4_i32);
-    (margins, links, window, prop::collection::vec(person(), 1..25)).prop_map(|(margins, links, window, people)| {
-        let mut catalogue = Catalogue { products: products(&margins, &links), offers: Vec::new() };
+    let people = prop::collection::vec(person(), 1..25);
+    (margins, links, window, people, any::<bool>()).prop_map(|(margins, links, window, people, skips_steps)| {
+        let mut catalogue = Catalogue { products: products(&margins, &links), offers: Vec::new(), skips_steps };
         let families = |list: &[&str]| list.iter().map(|&f| f.to_owned()).collect::<Vec<_>>();
         catalogue.offers = offers_of(&catalogue.products, &families(&["a", "b", "c"]), &families(&["b", "c"])).unwrap();
         catalogue.offers[0].valid_from = Some(AS_OF + window.0);
@@ -190,7 +191,7 @@ pub(crate) fn plain_verdict(catalogue: &Catalogue, offer_idx: usize, person: &Pe
         let is_upsell = offer.kind == OfferKind::Upsell;
         rule(Rule::AlreadyHeld, if is_upsell { tier == product.tier.0 } else { tier > 0 && tier <= product.tier.0 });
         rule(Rule::HigherTierHeld, tier > product.tier.0);
-        rule(Rule::LadderStep, is_upsell && tier < lower);
+        rule(Rule::LadderStep, is_upsell && if catalogue.skips_steps { tier == 0 } else { tier < lower });
         rule(Rule::Prerequisite, product.requires.iter().any(|family| tier_of(family) == 0));
         rule(
             Rule::Excluded,

@@ -94,4 +94,6 @@ pub struct Catalogue {
     pub products: Vec<Product>,
     /// Offers; [`OfferId`] is the position.
     pub offers: Vec<Offer>,
+    /// Whether an upsell is open from every lower tier, not only from the next.
+    pub skips_steps: bool,
 }

@@ -59,6 +59,7 @@ impl Goods {
         goods.sold = sold.unwrap_or_default();
         goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
+        goods.catalogue.skips_steps = config.offers.skip_steps;
         terms::check_margins(&columns, &rows, &goods.catalogue.products, &goods.catalogue.offers)?;
         if goods.catalogue.offers.is_empty() {
             return Err(Fault::new(Code::NoOffers));
@@ -77,7 +78,7 @@ impl Goods {
         let family = products.iter().map(|p| if p.family.is_empty() { 0 } else { position(&p.family) }).collect();
         let tier = products.iter().map(|p| p.tier.0).collect();
         let canonical = canonical(&products);
-        let catalogue = Catalogue { products, offers: Vec::new() };
+        let catalogue = Catalogue { products, ..Catalogue::default() };
         let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Names::default());
         Self { catalogue, families, family, tier, canonical, names, attributes, numbers: BTreeMap::new(), sold }
     }
@@ -176,6 +177,7 @@ impl Goods {
                     kind: offer.kind,
                     family: self.family[product.0 as usize],
                     tier: self.tier[product.0 as usize],
+                    skips_steps: self.catalogue.skips_steps,
                     requires: conditions.requires.iter().filter_map(family).collect(),
                     excluded_families: conditions.excludes.iter().filter_map(family).collect(),
                     // As in crate `decide`: a name that is both means the family.

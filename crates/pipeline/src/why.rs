@@ -7,9 +7,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_decide::{Decision, Layer, Ranked, Rule};
+use osusume_decide::{Decision, Layer, Ranked, Rule, Worth};
 use osusume_export::PublishedRun;
-use osusume_model::{Code, Control, Date, Fault, FeatureSpec, OfferId, Result, check_stop};
+use osusume_model::{Code, Control, Date, Fault, FeatureSpec, Minor, OfferId, Result, check_stop};
 use osusume_propensity::encoder::Encoder;
 use osusume_storage::{Fs, RealFs, Run, RunId, Runs};
 use osusume_tables::arrow::array::{Array, AsArray, RecordBatch};
@@ -19,7 +19,7 @@ use osusume_tables::{read_batches, read_rows};
 use crate::calendar::Calendar;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::Config;
+use crate::config::{Config, ValueBasis};
 use crate::host::Host;
 use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
@@ -90,12 +90,37 @@ pub struct OfferFate {
     pub propensity: Option<f64>,
     /// The same with and without contact; absent where nothing tells the two apart.
     pub contact: Option<WithContact>,
-    /// Expected value in minor units; absent where a rule removed the offer.
+    /// Expected value in minor units, levers aside; absent where a rule removed the offer.
     pub value: Option<i64>,
+    /// Its parts.
+    pub parts: Option<ValueParts>,
     /// Reason codes, the strongest first; none where a rule removed the offer.
     pub reasons: Vec<String>,
     /// What became of it.
     pub fate: Fate,
+}
+
+/// What an expected value is made of; amounts in minor units.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ValueParts {
+    /// Whether takes that would come without the contact are taken off.
+    pub is_incremental: bool,
+    /// Probability of a take with the contact.
+    pub contacted: f64,
+    /// Without it; 0 where takes themselves are valued.
+    pub alone: f64,
+    /// What a take brings over its lifetime, without those who step back soon.
+    pub gain: f64,
+    /// What the company gives to a taker.
+    pub incentive: i64,
+    /// What the contact costs.
+    pub contact_cost: i64,
+    /// What it costs in customers who leave because of it.
+    pub churn: f64,
+    /// What the lever adds in the ranking.
+    pub lever: i64,
+    /// The value's interval; only of an offer that is made, and where draws tell what a contact adds.
+    pub interval: Option<[i64; 2]>,
 }
 
 /// A propensity with and without contact.
@@ -254,6 +279,12 @@ impl Retracing<'_> {
             arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &self.placed(customer)?.view())?
         };
         let ranked = if explores { drawn(&ranked) } else { ranked };
+        let mut worths = arbiter.worths(&self.scene, &state, &propensity, as_of)?;
+        let mut intervals = vec![None; worths.len()];
+        for choice in &ranked.choices {
+            let offer = choice.offer.0 as usize;
+            (worths[offer], intervals[offer]) = (Some(choice.worth), choice.interval);
+        }
         let standing = self.check(&decided, &ranked)?;
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         let reasons = self.reasons(&models, &block, &ranked)?;
@@ -266,7 +297,8 @@ impl Retracing<'_> {
                 basis: models[offer].basis.clone(),
                 propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
                 contact: with_contact(&models[offer], propensity[offer]),
-                value: ranked.expected_values[offer].map(|value| value.0),
+                value: worths[offer].map(|worth| worth.expected().0),
+                parts: worths[offer].map(|worth| parts(&worth, effects[offer], self.scene.config, intervals[offer])),
                 reasons: reasons[offer].clone(),
                 fate: self.fate(offer, &ranked, arbiter.threshold().0),
             })
@@ -382,6 +414,20 @@ fn linear_grounds<'a>(models: &'a [PublishedModel], nothing: &'a Encoder) -> Opt
         calibrator: linear.calibrator,
     };
     is_shared.then(|| Grounds::Linear(encoder, models.iter().map(|model| linear(model).map(weights)).collect()))
+}
+
+fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<[Minor; 2]>) -> ValueParts {
+    ValueParts {
+        is_incremental: effects.contact.is_some() && config.decide.valuation.basis == ValueBasis::Incremental,
+        contacted: worth.contacted,
+        alone: worth.alone,
+        gain: worth.gain,
+        incentive: worth.incentive.0,
+        contact_cost: worth.contact_cost.0,
+        churn: worth.churn_cost,
+        lever: (worth.ranked() - worth.expected()).0,
+        interval: interval.map(|ends| ends.map(|end| end.0)),
+    }
 }
 
 /// A propensity taken apart as the offer table has it.

@@ -213,6 +213,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "harmful",
+        ["contact does harm", "案内が逆効果"],
+        [
+            "of customers drawn at random, those contacted took it less often than those left alone",
+            "無作為割付では、案内したお客様の方が成約が少なかったオファーです",
+        ],
+    ),
+    (
         "not_scored",
         ["not scored", "スコアなし"],
         [
@@ -302,7 +310,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 19);
+        assert_eq!(rules().count(), 20);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

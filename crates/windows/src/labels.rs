@@ -71,6 +71,8 @@ pub struct OfferRule {
     pub family: u32,
     /// The tier offered; a higher one taken counts as well.
     pub tier: u16,
+    /// `Upsell`: whether it is also for those who hold a tier below the next lower one.
+    pub skips_steps: bool,
     /// Families of each of which something must be held.
     pub requires: Vec<u32>,
     /// Families of which nothing may be held.
@@ -170,6 +172,7 @@ struct Step<'a> {
 impl<'a> Step<'a> {
     fn new(rule: &'a OfferRule, ladder: &Ladder<'_>) -> Self {
         let tiers = match rule.kind {
+            OfferKind::Upsell if rule.skips_steps => 1..rule.tier,
             OfferKind::Upsell => ladder.next_lower(rule.family, rule.tier).map_or(0..0, |lower| lower..rule.tier),
             OfferKind::CrossSell => 0..1,
             OfferKind::Category => 0..0,

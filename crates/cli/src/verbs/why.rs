@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use osusume_model::{Arg, Exit, Minor, Result};
-use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, Why, WithContact, why as retrace};
+use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, ValueParts, Why, WithContact, why as retrace};
 use osusume_text::screen::{self, Word as ScreenWord};
 use osusume_text::why::{Word, layer, points, precise_percent, say};
 use osusume_text::{money_with_digits, reasons};
@@ -97,7 +97,7 @@ impl Explained<'_> {
                 (Word::Lost, self.lines(&self.say(word, &args), self.worth(offer, None), offer))
             }
             Fate::BelowThreshold { threshold } => {
-                let short = self.money(threshold.saturating_sub(offer.value.unwrap_or(0)));
+                let short = self.money(threshold.saturating_sub(ranked_by(offer)));
                 let args = [("offer", name), ("short", short), ("threshold", self.money(*threshold))];
                 (Word::Lost, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
             }
@@ -116,10 +116,31 @@ impl Explained<'_> {
 
     fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
         let mut lines = format!("  {first}\n");
-        for line in std::iter::once(worth).chain(self.contact(offer)).chain(self.reasons(offer)) {
+        let value = [self.value(offer), self.interval(offer)].into_iter().flatten();
+        for line in std::iter::once(worth).chain(value).chain(self.contact(offer)).chain(self.reasons(offer)) {
             lines = lines + INDENT + &line + "\n";
         }
         lines
+    }
+
+    /// The value in its parts.
+    fn value(&self, offer: &OfferFate) -> Option<String> {
+        let parts = offer.parts?;
+        let amount = |amount: f64| self.money(amount.round_ties_even() as i64);
+        let mut args = vec![("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
+        args.extend(parts.is_incremental.then(|| ("without", amount(parts.alone * parts.gain))));
+        let incentive = parts.contacted * parts.incentive as f64;
+        args.extend((parts.incentive != 0).then(|| ("incentive", amount(incentive))));
+        args.push(("cost", self.money(parts.contact_cost)));
+        args.extend((parts.churn != 0.0).then(|| ("churn", amount(parts.churn))));
+        args.extend((parts.lever != 0).then(|| ("lever", self.money(parts.lever))));
+        let word = if parts.is_incremental { Word::Adds } else { Word::Takes };
+        Some(self.say(word, &args))
+    }
+
+    fn interval(&self, offer: &OfferFate) -> Option<String> {
+        let [lower, upper] = offer.parts?.interval?.map(|end| self.money(end));
+        Some(self.say(Word::Between, &[("lower", lower), ("upper", upper)]))
     }
 
     /// What the contact itself adds, where that is known.
@@ -189,6 +210,20 @@ fn object(why: &Why, console: &Console) -> Value {
     })
 }
 
+/// What offers are compared by: the value with its lever.
+fn ranked_by(offer: &OfferFate) -> i64 {
+    offer.value.unwrap_or(0).saturating_add(offer.parts.map_or(0, |parts| parts.lever))
+}
+
+fn value_object(parts: ValueParts) -> Value {
+    let [lower, upper] = parts.interval.map_or([None; 2], |ends| ends.map(Some));
+    json!({
+        "incremental": parts.is_incremental, "contacted": parts.contacted, "alone": parts.alone, "gain_minor": parts.gain,
+        "offer_cost_minor": parts.incentive, "contact_cost_minor": parts.contact_cost, "churn_minor": parts.churn,
+        "lever_minor": parts.lever, "lower_minor": lower, "upper_minor": upper,
+    })
+}
+
 fn contact_object(contact: WithContact) -> Value {
     let [lower, upper] = contact.interval.map_or([None; 2], |ends| ends.map(Some));
     json!({
@@ -202,7 +237,8 @@ fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
         offer.reasons.iter().map(|code| json!({ "code": code, "sentence": sentence(why, code, console) })).collect();
     let mut object = json!({
         "offer": offer.offer, "kind": offer.kind, "family": offer.family, "basis": offer.basis,
-        "propensity": offer.propensity, "contact": offer.contact.map(contact_object), "expected_value_minor": offer.value, "reasons": reasons,
+        "propensity": offer.propensity, "contact": offer.contact.map(contact_object), "expected_value_minor": offer.value,
+        "value": offer.parts.map(value_object), "reasons": reasons,
     });
     let more = match &offer.fate {
         Fate::Chosen { rank, channel, margin } => {

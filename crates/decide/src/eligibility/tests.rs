@@ -89,7 +89,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
     ];
     let offers = crate::offers_of(&products, &["line".to_owned()], &["extra".to_owned()]).unwrap();
     assert_eq!(offers.iter().map(|offer| offer.key.as_str()).collect::<Vec<_>>(), ["slow", "fast", "x"]);
-    let ladder = Ladder::new(&Catalogue { products, offers }).unwrap();
+    let ladder = Ladder::new(&Catalogue { products, offers, skips_steps: false }).unwrap();
     let check = |held: u32, expected: [Verdict; 3]| {
         let held = [ProductId(held)];
         let customers = Customers {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use osusume_model::{Control, OfferId};
 
 use super::worth::Possessions;
-use super::{Candidate, Choice, Decision, Problem, RankPolicy, Ranked};
+use super::{Candidate, Channel, Choice, Decision, Problem, RankPolicy, Ranked};
 use crate::block::for_each_block;
 use crate::ladder::Ladder;
 use crate::{ChannelSet, Customers, Result, Rule, Verdict, Worth};
@@ -16,7 +16,7 @@ use crate::{ChannelSet, Customers, Result, Rule, Verdict, Worth};
 pub struct Wanted {
     /// The offer.
     pub offer: u16,
-    /// Its expected value, not rounded, above the policy's threshold where that is below 0.
+    /// Its value through the cheapest channel, levers included, not rounded, above the policy's threshold where that is below 0.
     pub value: f64,
 }
 
@@ -29,7 +29,7 @@ pub struct WantedOffers {
     pub offers: Vec<Wanted>,
     /// Offers each customer may get at most.
     pub places: Vec<u8>,
-    /// The channels of the policy that each customer consents to.
+    /// The channels of the policy that each customer consents to and that are worth their cost for one of the offers at least.
     pub reach: Vec<ChannelSet>,
 }
 
@@ -102,7 +102,15 @@ impl Problem<'_> {
             block.offsets.push(block.offers.len());
             block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);
             let consents = self.customers.consents[customer];
-            let channels = self.policy.channels.iter().filter(|channel| consents.contains(channel.index));
+            // A channel through which nothing the customer could get is worth the threshold is none: bids are through the cheapest.
+            let is_worth_it = |index: u8| {
+                candidates
+                    .iter()
+                    .filter(is_wanted)
+                    .any(|one| is_due[one.offer.0 as usize] || self.through(one, index).value >= self.policy.threshold)
+            };
+            let is_reached = |channel: &&Channel| consents.contains(channel.index) && is_worth_it(channel.index);
+            let channels = self.policy.channels.iter().filter(is_reached);
             block.reach.push(channels.fold(ChannelSet::default(), |set, channel| set.with(channel.index)));
         })?;
         Ok(block)

@@ -22,7 +22,15 @@ const ADD_ON_2: OfferRule = rule(OfferKind::Upsell, 1, 2);
 const OFFERS: [OfferRule; 4] = [LINE_2, LINE_3, ADD_ON, ADD_ON_2];
 
 const fn rule(kind: OfferKind, family: u32, tier: u16) -> OfferRule {
-    OfferRule { kind, family, tier, requires: Vec::new(), excluded_families: Vec::new(), excluded_products: Vec::new() }
+    OfferRule {
+        kind,
+        family,
+        tier,
+        skips_steps: false,
+        requires: Vec::new(),
+        excluded_families: Vec::new(),
+        excluded_products: Vec::new(),
+    }
 }
 
 /// A holding in days; `end` of `None` lasts.

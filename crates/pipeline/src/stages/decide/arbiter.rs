@@ -30,7 +30,7 @@ impl Arbiter {
     pub(crate) fn new(config: &Config, goods: &Goods, effects: &[Effects<'_>]) -> Result<Self> {
         // Products of a shop form no ladder; only what is held does.
         let products = if goods.rules().is_empty() { Vec::new() } else { goods.catalogue.products.clone() };
-        let catalogue = Catalogue { products, offers: goods.catalogue.offers.clone() };
+        let catalogue = Catalogue { products, ..goods.catalogue.clone() };
         Ok(Self {
             ladder: Ladder::new(&catalogue).map_err(|errors| contradictions(&errors))?,
             policy: policy(config, &goods.catalogue.offers, effects),

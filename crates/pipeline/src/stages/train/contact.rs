@@ -8,6 +8,7 @@
 //!
 //! Contacts that chased likely buyers say nothing of what a contact adds, and never enter the effect.
 
+mod churn;
 mod drawn;
 mod learned;
 mod share;
@@ -196,6 +197,7 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
         .map(|(found, family)| Experiment { family, comparisons: found.comparisons.clone() })
         .collect();
     let effects = contact_effects(&experiments, CONFIDENCE);
+    let churn = churn::churn(ground, &drawn)?;
     for (offer, ((found, effect), response)) in found.iter().zip(effects).zip(responses).enumerate() {
         // Models of those left alone tell the probability without a contact.
         let share = if job.config.train.learn_from == LearnFrom::Everybody {
@@ -204,6 +206,7 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
             0.0
         };
         let randomised = effect.map(|effect| Contact::randomised(found, &effect, share));
+        offers[offer].after.churn = churn;
         offers[offer].contact = randomised.or_else(|| response.map(|response| Contact::assumed(response, share)));
     }
     Ok(())
@@ -252,14 +255,9 @@ impl Ground<'_> {
     fn found(&self, offer: u32, drawn: &[Drawn]) -> Result<Found> {
         let mut found = Found::default();
         for Lottery { rows } in lotteries(offer, drawn) {
-            let is_offered: Vec<bool> = rows.iter().map(|row| row.arm != Arm::Control).collect();
             let is_taken: Vec<bool> = rows.iter().map(|row| row.is_taken).collect();
-            let is_logged = rows.iter().all(|row| row.probability.is_some());
-            let weighed = |row: &&Drawn| if is_logged { row.probability.unwrap_or(1.0) } else { 1.0 };
-            let probabilities: Vec<f64> = rows.iter().map(weighed).collect();
-            let clusters: Vec<u32> = rows.iter().map(|row| self.units.cluster(row.customer)).collect();
-            let assignment = Assignment { is_offered: &is_offered, probabilities: &probabilities, clusters: &clusters };
-            let compared = comparison(&assignment, &is_taken).map_err(|error| Fault::new(Code::Bug).because(error))?;
+            let compared = with_assignment(self, &rows, |assignment| comparison(assignment, &is_taken));
+            let compared = compared.map_err(|error| Fault::new(Code::Bug).because(error))?;
             let Some(compared) = compared else { continue };
             found.comparisons.push(compared);
             for row in rows {
@@ -270,6 +268,16 @@ impl Ground<'_> {
         }
         Ok(found)
     }
+}
+
+/// Hands the rows of one draw to `ask` as an assignment.
+fn with_assignment<T>(ground: &Ground<'_>, rows: &[&Drawn], ask: impl FnOnce(&Assignment<'_>) -> T) -> T {
+    let is_offered: Vec<bool> = rows.iter().map(|row| row.arm != Arm::Control).collect();
+    let is_logged = rows.iter().all(|row| row.probability.is_some());
+    let weighed = |row: &&Drawn| if is_logged { row.probability.unwrap_or(1.0) } else { 1.0 };
+    let probabilities: Vec<f64> = rows.iter().map(weighed).collect();
+    let clusters: Vec<u32> = rows.iter().map(|row| ground.units.cluster(row.customer)).collect();
+    ask(&Assignment { is_offered: &is_offered, probabilities: &probabilities, clusters: &clusters })
 }
 
 /// The offer each row is about, by its key.

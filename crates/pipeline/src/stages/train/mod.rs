@@ -174,6 +174,7 @@ pub(crate) fn train(
     }
     let told = contact::Ground { job, tables, goods, schedule, units, data: &data, design: &encoded.design };
     contact::tell(&told, &mut offers)?;
+    after::tell(job, tables, goods, schedule, &mut offers)?;
     let columns = match encoded.columns {
         fit::Columns::Linear(encoder) => Columns::Linear(encoder),
         fit::Columns::Additive(shape) => Columns::Additive(Curves::new(&shape, &offers)?),

@@ -10,6 +10,7 @@ use super::{Arm, ContactRow, Ground};
 use crate::calendar::{LabelDays, Schedule};
 use crate::stages::evaluate::outcome_blocks;
 use crate::stages::features::{Blocks, label};
+use crate::stages::train::after::HeldRows;
 
 /// A row of the contacts table whose window is over.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -19,6 +20,8 @@ pub(super) struct Drawn {
     pub(super) arm: Arm,
     pub(super) probability: Option<f64>,
     pub(super) is_taken: bool,
+    /// Whether nothing is held any more at the end of the window; `None` for whoever held nothing on the day.
+    pub(super) has_left: Option<bool>,
 }
 
 /// Rows of one offer that one kind of draw decided about.
@@ -46,6 +49,14 @@ pub(super) fn labeled(ground: &Ground<'_>, customers: &Range<u32>, rows: &[Conta
     }
     let schedule = Schedule { label: label_days, ..ground.schedule.clone() };
     let blocks = outcome_blocks(ground.job, ground.tables, ground.goods, customers.clone())?;
+    let held = HeldRows::read(ground.job, ground.tables, ground.goods, customers)?;
+    let calendar = ground.job.calendar;
+    let horizon = label_days.horizon as i32;
+    let has_left = |row: &ContactRow| {
+        let (held, customer) = (held.as_ref()?, (row.customer - customers.start) as usize);
+        let at = |day| calendar.midnight(day).0;
+        held.holds_at(customer, at(row.day)).then(|| !held.holds_at(customer, at(row.day + horizon)))
+    };
     let n_offers = ground.goods.catalogue.offers.len();
     let mut drawn = Vec::new();
     for of_day in wanted.chunk_by(|a, b| a.day == b.day) {
@@ -60,7 +71,8 @@ pub(super) fn labeled(ground: &Ground<'_>, customers: &Range<u32>, rows: &[Conta
             let label = labels[at * n_offers + row.offer as usize];
             if matches!(label, Label::Negative | Label::Positive) {
                 let ContactRow { customer, offer, arm, probability, .. } = **row;
-                drawn.push(Drawn { customer, offer, arm, probability, is_taken: label == Label::Positive });
+                let (is_taken, has_left) = (label == Label::Positive, has_left(row));
+                drawn.push(Drawn { customer, offer, arm, probability, is_taken, has_left });
             }
         }
     }

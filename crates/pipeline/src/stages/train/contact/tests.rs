@@ -4,7 +4,7 @@ use super::drawn::days_covered;
 use super::*;
 
 fn drawn(arm: Arm, probability: Option<f64>) -> Drawn {
-    Drawn { customer: 0, offer: 0, arm, probability, is_taken: false }
+    Drawn { customer: 0, offer: 0, arm, probability, is_taken: false, has_left: None }
 }
 
 /// By draw, its arms in order.
