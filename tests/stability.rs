@@ -84,3 +84,37 @@ fn an_offer_that_has_expired_is_no_previous_one() {
     let after = run(&company, AS_OF, &[]);
     assert!(summary(&company, &after)["stability"].is_null());
 }
+
+#[test]
+fn what_was_offered_stays_until_something_is_worth_more_by_the_gain() {
+    let company = Company::new();
+    run(&company, BEFORE, &[]);
+    let free = run(&company, AS_OF, &[]);
+    let before = summary(&company, &free)["stability"].clone();
+    let kept = run(&company, AS_OF, &["--set", "decide.switch_gain=10.0"]);
+    let after = summary(&company, &kept)["stability"].clone();
+    assert!(before["changed"].as_u64().unwrap() > 0);
+    // Nothing is worth eleven times as much: an offer changes only where a rule or the threshold ends it.
+    assert_eq!(after["causes"].get("outranked"), None, "{after}");
+    assert!(after["kept"].as_u64() > before["kept"].as_u64());
+    // Of customers whose offer stayed, the page tells that another is worth more, and the run is retraced.
+    let was: BTreeMap<String, Option<String>> =
+        pairs(&company, &kept, "decisions", ["customer_id", "previous"]).into_iter().collect();
+    let mut told = 0;
+    for (customer, offer) in pairs(&company, &kept, "offers", ["customer_id", "offer"]) {
+        if was[&customer] == offer {
+            let said = company.succeed(&["why", &customer, &format!("runs/isp/{kept}"), "--output", "json"]);
+            let said: Value = serde_json::from_str(&said).unwrap();
+            let first = &said["offers"][0];
+            assert_eq!(first["offer"].as_str(), offer.as_deref());
+            told += 1;
+        }
+        if told == 5 {
+            break;
+        }
+    }
+    let asked =
+        ["what-if", PIPELINE, "--set", "decide.switch_gain=10.0", "--set", "decide.per_customer=1", "--output", "json"];
+    let found: Value = serde_json::from_str(&company.succeed(&asked)).unwrap();
+    assert_eq!(found["now"]["reached"], summary(&company, &kept)["with_offer"]);
+}

@@ -25,6 +25,9 @@ impl ChannelSet {
     }
 }
 
+/// No offer, where a number stands for one.
+pub const NO_OFFER: u32 = u32::MAX;
+
 /// A block of customers at the as-of date.
 #[derive(Clone, Copy, Debug)]
 pub struct Customers<'a> {
@@ -39,6 +42,8 @@ pub struct Customers<'a> {
     pub suppressed: Option<&'a [bool]>,
     /// Customers × categories: bought within the category's window. `None` where no offer is a category.
     pub bought: Option<&'a [bool]>,
+    /// The first offer each customer was made last, [`NO_OFFER`] for none; `None` where nobody is made one for longer than it is best.
+    pub incumbents: Option<&'a [u32]>,
     /// Contacts the policy leaves each customer, at least 1 for whoever has an eligible offer; `None` without a limit.
     pub contacts_left: Option<&'a [u16]>,
 }
@@ -61,6 +66,7 @@ impl<'a> Customers<'a> {
     fn check(&self, ladder: &Ladder) {
         let n = self.len();
         assert_eq!(self.consents.len(), n, "one consent set a customer");
+        assert!(self.incumbents.is_none_or(|offers| offers.len() == n), "one offer made last a customer");
         assert!(self.suppressed.is_none_or(|flags| flags.len() == n), "one suppression flag a customer");
         let n_flags = self.bought.map_or(0, <[bool]>::len);
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");

@@ -41,7 +41,7 @@ mod value;
 pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
-pub use eligibility::{ChannelSet, Customers, eligibility};
+pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;
 pub use holdout::{Design, Holdout};

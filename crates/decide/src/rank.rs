@@ -34,6 +34,8 @@ pub struct RankPolicy {
     pub lifetime: Lifetime,
     /// Share of what a customer's holdings are still worth that a contact loses, in [−1, 1].
     pub churn_per_contact: f64,
+    /// By what share more another offer must be worth to take the place of the one a customer was made first last time; at least 0.
+    pub switch_gain: f64,
     /// What is the same of each offer for all customers, one an offer.
     pub offers: Vec<OfferTerms>,
 }
@@ -105,7 +107,8 @@ pub struct Ranked {
     pub expected_values: Vec<Option<Minor>>,
 }
 
-/// Ranks the offers that `verdicts` leave by (value, propensity, order of offers), best first.
+/// Ranks the offers that `verdicts` leave by (value, propensity, order of offers), best first. The offer a customer was made first last
+/// time stands before those that are not worth [`RankPolicy::switch_gain`] more.
 ///
 /// `verdicts` and `propensities` are customers × offers; NaN is a pair without a calibrated propensity and is removed as
 /// [`Rule::NotScored`], an offer whose effect lies below zero as [`Rule::Harmful`]. The value is [`Worth::ranked`]. Going down
@@ -162,14 +165,17 @@ struct Candidate {
     propensity: f64,
     margin: Minor,
     worth: Worth,
-    /// What it is ranked by.
+    /// What it is worth, levers included.
     value: Minor,
+    /// What another must be worth more to be ranked before it: something where it was made first last time.
+    ahead: Minor,
 }
 
 impl Candidate {
     /// Ascending is best first. Propensities are in [0, 1], where the order of the bits is that of the numbers.
-    fn key(&self) -> (Reverse<Minor>, Reverse<u64>, OfferId) {
-        (Reverse(self.value), Reverse(self.propensity.to_bits()), self.offer)
+    fn key(&self) -> (Reverse<Minor>, Reverse<bool>, Reverse<u64>, OfferId) {
+        let is_kept = self.ahead > Minor(0);
+        (Reverse(self.value + self.ahead), Reverse(is_kept), Reverse(self.propensity.to_bits()), self.offer)
     }
 }
 
@@ -242,7 +248,7 @@ impl<'a> Problem<'a> {
     }
 
     fn choice(&self, candidate: &Candidate, customer: usize, rank: u16, channel: u8) -> Choice {
-        let Candidate { offer, propensity, margin, worth, value } = *candidate;
+        let Candidate { offer, propensity, margin, worth, value, .. } = *candidate;
         let expected_value = worth.expected();
         let (interval, lever) = (self.interval(candidate), value - expected_value);
         Choice {

@@ -57,6 +57,7 @@ impl Columns {
             consents: &self.consents,
             suppressed: Some(&self.suppressed),
             bought: Some(&self.bought),
+            incumbents: None,
             contacts_left: None,
         }
     }

@@ -13,18 +13,19 @@ use osusume_tables::arrow::datatypes::UInt32Type;
 use osusume_tables::read_batches;
 
 use crate::calendar::Calendar;
-use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
 use crate::host::Host;
 use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
-    Arbiter, Arbitration, CapacitySummary, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Reader, Scored,
+    Arbiter, Arbitration, CapacitySummary, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Previous, Reader,
+    Scored,
 };
 use crate::stages::features::SCORING;
+use crate::stages::train::{Effects, PublishedModel, read_models};
 use crate::units::Units;
-use crate::why::{RunAt, published};
+use crate::why::{RunAt, published, specs};
 
 /// A run under two policies.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -128,10 +129,14 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let base = Reader { scene: &scene, tables: &tables, goods: &goods, ledger: &ledger, as_of };
     let other = Scene { config: &then, ..scene };
-    let sides = [Deciding::new(base, &goods)?, Deciding::new(Reader { scene: &other, ..base }, &goods)?];
+    let models = read_models(run, &goods.catalogue.offers, &specs(run)?)?;
+    let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
+    let sides = [Deciding::new(base, &effects)?, Deciding::new(Reader { scene: &other, ..base }, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
-    let (tallies, moved) = compare(&sides, &scored, (&units, &held_out, &explorers), &keys)?;
+    let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
+    let before = Settled { units: &units, held_out: &held_out, explorers: &explorers, previous: &previous };
+    let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
     Ok(WhatIf {
@@ -248,6 +253,15 @@ impl HeldOut {
     }
 }
 
+/// What the run settled before anybody was ranked, the same under both policies.
+#[derive(Clone, Copy)]
+struct Settled<'a> {
+    units: &'a Units,
+    held_out: &'a HeldOut,
+    explorers: &'a Explorers,
+    previous: &'a Previous,
+}
+
 /// One policy, ready to decide.
 struct Deciding<'a> {
     reader: Reader<'a>,
@@ -256,9 +270,9 @@ struct Deciding<'a> {
 }
 
 impl<'a> Deciding<'a> {
-    fn new(reader: Reader<'a>, goods: &Goods) -> Result<Self> {
-        let config = reader.scene.config;
-        let arbiter = Arbiter::new(config, goods)?;
+    fn new(reader: Reader<'a>, effects: &[Effects<'_>]) -> Result<Self> {
+        let (config, goods) = (reader.scene.config, reader.goods);
+        let arbiter = Arbiter::new(config, goods, effects)?;
         Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
     }
 
@@ -271,9 +285,9 @@ impl<'a> Deciding<'a> {
         scored: &Scored<'_>,
         units: &Units,
         (limits, explorers): (Option<&'a Limits>, &Explorers),
-        held_out: &HeldOut,
+        (held_out, previous): (&HeldOut, &'a Previous),
     ) -> Result<Arbitration<'a>> {
-        let mut arbitration = Arbitration::new(&self.reader, &self.arbiter, scored, units)?;
+        let mut arbitration = Arbitration::new(&self.reader, (&self.arbiter, previous), scored, units)?;
         arbitration.explored(explorers.clone());
         if let Some(limits) = limits {
             arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
@@ -286,12 +300,15 @@ impl<'a> Deciding<'a> {
 fn compare(
     sides: &[Deciding<'_>; 2],
     scored: &Scored<'_>,
-    (units, held_out, explorers): (&Units, &HeldOut, &Explorers),
+    before: &Settled<'_>,
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
+    let Settled { held_out, explorers, .. } = *before;
     let limits = [sides[0].limits(explorers), sides[1].limits(explorers)];
-    let arbitration =
-        |side: usize| sides[side].arbitration(scored, units, (limits[side].as_ref(), explorers), held_out);
+    let arbitration = |side: usize| {
+        let (settled, previous) = ((limits[side].as_ref(), explorers), (held_out, before.previous));
+        sides[side].arbitration(scored, before.units, settled, previous)
+    };
     let arbitrations = [arbitration(0)?, arbitration(1)?];
     let empty = || Side {
         offers: keys.iter().map(|key| OfferSide { offer: key.clone(), ..OfferSide::default() }).collect(),

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_decide::{Decision, Layer, Ranked, Rule, Worth};
+use osusume_decide::{Decision, Layer, NO_OFFER, Ranked, Rule, Worth};
 use osusume_export::PublishedRun;
 use osusume_model::{Code, Control, Date, Fault, FeatureSpec, Minor, OfferId, Result, check_stop};
 use osusume_propensity::encoder::Encoder;
@@ -25,8 +25,8 @@ use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
-    Arbiter, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, Placed, Reader, SHADOW, State,
-    Weights, decision_words,
+    Arbiter, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, Placed, Reader, SHADOW,
+    State, Weights, decision_words,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -154,7 +154,8 @@ pub enum Fate {
     Outranked {
         /// The last of those that took one.
         by: String,
-        /// What that one is worth more, in minor units; 0 where the tie went by propensity or order.
+        /// What that one is worth more, in minor units; 0 where the tie went by propensity or order, below 0 where it was made last time
+        /// and is kept.
         ahead: i64,
     },
     /// Making no offer is worth more.
@@ -270,7 +271,8 @@ impl Retracing<'_> {
         let reader = Reader { scene: &self.scene, tables: self.tables, goods: self.goods, ledger: &ledger, as_of };
         let decided = rows(DECISIONS, &[])?;
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
-        let state = State { is_resting: vec![rests(&decided)], ..reader.read(&[customer])? };
+        let incumbents = self.incumbents(&decided);
+        let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&[customer])? };
         let explores = arm(&decided) == Some(EXPLORE);
         let ranked = if self.scene.config.decide.capacity.is_empty() && !explores {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
@@ -327,6 +329,17 @@ impl Retracing<'_> {
             }
         }
         Ok(Placed::of_one(placed))
+    }
+
+    /// The first offer of the run before, where it stands before others that are worth little more.
+    fn incumbents(&self, decided: &RecordBatch) -> Vec<u32> {
+        if self.scene.config.decide.switch_gain <= 0.0 {
+            return Vec::new();
+        }
+        let before = decided.column_by_name(PREVIOUS).and_then(|column| column.as_string_opt::<i32>());
+        let before = before.filter(|column| column.is_valid(0)).map(|column| column.value(0));
+        let at = before.and_then(|name| self.goods.catalogue.offers.iter().position(|offer| offer.key == name));
+        vec![at.map_or(NO_OFFER, |at| at as u32)]
     }
 
     fn key(&self, offer: usize) -> &str {

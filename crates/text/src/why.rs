@@ -43,6 +43,9 @@ crate::phrases::phrases! {
     Outranked = "{offer}: {by} won, worth {ahead} more", "{offer}: {by} を優先（期待価値が{ahead}高い）";
     /// An offer that lost at equal value. Args: offer, by.
     Tied = "{offer}: {by} won at the same worth, by propensity or by order", "{offer}: {by} を優先（期待価値は同じ。成約確率または順序による）";
+    /// An offer that lost to the one made last time. Args: offer, by, ahead.
+    Kept = "{offer}: {by} was made last time and is kept; this one is worth only {ahead} more",
+        "{offer}: 前回の {by} を継続（こちらの期待価値は {ahead} 高いだけ）";
     /// An offer worth too little. Args: offer, short, threshold.
     Below = "{offer}: worth {short} less than the {threshold} an offer must earn", "{offer}: 案内に必要な期待価値 {threshold} に {short} 足りない";
     /// An offer a rule removed. Args: offer, layer, rule, sentence.

@@ -92,8 +92,13 @@ impl Explained<'_> {
                 (Word::Made, self.lines(&self.say(Word::Chosen, &args), self.worth(offer, Some(*margin)), offer))
             }
             Fate::Outranked { by, ahead } => {
-                let word = if *ahead > 0 { Word::Outranked } else { Word::Tied };
-                let args = [("offer", name), ("by", Arg::from(by.as_str())), ("ahead", self.money(*ahead))];
+                let word = match *ahead {
+                    1.. => Word::Outranked,
+                    0 => Word::Tied,
+                    _ => Word::Kept,
+                };
+                let args =
+                    [("offer", name), ("by", Arg::from(by.as_str())), ("ahead", self.money(ahead.saturating_abs()))];
                 (Word::Lost, self.lines(&self.say(word, &args), self.worth(offer, None), offer))
             }
             Fate::BelowThreshold { threshold } => {

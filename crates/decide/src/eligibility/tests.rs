@@ -98,6 +98,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
             consents: &[ChannelSet(1)],
             suppressed: None,
             bought: None,
+            incumbents: None,
             contacts_left: None,
         };
         let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();

@@ -16,7 +16,8 @@ use crate::{ChannelSet, Customers, Result, Rule, Verdict, Worth};
 pub struct Wanted {
     /// The offer.
     pub offer: u16,
-    /// Its value through the cheapest channel, levers included, not rounded, above the policy's threshold where that is below 0.
+    /// Its value through the cheapest channel, levers included, not rounded, above the policy's threshold where that is below 0; for
+    /// the offer made first last time with what another must be worth more.
     pub value: f64,
 }
 
@@ -97,7 +98,10 @@ impl Problem<'_> {
         let floor = (self.policy.threshold.0 as f64).min(0.0);
         self.visit(rows, |customer, candidates, _| {
             let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold || is_due[one.offer.0 as usize];
-            let wanted = |one: &Candidate| Wanted { offer: one.offer.0 as u16, value: one.worth.exact() - floor };
+            let wanted = |one: &Candidate| Wanted {
+                offer: one.offer.0 as u16,
+                value: one.worth.exact() - floor + one.ahead.0 as f64,
+            };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
             block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);

@@ -17,6 +17,7 @@ fn policy() -> impl Strategy<Value = RankPolicy> {
     let churn = prop_oneof![3 => Just(0.0), 1 => -0.02..0.1_f64];
     (limits, (0..60_i64, 0..60_i64), lifetime, terms, churn).prop_map(
         |((per_customer, per_family, threshold), costs, lifetime, offers, churn_per_contact)| RankPolicy {
+            switch_gain: 0.0,
             per_customer,
             per_family,
             threshold: Minor(threshold),
@@ -210,6 +211,34 @@ proptest! {
         let limited = rank(&company.ladder(), &customers, pairs, &of_company(&policy, &company), &NoControl).unwrap();
         let fewer = RankPolicy { per_customer: policy.per_customer.min(usize::from(left)), ..policy.clone() };
         prop_assert_eq!(limited, ranked(&company, &fewer));
+    }
+
+    /// What was made first last time stays first unless another is worth more by the gain, and never below the threshold.
+    #[test]
+    fn an_offer_made_last_time_gives_way_to_one_worth_more_by_the_gain(
+        company in company(), policy in policy(), gain in 0.0..2.0_f64, last in 0_u32..6,
+    ) {
+        let policy = RankPolicy { per_customer: 1, switch_gain: gain, ..of_company(&policy, &company) };
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let pairs = (verdicts.as_slice(), &company.propensities()[..]);
+        let all_last = vec![last; company.people.len()];
+        let customers = Customers { incumbents: Some(&all_last), ..columns.customers() };
+        let ranked = rank(&company.ladder(), &customers, pairs, &policy, &NoControl).unwrap();
+        let ahead = |value: Minor| (gain * value.0.max(0) as f64).round_ties_even() as i64;
+        let n = company.catalogue.offers.len();
+        for choice in &ranked.choices {
+            let values = &ranked.expected_values[choice.customer as usize * n..][..n];
+            let best = *values.iter().flatten().max().unwrap();
+            let own = values[choice.offer.0 as usize].unwrap();
+            prop_assert!(own >= policy.threshold);
+            let is_kept = choice.offer.0 == last && best.0 <= own.0 + ahead(own);
+            prop_assert!(own == best || is_kept);
+            if let Some(Some(value)) = values.get(last as usize) {
+                let stays = *value >= policy.threshold && ahead(*value) > 0 && best.0 <= value.0 + ahead(*value);
+                prop_assert!(!stays || choice.offer.0 == last);
+            }
+        }
     }
 
     /// A removed pair leaves the values of the others as they were.

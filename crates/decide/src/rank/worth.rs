@@ -110,7 +110,16 @@ impl Problem<'_> {
             lever: terms.lever,
         };
         let (offer, margin) = (OfferId(offer_idx as u32), rung.margin - held_margin);
-        Ok(Ok(Candidate { offer, propensity, margin, worth, value: worth.ranked() }))
+        let value = worth.ranked();
+        let ahead = self.ahead(customer, offer_idx, value);
+        Ok(Ok(Candidate { offer, propensity, margin, worth, value, ahead }))
+    }
+
+    /// What another offer must be worth more than this one to take its place.
+    fn ahead(&self, customer: usize, offer_idx: usize, value: Minor) -> Minor {
+        let is_incumbent = self.customers.incumbents.is_some_and(|offers| offers[customer] == offer_idx as u32);
+        let share = if is_incumbent { self.policy.switch_gain } else { 0.0 };
+        Minor((share * value.0.max(0) as f64).round_ties_even() as i64)
     }
 
     /// The value's interval, from the ends of the effect's.

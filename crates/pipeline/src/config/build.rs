@@ -362,6 +362,7 @@ pub(super) fn decide(at: At) -> Decide {
         consent_purpose: consent.text("purpose"),
         holdout_fraction: holdout.number("fraction"),
         holdout_salt: Secret::new(holdout.text("salt")),
+        switch_gain: at.number("switch_gain"),
         explore_fraction: at.table("explore").number("fraction"),
         explore_among: at.table("explore").integer("among"),
         contact_limit_days: limit.integer("days"),

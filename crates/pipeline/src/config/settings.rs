@@ -573,6 +573,8 @@ pub struct Decide {
     pub holdout_fraction: f64,
     /// Key of the holdout's draw.
     pub holdout_salt: Secret,
+    /// By what share more another offer must be worth to take the place of the first one of the run before.
+    pub switch_gain: f64,
     /// Share of customers who explore, in [0, 0.5].
     pub explore_fraction: f64,
     /// Offers their lot is drawn from at most.

@@ -74,7 +74,9 @@ impl Limit<'_> {
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
             }
         }
-        if view.integer("decide.contact_cost_minor").is_some_and(|cost| cost == 0) {
+        let by_channel = view.node("decide.channel_cost_minor").and_then(Node::as_table).into_iter().flatten();
+        let is_free = by_channel.filter_map(|(_, entry)| integer(&entry.node)).all(|cost| cost == 0);
+        if is_free && view.integer("decide.contact_cost_minor").is_some_and(|cost| cost == 0) {
             let args = vec![("got", Arg::from("0")), ("allowed", "≥ 1".into())];
             checker.fault(Code::ConfigNotAllowed, "decide.contact_cost_minor", place(budget), args);
         }

@@ -79,6 +79,15 @@ pub(super) const FIELDS: &[Field] = &[
     .form(Form::Some)
     .may_be_secret(),
     Field::new(
+        "decide.switch_gain",
+        Number,
+        Is("0.0"),
+        "By what share more another offer must be worth before a customer's first offer changes from one run to the next: 0.1 keeps the one \
+         made last time unless another is worth a tenth more. Rules and thresholds hold for it as for any other.",
+    )
+    .unit("share")
+    .between(0.0, 10.0),
+    Field::new(
         "decide.explore",
         Table,
         Is("{}"),

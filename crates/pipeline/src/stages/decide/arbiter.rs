@@ -123,6 +123,7 @@ impl Arbiter {
             consents: &state.consents,
             suppressed: None,
             bought: (!state.bought.is_empty()).then_some(state.bought.as_slice()),
+            incumbents: (!state.incumbents.is_empty()).then_some(state.incumbents.as_slice()),
             contacts_left: contacts_left.as_deref(),
         };
         let fault = |error: osusume_decide::DecideError| decide_fault(&error);

@@ -8,6 +8,7 @@ use osusume_tables::arrow::datatypes::UInt32Type;
 use super::arbiter::Arbiter;
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
 use super::explorers::{Drawing, Explorer, Explorers, draw};
+use super::previous::Previous;
 use super::scored::Scored;
 use super::state::{Reader, State};
 use crate::config::Config;
@@ -30,6 +31,7 @@ pub(crate) struct Decided {
 pub(crate) struct Arbitration<'a> {
     reader: &'a Reader<'a>,
     arbiter: &'a Arbiter,
+    previous: &'a Previous,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
     explorers: Explorers,
@@ -43,11 +45,12 @@ impl<'a> Arbitration<'a> {
     /// Faults of reading, and a stop asked for.
     pub(crate) fn new(
         reader: &'a Reader<'a>,
-        arbiter: &'a Arbiter,
+        (arbiter, previous): (&'a Arbiter, &'a Previous),
         scored: &Scored<'_>,
         units: &Units,
     ) -> Result<Self> {
-        let mut new = Self { reader, arbiter, resting: Vec::new(), explorers: Explorers::nobody(), settlement: None };
+        let explorers = Explorers::nobody();
+        let mut new = Self { reader, arbiter, previous, resting: Vec::new(), explorers, settlement: None };
         if let Some(max) = reader.scene.config.decide.per_household {
             new.resting = new.resting_members(scored, units, max)?;
         }
@@ -69,7 +72,7 @@ impl<'a> Arbitration<'a> {
             return Ok(());
         }
         let explore = draw(decide, self.reader.as_of);
-        let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide.channels.len(), limits);
+        let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide, limits);
         self.visit(scored, |customers, state, ranked| {
             let ids: Vec<(u32, &str)> = customers.iter().map(|&one| (one, self.reader.id(one))).collect();
             drawing.add(&ids, &is_held_out(customers), state, &ranked);
@@ -143,6 +146,9 @@ impl<'a> Arbitration<'a> {
     /// What is known of customers (ascending), as every one of their decisions sees it.
     pub(super) fn state(&self, customers: &[u32]) -> Result<State> {
         let mut state = self.reader.read(customers)?;
+        if self.reader.scene.config.decide.switch_gain > 0.0 {
+            state.incumbents = self.previous.incumbents(customers, self.reader.goods.catalogue.offers.len());
+        }
         if !self.resting.is_empty() {
             state.is_resting = customers.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
         }

@@ -10,6 +10,7 @@ use osusume_tables::{CustomerIndex, read_batches};
 
 use super::capacity::Limits;
 use super::state::State;
+use super::valuation::contact_cost;
 use super::{DECISIONS, EXPLORE, OFFERS};
 use crate::config::Decide;
 
@@ -33,6 +34,8 @@ pub(crate) struct Explorers {
     /// What an offer must be worth.
     threshold: Minor,
     n_channels: usize,
+    /// Channels as customers are reached: the cheapest first, the preferred one of equals.
+    order: Vec<u8>,
     /// Whether a limit leaves nothing, by offer and channel; empty where nothing is closed.
     is_closed: Vec<bool>,
 }
@@ -45,6 +48,7 @@ impl Explorers {
             all: Vec::new(),
             threshold: Minor(0),
             n_channels: 0,
+            order: Vec::new(),
             is_closed: Vec::new(),
         }
     }
@@ -55,7 +59,7 @@ impl Explorers {
             let at = offer.0 as usize * self.n_channels + usize::from(channel);
             !self.is_closed.get(at).is_some_and(|is_closed| *is_closed)
         };
-        let channel = |offer| (0..self.n_channels as u8).find(|&one| reach.contains(one) && is_open(offer, one));
+        let channel = |offer| self.order.iter().copied().find(|&one| reach.contains(one) && is_open(offer, one));
         let options = self.explore.options(values, self.threshold);
         options.into_iter().filter_map(|offer| Some((offer, channel(offer)?))).collect()
     }
@@ -144,12 +148,15 @@ pub(super) struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    pub(super) fn new(explore: Explore, threshold: Minor, n_channels: usize, limits: Option<&'a Limits>) -> Self {
+    pub(super) fn new(explore: Explore, threshold: Minor, decide: &Decide, limits: Option<&'a Limits>) -> Self {
+        let n_channels = decide.channels.len();
+        let mut order: Vec<u8> = (0..n_channels as u8).collect();
+        order.sort_by_key(|&channel| contact_cost(decide, &decide.channels[usize::from(channel)]));
         let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
         let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
         let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
         let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
-        let explorers = Explorers { explore, all: Vec::new(), threshold, n_channels, is_closed };
+        let explorers = Explorers { explore, all: Vec::new(), threshold, n_channels, order, is_closed };
         Self { explorers, limits, drawn: Vec::new(), expected: vec![0.0; limits.len()] }
     }
 

@@ -132,7 +132,7 @@ pub(crate) fn decide(
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
-    let mut arbitration = Arbitration::new(&reader, &decider.arbiter, &scored, units)?;
+    let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous), &scored, units)?;
     arbitration.explore(&scored, limits.as_ref(), &is_held_out)?;
     let left = limits.map(|limits| limits.less(arbitration.explorers()));
     if let Some(left) = &left {

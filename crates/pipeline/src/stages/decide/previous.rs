@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use osusume_decide::Decision;
+use osusume_decide::{Decision, NO_OFFER};
 use osusume_model::{Code, Control, Date, Fault, Result, check_stop};
 use osusume_storage::{Fs, Run, Runs, Standing};
 use osusume_tables::arrow::array::{AsArray, RecordBatch, StringArray};
@@ -11,7 +11,7 @@ use osusume_tables::arrow::datatypes::Int16Type;
 use osusume_tables::{CustomerIndex, read_batches};
 
 use super::ledger::checked_path;
-use super::{OFFERS, SHADOW};
+use super::{DECISIONS, OFFERS, PREVIOUS, SHADOW};
 use crate::config::Offers;
 
 /// The newest published run of a date before `as_of` whose offers still stood then.
@@ -67,6 +67,35 @@ impl Previous {
         Ok(previous)
     }
 
+    /// As a published run's decisions have them; nothing in a run of a version that kept none.
+    ///
+    /// # Errors
+    /// `FileDamaged`, faults of reading, and a stop asked for.
+    pub(crate) fn published(
+        fs: &dyn Fs,
+        run: &Run,
+        offers: &[String],
+        customers: &CustomerIndex,
+        control: &dyn Control,
+    ) -> Result<Self> {
+        let path = run.path_of(DECISIONS)?;
+        let mut previous = Self::empty(String::new(), offers, customers);
+        if !has_column(fs, &path)? {
+            return Ok(previous);
+        }
+        for batch in read_batches(fs, &path, &["customer_id", PREVIOUS])? {
+            check_stop(control)?;
+            let batch = batch?;
+            let (ids, names) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
+            for (id, name) in ids.iter().zip(names) {
+                if let Some((id, name)) = id.zip(name) {
+                    previous.set(customers, id, name);
+                }
+            }
+        }
+        Ok(previous)
+    }
+
     fn empty(run_id: String, offers: &[String], customers: &CustomerIndex) -> Self {
         Self { run_id, names: offers.to_vec(), first: vec![0; customers.len()] }
     }
@@ -84,6 +113,12 @@ impl Previous {
     /// Position of the name of the customer's first offer; below the number of this run's offers it is one of them.
     pub(crate) fn of(&self, customer: u32) -> Option<usize> {
         self.first.get(customer as usize).and_then(|at| at.checked_sub(1)).map(|at| at as usize)
+    }
+
+    /// The customers' first offers, those of `n_offers` of this run; [`NO_OFFER`] for others and none.
+    pub(super) fn incumbents(&self, customers: &[u32], n_offers: usize) -> Vec<u32> {
+        let of = |&customer: &u32| self.of(customer).filter(|&at| at < n_offers).map_or(NO_OFFER, |at| at as u32);
+        customers.iter().map(of).collect()
     }
 
     /// The name of the customer's first offer.
@@ -138,6 +173,11 @@ impl Stability {
         let had = self.kept + flipped;
         self.flip_rate = if had == 0 { 0.0 } else { flipped as f64 / had as f64 };
     }
+}
+
+fn has_column(fs: &dyn Fs, path: &Path) -> Result<bool> {
+    let first = read_batches(fs, path, &[])?.next().transpose()?;
+    Ok(first.is_some_and(|batch| batch.column_by_name(PREVIOUS).is_some()))
 }
 
 fn texts<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a StringArray> {

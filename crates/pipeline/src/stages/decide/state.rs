@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) days_since_purchase: Vec<u16>,
     /// Others of the household are asked; empty where nobody rests for that.
     pub(crate) is_resting: Vec<bool>,
+    /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
+    pub(crate) incumbents: Vec<u32>,
 }
 
 /// Reads the tables for the customers `customers` (ascending indexes).
@@ -57,6 +59,7 @@ impl Reader<'_> {
             days_since_complaint: self.complaints(customers)?,
             days_since_purchase: latest,
             is_resting: Vec::new(),
+            incumbents: Vec::new(),
         })
     }
 

@@ -27,6 +27,7 @@ pub(super) fn policy(config: &Config, offers: &[Offer], effects: &[Effects<'_>])
             monthly_discount: monthly_interest(decide.yearly_discount),
         },
         churn_per_contact: churn_per_contact(decide, effects),
+        switch_gain: decide.switch_gain,
         offers: offers.iter().zip(effects).map(terms).collect(),
     }
 }
