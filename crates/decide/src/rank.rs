@@ -205,8 +205,8 @@ impl<'a> Problem<'a> {
         'a: 'h,
     {
         holdings.read(self.ladder, self.customers.held_by(customer));
-        let consents = self.customers.consents[customer];
-        let channel = self.policy.channels.iter().find(|channel| consents.contains(channel.index)).copied();
+        let open = self.customers.open(customer);
+        let channel = self.policy.channels.iter().find(|channel| open.contains(channel.index)).copied();
         Asked { customer, channel, holdings }
     }
 
@@ -216,7 +216,10 @@ impl<'a> Problem<'a> {
             let candidate = match (self.verdicts[self.cell(asked, offer_idx)], asked.channel) {
                 (Verdict::Removed(rule), _) => Err(rule),
                 (Verdict::Eligible, None) => Err(Rule::NoConsent),
-                (Verdict::Eligible, Some(channel)) => self.candidate(asked, offer_idx, channel.contact_cost)?,
+                (Verdict::Eligible, Some(channel)) => {
+                    let weariness = self.customers.fatigue_cost.map_or(Minor(0), |costs| costs[asked.customer]);
+                    self.candidate(asked, offer_idx, channel.contact_cost + weariness)?
+                }
             };
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
@@ -255,10 +258,13 @@ impl<'a> Problem<'a> {
         Ok(Ok(Candidate { offer: OfferId(offer_idx as u32), propensity, margin, value, exact }))
     }
 
-    /// Offers the customer may get at most.
+    /// Offers the customer may get at most: as many as contacts are left, and as many through the first channel that is open.
     fn places(&self, customer: usize) -> usize {
         let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
-        self.policy.per_customer.min(left)
+        let open = self.customers.open(customer);
+        let first = self.policy.channels.iter().find(|channel| open.contains(channel.index));
+        let through = first.map_or(usize::MAX, |channel| self.customers.left_through(customer, channel.index));
+        self.policy.per_customer.min(left).min(through)
     }
 
     /// Goes down the sorted candidates, filling the customer's places.

@@ -58,6 +58,8 @@ impl Columns {
             suppressed: Some(&self.suppressed),
             bought: Some(&self.bought),
             contacts_left: None,
+            channels_left: None,
+            fatigue_cost: None,
         }
     }
 }

@@ -29,7 +29,7 @@ pub struct WantedOffers {
     pub offers: Vec<Wanted>,
     /// Offers each customer may get at most.
     pub places: Vec<u8>,
-    /// The channels of the policy that each customer consents to.
+    /// The channels of the policy that each customer consents to and that have room for all of the places.
     pub reach: Vec<ChannelSet>,
 }
 
@@ -100,9 +100,13 @@ impl Problem<'_> {
             let wanted = |one: &Candidate| Wanted { offer: one.offer.0 as u16, value: one.exact - floor };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
-            block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);
-            let consents = self.customers.consents[customer];
-            let channels = self.policy.channels.iter().filter(|channel| consents.contains(channel.index));
+            let places = self.places(customer);
+            block.places.push(places.min(usize::from(u8::MAX)) as u8);
+            // Any of them may be given every place, so each must have room for all.
+            let (open, left) =
+                (self.customers.open(customer), |channel| self.customers.left_through(customer, channel));
+            let channels = self.policy.channels.iter();
+            let channels = channels.filter(|one| open.contains(one.index) && left(one.index) >= places);
             block.reach.push(channels.fold(ChannelSet::default(), |set, channel| set.with(channel.index)));
         })?;
         Ok(block)

@@ -6,6 +6,7 @@ mod features;
 mod inputs;
 mod learning;
 mod offers;
+mod timing;
 
 use super::field::Field;
 
@@ -59,8 +60,15 @@ pub(super) const PROFILES: &[&str] =
 const MANY: f64 = 1e15;
 
 /// The sections, in the order of the reference.
-const SECTIONS: &[&[Field]] =
-    &[inputs::FIELDS, offers::FIELDS, features::FIELDS, learning::FIELDS, decide::FIELDS, delivery::FIELDS];
+const SECTIONS: &[&[Field]] = &[
+    inputs::FIELDS,
+    offers::FIELDS,
+    features::FIELDS,
+    learning::FIELDS,
+    decide::FIELDS,
+    timing::FIELDS,
+    delivery::FIELDS,
+];
 
 /// Every key, sections and keys in the order of the reference.
 pub const FIELDS: &[Field] = &joined::<{ n_fields() }>();

@@ -34,11 +34,11 @@ pub use fields::FIELDS;
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, Consequents, Correction, Decide,
-    DeclaredRate, DerivedFeature, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter, HoldEvent,
-    KnownSign, Language, LearnFrom, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod,
-    OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run, Secret,
-    Solver, Source, Step, Train, Utilisation, Weekday,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, ChannelLimit, Consequents, Correction,
+    Decide, DeclaredRate, DerivedFeature, Effect, Encoding, Export, FAMILY_LEVEL, Features, Format, History, HoldAfter,
+    HoldEvent, KnownSign, Lane, Language, LearnFrom, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure,
+    OwnPeriod, OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role,
+    Run, Secret, Solver, Source, Step, Timing, Train, Trigger, Utilisation, Weekday,
 };
 pub use words::Form;
 
