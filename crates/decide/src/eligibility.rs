@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use osusume_model::{Control, Date, ProductId, Tier};
+use osusume_model::{Control, Date, Minor, ProductId, Tier};
 
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
@@ -46,6 +46,11 @@ pub struct Customers<'a> {
     pub incumbents: Option<&'a [u32]>,
     /// Contacts the policy leaves each customer, at least 1 for whoever has an eligible offer; `None` without a limit.
     pub contacts_left: Option<&'a [u16]>,
+    /// Customers × channels, in the order of their bits: contacts left through each; `None` without a limit. A channel with none is as
+    /// good as not consented to.
+    pub channels_left: Option<&'a [u16]>,
+    /// What a contact costs beside its channel's price, by what it adds to the customer's weariness; `None` where nothing says so.
+    pub fatigue_cost: Option<&'a [Minor]>,
 }
 
 impl<'a> Customers<'a> {
@@ -59,6 +64,33 @@ impl<'a> Customers<'a> {
         self.len() == 0
     }
 
+    /// The channels through which the customer may still be reached.
+    pub(crate) fn open(&self, customer: usize) -> ChannelSet {
+        let consents = self.consents[customer];
+        if self.channels_left.is_none() {
+            return consents;
+        }
+        let closed = (0..32).filter(|&channel| consents.contains(channel) && self.left_through(customer, channel) == 0);
+        ChannelSet(closed.fold(consents.0, |set, channel| set & !(1 << channel)))
+    }
+
+    /// Whether each customer consents to some of `channels`, and none of these is open any more.
+    pub fn used_up(&self, channels: ChannelSet) -> Vec<bool> {
+        let is_used_up = |customer: usize| {
+            let consents = self.consents[customer].0 & channels.0;
+            consents != 0 && self.open(customer).0 & channels.0 == 0
+        };
+        (0..self.len()).map(is_used_up).collect()
+    }
+
+    /// Contacts left through one channel.
+    pub(crate) fn left_through(&self, customer: usize, channel: u8) -> usize {
+        let Some(left) = self.channels_left else { return usize::MAX };
+        let n_channels = left.len() / self.len();
+        let own = &left[customer * n_channels..][..n_channels];
+        own.get(usize::from(channel)).map_or(usize::MAX, |&left| usize::from(left))
+    }
+
     pub(crate) fn held_by(&self, customer: usize) -> &'a [ProductId] {
         &self.held[self.held_offsets[customer] as usize..self.held_offsets[customer + 1] as usize]
     }
@@ -70,6 +102,8 @@ impl<'a> Customers<'a> {
         assert!(self.suppressed.is_none_or(|flags| flags.len() == n), "one suppression flag a customer");
         let n_flags = self.bought.map_or(0, <[bool]>::len);
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
+        assert!(self.channels_left.is_none_or(|left| left.len() % n.max(1) == 0), "one number a customer and channel");
+        assert!(self.fatigue_cost.is_none_or(|costs| costs.len() == n), "one cost a customer");
     }
 }
 

@@ -5,7 +5,7 @@
 //! the customers changes it.
 //!
 //! The order of calls: [`offers_of`] and [`Ladder::new`] once; then for each block of customers [`eligibility`],
-//! [`apply_contact_policy`] and [`rank`]; [`reasons`] for what was chosen. Customers in the holdout ([`Holdout`]) go through the same
+//! [`apply_contact_policy`], [`apply_declared`] and [`rank`]; [`reasons`] for what was chosen. Customers in the holdout ([`Holdout`]) go through the same
 //! calls; only where the result is written differs. What value means and what is left out for now stands in the crate's DESIGN.md.
 //!
 //! ```
@@ -25,6 +25,7 @@ mod assign;
 mod block;
 mod catalogue;
 mod contact;
+mod declared;
 mod eligibility;
 mod error;
 mod explore;
@@ -41,6 +42,7 @@ mod value;
 pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
+pub use declared::{Circumstances, Declared, DeclaredRule, MAX_DECLARED, MAX_LANES, apply_declared};
 pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;

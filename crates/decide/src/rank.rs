@@ -210,10 +210,10 @@ impl<'a> Problem<'a> {
         Ok(ranked)
     }
 
-    /// The cheapest channel of the policy that the customer consents to, the first of equals.
+    /// The cheapest channel of the policy that is open to the customer, the first of equals.
     fn channel(&self, customer: usize) -> Option<Channel> {
-        let consents = self.customers.consents[customer];
-        let channels = self.policy.channels.iter().filter(|channel| consents.contains(channel.index));
+        let open = self.customers.open(customer);
+        let channels = self.policy.channels.iter().filter(|channel| open.contains(channel.index));
         channels.min_by_key(|channel| channel.contact_cost).copied()
     }
 
@@ -241,10 +241,12 @@ impl<'a> Problem<'a> {
         Ok(())
     }
 
-    /// Offers the customer may get at most.
+    /// Offers the customer may get at most: as many as contacts are left, and as many through the channel they would come by.
     fn places(&self, customer: usize) -> usize {
         let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
-        self.policy.per_customer.min(left)
+        let channel = self.channel(customer);
+        let through = channel.map_or(usize::MAX, |channel| self.customers.left_through(customer, channel.index));
+        self.policy.per_customer.min(left).min(through)
     }
 
     fn choice(&self, candidate: &Candidate, customer: usize, rank: u16, channel: u8) -> Choice {

@@ -1,7 +1,7 @@
 //! The rules that remove an offer, in their three layers.
 
 /// What a rule asks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Layer {
     /// May this customer have it?
     Eligibility,
@@ -11,9 +11,9 @@ pub enum Layer {
     Suitability,
 }
 
-/// Why an offer was removed for a customer. The first that applies, in the order below, is the one reported.
+/// Why an offer was removed for a customer. The first that applies, in the order below, is the one reported; a declared one after the
+/// others of its layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[repr(u8)]
 pub enum Rule {
     /// The as-of date lies outside the offer's validity.
     NotValid,
@@ -35,10 +35,18 @@ pub enum Rule {
     RecentPurchase,
     /// As many contacts as allowed have been made.
     ContactLimit,
+    /// Every channel that has the customer's consent has been used as often as allowed.
+    ChannelLimit,
+    /// The last contact is too recent.
+    TooSoon,
     /// A complaint is too recent.
     HoldAfterComplaint,
     /// A purchase is too recent.
     HoldAfterPurchase,
+    /// The last contacts were all ignored, and the last of them is too recent.
+    HoldAfterIgnored,
+    /// None of the triggers that unlock the offer holds.
+    NoTrigger,
     /// Others of the household are asked.
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
@@ -47,13 +55,17 @@ pub enum Rule {
     NotDrawn,
     /// A contact makes takes of the offer rarer.
     Harmful,
+    /// The customer is in a lane in which the offer is not made.
+    Lane,
     /// There is no calibrated propensity for the pair.
     NotScored,
+    /// A rule of the pipeline's own, by its layer and its place among those declared. Where it comes among the others its layer says.
+    Declared(Layer, u8),
 }
 
 impl Rule {
-    /// Every rule, in the order in which they are asked.
-    pub const ALL: [Self; 17] = [
+    /// Every rule but the declared ones, in the order in which they are asked.
+    pub const ALL: [Self; 22] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -64,16 +76,21 @@ impl Rule {
         Self::Excluded,
         Self::RecentPurchase,
         Self::ContactLimit,
+        Self::ChannelLimit,
+        Self::TooSoon,
         Self::HoldAfterComplaint,
         Self::HoldAfterPurchase,
+        Self::HoldAfterIgnored,
+        Self::NoTrigger,
         Self::HouseholdLimit,
         Self::NoCapacity,
         Self::NotDrawn,
         Self::Harmful,
+        Self::Lane,
         Self::NotScored,
     ];
 
-    /// The name in files.
+    /// The name in files; of a declared rule what it begins with.
     pub fn id(self) -> &'static str {
         match self {
             Self::NotValid => "not_valid",
@@ -86,13 +103,19 @@ impl Rule {
             Self::Excluded => "excluded",
             Self::RecentPurchase => "recent_purchase",
             Self::ContactLimit => "contact_limit",
+            Self::ChannelLimit => "channel_limit",
+            Self::TooSoon => "too_soon",
             Self::HoldAfterComplaint => "hold_after_complaint",
             Self::HoldAfterPurchase => "hold_after_purchase",
+            Self::HoldAfterIgnored => "hold_after_ignored",
+            Self::NoTrigger => "no_trigger",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::NotDrawn => "not_drawn",
             Self::Harmful => "harmful",
+            Self::Lane => "lane",
             Self::NotScored => "not_scored",
+            Self::Declared(..) => "rule",
         }
     }
 
@@ -101,12 +124,17 @@ impl Rule {
         match self {
             Self::RecentPurchase
             | Self::ContactLimit
+            | Self::ChannelLimit
+            | Self::TooSoon
             | Self::HoldAfterComplaint
             | Self::HoldAfterPurchase
+            | Self::HoldAfterIgnored
+            | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity
             | Self::NotDrawn => Layer::Applicability,
-            Self::Harmful | Self::NotScored => Layer::Suitability,
+            Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,
+            Self::Declared(layer, _) => layer,
             _ => Layer::Eligibility,
         }
     }
@@ -128,7 +156,7 @@ mod tests {
     #[test]
     fn all_rules_are_listed_once_in_order() {
         assert!(Rule::ALL.windows(2).all(|pair| pair[0] < pair[1] && pair[0].layer() <= pair[1].layer()));
-        assert_eq!(Rule::ALL.len(), Rule::NotScored as usize + 1);
+        assert!(Rule::ALL.iter().all(|rule| *rule < Rule::Declared(Layer::Eligibility, 0)));
         let mut ids = Rule::ALL.map(Rule::id);
         ids.sort_unstable();
         assert!(ids.windows(2).all(|pair| pair[0] < pair[1]));

@@ -59,6 +59,8 @@ impl Columns {
             bought: Some(&self.bought),
             incumbents: None,
             contacts_left: None,
+            channels_left: None,
+            fatigue_cost: None,
         }
     }
 }

@@ -42,6 +42,10 @@ pub struct OfferRow<'a> {
     pub reasons: [Option<&'a str>; 3],
     /// First day the offer no longer holds.
     pub expires_on: Option<Date>,
+    /// The trigger that makes this the time for it. Absent in tables without the column.
+    pub trigger: Option<&'a str>,
+    /// First day to contact the customer about it, and the day from which it is too late.
+    pub contact: [Option<Date>; 2],
     /// Probability with which this action was chosen.
     pub action_probability: Option<f64>,
 }
@@ -95,6 +99,12 @@ pub enum Field {
     ReasonText(u8),
     /// First day the offer no longer holds.
     ExpiresOn,
+    /// The trigger that holds.
+    Trigger,
+    /// First day of contact.
+    ContactFrom,
+    /// First day on which it is too late to contact.
+    ContactUntil,
     /// Probability with which this action was chosen.
     ActionProbability,
     /// The run.
@@ -109,7 +119,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 35] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -137,6 +147,9 @@ impl Field {
         Self::ReasonText(1),
         Self::ReasonText(2),
         Self::ExpiresOn,
+        Self::Trigger,
+        Self::ContactFrom,
+        Self::ContactUntil,
         Self::ActionProbability,
         Self::RunId,
         Self::Pipeline,
@@ -174,6 +187,9 @@ impl Field {
             Self::ReasonText(1) => "reason_text_2",
             Self::ReasonText(_) => "reason_text_3",
             Self::ExpiresOn => "expires_on",
+            Self::Trigger => "trigger",
+            Self::ContactFrom => "contact_from",
+            Self::ContactUntil => "contact_until",
             Self::ActionProbability => "action_probability",
             Self::RunId => "run_id",
             Self::Pipeline => "pipeline",
@@ -199,6 +215,8 @@ impl Field {
                 | Self::ExpectedValue
                 | Self::ExpectedValueMinor
                 | Self::ExpiresOn
+                | Self::ContactFrom
+                | Self::ContactUntil
                 | Self::ActionProbability
                 | Self::SchemaVersion
         )
@@ -238,6 +256,9 @@ impl Field {
             Self::ReasonText(place) => row.reasons[usize::from(place.min(2))]
                 .map(|code| reasons::sentence(code, lineage.dictionary, lineage.language)),
             Self::ExpiresOn => row.expires_on.map(|date| date.to_string()),
+            Self::Trigger => row.trigger.and_then(text),
+            Self::ContactFrom => row.contact[0].map(|date| date.to_string()),
+            Self::ContactUntil => row.contact[1].map(|date| date.to_string()),
             Self::ActionProbability => share(row.action_probability, self)?,
             Self::RunId => text(lineage.run_id),
             Self::Pipeline => text(lineage.pipeline),

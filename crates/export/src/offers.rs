@@ -37,6 +37,13 @@ pub(crate) fn for_each_batch(
 /// The columns that tell what a contact adds; tables of earlier versions have none.
 const PARTS: [&str; 5] = ["propensity_contacted", "propensity_alone", "uplift", "uplift_lower", "uplift_upper"];
 
+/// What triggers say; tables of earlier versions have no such columns.
+#[derive(Clone, Copy)]
+struct Moment<'a> {
+    trigger: &'a StringArray,
+    contact: [&'a Date32Array; 2],
+}
+
 /// The columns of a batch.
 pub(crate) struct Arrays<'a> {
     customer: &'a StringArray,
@@ -55,6 +62,7 @@ pub(crate) struct Arrays<'a> {
     basis: Option<&'a StringArray>,
     reasons: [&'a StringArray; 3],
     expires_on: &'a Date32Array,
+    moment: Option<Moment<'a>>,
     action_probability: &'a Float64Array,
 }
 
@@ -82,6 +90,7 @@ impl<'a> Arrays<'a> {
                 column(batch, "reason_3", path)?,
             ],
             expires_on: column(batch, "expires_on", path)?,
+            moment: batch.column_by_name("trigger").map(|_| moment(batch, path)).transpose()?,
             action_probability: column(batch, "action_probability", path)?,
         })
     }
@@ -95,6 +104,7 @@ impl<'a> Arrays<'a> {
     fn row(&self, i: usize, path: &Path) -> Result<OfferRow<'a>> {
         let text = |array: &'a StringArray| array.is_valid(i).then(|| array.value(i));
         let share = |array: &Float64Array| array.is_valid(i).then(|| array.value(i));
+        let date = |array: &Date32Array| array.is_valid(i).then(|| Date(array.value(i)));
         let minor = |array: &Int64Array| array.is_valid(i).then(|| Minor(array.value(i)));
         for (is_null, name) in [(self.as_of.is_null(i), "as_of"), (self.rank.is_null(i), "rank")] {
             if is_null {
@@ -119,10 +129,17 @@ impl<'a> Arrays<'a> {
             evidence: text(self.evidence),
             basis: self.basis.and_then(text),
             reasons: self.reasons.map(text),
-            expires_on: self.expires_on.is_valid(i).then(|| Date(self.expires_on.value(i))),
+            expires_on: date(self.expires_on),
+            trigger: self.moment.and_then(|moment| text(moment.trigger)),
+            contact: self.moment.map_or([None; 2], |moment| moment.contact.map(date)),
             action_probability: share(self.action_probability),
         })
     }
+}
+
+fn moment<'a>(batch: &'a RecordBatch, path: &Path) -> Result<Moment<'a>> {
+    let contact = [column(batch, "contact_from", path)?, column(batch, "contact_until", path)?];
+    Ok(Moment { trigger: column(batch, "trigger", path)?, contact })
 }
 
 fn parts<'a>(batch: &'a RecordBatch, path: &Path) -> Result<[&'a Float64Array; 5]> {

@@ -177,6 +177,9 @@ fn kintone() -> Profile {
         Field::ExpectedValueMinor,
         Field::Evidence,
         Field::Basis,
+        Field::Trigger,
+        Field::ContactFrom,
+        Field::ContactUntil,
         Field::ActionProbability,
     ];
     let mut columns = plain().columns;

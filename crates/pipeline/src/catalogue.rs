@@ -253,7 +253,7 @@ pub(crate) fn contradictions(errors: &[CatalogueError]) -> Fault {
 
 /// Decisions have two columns an offer beside their own, and no two columns may share a name.
 fn check_keys(offers: &[Offer]) -> Result<()> {
-    let mut columns = BTreeSet::from(["customer_id".to_owned(), "arm".to_owned()]);
+    let mut columns = ["customer_id", "arm", "lane"].map(str::to_owned).into_iter().collect::<BTreeSet<String>>();
     let names = |offer: &Offer| [offer.key.clone(), format!("{}/won_by", offer.key)];
     let is_taken = |offer: &&Offer| names(offer).into_iter().any(|name| !columns.insert(name));
     let taken: Vec<String> = offers.iter().filter(is_taken).map(|offer| offer.key.clone()).collect();
@@ -474,7 +474,7 @@ mod tests {
         };
         let check = |keys: &[&str]| check_keys(&keys.iter().map(offer).collect::<Vec<_>>());
         assert_eq!(check(&["tv", "tv2", "won_by"]), Ok(()));
-        for keys in [&["arm"][..], &["customer_id"], &["tv", "tv"], &["tv", "tv/won_by"]] {
+        for keys in [&["arm"][..], &["lane"], &["customer_id"], &["tv", "tv"], &["tv", "tv/won_by"]] {
             assert_eq!(check(keys).map_err(|fault| fault.code()), Err(Code::CatalogueContradiction), "{keys:?}");
         }
     }

@@ -10,11 +10,13 @@ use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
 pub use osusume_tables::{RejectCount, SourceCount};
 
 use crate::calendar::Calendar;
+use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
 use crate::host::Host;
 use crate::job::{Job, Scene};
 use crate::run::{check_fence, goods, last_run, runs_root, schedule};
+use crate::stages::decide::Conditions;
 use crate::stages::ingest;
 
 /// What is to be checked.
@@ -106,6 +108,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     faults.extend(crate::recipes::without_data(&job, &tables, as_of.map(|date| calendar.as_of(date)))?);
     let goods = goods(config, &tables)?;
     over.extend(crate::stages::train::check_declared(config, &goods).err());
+    over.extend(conditions(&job, &tables, &goods, as_of).err());
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
@@ -124,6 +127,15 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         offers,
         dates,
     })
+}
+
+/// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
+fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
+    let Some(as_of) = as_of.filter(|_| !job.config.decide.timing.has_no_conditions()) else { return Ok(()) };
+    // Too little history is told on its own.
+    let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
+    let specs = crate::stages::features::dictionary(job, tables, goods, &schedule)?;
+    Conditions::bind(job.config, tables, goods, &specs).map(drop)
 }
 
 /// What a run would say of the one before: it is older than that, or a source has lost its rows.

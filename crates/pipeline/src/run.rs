@@ -19,7 +19,7 @@ use crate::config::{AsOfPlan, Config, Export, Role, Source};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
 use crate::registry::link_models;
-use crate::stages::decide::DecisionCounts;
+use crate::stages::decide::{Conditions, DecisionCounts};
 use crate::stages::features::FeatureTables;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::Models;
@@ -83,7 +83,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     check_destinations(config, &inputs)?;
     let lock = Lock::acquire(Arc::clone(&fs), &root, &request.lock)?;
     let runs = Runs::new(Arc::clone(&fs), &root);
-    let earlier = decide::earlier_runs(&runs, &config.decide, as_of)?;
+    let earlier = decide::earlier_runs(&runs, config, as_of)?;
     let previous = decide::previous_run(&runs, &config.offers, as_of)?;
     let last = last_run(&runs)?;
     if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
@@ -242,11 +242,13 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));
     }
+    let conditions = Conditions::bind(job.config, &tables.checked, &goods, &found.specs)?;
     let models =
         clock.stage(Stage::Train, || train::train(job, (&tables.checked, &found), &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
     let decided = clock.stage(Stage::Decide, || {
-        decide::decide(job, &tables.checked, &goods, &found.specs, &models, &units, (schedule.score, earlier))
+        let known = (found.specs.as_slice(), &conditions);
+        decide::decide(job, &tables.checked, &goods, known, &models, &units, (schedule.score, earlier))
     })?;
     if let Some(fault) = nothing_offered(&decided) {
         job.warn(fault);

@@ -25,8 +25,8 @@ use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
-    Arbiter, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, Placed, Reader, SHADOW,
-    State, Weights, decision_words,
+    Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, Placed,
+    Reader, SHADOW, State, Weights,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -56,6 +56,8 @@ pub struct Why {
     pub minor_digits: u32,
     /// What the customer was on the day.
     pub standing: Standing,
+    /// The lane the customer was in; absent for who was no customer, and where the pipeline declares none.
+    pub lane: Option<String>,
     /// The feature dictionary, for the sentences of reasons.
     pub dictionary: Vec<FeatureSpec>,
     /// Every offer: those made by rank, then those that lost from the nearest on, then those removed in the catalogue's order.
@@ -168,8 +170,21 @@ pub enum Fate {
         /// `eligibility`, `applicability` or `suitability`.
         layer: &'static str,
         /// The rule as it stands in `decisions.parquet`.
-        rule: &'static str,
+        rule: String,
+        /// What the pipeline file says of it, where it declares the rule.
+        declared: Option<DeclaredReason>,
     },
+}
+
+/// A rule of the pipeline file, in its own words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredReason {
+    /// Its name.
+    pub name: String,
+    /// Its condition, as an expression that is true where the rule removes.
+    pub condition: String,
+    /// What is said of it, in English and in Japanese.
+    pub reason: [Option<String>; 2],
 }
 
 impl Fate {
@@ -206,8 +221,8 @@ pub fn why(at: RunAt<'_>, customer: &str, host: &dyn Host) -> Result<Why> {
     let goods = goods(&config, &tables)?;
     let specs = specs(run)?;
     let retracing = Retracing { run, scene, tables: &tables, goods: &goods, specs: &specs };
-    let (standing, offers) = match row_of(run, index, &Quiet::new(host))? {
-        None => (Standing::Inactive, Vec::new()),
+    let (standing, lane, offers) = match row_of(run, index, &Quiet::new(host))? {
+        None => (Standing::Inactive, None, Vec::new()),
         Some(row) => retracing.customer(index, row)?,
     };
     Ok(Why {
@@ -216,6 +231,7 @@ pub fn why(at: RunAt<'_>, customer: &str, host: &dyn Host) -> Result<Why> {
         currency: config.pipeline.currency.clone(),
         minor_digits: config.pipeline.minor_digits,
         standing,
+        lane: lane.filter(|_| !config.decide.timing.lanes.is_empty()),
         dictionary: crate::dictionary::spoken(specs, &config.spoken_names),
         offers,
     })
@@ -256,23 +272,40 @@ struct Retracing<'a> {
 }
 
 impl Retracing<'_> {
-    /// The customer's standing and fates; `row` is that of the tables with one row an active customer.
-    fn customer(&self, customer: u32, row: u64) -> Result<(Standing, Vec<OfferFate>)> {
+    /// The customer's standing, lane and fates; `row` is that of the tables with one row an active customer.
+    fn customer(&self, customer: u32, row: u64) -> Result<(Standing, Option<String>, Vec<OfferFate>)> {
         let rows =
             |output: &str, columns: &[&str]| read_rows(&RealFs, &self.run.path_of(output)?, columns, row..row + 1);
         let as_of = self.scene.calendar.as_of(self.run.manifest.as_of);
         let propensity = propensities(&rows(SCORES, &["propensity"])?);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
         let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
-        let arbiter = Arbiter::new(self.scene.config, self.goods, &effects)?;
+        let conditions = Conditions::bind(self.scene.config, self.tables, self.goods, self.specs)?;
+        let arbiter = Arbiter::new(self.scene.config, self.goods, &conditions.declared, &effects)?;
         let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
         let control = self.scene.quiet();
-        let ledger = Ledger::published(&RealFs, self.run, &keys, &self.tables.customers, &control)?;
-        let reader = Reader { scene: &self.scene, tables: self.tables, goods: self.goods, ledger: &ledger, as_of };
+        let ledger = Ledger::published(
+            &RealFs,
+            self.run,
+            (&keys, &self.scene.config.decide.channels),
+            &self.tables.customers,
+            &control,
+        )?;
+        let reader = Reader {
+            scene: &self.scene,
+            tables: self.tables,
+            goods: self.goods,
+            ledger: &ledger,
+            conditions: &conditions,
+            specs: self.specs,
+            as_of,
+        };
         let decided = rows(DECISIONS, &[])?;
+        let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
-        let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&[customer])? };
+        let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&block)? };
+        let lane = conditions.lane(&state.found, 0).to_owned();
         let explores = arm(&decided) == Some(EXPLORE);
         let ranked = if self.scene.config.decide.capacity.is_empty() && !explores {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
@@ -287,8 +320,7 @@ impl Retracing<'_> {
             let offer = choice.offer.0 as usize;
             (worths[offer], intervals[offer]) = (Some(choice.worth), choice.interval);
         }
-        let standing = self.check(&decided, &ranked)?;
-        let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
+        let standing = self.check(&decided, &ranked, (&conditions, &lane))?;
         let reasons = self.reasons(&models, &block, &ranked)?;
         let n_offers = self.goods.catalogue.offers.len();
         let mut fates: Vec<OfferFate> = (0..n_offers)
@@ -302,11 +334,11 @@ impl Retracing<'_> {
                 value: worths[offer].map(|worth| worth.expected().0),
                 parts: worths[offer].map(|worth| parts(&worth, effects[offer], self.scene.config, intervals[offer])),
                 reasons: reasons[offer].clone(),
-                fate: self.fate(offer, &ranked, arbiter.threshold().0),
+                fate: self.fate(offer, &ranked, arbiter.threshold().0, &conditions),
             })
             .collect();
         fates.sort_by_key(|fate| (fate.fate.order(), std::cmp::Reverse(fate.value)));
-        Ok((standing, fates))
+        Ok((standing, Some(lane), fates))
     }
 
     /// What the run gave the customer, sent or not.
@@ -346,7 +378,7 @@ impl Retracing<'_> {
         &self.goods.catalogue.offers[offer].key
     }
 
-    fn fate(&self, offer: usize, ranked: &Ranked, threshold: i64) -> Fate {
+    fn fate(&self, offer: usize, ranked: &Ranked, threshold: i64, conditions: &Conditions) -> Fate {
         match ranked.decisions[offer] {
             Decision::Chosen { rank } => {
                 let choice = ranked.choices.iter().find(|choice| choice.offer == OfferId(offer as u32));
@@ -360,8 +392,20 @@ impl Retracing<'_> {
                 Fate::Outranked { by: self.key(rival).to_owned(), ahead: value(rival).saturating_sub(value(offer)) }
             }
             Decision::BelowThreshold => Fate::BelowThreshold { threshold },
-            Decision::Removed(rule) => Fate::Removed { layer: layer(rule), rule: rule.id() },
+            decision @ Decision::Removed(rule) => Fate::Removed {
+                layer: layer(rule),
+                rule: conditions.words(decision).0.to_owned(),
+                declared: self.declared(rule),
+            },
         }
+    }
+
+    /// What the pipeline file says of a rule of its own.
+    fn declared(&self, rule: Rule) -> Option<DeclaredReason> {
+        let Rule::Declared(_, index) = rule else { return None };
+        let rule = &self.scene.config.decide.timing.rules[usize::from(index)];
+        let condition = if rule.is_negated { format!("not ({})", rule.condition) } else { rule.condition.clone() };
+        Some(DeclaredReason { name: rule.name.clone(), condition, reason: rule.reason.clone() })
     }
 
     /// Reason codes of every offer that no rule removed.
@@ -389,17 +433,22 @@ impl Retracing<'_> {
     }
 
     /// That the run decided the same, and in which arm the customer is.
-    fn check(&self, published: &RecordBatch, ranked: &Ranked) -> Result<Standing> {
+    fn check(
+        &self,
+        published: &RecordBatch,
+        ranked: &Ranked,
+        (conditions, lane): (&Conditions, &str),
+    ) -> Result<Standing> {
         let text = |name: &str| {
             let column = published.column_by_name(name)?.as_string_opt::<i32>()?;
             column.is_valid(0).then(|| column.value(0))
         };
         let is_same = |(offer, decision): (usize, &Decision)| {
-            let (word, winner) = decision_words(*decision);
+            let (word, winner) = conditions.words(*decision);
             let key = self.key(offer);
             text(key) == Some(word) && text(&format!("{key}/won_by")) == winner.map(|winner| self.key(winner))
         };
-        let is_retraced = ranked.decisions.iter().enumerate().all(is_same);
+        let is_retraced = text("lane") == Some(lane) && ranked.decisions.iter().enumerate().all(is_same);
         match arm(published) {
             Some(OFFER) if is_retraced => Ok(Standing::Offered),
             Some(HOLDOUT) if is_retraced => Ok(Standing::Holdout),

@@ -182,6 +182,19 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ["the customer has been contacted as often as allowed", "お客様への案内回数が上限に達しています"],
     ),
     (
+        "channel_limit",
+        ["channel limit reached", "チャネルの上限"],
+        [
+            "every channel the customer allows has been used as often as it may be",
+            "お客様が許可しているすべてのチャネルで、案内回数が上限に達しています",
+        ],
+    ),
+    (
+        "too_soon",
+        ["too soon after a contact", "案内の間隔"],
+        ["the customer was contacted too recently", "前回の案内から十分な日数が空いていません"],
+    ),
+    (
         "hold_after_complaint",
         ["hold after complaint", "苦情後の案内停止"],
         ["the customer complained recently; offers wait", "最近苦情をいただいたため、案内を控えています"],
@@ -190,6 +203,35 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         "hold_after_purchase",
         ["hold after purchase", "購入後の案内停止"],
         ["the customer bought recently; offers wait", "最近購入いただいたため、案内を控えています"],
+    ),
+    (
+        "hold_after_ignored",
+        ["hold after ignored contacts", "無反応後の案内停止"],
+        [
+            "the customer answered none of the last contacts; offers wait",
+            "直近の案内に続けて反応がなかったため、案内を控えています",
+        ],
+    ),
+    (
+        "no_trigger",
+        ["no trigger", "きっかけなし"],
+        [
+            "nothing has happened that makes this the time for the offer",
+            "このオファーを案内するきっかけが、まだありません",
+        ],
+    ),
+    (
+        "lane",
+        ["another lane", "レーンの対象外"],
+        [
+            "the customer is in a lane in which this offer is not made",
+            "お客様の属するレーンでは、このオファーを案内しません",
+        ],
+    ),
+    (
+        "rule",
+        ["declared rule", "独自のルール"],
+        ["a rule of the pipeline file removes it", "パイプラインファイルのルールにより対象外です"],
     ),
     (
         "household_limit",
@@ -310,7 +352,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 20);
+        assert_eq!(rules().count(), 26);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

@@ -50,6 +50,10 @@ crate::phrases::phrases! {
     Below = "{offer}: worth {short} less than the {threshold} an offer must earn", "{offer}: 案内に必要な期待価値 {threshold} に {short} 足りない";
     /// An offer a rule removed. Args: offer, layer, rule, sentence.
     Rule = "{offer}: {layer}, {rule}: {sentence}", "{offer}: {layer}／{rule}: {sentence}";
+    /// A rule of the pipeline file without a sentence of its own. Args: condition.
+    Condition = "a rule of the pipeline file: {condition}", "パイプラインファイルのルール: {condition}";
+    /// The lane. Args: lane.
+    Lane = "lane: {lane}", "レーン: {lane}";
     /// The first layer of rules.
     Eligibility = "eligibility (may)", "資格（提供できるか）";
     /// The second.

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use osusume_model::{Arg, Exit, Minor, Result};
-use osusume_pipeline::why::{Fate, OfferFate, RunAt, Standing, ValueParts, Why, WithContact, why as retrace};
+use osusume_pipeline::why::{
+    DeclaredReason, Fate, OfferFate, RunAt, Standing, ValueParts, Why, WithContact, why as retrace,
+};
 use osusume_text::screen::{self, Word as ScreenWord};
 use osusume_text::why::{Word, layer, points, precise_percent, say};
-use osusume_text::{money_with_digits, reasons};
+use osusume_text::{Language, money_with_digits, reasons};
 use serde_json::{Value, json};
 
 use crate::args::{OutputFormat, PipelineArgs, WhyArgs};
@@ -63,6 +65,9 @@ impl Explained<'_> {
             Standing::Explorer => page = page + &self.say(Word::Explorer, &[]) + "\n",
             Standing::Inactive => return page + &self.say(Word::Inactive, &[]) + "\n",
         }
+        if let Some(lane) = &self.why.lane {
+            page = page + &self.say(Word::Lane, &[("lane", Arg::from(lane.as_str()))]) + "\n";
+        }
         if !self.why.offers.iter().any(|offer| matches!(offer.fate, Fate::Chosen { .. })) {
             page = page + "\n" + &self.say(Word::NoOffer, &[]) + "\n";
         }
@@ -106,17 +111,34 @@ impl Explained<'_> {
                 let args = [("offer", name), ("short", short), ("threshold", self.money(*threshold))];
                 (Word::Lost, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
             }
-            Fate::Removed { layer: id, rule } => {
+            Fate::Removed { layer: id, rule, declared } => {
                 let language = self.console.language;
+                let (label, sentence) = match declared {
+                    Some(declared) => (declared.name.as_str(), self.declared(declared)),
+                    None => (
+                        reasons::rule_label(rule, language).unwrap_or(rule),
+                        reasons::rule_sentence(rule, language).unwrap_or(rule).to_owned(),
+                    ),
+                };
                 let args = [
                     ("offer", name),
                     ("layer", layer(id, language).into()),
-                    ("rule", reasons::rule_label(rule, language).unwrap_or(rule).into()),
-                    ("sentence", reasons::rule_sentence(rule, language).unwrap_or(rule).into()),
+                    ("rule", label.into()),
+                    ("sentence", sentence.into()),
                 ];
                 (Word::Removed, format!("  {}\n", self.say(Word::Rule, &args)))
             }
         }
+    }
+
+    /// What the pipeline file says of its own rule, else in the other language, else the condition.
+    fn declared(&self, declared: &DeclaredReason) -> String {
+        let [en, ja] = &declared.reason;
+        let own = match self.console.language {
+            Language::En => en.as_ref().or(ja.as_ref()),
+            Language::Ja => ja.as_ref().or(en.as_ref()),
+        };
+        own.cloned().unwrap_or_else(|| self.say(Word::Condition, &[("condition", declared.condition.as_str().into())]))
     }
 
     fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
@@ -211,7 +233,7 @@ fn object(why: &Why, console: &Console) -> Value {
     let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();
     json!({
         "run_id": why.run_id, "as_of": why.as_of.to_string(), "arm": standing, "currency": why.currency,
-        "minor_digits": why.minor_digits, "offers": offers,
+        "minor_digits": why.minor_digits, "lane": why.lane, "offers": offers,
     })
 }
 
@@ -251,7 +273,15 @@ fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
         }
         Fate::Outranked { by, ahead } => json!({ "fate": "outranked", "won_by": by, "ahead_minor": ahead }),
         Fate::BelowThreshold { threshold } => json!({ "fate": "below_threshold", "threshold_minor": threshold }),
-        Fate::Removed { layer, rule } => json!({ "fate": "removed", "layer": layer, "rule": rule }),
+        Fate::Removed { layer, rule, declared } => {
+            let mut removed = json!({ "fate": "removed", "layer": layer, "rule": rule });
+            if let Some(DeclaredReason { condition, reason: [en, ja], .. }) = declared {
+                removed["condition"] = json!(condition);
+                removed["reason_en"] = json!(en);
+                removed["reason_ja"] = json!(ja);
+            }
+            removed
+        }
     };
     if let (Value::Object(all), Value::Object(more)) = (&mut object, more) {
         all.extend(more);

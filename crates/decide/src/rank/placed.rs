@@ -30,7 +30,8 @@ pub struct WantedOffers {
     pub offers: Vec<Wanted>,
     /// Offers each customer may get at most.
     pub places: Vec<u8>,
-    /// The channels of the policy that each customer consents to and that are worth their cost for one of the offers at least.
+    /// The channels of the policy that are open to each customer, have room for all of the places, and are worth their cost for one of the
+    /// offers at least.
     pub reach: Vec<ChannelSet>,
 }
 
@@ -104,16 +105,18 @@ impl Problem<'_> {
             };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
-            block.places.push(self.places(customer).min(usize::from(u8::MAX)) as u8);
-            let consents = self.customers.consents[customer];
+            let places = self.places(customer);
+            block.places.push(places.min(usize::from(u8::MAX)) as u8);
+            // Any of them may be given every place, so each must have room for all.
+            let open = self.customers.open(customer);
+            let has_room = |index: u8| open.contains(index) && self.customers.left_through(customer, index) >= places;
             // A channel through which nothing the customer could get is worth the threshold is none: bids are through the cheapest.
             let is_worth_it = |index: u8| {
-                candidates
-                    .iter()
-                    .filter(is_wanted)
-                    .any(|one| is_due[one.offer.0 as usize] || self.through(one, index).value >= self.policy.threshold)
+                candidates.iter().filter(is_wanted).any(|one| {
+                    is_due[one.offer.0 as usize] || self.through(customer, one, index).value >= self.policy.threshold
+                })
             };
-            let is_reached = |channel: &&Channel| consents.contains(channel.index) && is_worth_it(channel.index);
+            let is_reached = |channel: &&Channel| has_room(channel.index) && is_worth_it(channel.index);
             let channels = self.policy.channels.iter().filter(is_reached);
             block.reach.push(channels.fold(ChannelSet::default(), |set, channel| set.with(channel.index)));
         })?;
@@ -148,8 +151,9 @@ impl Problem<'_> {
     }
 
     /// The pair with the cost of the channel it got.
-    fn through(&self, one: &Candidate, channel: u8) -> Candidate {
-        let cost = self.policy.channels.iter().find(|other| other.index == channel).map(|other| other.contact_cost);
+    fn through(&self, customer: usize, one: &Candidate, channel: u8) -> Candidate {
+        let channel = self.policy.channels.iter().find(|other| other.index == channel);
+        let cost = channel.map(|channel| self.cost(customer, *channel));
         let contact_cost = cost.unwrap_or(one.worth.contact_cost);
         let worth = Worth { contact_cost, ..one.worth };
         Candidate { worth, value: worth.ranked(), ..*one }
@@ -169,7 +173,7 @@ impl Problem<'_> {
             .iter()
             .filter_map(|one| {
                 let (_, channel) = mine.iter().find(|(offer, _)| *offer == one.offer)?;
-                Some((self.through(one, *channel), *channel))
+                Some((self.through(customer, one, *channel), *channel))
             })
             .collect();
         chosen.sort_unstable_by_key(|(one, _)| one.key());

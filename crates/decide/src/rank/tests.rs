@@ -241,6 +241,52 @@ proptest! {
         }
     }
 
+    /// A channel that is used up is as good as refused, the next one takes its place, and none gets more than is left.
+    #[test]
+    fn no_more_offers_than_a_channel_has_left(company in company(), policy in policy(), seed in 0..1000_u16) {
+        let left: Vec<u16> = (0..company.people.len() as u16 * 2).map(|i| (seed + i * 7) % 4).collect();
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let propensities = company.propensities();
+        let pairs = (verdicts.as_slice(), &propensities[..]);
+        let customers = Customers { channels_left: Some(&left), ..columns.customers() };
+        let policy = of_company(&policy, &company);
+        let got = rank(&company.ladder(), &customers, pairs, &policy, &NoControl).unwrap();
+        let wanted = wanted(&company.ladder(), &customers, pairs, &policy, &vec![false; pairs.0.len() / company.people.len()], &NoControl).unwrap();
+        for customer in 0..company.people.len() {
+            let left = |channel: u8| left[customer * 2 + usize::from(channel)];
+            let open = |channel: u8| company.people[customer].consents.contains(channel) && left(channel) > 0;
+            let channels = policy.channels.iter().filter(|channel| open(channel.index));
+            let expected = channels.min_by_key(|channel| channel.contact_cost).map(|channel| channel.index);
+            let mine: Vec<_> = got.choices.iter().filter(|choice| choice.customer as usize == customer).collect();
+            for choice in &mine {
+                prop_assert_eq!(Some(choice.channel), expected);
+            }
+            let places = usize::from(wanted.places[customer]);
+            prop_assert!(expected.is_none_or(|channel| mine.len() <= usize::from(left(channel)) && places <= usize::from(left(channel))));
+            for channel in [0, 1] {
+                let reaches = open(channel) && usize::from(left(channel)) >= places;
+                prop_assert!(reaches || !wanted.reach[customer].contains(channel));
+            }
+        }
+    }
+
+    /// What wears a customer out is taken off every value, once.
+    #[test]
+    fn fatigue_costs_every_offer_alike(company in company(), policy in policy(), cost in 0..90_i64) {
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let propensities = company.propensities();
+        let costs: Vec<Minor> = (0..company.people.len() as i64).map(|i| Minor(cost * (i % 3))).collect();
+        let customers = Customers { fatigue_cost: Some(&costs), ..columns.customers() };
+        let got = rank(&company.ladder(), &customers, (&verdicts, &propensities), &of_company(&policy, &company), &NoControl).unwrap();
+        let n_offers = company.catalogue.offers.len();
+        for (cell, value) in ranked(&company, &policy).expected_values.into_iter().enumerate() {
+            prop_assert_eq!(got.expected_values[cell], value.map(|value| value - costs[cell / n_offers]));
+        }
+        prop_assert!(got.choices.iter().all(|choice| choice.expected_value + choice.lever >= policy.threshold));
+    }
+
     /// A removed pair leaves the values of the others as they were.
     #[test]
     fn pairs_are_valued_alone(company in company(), policy in policy()) {

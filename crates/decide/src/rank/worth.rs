@@ -105,7 +105,7 @@ impl Problem<'_> {
             // Steps back take from what is gained; where nothing is, they take nothing.
             gain: if gain > 0.0 { gain * kept } else { gain },
             incentive: rung.incentive,
-            contact_cost: channel.contact_cost,
+            contact_cost: self.cost(customer, channel),
             churn_cost: self.policy.churn_per_contact * possessions.remaining,
             lever: terms.lever,
         };
@@ -113,6 +113,11 @@ impl Problem<'_> {
         let value = worth.ranked();
         let ahead = self.ahead(customer, offer_idx, value);
         Ok(Ok(Candidate { offer, propensity, margin, worth, value, ahead }))
+    }
+
+    /// What a contact costs: the channel, and what it wears the customer out.
+    pub(super) fn cost(&self, customer: usize, channel: Channel) -> Minor {
+        channel.contact_cost + self.customers.fatigue_cost.map_or(Minor(0), |costs| costs[customer])
     }
 
     /// What another offer must be worth more than this one to take its place.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_export::{Delivered, Delivery, Destination, Format, OFFERS, OfferRow, PublishedRun, export};
-use osusume_model::{Code, Fault, Minor, NoControl, Result};
+use osusume_model::{Code, Date, Fault, Minor, NoControl, Result};
 use osusume_storage::sim::{Damage, Failure, FailurePlan, SimFs};
 use osusume_storage::{Digest, Fs, Lock, LockInfo, Manifest, Runs, Staging, next_run_id, run_key};
 use osusume_tables::arrow::array::{
@@ -33,6 +33,9 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
     let number = |value: &dyn Fn(&OfferRow<'_>) -> Option<f64>| -> ArrayRef {
         Arc::new(rows.iter().map(value).collect::<Float64Array>())
     };
+    let day = |value: &dyn Fn(&OfferRow<'_>) -> Option<Date>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| value(row).map(|date| date.0)).collect::<Date32Array>())
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("customer_id", text(&|row| own(row.customer))),
         ("as_of", Arc::new(rows.iter().map(|row| Some(row.as_of.0)).collect::<Date32Array>())),
@@ -54,7 +57,10 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("reason_1", reason(0)),
         ("reason_2", reason(1)),
         ("reason_3", reason(2)),
-        ("expires_on", Arc::new(rows.iter().map(|row| row.expires_on.map(|date| date.0)).collect::<Date32Array>())),
+        ("expires_on", day(&|row| row.expires_on)),
+        ("trigger", text(&|row| row.trigger.map(str::to_owned))),
+        ("contact_from", day(&|row| row.contact[0])),
+        ("contact_until", day(&|row| row.contact[1])),
         ("action_probability", number(&|row| row.action_probability)),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()

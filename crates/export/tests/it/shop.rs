@@ -73,6 +73,8 @@ pub(crate) fn row(customer: &'static str, rank: i16, offer: &'static str) -> Off
         basis: Some("model"),
         reasons: [Some("renewal:days_to_renewal:-"), Some("surge:traffic_surge_30d:+"), None],
         expires_on: Some(date("2026-12-01")),
+        trigger: Some("renewal_near"),
+        contact: [Some(date("2026-10-08")), Some(date("2026-11-05"))],
         action_probability: Some(1.0),
     }
 }
@@ -96,6 +98,8 @@ pub(crate) fn rows() -> Vec<OfferRow<'static>> {
         basis: None,
         reasons: [None; 3],
         expires_on: None,
+        trigger: None,
+        contact: [None; 2],
         action_probability: None,
         ..row("0000123", 1, "storage")
     };

@@ -1,5 +1,7 @@
 //! Makes the typed configuration out of a tree in which every fault would have been found already.
 
+mod timing;
+
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
@@ -52,6 +54,11 @@ impl<'a> At<'a> {
 
     pub(super) fn text(self, key: &str) -> String {
         self.node(key).as_text().expect(CHECKED).to_owned()
+    }
+
+    /// A text that need not be there.
+    fn optional(self, key: &str) -> Option<String> {
+        self.find(key).and_then(Node::as_text).map(str::to_owned)
     }
 
     fn texts(self, key: &str) -> Vec<String> {
@@ -192,6 +199,7 @@ fn source(name: &str, at: At, base: &Path) -> Source {
         keep: at.map("keep").map(At::lists).unwrap_or_default(),
         holds: at.map("holds").map(holds).unwrap_or_default(),
         reveals: at.map("reveals").map(At::lists).unwrap_or_default(),
+        restricted: at.find("restricted").map(|_| at.texts("restricted")).unwrap_or_default(),
     }
 }
 
@@ -348,6 +356,8 @@ pub(super) fn decide(at: At) -> Decide {
         event: at.word("event", HoldEvent::parse),
         days: at.integer("days"),
         is_by_tone: at.flag("by_tone").expect(CHECKED),
+        n: at.integer("n"),
+        answer_days: at.integer("answer_days"),
     };
     Decide {
         per_customer: at.integer("per_customer"),
@@ -367,6 +377,7 @@ pub(super) fn decide(at: At) -> Decide {
         explore_among: at.table("explore").integer("among"),
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),
+        min_days_between: limit.integer("min_days_between"),
         counts_outstanding: limit.flag("outstanding").expect(CHECKED),
         response: at
             .map("response")
@@ -375,6 +386,7 @@ pub(super) fn decide(at: At) -> Decide {
         valuation: valuation(at),
         hold_after: at.tables("hold_after").map(hold).collect(),
         capacity: at.tables("capacity").map(capacity).collect(),
+        timing: timing::timing(at),
     }
 }
 

@@ -116,6 +116,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
         "The probability with which this was done. With it, `targeted` rows count as a draw where `control` rows of the same offer have one minus it: a run's offers and its holdout.",
     ),
     may("contacts", "responded", "time", "When the customer answered."),
+    may(
+        "contacts",
+        "sent",
+        "flag",
+        "`false` for what was planned and never reached the customer, or was withdrawn: no contact, and an offer that is out no longer. Empty means sent.",
+    ),
     may("contacts", "arrived", "time", ARRIVED),
     must("products", "product", "id", "The product."),
     may("products", "family", "text", "Its family; upsell and cross-sell need it."),

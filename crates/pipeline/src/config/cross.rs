@@ -5,6 +5,7 @@ mod limits;
 mod own;
 mod quota;
 mod recipes;
+mod timing;
 mod tone;
 mod utilisation;
 
@@ -51,6 +52,8 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     consent(checker, &view);
     holds(checker, &view);
     tone::check(checker, &view);
+    timing::check(checker, &view);
+    restricted(checker, &view);
     limits::check(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
@@ -267,6 +270,20 @@ fn revealing(checker: &mut Checker, view: &View) {
     }
 }
 
+/// What models may not see is an attribute.
+fn restricted(checker: &mut Checker, view: &View) {
+    for (name, source) in view.with_role("customers") {
+        let known = keys_of(source, "attributes");
+        let listed = source.node.as_table().and_then(|source| source.get("restricted"));
+        let listed = listed.and_then(|entry| entry.node.as_list()).unwrap_or_default();
+        for (position, node) in listed.iter().enumerate() {
+            if node.as_text().is_some_and(|text| !known.contains(&text)) {
+                unknown_name(checker, &format!("sources.{name}.restricted[{position}]"), node, &known);
+            }
+        }
+    }
+}
+
 /// Baskets need a source that tells them.
 fn mining(checker: &mut Checker, view: &View) {
     levels_above(checker, view);
@@ -362,6 +379,7 @@ fn holds(checker: &mut Checker, view: &View) {
         let roles: &[&str] = match event.node.as_text() {
             Some("complaint") => &["voice"],
             Some("purchase") => &["purchases", "holdings"],
+            Some("ignored") => &["contacts"],
             _ => continue,
         };
         if !view.is_unsure() && !roles.iter().any(|role| view.has_role(role)) {

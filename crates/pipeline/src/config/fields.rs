@@ -6,6 +6,7 @@ mod features;
 mod inputs;
 mod learning;
 mod offers;
+mod timing;
 mod value;
 
 use super::field::Field;
@@ -66,6 +67,7 @@ const SECTIONS: &[&[Field]] = &[
     features::FIELDS,
     learning::FIELDS,
     decide::FIELDS,
+    timing::FIELDS,
     value::FIELDS,
     delivery::FIELDS,
 ];

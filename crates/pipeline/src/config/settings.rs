@@ -71,6 +71,7 @@ macro_rules! words {
 }
 
 mod features;
+mod timing;
 mod value;
 
 pub use features::{
@@ -78,6 +79,7 @@ pub use features::{
     Utilisation, Weekday,
 };
 
+pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
 pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
@@ -257,6 +259,8 @@ words! {
         Complaint = "complaint",
         /// A purchase or a new holding.
         Purchase = "purchase",
+        /// Several contacts in a row without an answer.
+        Ignored = "ignored",
     }
 }
 
@@ -309,6 +313,8 @@ pub struct Source {
     pub holds: BTreeMap<String, BTreeMap<String, Vec<String>>>,
     /// Header of an attribute → the families it gives away; empty for roles other than customers.
     pub reveals: BTreeMap<String, Vec<String>>,
+    /// Headers of attributes that no model and no feature may see.
+    pub restricted: Vec<String>,
 }
 
 impl Source {
@@ -529,6 +535,10 @@ pub struct HoldAfter {
     pub days: u32,
     /// Of complaints: whether texts alone count, and only those whose tone is one.
     pub is_by_tone: bool,
+    /// Of what is ignored: contacts in a row.
+    pub n: u32,
+    /// Of what is ignored: days there are to answer.
+    pub answer_days: u32,
 }
 
 /// One of `decide.capacity`.
@@ -583,6 +593,8 @@ pub struct Decide {
     pub contact_limit_days: u32,
     /// Most contacts within those days.
     pub contact_limit_max: u32,
+    /// Days from one contact to the next at least; 0 where nothing says so.
+    pub min_days_between: u32,
     /// Whether offers of earlier published runs count as contacts until one is in the tables.
     pub counts_outstanding: bool,
     /// What the file says a contact does to the odds of a take, by offer or family.
@@ -593,6 +605,8 @@ pub struct Decide {
     pub hold_after: Vec<HoldAfter>,
     /// Places for all customers together.
     pub capacity: Vec<Capacity>,
+    /// Rules, triggers and lanes of the pipeline's own.
+    pub timing: Timing,
 }
 
 /// One of `[[export]]`.

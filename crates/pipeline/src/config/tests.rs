@@ -159,7 +159,7 @@ fn every_default_passes_its_own_check_and_is_shown() {
         |field: &&Field| !matches!(field.default, Default::Required | Default::Absent) && !field.path.contains("[]");
     for field in FIELDS.iter().filter(is_shown) {
         let source = match field.name() {
-            "complete" | "reveals" => "people",
+            "complete" | "reveals" | "restricted" => "people",
             "anonymous" => "bought",
             _ => "goods",
         };

@@ -1,5 +1,7 @@
 //! Trees held against the dictionary: names become columns, and what does not go together is refused.
 
+use std::collections::BTreeSet;
+
 use osusume_model::{FeatureKind, FeatureSpec, Unit};
 
 use super::Wrong;
@@ -18,6 +20,16 @@ impl Bound {
     /// The value of a row whose features are `value(column)`, NaN where absent; never infinite, and within single precision.
     pub(crate) fn value(&self, value: &impl Fn(usize) -> f64) -> f64 {
         self.node.value(value)
+    }
+
+    /// Whether a condition is true; what is unknown is not.
+    pub(crate) fn holds(&self, value: &impl Fn(usize) -> f64) -> bool {
+        self.node.value(value) > 0.0
+    }
+
+    /// Adds the columns it reads.
+    pub(crate) fn reads(&self, columns: &mut BTreeSet<usize>) {
+        self.node.reads(columns);
     }
 }
 
@@ -78,10 +90,30 @@ impl Sort {
 pub(crate) fn bind(syntax: &Syntax, specs: &[FeatureSpec]) -> Result<Bound, Wrong> {
     let (node, sort) = Binder { specs }.part(syntax)?;
     if sort == Sort::Level {
-        return Err(Wrong::new(syntax.at, sort.sample(), &["is_absent(a)"]));
+        return Err(Wrong::new(syntax.at, sort.sample(), OF_LEVELS));
     }
     Ok(Bound { node, unit: sort.unit() })
 }
+
+/// The same where only a condition will do.
+///
+/// # Errors
+/// As of [`bind`]; a number.
+pub(crate) fn bind_condition(syntax: &Syntax, specs: &[FeatureSpec]) -> Result<Bound, Wrong> {
+    Ok(Bound { node: Binder { specs }.condition(syntax)?, unit: Unit::Flag })
+}
+
+/// The same where only a number will do.
+///
+/// # Errors
+/// As of [`bind`]; a condition.
+pub(crate) fn bind_number(syntax: &Syntax, specs: &[FeatureSpec]) -> Result<Bound, Wrong> {
+    let (node, sort) = Binder { specs }.number(syntax)?;
+    Ok(Bound { node, unit: sort.unit() })
+}
+
+/// What may be done with a category.
+const OF_LEVELS: &[&str] = &["a == 'level'", "is_absent(a)"];
 
 struct Binder<'a> {
     specs: &'a [FeatureSpec],
@@ -91,6 +123,7 @@ impl Binder<'_> {
     fn part(&self, syntax: &Syntax) -> Result<(Node, Sort), Wrong> {
         match &syntax.kind {
             Kind::Number(number) => Ok((Node::Number(*number), Sort::Bare)),
+            Kind::Text(text) => Err(Wrong::new(syntax.at, format!("'{text}'"), &["a == 'level'"])),
             Kind::Feature(name) => self.feature(syntax.at, name),
             Kind::Negation(inner) => {
                 let (node, sort) = self.number(inner)?;
@@ -113,7 +146,7 @@ impl Binder<'_> {
     fn number(&self, syntax: &Syntax) -> Result<(Node, Sort), Wrong> {
         match self.part(syntax)? {
             (_, sort @ Sort::Condition) => Err(Wrong::new(syntax.at, sort.sample(), &["a", "1", "if(a > b, 1, 0)"])),
-            (_, sort @ Sort::Level) => Err(Wrong::new(syntax.at, sort.sample(), &["is_absent(a)"])),
+            (_, sort @ Sort::Level) => Err(Wrong::new(syntax.at, sort.sample(), OF_LEVELS)),
             number => Ok(number),
         }
     }
@@ -131,6 +164,9 @@ impl Binder<'_> {
             let node = Node::binary(operator, self.condition(left)?, self.condition(right)?);
             return Ok((node, Sort::Condition));
         }
+        if let Some((category, place, level)) = with_level(left, right) {
+            return Ok((self.level(operator, category, (place, level))?, Sort::Condition));
+        }
         let ((left, a), (right, b)) = (self.number(left)?, self.number(right)?);
         let sort = match operator {
             Binary::Multiply | Binary::Divide => scaled(operator, (&left, a), (&right, b)),
@@ -141,6 +177,24 @@ impl Binder<'_> {
             }
         };
         Ok((Node::binary(operator, left, right), sort))
+    }
+
+    /// A category held against one of its levels.
+    fn level(&self, operator: Binary, category: &Syntax, (place, level): (usize, &str)) -> Result<Node, Wrong> {
+        if !matches!(operator, Binary::Equal | Binary::Unequal) {
+            let allowed = ["a == 'level'", "a != 'level'"];
+            return Err(Wrong::new(place, format!("{} '{level}'", operator.sign()), &allowed));
+        }
+        let (node, sort) = self.part(category)?;
+        let Node::Column(column) = node else { return Err(Wrong::new(category.at, sort.sample(), &["category"])) };
+        let FeatureKind::Category(levels) = &self.specs[column].kind else {
+            return Err(Wrong::new(category.at, sort.sample(), &["category"]));
+        };
+        let Some(code) = levels.iter().position(|known| known == level) else {
+            let known: Vec<&str> = levels.iter().map(String::as_str).collect();
+            return Err(Wrong { is_name: true, ..Wrong::new(place, level, &known) });
+        };
+        Ok(Node::binary(operator, node, Node::Number(code as f64)))
     }
 
     fn call(&self, function: Function, arguments: &[Syntax]) -> Result<(Node, Sort), Wrong> {
@@ -178,6 +232,15 @@ impl Binder<'_> {
             return Err(Wrong::new(arguments[0].at, sort.sample(), &["a", "1", "if(a > b, 1, 0)"]));
         }
         Ok((Node::Call(function, nodes), sort))
+    }
+}
+
+/// The two sides of a comparison with a level, and where the level stands.
+fn with_level<'a>(left: &'a Syntax, right: &'a Syntax) -> Option<(&'a Syntax, usize, &'a str)> {
+    match (&left.kind, &right.kind) {
+        (_, Kind::Text(level)) => Some((left, right.at, level)),
+        (Kind::Text(level), _) => Some((right, left.at, level)),
+        _ => None,
     }
 }
 

@@ -1,5 +1,7 @@
 //! The value of an expression in one row.
 
+use std::collections::BTreeSet;
+
 use osusume_numeric::elementary::ln_1p;
 
 use super::parse::{Binary, Function};
@@ -38,6 +40,17 @@ impl Node {
             }
             Self::IsAbsent(inner) => f64::from(inner.value(column).is_nan()),
             Self::Call(function, arguments) => call(*function, arguments.iter().map(|argument| argument.value(column))),
+        }
+    }
+
+    pub(super) fn reads(&self, columns: &mut BTreeSet<usize>) {
+        match self {
+            Self::Number(_) => {}
+            Self::Column(at) => drop(columns.insert(*at)),
+            Self::Negation(inner) | Self::Not(inner) | Self::IsAbsent(inner) => inner.reads(columns),
+            Self::Binary(_, parts) => parts.iter().for_each(|part| part.reads(columns)),
+            Self::If(parts) => parts.iter().for_each(|part| part.reads(columns)),
+            Self::Call(_, arguments) => arguments.iter().for_each(|argument| argument.reads(columns)),
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Expressions over features: ratios, differences, products and conditions, as `features.derived` of the pipeline file writes them.
+//! Expressions over features: ratios, differences, products and conditions, as `features.derived` and the rules, triggers and lanes of
+//! `decide` write them.
 //!
 //! ```text
 //! or         = and { "or" and }
@@ -8,18 +9,19 @@
 //! sum        = product { ( "+" | "-" ) product }
 //! product    = negation { ( "*" | "/" ) negation }
 //! negation   = "-" negation | primary
-//! primary    = number | feature | "(" or ")" | function "(" or { "," or } ")"
+//! primary    = number | feature | level | "(" or ")" | function "(" or { "," or } ")"
 //! ```
 //!
 //! Functions are `if(condition, then, otherwise)`, `min` and `max` of two or more, `abs`, `log1p`, `coalesce` (the first that is not
-//! absent) and `is_absent`.
+//! absent) and `is_absent`. A level of a category stands between quotes, single or double, and is only compared with a category, by `==`
+//! or `!=`.
 //!
 //! A text is read into a tree without knowing a single feature ([`parse()`]), which is then held against the dictionary
 //! ([`bind()`]): every name must be there, numbers must stand where numbers belong and conditions where conditions do, and money is never
 //! added to days. What comes out computes a number for every row and cannot fail.
 //!
 //! **Absent values.** A number computed from an absent one is absent, and so is x / 0, the logarithm of what is not above 0, and whatever
-//! leaves the range of single precision. A comparison with an absent number is neither true nor false; `and`, `or` and `not` follow Kleene:
+//! leaves the range of single precision. A comparison with an absent value is neither true nor false; `and`, `or` and `not` follow Kleene:
 //! false and unknown is false, true or unknown is true. `if` is absent where its condition is unknown.
 
 mod bind;
@@ -30,8 +32,8 @@ mod tokens;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use bind::{Bound, bind};
-pub(crate) use parse::parse;
+pub(crate) use bind::{Bound, bind, bind_condition, bind_number};
+pub(crate) use parse::{Syntax, parse};
 
 /// Characters an expression may have.
 const MAX_LENGTH: usize = 1000;

@@ -13,6 +13,8 @@ pub(crate) struct Syntax {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Number(f64),
+    /// A level of a category.
+    Text(String),
     Feature(String),
     Negation(Box<Syntax>),
     Not(Box<Syntax>),
@@ -145,7 +147,7 @@ impl Parser {
         match &self.peek().token {
             Token::Word(word) => word == text,
             Token::Sign(sign) => *sign == text,
-            Token::Number(_) | Token::End => false,
+            Token::Number(_) | Token::Text(_) | Token::End => false,
         }
     }
 
@@ -230,6 +232,7 @@ impl Parser {
         let Placed { token, at } = self.take();
         match token {
             Token::Number(number) => Ok(Syntax { at, kind: Kind::Number(number) }),
+            Token::Text(text) => Ok(Syntax { at, kind: Kind::Text(text) }),
             Token::Sign("(") => {
                 let inner = self.within(Self::or)?;
                 self.expect(")", CONTINUATIONS)?;

@@ -18,7 +18,7 @@ fn specs() -> Vec<FeatureSpec> {
         text_key: "",
         subject: String::new(),
     };
-    let level = FeatureKind::Category(vec!["x".to_owned()]);
+    let level = FeatureKind::Category(vec!["x".to_owned(), "北 区".to_owned()]);
     let numbers =
         [("a", Unit::Count), ("b", Unit::Native), ("c", Unit::Share), ("money", Unit::Minor), ("days", Unit::Days)];
     let mut all: Vec<FeatureSpec> = numbers.map(|(name, unit)| spec(name, unit, FeatureKind::Numeric)).to_vec();
@@ -55,6 +55,10 @@ fn operators_bind_as_in_school() {
         ("coalesce(c, a / 0, b)", 4.0),
         ("is_absent(c)", 1.0),
         ("is_absent(town)", 0.0),
+        ("town == 'x'", 1.0),
+        ("town != \"x\" or a > b", 1.0),
+        ("'北 区' == town", 0.0),
+        ("town != '北 区' and not town == '北 区'", 1.0),
     ];
     for (text, expected) in expected {
         assert!((value(text) - expected).abs() < 1e-12, "{text}: {}", value(text));
@@ -109,12 +113,21 @@ fn what_is_wrong_has_a_place() {
         ("and", 1, "and"),
         ("日本 + 1", 1, "日本"),
         ("sum(a, b)", 1, "sum"),
+        ("town == 'x", 9, "'x"),
+        ("town == 'z'", 9, "z"),
+        ("town > 'x'", 8, "> 'x'"),
+        ("a == 'x'", 1, "count"),
+        ("'x' == 'x'", 1, "'x'"),
+        ("'x'", 1, "'x'"),
+        ("town == 1", 1, "category"),
+        ("max('x', a)", 5, "'x'"),
     ];
     for (text, at, got) in wrong {
         let wrong = bound(text).unwrap_err();
         assert_eq!((wrong.at, wrong.got.as_str()), (at, got), "{text}");
         assert!(!wrong.allowed.is_empty(), "{text}");
     }
+    assert!(bound("town == 'y'").unwrap_err().is_name, "levels are names");
     assert!(bound("mony").unwrap_err().is_name && bound("mix(a, b)").unwrap_err().is_name);
 }
 
@@ -125,6 +138,24 @@ fn length_and_depth_have_a_limit() {
     assert!(parse(&"-".repeat(999)).is_err() && parse(&"not ".repeat(200)).is_err());
     assert!(parse(&format!("a{}", "+a".repeat(499))).is_ok());
     assert!(parse(&format!("a{}", "+a".repeat(500))).is_err());
+}
+
+#[test]
+fn what_must_be_a_condition_or_a_number() {
+    let (condition, number) =
+        (|text: &str| bind_condition(&parse(text)?, &specs()), |text: &str| bind_number(&parse(text)?, &specs()));
+    let row = |column: usize| ROW[column];
+    assert!(condition("town == 'x' and a > b").unwrap().holds(&row));
+    // Unknown is not true, whichever way it is asked.
+    for text in ["c > 0", "c <= 0", "not c > 0", "c > 0 and a > b"] {
+        assert!(!condition(text).unwrap().holds(&row), "{text}");
+    }
+    assert_eq!(condition("a + 1").unwrap_err().at, 1);
+    assert_eq!(number("days - 60").unwrap().value(&row), -30.0);
+    assert_eq!(number("days > 60").unwrap_err().got, "a > b");
+    let mut read = std::collections::BTreeSet::new();
+    condition("if(a > 1, is_absent(c), days > 30 or -b < a)").unwrap().reads(&mut read);
+    assert_eq!(read.into_iter().collect::<Vec<_>>(), [0, 1, 2, 4]);
 }
 
 /// An expression as the naive evaluator sees it.

@@ -8,6 +8,8 @@ pub(super) enum Token {
     Number(f64),
     /// A feature, function or operator in letters.
     Word(String),
+    /// What stands between two quotes.
+    Text(String),
     /// An operator, bracket or comma.
     Sign(&'static str),
     /// Behind the last one.
@@ -27,6 +29,7 @@ impl Token {
         match self {
             Self::Number(number) => number.to_string(),
             Self::Word(word) => word.clone(),
+            Self::Text(text) => format!("'{text}'"),
             Self::Sign(sign) => (*sign).to_owned(),
             Self::End => "…".to_owned(),
         }
@@ -61,6 +64,12 @@ fn token(chars: &[char], start: usize) -> Result<(Token, usize), Wrong> {
     let starts_with = |sign: &&&str| sign.chars().enumerate().all(|(i, c)| chars.get(start + i) == Some(&c));
     if let Some(sign) = SIGNS.iter().find(starts_with) {
         return Ok((Token::Sign(sign), start + sign.len()));
+    }
+    if let quote @ ('\'' | '"') = chars[start] {
+        let text: String = chars[start + 1..].iter().take_while(|c| **c != quote).collect();
+        let end = start + 1 + text.chars().count();
+        let unclosed = || Wrong::new(start + 1, format!("{quote}{text}"), &["'…'", "\"…\""]);
+        return if end < chars.len() { Ok((Token::Text(text), end + 1)) } else { Err(unclosed()) };
     }
     let is_part = |c: &&char| c.is_alphanumeric() || **c == '_' || **c == '.';
     let word: String = chars[start..].iter().take_while(is_part).collect();

@@ -1,5 +1,6 @@
 //! Score: a calibrated propensity for every active customer and offer as of the run's date.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use osusume_decide::ChannelSet;
@@ -35,11 +36,22 @@ pub(crate) struct RawBlock {
 impl RawBlock {
     /// The columns of a batch of feature rows.
     pub(crate) fn new(batch: &RecordBatch, specs: &[FeatureSpec]) -> Self {
+        Self::of(batch, specs, |_| true)
+    }
+
+    /// The same of a batch that holds only the columns at positions `read`; the others are empty.
+    pub(crate) fn only(batch: &RecordBatch, specs: &[FeatureSpec], read: &BTreeSet<usize>) -> Self {
+        Self::of(batch, specs, |at| read.contains(&at))
+    }
+
+    fn of(batch: &RecordBatch, specs: &[FeatureSpec], is_read: impl Fn(usize) -> bool) -> Self {
         let column = |name: &str| batch.column_by_name(name).expect("the features stage wrote it");
-        let columns = specs.iter().map(|spec| {
-            column(&spec.name).as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect()
-        });
-        Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns: columns.collect() }
+        let values = |(at, spec): (usize, &FeatureSpec)| {
+            let values = || column(&spec.name).as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN));
+            if is_read(at) { values().collect() } else { Vec::new() }
+        };
+        let columns = specs.iter().enumerate().map(values).collect();
+        Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns }
     }
 
     /// The rows at positions `keep`.
@@ -56,6 +68,11 @@ impl RawBlock {
     /// The features as the encoder takes them.
     pub(crate) fn raw<'a>(&self, slices: &'a [&'a [f32]], kinds: &'a [RawKind]) -> RawColumns<'a> {
         RawColumns { n_rows: self.customer.len(), columns: slices, kinds }
+    }
+
+    /// The value of a feature, NaN where it is absent.
+    pub(crate) fn value(&self, row: usize, feature: usize) -> f32 {
+        self.columns[feature][row]
     }
 
     /// Whether the value of a feature is absent.

@@ -130,7 +130,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::ConfigExpression,
         title: "expression `{key}` cannot have {got} at character {position}",
         help: &["here may stand: {allowed}"],
-        cause: "An expression is made of features, numbers, + - * /, comparisons, and, or, not, and the functions if, min, max, abs, log1p, coalesce and is_absent. A condition is no number, and money and days are not added.",
+        cause: "An expression is made of features, numbers, + - * /, comparisons, and, or, not, and the functions if, min, max, abs, log1p, coalesce and is_absent. A condition is no number, a category is compared with one of its levels in quotes, and money and days are not added.",
         example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # one sign too many",
     },
     Message {

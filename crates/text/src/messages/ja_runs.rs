@@ -139,7 +139,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::ConfigExpression,
         title: "式「{key}」の{position}文字目に「{got}」を置くことはできません",
         help: &["ここに置けるのは次のとおりです: {allowed}。"],
-        cause: "式に使えるのは、特徴量、数値、+ - * /、比較、and、or、not、および関数if、min、max、abs、log1p、coalesce、is_absentです。条件は数値として扱えず、金額と日数を足すことはできません。",
+        cause: "式に使えるのは、特徴量、数値、+ - * /、比較、and、or、not、および関数if、min、max、abs、log1p、coalesce、is_absentです。条件は数値として扱えず、カテゴリーは引用符で囲んだ値とだけ比較でき、金額と日数を足すことはできません。",
         example: "[[features.derived]]\nname = \"calls_a_month\"\nexpression = \"calls_90d / / 3\"        # 記号が1つ余分",
     },
     Message {

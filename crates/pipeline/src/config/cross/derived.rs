@@ -36,7 +36,7 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
     }
 }
 
-fn unreadable(checker: &mut Checker, key: &str, entry: &Entry, wrong: &Wrong) {
+pub(super) fn unreadable(checker: &mut Checker, key: &str, entry: &Entry, wrong: &Wrong) {
     let allowed: Vec<&str> = wrong.allowed.iter().map(String::as_str).collect();
     let mut args = vec![("got", wrong.got.as_str().into()), ("allowed", names(&allowed))];
     if wrong.is_name {

@@ -107,12 +107,15 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.contact_limit.max", Integer, Is("2"), "Contacts within those days at most, those past and the rows of the offer table together: each row is a contact to come.")
         .unit("contacts")
         .between(1.0, 1000.0),
+    Field::new("decide.contact_limit.min_days_between", Integer, Is("0"), "Days from one contact of a customer to the next at least. Where it is above 0 a customer gets one row, which is a contact to come.")
+        .unit("days")
+        .between(0.0, 366.0),
     Field::new(
         "decide.contact_limit.outstanding",
         Flag,
         Is("false"),
         "Whether an offer of an earlier run of this pipeline counts as a contact from the run's date on, even before the contact \
-         itself is in the tables; once it is, the two count as one. Say `true` where every run is a campaign of its own, \
+         itself is in the tables; once it is, the two count as one. It counts until it expires, or the contacts report that it was not sent (`columns.sent`). Say `true` where every run is a campaign of its own, \
          so that what is still being worked is not offered twice; with `false` an offer stays in every new table until \
          somebody has acted on it. Shadow rows count for the holdout alike, or as often as offers were contacted.",
     ),
@@ -122,9 +125,9 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.hold_after", Tables, Is("[]"), "Events after which a customer is left in peace."),
     Field::new(
         "decide.hold_after[].event",
-        Choice(&["complaint", "purchase"]),
+        Choice(&["complaint", "purchase", "ignored"]),
         Required,
-        "Anything said in a source of role `voice`, be it a complaint or not, or a purchase or new holding. List only complaints in that source, choose its rows with `keep`, or say `by_tone`, to be silent after these alone.",
+        "Anything said in a source of role `voice`, be it a complaint or not, a purchase or new holding, or the last of several contacts in a row that nobody answered (`ignored`, which needs `columns.responded` in the contacts). List only complaints in that source, choose its rows with `keep`, or say `by_tone`, to be silent after these alone.",
     ),
     Field::new(
         "decide.hold_after[].by_tone",
@@ -133,6 +136,8 @@ pub(super) const FIELDS: &[Field] = &[
         "Of `complaint`: `true` counts only what was written, and of that only texts whose tone is a complaint, be it in Japanese or \
          English. It needs `columns.text` in a source of role `voice`.",
     ),
+    Field::new("decide.hold_after[].n", Integer, Is("3"), "Of `ignored`: contacts in a row without an answer.").unit("contacts").between(1.0, 100.0),
+    Field::new("decide.hold_after[].answer_days", Integer, Is("7"), "Of `ignored`: days a customer has to answer; a contact younger than that was not ignored yet.").unit("days").between(0.0, 366.0),
     Field::new("decide.hold_after[].days", Integer, Required, "How long no offer is made after it.")
         .unit("days")
         .between(1.0, 366.0),

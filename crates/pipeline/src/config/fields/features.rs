@@ -270,7 +270,8 @@ pub(super) const FIELDS: &[Field] = &[
          brackets, `if(condition, then, otherwise)`, `min`, `max`, `abs`, `log1p`, `coalesce` (the first that is not absent) and `is_absent`: \
          `\"if(calls_90d > 0, gb_30d / calls_90d, 0)\"`. Amounts are in minor units, and are not added to days. What is computed from an \
          absent value is absent, and so is x / 0, the logarithm of what is not above 0, and what single precision cannot hold; a \
-         comparison with an absent value is neither true nor false. A condition alone is 1 or 0. At most 1000 characters.",
+         comparison with an absent value is neither true nor false. A level of a category stands between quotes and is compared by \
+         `==` or `!=`: `\"customers_dwelling == 'house'\"`. A condition alone is 1 or 0. At most 1000 characters.",
     )
     .form(Form::Some),
 ];

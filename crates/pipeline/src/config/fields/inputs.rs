@@ -190,6 +190,16 @@ pub(super) const FIELDS: &[Field] = &[
     .form(Form::Some)
     .list(ListCheck::SomeUnique)
     .only(&["customers"]),
+    Field::new(
+        "sources.*.restricted",
+        List(&Text),
+        Is("[]"),
+        "Headers of `attributes` that no feature, rule mined or model may see. They may still stand in the conditions of \
+         `decide.rule`, `decide.trigger` and `decide.lane`, so that somebody vulnerable can be spared an offer.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::Unique)
+    .only(&["customers"]),
     Field::new("quality", Table, Is("{}"), "How much bad input a run endures."),
     Field::new(
         "quality.on_error",

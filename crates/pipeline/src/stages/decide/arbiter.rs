@@ -1,8 +1,8 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    ContactHistory, ContactPolicy, Customers, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict, WantedOffers,
-    Worth, apply_contact_policy, eligibility, rank, rank_placed, wanted, worths,
+    ContactHistory, ContactPolicy, Customers, Declared, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
+    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, rank, rank_placed, wanted, worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -20,14 +20,17 @@ pub(crate) struct Arbiter {
     ladder: Ladder,
     policy: RankPolicy,
     contact: ContactPolicy,
+    declared: Declared,
+    fatigue: Vec<Minor>,
 }
 
 impl Arbiter {
-    /// The rules of the catalogue and the policy of the configuration; `effects` is what was learned of each offer.
+    /// The rules of the catalogue, the policy of the configuration, and what it declares itself; `effects` is what
+    /// was learned of each offer.
     ///
     /// # Errors
     /// `CatalogueContradiction`.
-    pub(crate) fn new(config: &Config, goods: &Goods, effects: &[Effects<'_>]) -> Result<Self> {
+    pub(crate) fn new(config: &Config, goods: &Goods, declared: &Declared, effects: &[Effects<'_>]) -> Result<Self> {
         // Products of a shop form no ladder; only what is held does.
         let products = if goods.rules().is_empty() { Vec::new() } else { goods.catalogue.products.clone() };
         let catalogue = Catalogue { products, ..goods.catalogue.clone() };
@@ -35,6 +38,8 @@ impl Arbiter {
             ladder: Ladder::new(&catalogue).map_err(|errors| contradictions(&errors))?,
             policy: policy(config, &goods.catalogue.offers, effects),
             contact: contact_policy(config),
+            declared: declared.clone(),
+            fatigue: config.decide.timing.fatigue.iter().map(|&minor| Minor(minor)).collect(),
         })
     }
 
@@ -111,12 +116,8 @@ impl Arbiter {
         as_of: AsOf,
         then: impl FnOnce(&Customers<'_>, &[Verdict], &dyn Control) -> osusume_decide::Result<T>,
     ) -> Result<T> {
-        let history = ContactHistory {
-            n_contacts: &state.n_contacts,
-            days_since_complaint: &state.days_since_complaint,
-            days_since_purchase: &state.days_since_purchase,
-        };
-        let contacts_left = self.contact.contacts_left(&history);
+        let contacts = &state.contacts;
+        let fatigue_cost = self.fatigue_cost(&contacts.n);
         let customers = Customers {
             held_offsets: &state.held_offsets,
             held: &state.held,
@@ -124,15 +125,36 @@ impl Arbiter {
             suppressed: None,
             bought: (!state.bought.is_empty()).then_some(state.bought.as_slice()),
             incumbents: (!state.incumbents.is_empty()).then_some(state.incumbents.as_slice()),
-            contacts_left: contacts_left.as_deref(),
+            contacts_left: None,
+            channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
+            fatigue_cost: fatigue_cost.as_deref(),
         };
+        let history = ContactHistory {
+            n_contacts: &contacts.n,
+            is_used_up: &customers.used_up(all_channels(scene)),
+            days_since_contact: &contacts.days_since,
+            days_since_complaint: &state.days_since_complaint,
+            days_since_purchase: &state.days_since_purchase,
+            days_since_ignored: &contacts.days_since_ignored,
+        };
+        let contacts_left = self.contact.contacts_left(&history);
+        let customers = Customers { contacts_left: contacts_left.as_deref(), ..customers };
         let fault = |error: osusume_decide::DecideError| decide_fault(&error);
         let control = scene.quiet();
         let mut verdicts =
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
         apply_contact_policy(&self.contact, &history, &mut verdicts);
+        apply_declared(&self.declared, &state.found.view(), &mut verdicts);
         rest(&state.is_resting, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
+    }
+}
+
+impl Arbiter {
+    /// What one contact more costs each customer in goodwill; `None` where the file declares no price.
+    fn fatigue_cost(&self, n_contacts: &[u16]) -> Option<Vec<Minor>> {
+        let last = self.fatigue.len().checked_sub(1)?;
+        Some(n_contacts.iter().map(|&n| self.fatigue[usize::from(n).min(last)]).collect())
     }
 }
 
@@ -154,7 +176,9 @@ fn contact_policy(config: &Config) -> ContactPolicy {
     };
     ContactPolicy {
         max_contacts: u16::try_from(decide.contact_limit_max).ok(),
+        min_days_between: u16::try_from(decide.min_days_between).ok().filter(|days| *days > 0),
         hold_after_complaint_days: hold(HoldEvent::Complaint),
         hold_after_purchase_days: hold(HoldEvent::Purchase),
+        hold_after_ignored_days: hold(HoldEvent::Ignored),
     }
 }

@@ -2,16 +2,16 @@
 
 use osusume_decide::{Choice, Decision, Member, Ranked, resting_members};
 use osusume_model::{Minor, Result};
-use osusume_tables::arrow::array::AsArray;
-use osusume_tables::arrow::datatypes::UInt32Type;
 
 use super::arbiter::Arbiter;
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
+use super::conditions::Found;
 use super::explorers::{Drawing, Explorer, Explorers, draw};
 use super::previous::Previous;
 use super::scored::Scored;
 use super::state::{Reader, State};
 use crate::config::Config;
+use crate::stages::score::RawBlock;
 use crate::units::Units;
 
 /// Key of the draw between members of a household who are worth the same.
@@ -23,6 +23,8 @@ pub(crate) struct Decided {
     pub(crate) ranked: Ranked,
     /// Who explores.
     pub(crate) is_explorer: Vec<bool>,
+    /// What holds of the declared conditions.
+    pub(crate) found: Found,
     /// For each choice, the probability with which whoever is outside the holdout would have been made it.
     pub(crate) probability: Vec<f64>,
 }
@@ -115,11 +117,12 @@ impl<'a> Arbitration<'a> {
     /// Ranks every customer as if places were not scarce.
     fn visit(&self, scored: &Scored<'_>, mut each: impl FnMut(&[u32], &State, Ranked)) -> Result<()> {
         let Reader { scene, tables, as_of, .. } = *self.reader;
-        for batch in scored.batches(&["customer"])? {
+        for batch in scored.batches(&self.reader.columns())? {
             scene.check_stop()?;
             let (rows, propensity) = batch?;
-            let customers = rows.column(0).as_primitive::<UInt32Type>().values();
-            let state = self.state(customers)?;
+            let rows = self.reader.rows(&rows);
+            let customers = rows.customer.as_slice();
+            let state = self.state(&rows)?;
             each(customers, &state, self.arbiter.rank(scene, &state, &propensity, as_of)?);
             scene.host.progress(u64::from(customers.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
         }
@@ -143,14 +146,14 @@ impl<'a> Arbitration<'a> {
         Ok(resting_members(members, max))
     }
 
-    /// What is known of customers (ascending), as every one of their decisions sees it.
-    pub(super) fn state(&self, customers: &[u32]) -> Result<State> {
-        let mut state = self.reader.read(customers)?;
+    /// What is known of the customers of some feature rows, as every one of their decisions sees it.
+    pub(super) fn state(&self, rows: &RawBlock) -> Result<State> {
+        let mut state = self.reader.read(rows)?;
         if self.reader.scene.config.decide.switch_gain > 0.0 {
-            state.incumbents = self.previous.incumbents(customers, self.reader.goods.catalogue.offers.len());
+            state.incumbents = self.previous.incumbents(&rows.customer, self.reader.goods.catalogue.offers.len());
         }
         if !self.resting.is_empty() {
-            state.is_resting = customers.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
+            state.is_resting = rows.customer.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
         }
         Ok(state)
     }
@@ -163,12 +166,12 @@ impl<'a> Arbitration<'a> {
         self.arbiter
     }
 
-    /// What becomes of the offers of `customers` (ascending); `propensity` is customers × offers, NaN where there is none.
+    /// What becomes of the offers of the customers of some feature rows; `propensity` is customers × offers, NaN where there is none.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
-    pub(crate) fn rank(&self, customers: &[u32], is_held_out: &[bool], propensity: &[f32]) -> Result<Decided> {
-        let state = self.state(customers)?;
+    pub(crate) fn rank(&self, rows: &RawBlock, is_held_out: &[bool], propensity: &[f32]) -> Result<Decided> {
+        let (state, customers) = (self.state(rows)?, rows.customer.as_slice());
         let ranked = self.by_rank(customers, is_held_out, &state, propensity)?;
         let lots: Vec<Option<Explorer>> = customers.iter().map(|&one| self.explorers.of(one)).collect();
         let is_explorer: Vec<bool> = lots.iter().map(Option::is_some).collect();
@@ -177,7 +180,7 @@ impl<'a> Arbitration<'a> {
         let by_rank = ranked;
         let ranked = explored.unwrap_or_else(|| by_rank.clone());
         let probability = self.probabilities(&state, &ranked, &by_rank);
-        Ok(Decided { ranked, is_explorer, probability })
+        Ok(Decided { ranked, is_explorer, probability, found: state.found })
     }
 
     /// What the ranking gives every customer, explorers too.
@@ -213,9 +216,12 @@ impl<'a> Arbitration<'a> {
         let n_offers = ranked.decisions.len() / state.consents.len().max(1);
         let of = |choice: &Choice| {
             let customer = choice.customer as usize;
+            if state.found.is_in_lane(customer) {
+                return 1.0;
+            }
             let first = customer * n_offers;
             let options =
-                self.explorers.options(&ranked.expected_values[first..first + n_offers], state.consents[customer]);
+                self.explorers.options(&ranked.expected_values[first..first + n_offers], state.open(customer));
             let is_option = options.iter().any(|(offer, _)| *offer == choice.offer);
             let is_chosen = matches!(by_rank.decisions[first + choice.offer.0 as usize], Decision::Chosen { .. });
             explore.probability(options.len(), is_option, is_chosen)

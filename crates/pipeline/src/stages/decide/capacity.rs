@@ -7,8 +7,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use osusume_decide::{Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Terms, WantedOffers, assign};
 use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
-use osusume_tables::arrow::array::AsArray;
-use osusume_tables::arrow::datatypes::UInt32Type;
 
 use super::arbitration::Arbitration;
 use super::explorers::Explorers;
@@ -197,11 +195,11 @@ pub(super) fn settle<'a>(
 ) -> Result<Settlement<'a>> {
     let Reader { scene, tables, as_of, .. } = *arbitration.reader();
     let (mut customers, mut wants, mut sets) = (Vec::new(), Wants::new(), BTreeSet::new());
-    for batch in scored.batches(&["customer"])? {
+    for batch in scored.batches(&arbitration.reader().columns())? {
         scene.check_stop()?;
         let (rows, propensity) = batch?;
-        let block = rows.column(0).as_primitive::<UInt32Type>().values();
-        let state = arbitration.state(block)?;
+        let rows = arbitration.reader().rows(&rows);
+        let (state, block) = (arbitration.state(&rows)?, rows.customer.as_slice());
         let wanted = arbitration.arbiter().wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
         for (position, (&customer, none)) in block.iter().zip(shares_none(block)).enumerate() {
             sets.insert(wanted.reach[position].0);

@@ -160,15 +160,16 @@ impl<'a> Drawing<'a> {
         Self { explorers, limits, drawn: Vec::new(), expected: vec![0.0; limits.len()] }
     }
 
-    /// A block of customers with their ids; those in the holdout draw no lot.
+    /// A block of customers with their ids; those in the holdout or in a declared lane draw no lot.
     pub(super) fn add(&mut self, customers: &[(u32, &str)], is_held_out: &[bool], state: &State, ranked: &Ranked) {
         let n_offers = ranked.expected_values.len() / customers.len().max(1);
         for (position, &(customer, id)) in customers.iter().enumerate() {
-            if is_held_out[position] {
+            // In a lane of its own a customer is left to the care taken there.
+            if is_held_out[position] || state.found.is_in_lane(position) {
                 continue;
             }
             let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
-            let options = self.explorers.options(values, state.consents[position]);
+            let options = self.explorers.options(values, state.open(position));
             for option in &options {
                 let at = option.0.0 as usize * self.explorers.n_channels + usize::from(option.1);
                 let share = 1.0 / (options.len() + 1) as f64;

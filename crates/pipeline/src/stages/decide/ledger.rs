@@ -16,7 +16,7 @@ use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
 use super::{OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
-use crate::config::Decide;
+use crate::config::Config;
 use crate::job::Job;
 
 /// What earlier runs had out when the run was made.
@@ -25,12 +25,13 @@ pub(crate) const OUTSTANDING: &str = "outstanding.parquet";
 /// Rows written, and customers whose contacts are read, at once.
 const BLOCK: usize = 65_536;
 
-/// The published runs whose rows count as contacts on `as_of`: of each earlier date within the limit's days the last one, oldest first.
+/// The published runs whose rows count as contacts on `as_of`: of each earlier date within the days that any limit looks at the last one,
+/// oldest first.
 ///
 /// # Errors
 /// Integrity faults of these runs: without them a limit might be passed unseen.
-pub(crate) fn earlier_runs(runs: &Runs, decide: &Decide, as_of: Date) -> Result<Vec<Run>> {
-    let days = as_of - decide.contact_limit_days as i32..as_of;
+pub(crate) fn earlier_runs(runs: &Runs, config: &Config, as_of: Date) -> Result<Vec<Run>> {
+    let days = as_of - days_looked_at(config) as i32..as_of;
     let counts = |date: Date| days.start <= date && date < days.end;
     let mut by_date = BTreeMap::new();
     for listed in runs.list()? {
@@ -40,6 +41,16 @@ pub(crate) fn earlier_runs(runs: &Runs, decide: &Decide, as_of: Date) -> Result<
         }
     }
     by_date.into_values().map(|run_id| runs.show(run_id)).collect()
+}
+
+/// Days before a run in which an offer of an earlier one may still stand for a contact: those of the limits, and where offers that are out
+/// count the days an offer lasts.
+fn days_looked_at(config: &Config) -> u32 {
+    let decide = &config.decide;
+    let lasting = config.offers.gap_days + config.offers.horizon_days;
+    let limits = decide.timing.channel_limits.iter().map(|limit| limit.days);
+    let most = limits.chain([decide.contact_limit_days, decide.min_days_between]).max().unwrap_or(0);
+    if decide.counts_outstanding { most.max(lasting) } else { most }
 }
 
 /// The tables of earlier runs as inputs of this one. Their paths are seen from the directory of the pipeline's runs.
@@ -59,6 +70,10 @@ struct Outstanding {
     as_of: Date,
     /// Position among the ledger's names.
     offer: u32,
+    /// The channels it was meant for, as a set of those there are now.
+    channels: u32,
+    /// The day on which it ends; the last there is where that is settled already.
+    expires: Date,
     /// Whether nothing was sent, the customer being held out.
     is_shadow: bool,
 }
@@ -72,12 +87,20 @@ pub(super) struct Contact {
     pub(super) at: i64,
     /// The offer it was about, a position among the ledger's names; absent where it names none of them.
     pub(super) offer: Option<u32>,
+    /// The channels it counts for, as a set: all where it tells none.
+    pub(super) channels: u32,
+    /// Whether it reached the customer; otherwise all it does is to end the offer that was out.
+    pub(super) is_sent: bool,
+    /// Whether an answer is known.
+    pub(super) is_answered: bool,
 }
 
 /// What is out, by customer.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     names: Vec<String>,
+    /// The channels of this run, by position.
+    channels: Vec<String>,
     /// Sorted.
     rows: Vec<Outstanding>,
 }
@@ -91,11 +114,11 @@ impl Ledger {
     pub(crate) fn gather(
         fs: &dyn Fs,
         earlier: &[Run],
-        offers: &[String],
+        (offers, channels): (&[String], &[String]),
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<Self> {
-        let mut ledger = Self { names: offers.to_vec(), rows: Vec::new() };
+        let mut ledger = Self { names: offers.to_vec(), channels: channels.to_vec(), rows: Vec::new() };
         for run in earlier {
             for name in [OFFERS, SHADOW] {
                 let path = checked_path(fs, run, name, control)?;
@@ -113,11 +136,11 @@ impl Ledger {
     pub(crate) fn published(
         fs: &dyn Fs,
         run: &Run,
-        offers: &[String],
+        (offers, channels): (&[String], &[String]),
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<Self> {
-        let mut ledger = Self { names: offers.to_vec(), rows: Vec::new() };
+        let mut ledger = Self { names: offers.to_vec(), channels: channels.to_vec(), rows: Vec::new() };
         if run.manifest.output(OUTSTANDING).is_some() {
             // Only what counted was written, of either kind.
             ledger.read(fs, &run.path_of(OUTSTANDING)?, true, customers, control)?;
@@ -133,15 +156,19 @@ impl Ledger {
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "as_of", "offer"])? {
+        for batch in read_batches(fs, path, &["customer_id", "as_of", "offer", "channel", "expires_on"])? {
             check_stop(control)?;
             let batch = batch?;
             let (ids, offers) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
-            let dates = dates(&batch, path)?;
+            let channels = texts(&batch, "channel", path)?;
+            let (dates, ends) = (dates(&batch, "as_of", path)?, dates(&batch, "expires_on", path)?);
             for row in 0..batch.num_rows() {
                 if let Some(customer) = customers.find(ids.value(row)) {
                     let offer = self.position(offers.value(row));
-                    self.rows.push(Outstanding { customer, as_of: Date(dates.value(row)), offer, is_shadow });
+                    let channel = self.channels.iter().position(|channel| channel == channels.value(row));
+                    let (as_of, expires) = (Date(dates.value(row)), Date(ends.value(row)));
+                    let channels = channel.map_or(0, |channel| 1 << channel);
+                    self.rows.push(Outstanding { customer, as_of, offer, channels, expires, is_shadow });
                 }
             }
         }
@@ -161,13 +188,14 @@ impl Ledger {
         self.names.iter().position(|known| known == name.trim()).map(|position| position as u32)
     }
 
-    /// What counts as a contact: every row where `counts_all`, else of each earlier run as large a share of its shadow rows as of its
+    /// What counts as a contact: every row that has not expired where `counts_all`, else of each earlier run as large a share of its shadow rows as of its
     /// offers has been contacted, drawn by a hash of the customer.
     ///
     /// # Errors
     /// Faults of reading contacts, and a stop asked for.
-    pub(crate) fn settled(self, reader: &Reader<'_>, counts_all: bool) -> Result<Self> {
+    pub(crate) fn settled(mut self, reader: &Reader<'_>, counts_all: bool) -> Result<Self> {
         if counts_all {
+            self.rows.retain(|row| row.expires > reader.as_of.date);
             return Ok(self);
         }
         let shares = self.contacted_shares(reader)?;
@@ -176,8 +204,8 @@ impl Ledger {
             let hash = keyed_hash(&format!("{seed}/contacted/{}", row.as_of), reader.id(row.customer).as_bytes());
             row.is_shadow && shares.get(&row.as_of).is_some_and(|share| unit_interval(hash) < *share)
         };
-        let rows = self.rows.into_iter().filter(counts).collect();
-        Ok(Self { names: self.names, rows })
+        self.rows.retain(counts);
+        Ok(self)
     }
 
     /// By date of an earlier run, the share of its offers that a contact has answered.
@@ -189,6 +217,7 @@ impl Ledger {
             reader.scene.check_stop()?;
             let customers: Vec<u32> = block.iter().map(|rows| rows[0].customer).collect();
             let mut contacts = reader.contacts_made(&customers, self)?;
+            contacts.retain(|contact| contact.is_sent);
             contacts.sort_unstable();
             let own = |at: usize| {
                 let of = |customer: usize| contacts.partition_point(|contact| (contact.customer as usize) < customer);
@@ -214,14 +243,21 @@ impl Ledger {
             Field::new("customer_id", DataType::Utf8, false),
             Field::new("as_of", DataType::Date32, false),
             Field::new("offer", DataType::Utf8, false),
+            Field::new("channel", DataType::Utf8, false),
+            Field::new("expires_on", DataType::Date32, false),
         ]));
         let mut sink = ParquetSink::create(&job.target(), OUTSTANDING, &schema, &[])?;
         for rows in self.rows.chunks(BLOCK) {
             job.check_stop()?;
-            let columns: [ArrayRef; 3] = [
+            let channel = |row: &Outstanding| {
+                self.channels.get(row.channels.trailing_zeros() as usize).map_or("", String::as_str)
+            };
+            let columns: [ArrayRef; 5] = [
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| customers.id(row.customer)))),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.as_of.0))),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &self.names[row.offer as usize]))),
+                Arc::new(StringArray::from_iter_values(rows.iter().map(channel))),
+                Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.expires.0))),
             ];
             let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into());
             sink.write(&batch.map_err(|error| Fault::new(Code::Bug).because(error.to_string()))?)?;
@@ -229,12 +265,13 @@ impl Ledger {
         sink.finish().map(drop)
     }
 
-    /// Rows that count for `customer` and that no contact has answered; `contacts` are theirs, in the order of time.
-    pub(super) fn unanswered(&self, customer: u32, contacts: &[Contact], calendar: &Calendar) -> u16 {
+    /// Date and channels of the rows that count for `customer` and that no contact has answered; `contacts` are theirs, in the order of
+    /// time, what was not sent included.
+    pub(super) fn unanswered(&self, customer: u32, contacts: &[Contact], calendar: &Calendar) -> Vec<(Date, u32)> {
         let from = self.rows.partition_point(|row| row.customer < customer);
         let to = from + self.rows[from..].partition_point(|row| row.customer == customer);
-        let n = answered(&self.rows[from..to], contacts, calendar).filter(|is_answered| !is_answered).count();
-        u16::try_from(n).unwrap_or(u16::MAX)
+        let rows = self.rows[from..to].iter().zip(answered(&self.rows[from..to], contacts, calendar));
+        rows.filter(|(_, is_answered)| !is_answered).map(|(row, _)| (row.as_of, row.channels)).collect()
     }
 }
 
@@ -272,9 +309,9 @@ fn texts<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a Stri
     column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, name))
 }
 
-fn dates<'a>(batch: &'a RecordBatch, path: &Path) -> Result<&'a Date32Array> {
-    let column = batch.column_by_name("as_of").and_then(|column| column.as_primitive_opt::<Date32Type>());
-    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, "as_of"))
+fn dates<'a>(batch: &'a RecordBatch, name: &str, path: &Path) -> Result<&'a Date32Array> {
+    let column = batch.column_by_name(name).and_then(|column| column.as_primitive_opt::<Date32Type>());
+    column.filter(|column| column.null_count() == 0).ok_or_else(|| damaged(path, name))
 }
 
 fn damaged(path: &Path, column: &str) -> Fault {
@@ -288,18 +325,34 @@ mod tests {
     use super::*;
 
     fn ledger() -> Ledger {
-        let row = |customer, day, offer| Outstanding { customer, as_of: Date(day), offer, is_shadow: false };
+        let row = |customer, day, offer| Outstanding {
+            customer,
+            as_of: Date(day),
+            offer,
+            channels: 1,
+            expires: Date(day + 60),
+            is_shadow: false,
+        };
         Ledger {
             names: vec!["wifi".into(), "tv".into()],
+            channels: vec!["mail".into()],
             rows: vec![row(3, 10, 0), row(3, 20, 0), row(3, 20, 1), row(7, 20, 1)],
         }
     }
 
-    fn check(customer: u32, contacts: &[(i32, Option<u32>)], expected: u16) {
-        let contact = |&(day, offer): &(i32, Option<u32>)| Contact { customer: 0, at: i64::from(day) * DAY_US, offer };
+    fn check(customer: u32, contacts: &[(i32, Option<u32>)], expected: usize) {
+        let contact = |&(day, offer): &(i32, Option<u32>)| Contact {
+            customer: 0,
+            at: i64::from(day) * DAY_US,
+            offer,
+            channels: 1,
+            is_sent: day % 2 == 0,
+            is_answered: false,
+        };
         let contacts: Vec<Contact> = contacts.iter().map(contact).collect();
         let calendar = Calendar::new("UTC").unwrap();
-        assert_eq!(ledger().unanswered(customer, &contacts, &calendar), expected, "{customer}: {contacts:?}");
+        let rows = ledger().unanswered(customer, &contacts, &calendar);
+        assert_eq!(rows.len(), expected, "{customer}: {contacts:?}");
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod arbiter;
 mod arbitration;
 mod capacity;
+mod conditions;
+mod contacts;
 mod explain;
 mod explorers;
 mod held;
@@ -16,7 +18,7 @@ mod valuation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osusume_decide::{Decision, Holdout, Rule};
+use osusume_decide::{Holdout, Rule};
 use osusume_model::{AsOf, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
@@ -25,6 +27,7 @@ pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::arbitration::{Arbitration, Decided};
 pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
+pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::explorers::Explorers;
 pub(crate) use self::held::Known;
@@ -35,6 +38,7 @@ pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 
+use self::conditions::Look;
 use self::rows::{DecisionRow, OfferRow};
 use super::score::RawBlock;
 use super::train::{Columns, Contact, Evidence, Models, OfferModel};
@@ -90,6 +94,8 @@ pub struct DecisionCounts {
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
+    /// Customers by lane, those of the holdout included.
+    pub lanes: BTreeMap<String, u64>,
     /// How places were settled; absent where there are places for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub capacity: Option<CapacitySummary>,
@@ -115,17 +121,23 @@ pub(crate) fn decide(
     job: &Job<'_>,
     tables: &Checked,
     goods: &Goods,
-    specs: &[FeatureSpec],
+    (specs, conditions): (&[FeatureSpec], &Conditions),
     models: &Models,
     units: &Units,
     (as_of, earlier): (AsOf, Earlier<'_>),
 ) -> Result<DecisionCounts> {
-    let decider = Decider::new(job, goods, specs, models, units)?;
+    let decider = Decider::new(job, goods, (specs, conditions), models, units)?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
-    let reader = Reader { scene: job, tables, goods, ledger: &nothing, as_of };
-    let ledger = Ledger::gather(&**job.staging.fs(), earlier.ledger, &offers, &tables.customers, &job.quiet())?
-        .settled(&reader, job.config.decide.counts_outstanding)?;
+    let reader = Reader { scene: job, tables, goods, ledger: &nothing, conditions, specs, as_of };
+    let ledger = Ledger::gather(
+        &**job.staging.fs(),
+        earlier.ledger,
+        (&offers, &job.config.decide.channels),
+        &tables.customers,
+        &job.quiet(),
+    )?
+    .settled(&reader, job.config.decide.counts_outstanding)?;
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
     let previous = Previous::read(&**job.staging.fs(), earlier.previous, &offers, &tables.customers, &job.quiet())?;
@@ -138,7 +150,7 @@ pub(crate) fn decide(
     if let Some(left) = &left {
         arbitration.settle(&scored, left, &is_held_out)?;
     }
-    let mut writer = Writer::create(job, goods, as_of)?;
+    let mut writer = Writer::create(job, goods, conditions, as_of)?;
     writer.counts.capacity = arbitration.summary(job.config);
     writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
@@ -146,8 +158,9 @@ pub(crate) fn decide(
         let (rows, propensity) = batch?;
         let block = RawBlock::new(&rows, specs);
         let is_held_out = decider.is_held_out(&block.customer);
-        let decided = arbitration.rank(&block.customer, &is_held_out, &propensity)?;
-        decider.write(&mut writer, &block, &is_held_out, &decided, (tables, &previous))?;
+        let decided = arbitration.rank(&block, &is_held_out, &propensity)?;
+        let look = conditions.look(job, tables, &block, as_of)?;
+        decider.write(&mut writer, (&block, &look), &is_held_out, &decided, (tables, &previous))?;
         job.host.progress(writer.counts.customers, u64::from(tables.n_customers()));
     }
     writer.finish()
@@ -157,6 +170,7 @@ pub(crate) fn decide(
 struct Decider<'a> {
     job: &'a Job<'a>,
     goods: &'a Goods,
+    conditions: &'a Conditions,
     models: &'a Models,
     units: &'a Units,
     arbiter: Arbiter,
@@ -168,7 +182,7 @@ impl<'a> Decider<'a> {
     fn new(
         job: &'a Job<'a>,
         goods: &'a Goods,
-        specs: &[FeatureSpec],
+        (specs, conditions): (&[FeatureSpec], &'a Conditions),
         models: &'a Models,
         units: &'a Units,
     ) -> Result<Self> {
@@ -182,9 +196,10 @@ impl<'a> Decider<'a> {
         Ok(Self {
             job,
             goods,
+            conditions,
             models,
             units,
-            arbiter: Arbiter::new(config, goods, &models.effects())?,
+            arbiter: Arbiter::new(config, goods, &conditions.declared, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
             holdout: Holdout {
                 salt: config.decide.holdout_salt.reveal().to_owned(),
@@ -200,12 +215,12 @@ impl<'a> Decider<'a> {
     fn write(
         &self,
         writer: &mut Writer,
-        block: &RawBlock,
+        (block, look): (&RawBlock, &Look<'_>),
         is_held_out: &[bool],
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, is_explorer, probability } = decided;
+        let Decided { ranked, is_explorer, probability, found } = decided;
         let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
             (true, _) => HOLDOUT,
             (_, true) => EXPLORE,
@@ -220,12 +235,14 @@ impl<'a> Decider<'a> {
             .map(|(row, (&customer, decisions))| DecisionRow {
                 customer_id: tables.customers.id(customer).to_owned(),
                 arm: arm(row),
+                lane: self.conditions.lane(found, row),
                 previous: previous.name(customer).map(str::to_owned),
-                offers: decisions.iter().map(|decision| decision_words(*decision)).collect(),
+                offers: decisions.iter().map(|decision| self.conditions.words(*decision)).collect(),
             })
             .collect();
         let encoded = self.explainer.encode(block)?;
         let (mut offers, mut shadow) = (Vec::new(), Vec::new());
+        let expires = writer.expires;
         for (choice, probability) in ranked.choices.iter().zip(probability) {
             let row = choice.customer as usize;
             let held_out = is_held_out[row];
@@ -248,6 +265,7 @@ impl<'a> Decider<'a> {
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
                 arm: arm(row),
                 action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
+                moment: look.moment(row, offer, expires),
             };
             if held_out { shadow.push(offered) } else { offers.push(offered) }
         }
@@ -284,16 +302,6 @@ fn evidence(config: &Config, contact: Option<&Contact>) -> &'static str {
     }
 }
 
-/// The word for what became of a pair, and the offer that won where there is one.
-pub(crate) fn decision_words(decision: Decision) -> (&'static str, Option<usize>) {
-    match decision {
-        Decision::Chosen { .. } => ("chosen", None),
-        Decision::Removed(rule) => (rule.id(), None),
-        Decision::BelowThreshold => ("below_threshold", None),
-        Decision::Outranked { by } => ("outranked", Some(by.0 as usize)),
-    }
-}
-
 struct Writer {
     offers: ParquetSink,
     shadow: ParquetSink,
@@ -303,13 +311,14 @@ struct Writer {
     catalogue: Vec<Offer>,
     as_of: AsOf,
     expires: osusume_model::Date,
+    rule_ids: Vec<String>,
     by_offer: Vec<u64>,
     value_by_offer: Vec<i64>,
     counts: DecisionCounts,
 }
 
 impl Writer {
-    fn create(job: &Job<'_>, goods: &Goods, as_of: AsOf) -> Result<Self> {
+    fn create(job: &Job<'_>, goods: &Goods, conditions: &Conditions, as_of: AsOf) -> Result<Self> {
         let catalogue = goods.catalogue.offers.clone();
         let schema_of_offers = Arc::new(offer_schema());
         let decision_schema = Arc::new(rows::decision_schema(&catalogue));
@@ -327,11 +336,15 @@ impl Writer {
             as_of,
             // The propensity speaks of the days up to the end of the label window, and of none after it.
             expires: as_of.date + days as i32,
-            counts: DecisionCounts::default(),
+            counts: DecisionCounts {
+                lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
+                ..DecisionCounts::default()
+            },
+            rule_ids: conditions.rule_ids.clone(),
         })
     }
 
-    fn count(&mut self, decisions: &[DecisionRow], offers: &[OfferRow], shadow: &[OfferRow], is_held_out: &[bool]) {
+    fn count(&mut self, decisions: &[DecisionRow<'_>], offers: &[OfferRow], shadow: &[OfferRow], is_held_out: &[bool]) {
         let held_out = is_held_out.iter().filter(|&&held_out| held_out).count() as u64;
         let with_offer = offers.iter().filter(|row| row.rank == 1).count() as u64;
         let counts = &mut self.counts;
@@ -345,6 +358,7 @@ impl Writer {
             let is_barred = row.offers.iter().any(|(code, _)| *code == Rule::NoConsent.id());
             counts.scored += u64::from(!is_barred);
             counts.unreachable += u64::from(is_barred && !held_out);
+            *counts.lanes.entry(row.lane.to_owned()).or_default() += 1;
         }
         counts.shadow_rows += shadow.len() as u64;
         for row in offers {
@@ -354,15 +368,16 @@ impl Writer {
             *counts.channels.entry(row.channel.clone()).or_default() += 1;
         }
         let removed = decisions.iter().flat_map(|row| &row.offers).map(|(code, _)| *code);
-        for code in removed.filter(|code| Rule::ALL.iter().any(|rule| rule.id() == *code) || *code == "below_threshold")
-        {
+        let is_rule = |code: &str| {
+            Rule::ALL.iter().any(|rule| rule.id() == code) || self.rule_ids.iter().any(|rule| rule == code)
+        };
+        for code in removed.filter(|code| is_rule(code) || *code == "below_threshold") {
             *counts.removed.entry(code.to_owned()).or_default() += 1;
         }
     }
 
-    fn write(&mut self, decisions: &[DecisionRow], offers: &[OfferRow], shadow: &[OfferRow]) -> Result<()> {
-        let batch =
-            |rows: &[OfferRow]| rows::offer_batch(&self.offer_schema, rows, &self.catalogue, self.as_of, self.expires);
+    fn write(&mut self, decisions: &[DecisionRow<'_>], offers: &[OfferRow], shadow: &[OfferRow]) -> Result<()> {
+        let batch = |rows: &[OfferRow]| rows::offer_batch(&self.offer_schema, rows, &self.catalogue, self.as_of);
         self.offers.write(&batch(offers)?)?;
         self.shadow.write(&batch(shadow)?)?;
         self.decisions.write(&rows::decision_batch(&self.decision_schema, decisions, &self.catalogue)?)

@@ -9,6 +9,7 @@ use osusume_tables::arrow::array::{
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
 use super::PREVIOUS;
+use super::conditions::Moment;
 use crate::stages::train::Parts;
 
 /// One row of the offer table or of the shadow.
@@ -34,10 +35,11 @@ pub(super) struct OfferRow {
     pub(super) reasons: [Option<String>; 3],
     pub(super) arm: &'static str,
     pub(super) action_probability: f64,
+    pub(super) moment: Moment,
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 27] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -92,7 +94,13 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 27] = [
     ),
     ("reason_2", "the same for the next reason"),
     ("reason_3", "the same for the next reason"),
-    ("expires_on", "the end of the label window; the propensity speaks of no day after it"),
+    (
+        "expires_on",
+        "the end of the label window, or sooner where a trigger says so (`decide.trigger`, `expire`); the propensity speaks of no day after it",
+    ),
+    ("trigger", "the first trigger of the pipeline file that holds for this customer and offer"),
+    ("contact_from", "the first day to contact this customer about it, where a trigger gives dates"),
+    ("contact_until", "the day from which it is too late, where that trigger gives one"),
     (
         "arm",
         "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `holdout` in `shadow.parquet`",
@@ -135,6 +143,9 @@ pub(crate) fn offer_schema() -> Schema {
         reason("reason_2"),
         reason("reason_3"),
         Field::new("expires_on", DataType::Date32, false),
+        reason("trigger"),
+        Field::new("contact_from", DataType::Date32, true),
+        Field::new("contact_until", DataType::Date32, true),
         text("arm"),
         number("action_probability"),
     ])
@@ -146,13 +157,14 @@ pub(super) fn offer_batch(
     rows: &[OfferRow],
     offers: &[Offer],
     as_of: AsOf,
-    expires: Date,
 ) -> Result<RecordBatch> {
     let text =
         |of: &dyn Fn(&OfferRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
     let reason =
         |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.reasons[i].as_deref()).collect::<StringArray>()) };
-    let dates = |date: Date| -> ArrayRef { Arc::new(Date32Array::from(vec![date.0; rows.len()])) };
+    let dates = |of: &dyn Fn(&OfferRow) -> Option<Date>| -> ArrayRef {
+        Arc::new(rows.iter().map(|row| of(row).map(|date| date.0)).collect::<Date32Array>())
+    };
     let number =
         |of: &dyn Fn(&OfferRow) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(rows.iter().map(of))) };
     let uplift = |of: &dyn Fn(&Parts) -> Option<f64>| -> ArrayRef {
@@ -165,7 +177,7 @@ pub(super) fn offer_batch(
     };
     let columns: Vec<ArrayRef> = vec![
         text(&|row| row.customer_id.clone()),
-        dates(as_of.date),
+        dates(&|_| Some(as_of.date)),
         Arc::new(Int16Array::from_iter_values(rows.iter().map(|row| row.rank))),
         text(&|row| offers[row.offer].key.clone()),
         text(&|row| crate::words::offer_kind(offers[row.offer].kind).to_owned()),
@@ -188,7 +200,10 @@ pub(super) fn offer_batch(
         reason(0),
         reason(1),
         reason(2),
-        dates(expires),
+        dates(&|row| Some(row.moment.expires)),
+        Arc::new(rows.iter().map(|row| row.moment.trigger.as_deref()).collect::<StringArray>()),
+        dates(&|row| row.moment.from),
+        dates(&|row| row.moment.until),
         text(&|row| row.arm.to_owned()),
         number(&|row| row.action_probability),
     ];
@@ -196,22 +211,21 @@ pub(super) fn offer_batch(
 }
 
 /// One row of the decisions: the arm, and for every offer what became of it and who won instead.
-pub(super) struct DecisionRow {
+pub(super) struct DecisionRow<'a> {
     pub(super) customer_id: String,
     pub(super) arm: &'static str,
+    pub(super) lane: &'a str,
     /// The first offer of the run before.
     pub(super) previous: Option<String>,
     /// One entry an offer: the code, and the winner where there is one.
-    pub(super) offers: Vec<(&'static str, Option<usize>)>,
+    pub(super) offers: Vec<(&'a str, Option<usize>)>,
 }
 
 /// The schema of the decisions.
 pub(super) fn decision_schema(offers: &[Offer]) -> Schema {
-    let mut fields = vec![
-        Field::new("customer_id", DataType::Utf8, false),
-        Field::new("arm", DataType::Utf8, false),
-        Field::new(PREVIOUS, DataType::Utf8, true),
-    ];
+    let mut fields: Vec<Field> =
+        ["customer_id", "arm", "lane"].into_iter().map(|name| Field::new(name, DataType::Utf8, false)).collect();
+    fields.push(Field::new(PREVIOUS, DataType::Utf8, true));
     for offer in offers {
         fields.push(Field::new(&offer.key, DataType::Utf8, false));
         fields.push(Field::new(format!("{}/won_by", offer.key), DataType::Utf8, true));
@@ -220,10 +234,11 @@ pub(super) fn decision_schema(offers: &[Offer]) -> Schema {
 }
 
 /// Decisions as a batch.
-pub(super) fn decision_batch(schema: &Arc<Schema>, rows: &[DecisionRow], offers: &[Offer]) -> Result<RecordBatch> {
+pub(super) fn decision_batch(schema: &Arc<Schema>, rows: &[DecisionRow<'_>], offers: &[Offer]) -> Result<RecordBatch> {
     let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &row.customer_id))),
         Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.arm))),
+        Arc::new(StringArray::from_iter_values(rows.iter().map(|row| row.lane))),
         Arc::new(rows.iter().map(|row| row.previous.as_deref()).collect::<StringArray>()),
     ];
     for offer in 0..offers.len() {

@@ -1,19 +1,23 @@
 //! What is known of a block of customers as of the run's date: held products, consents, contacts, complaints, purchases.
 
 use osusume_decide::{ChannelSet, NEVER};
-use osusume_model::{AsOf, ProductId, Result};
+use osusume_model::{AsOf, FeatureSpec, ProductId, Result};
+use osusume_tables::arrow::array::RecordBatch;
 use osusume_tables::{Column, Values};
 
+use super::conditions::{Conditions, Found};
+use super::contacts::Contacts;
 use super::held::Known;
-use super::ledger::{Contact, Ledger};
+use super::ledger::Ledger;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{HoldAfter, HoldEvent, Role, Source};
 use crate::job::Scene;
 use crate::seam::Block;
 use crate::stages::consents::consents;
-use crate::stages::features::{known_products, product_positions, sent_only};
+use crate::stages::features::{known_products, product_positions};
 use crate::stages::ingest::{held_column, held_headers};
+use crate::stages::score::RawBlock;
 use crate::tone::Tones;
 
 /// Owned columns, one entry a customer of the block.
@@ -22,13 +26,26 @@ pub(crate) struct State {
     pub(crate) held: Vec<ProductId>,
     pub(crate) consents: Vec<ChannelSet>,
     pub(crate) bought: Vec<bool>,
-    pub(crate) n_contacts: Vec<u16>,
+    pub(crate) contacts: Contacts,
     pub(crate) days_since_complaint: Vec<u16>,
     pub(crate) days_since_purchase: Vec<u16>,
     /// Others of the household are asked; empty where nobody rests for that.
     pub(crate) is_resting: Vec<bool>,
     /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
     pub(crate) incumbents: Vec<u32>,
+    /// What holds of the declared conditions.
+    pub(crate) found: Found,
+}
+
+impl State {
+    /// The channels through which a customer may still be reached.
+    pub(super) fn open(&self, customer: usize) -> ChannelSet {
+        let consents = self.consents[customer];
+        let n_channels = self.contacts.channels_left.len() / self.consents.len();
+        let left = &self.contacts.channels_left[customer * n_channels..][..n_channels];
+        let used_up = left.iter().enumerate().filter(|(_, left)| **left == 0);
+        ChannelSet(used_up.fold(consents.0, |set, (channel, _)| set & !(1 << channel)))
+    }
 }
 
 /// Reads the tables for the customers `customers` (ascending indexes).
@@ -38,15 +55,19 @@ pub(crate) struct Reader<'a> {
     pub(crate) tables: &'a Checked,
     pub(crate) goods: &'a Goods,
     pub(crate) ledger: &'a Ledger,
+    pub(crate) conditions: &'a Conditions,
+    /// The features of the run.
+    pub(crate) specs: &'a [FeatureSpec],
     pub(crate) as_of: AsOf,
 }
 
 impl Reader<'_> {
-    /// The state of the customers as of the date.
+    /// The state of the customers of some feature rows as of the date.
     ///
     /// # Errors
     /// `ConsentGate` when consents are required and there is no such table.
-    pub(crate) fn read(&self, customers: &[u32]) -> Result<State> {
+    pub(crate) fn read(&self, rows: &RawBlock) -> Result<State> {
+        let customers = rows.customer.as_slice();
         let (held_offsets, held, since_holding) = self.holdings(customers)?;
         let (bought, since_purchase) = self.purchases(customers)?;
         let latest = since_holding.iter().zip(&since_purchase).map(|(a, b)| *a.min(b)).collect();
@@ -55,12 +76,23 @@ impl Reader<'_> {
             held,
             consents: consents(self.scene, self.tables, customers, self.as_of)?,
             bought,
-            n_contacts: self.contacts(customers)?,
+            contacts: self.contacts(customers)?,
             days_since_complaint: self.complaints(customers)?,
             days_since_purchase: latest,
             is_resting: Vec::new(),
             incumbents: Vec::new(),
+            found: self.conditions.look(self.scene, self.tables, rows, self.as_of)?.found(),
         })
+    }
+
+    /// The columns of feature rows that [`Self::rows`] needs.
+    pub(crate) fn columns(&self) -> Vec<&'_ str> {
+        std::iter::once("customer").chain(self.conditions.feature_names()).collect()
+    }
+
+    /// The rows of a batch that has at least these columns.
+    pub(crate) fn rows(&self, batch: &RecordBatch) -> RawBlock {
+        self.conditions.block(batch, self.specs)
     }
 
     /// The id of a customer.
@@ -68,11 +100,11 @@ impl Reader<'_> {
         self.tables.customers.id(customer)
     }
 
-    fn sources(&self, role: Role) -> impl Iterator<Item = &Source> {
+    pub(super) fn sources(&self, role: Role) -> impl Iterator<Item = &Source> {
         self.scene.config.sources.values().filter(move |source| source.role == role)
     }
 
-    fn block(&self, source: &Source, customers: &[u32], columns: &[&str]) -> Result<Option<Block>> {
+    pub(super) fn block(&self, source: &Source, customers: &[u32], columns: &[&str]) -> Result<Option<Block>> {
         declared_columns(self.scene, self.tables, source, customers, columns)
     }
 
@@ -82,7 +114,7 @@ impl Reader<'_> {
     }
 
     /// Civil days from the day of `at` to the run's.
-    fn days_since(&self, at: Option<i64>) -> u16 {
+    pub(super) fn days_since(&self, at: Option<i64>) -> u16 {
         let days = |at| (self.as_of.date - self.scene.calendar.day(at)).clamp(0, i32::from(NEVER) - 1) as u16;
         at.map_or(NEVER, days)
     }
@@ -140,41 +172,6 @@ impl Reader<'_> {
         Ok((bought, last.into_iter().map(|at| self.days_since(at)).collect()))
     }
 
-    /// Contacts within the days the limit speaks of, and what counts as one by the ledger.
-    fn contacts(&self, customers: &[u32]) -> Result<Vec<u16>> {
-        let mut made = self.contacts_made(customers, self.ledger)?;
-        made.sort_unstable();
-        let mut rest = made.as_slice();
-        let mut counts = Vec::with_capacity(customers.len());
-        for (position, &customer) in customers.iter().enumerate() {
-            let (own, others) = rest.split_at(rest.partition_point(|contact| contact.customer as usize <= position));
-            let out = self.ledger.unanswered(customer, own, self.scene.calendar);
-            counts.push(u16::try_from(own.len()).unwrap_or(u16::MAX).saturating_add(out));
-            rest = others;
-        }
-        Ok(counts)
-    }
-
-    /// Every contact within these days; `ledger` numbers the offers they are about.
-    pub(super) fn contacts_made(&self, customers: &[u32], ledger: &Ledger) -> Result<Vec<Contact>> {
-        let mut made = Vec::new();
-        let from = self.scene.calendar.midnight(self.as_of.date - self.scene.config.decide.contact_limit_days as i32).0;
-        for source in self.sources(Role::Contacts) {
-            let Some(block) = self.block(source, customers, &["at", "arrived", "arm", "offer"])? else { continue };
-            let block = sent_only(&block);
-            let names = block.column("offer").and_then(|column| column.dictionary.clone());
-            let known: Vec<Option<u32>> = names.iter().flat_map(|names| names.iter()).map(|n| ledger.find(n)).collect();
-            let about = block.codes("offer");
-            self.visit(&block, |customer, row, at| {
-                if at >= from {
-                    let offer = about.and_then(|codes| codes.get(row)).and_then(|code| known[code as usize]);
-                    made.push(Contact { customer: customer as u32, at, offer });
-                }
-            });
-        }
-        Ok(made)
-    }
-
     /// Days since the customer last turned to the company with a problem.
     fn complaints(&self, customers: &[u32]) -> Result<Vec<u16>> {
         let mut last: Vec<Option<i64>> = vec![None; customers.len()];
@@ -197,7 +194,7 @@ impl Reader<'_> {
     }
 
     /// Calls `visit` with customer, row and time of every visible row.
-    fn visit(&self, block: &Block, mut visit: impl FnMut(usize, usize, i64)) {
+    pub(super) fn visit(&self, block: &Block, mut visit: impl FnMut(usize, usize, i64)) {
         let (at, arrived) = (block.times("at"), block.integers("arrived"));
         for customer in 0..block.n_customers() {
             let rows = block.offsets[customer] as usize..block.offsets[customer + 1] as usize;

@@ -26,7 +26,8 @@ pub(super) fn draw(derived: &[DerivedFeature], specs: &mut Vec<FeatureSpec>) -> 
             return Err(fault.with("got", feature.name.as_str()).with("allowed", format!("≠ {}", feature.name)));
         }
         let bound = parse(&feature.expression).and_then(|syntax| bind(&syntax, specs));
-        let bound = bound.map_err(|wrong| fault(&format!("features.derived[{position}].expression"), wrong))?;
+        let bound =
+            bound.map_err(|wrong| expression_fault(&format!("features.derived[{position}].expression"), wrong))?;
         specs.push(FeatureSpec {
             name: feature.name.clone(),
             family: Family::Own,
@@ -43,7 +44,8 @@ pub(super) fn draw(derived: &[DerivedFeature], specs: &mut Vec<FeatureSpec>) -> 
     Ok(all)
 }
 
-fn fault(key: &str, wrong: Wrong) -> Fault {
+/// What is wrong with the expression under `key`.
+pub(crate) fn expression_fault(key: &str, wrong: Wrong) -> Fault {
     let allowed = wrong.allowed;
     if !wrong.is_name {
         let fault = Fault::new(Code::ConfigExpression).named(key).with("key", key).with("position", wrong.at as i64);

@@ -170,13 +170,23 @@ impl Groups {
         let role = if leads.days().is_some() { Role::Purchases } else { Role::Holdings };
         let Some(source) = job.config.source_of(role) else { return };
         let window = leads.days().map(Window::last);
-        let of_offer = |&offer: &u32| {
-            let key = &goods.catalogue.offers[offer as usize].key;
-            let (name, null) = (format!("rules_{key}"), NullMeaning::Unknown);
-            FeatureSpec { window, ..spec(source, &name, Family::Rules, Unit::Ratio, null, "rules", key) }
-        };
+        let of_offer = |&offer: &u32| rule_spec(source, window, &goods.catalogue.offers[offer as usize].key);
         let specs = leads.offers().iter().map(of_offer).collect();
         self.push(Group::Rules { table: source.name.clone(), leads }, specs);
+        make_unique(&mut self.specs);
+    }
+
+    /// Adds to the dictionary what rules may say of every offer, where that is asked for; for whoever needs no values.
+    pub(super) fn every_rule(&mut self, job: &Job<'_>, goods: &Goods) {
+        let is_asked = job.config.features.recipes.contains(&Recipe::Rules) && !job.config.is_cross_section();
+        let Some(mine) = job.config.mine.as_ref().filter(|_| is_asked) else { return };
+        let (role, window) = if mine.is_of_purchases() {
+            (Role::Purchases, Some(Window::last(mine.days)))
+        } else {
+            (Role::Holdings, None)
+        };
+        let Some(source) = job.config.source_of(role) else { return };
+        self.specs.extend(goods.catalogue.offers.iter().map(|offer| rule_spec(source, window, &offer.key)));
         make_unique(&mut self.specs);
     }
 
@@ -355,7 +365,8 @@ impl Groups {
         }
         if wants(Recipe::Attributes) {
             for (header, kind) in &source.attributes {
-                if !source.is_static(header) {
+                // What is restricted never reaches a model, and no page that shows features.
+                if !source.is_static(header) || source.restricted.contains(header) {
                     continue;
                 }
                 let column = attribute_column(header);
@@ -405,6 +416,12 @@ pub(super) fn spec(
         text_key,
         subject: subject.to_owned(),
     }
+}
+
+/// What rules say for an offer.
+fn rule_spec(source: &Source, window: Option<Window>, offer: &str) -> FeatureSpec {
+    let (name, null) = (format!("rules_{offer}"), NullMeaning::Unknown);
+    FeatureSpec { window, ..spec(source, &name, Family::Rules, Unit::Ratio, null, "rules", offer) }
 }
 
 /// A name that the pipeline file gives a feature may be nobody else's: whoever reads the column would read another one.

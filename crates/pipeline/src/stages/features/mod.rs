@@ -21,6 +21,7 @@ use osusume_tables::ParquetSink;
 use osusume_windows::Label;
 
 pub(crate) use cells::{Blocks, HoldingSlices, product_positions};
+pub(crate) use derived::expression_fault;
 pub(crate) use labels::{block_of, label, window};
 pub(crate) use rows::{label_column, take_column};
 pub(crate) use table::write_table;
@@ -94,6 +95,24 @@ pub(crate) fn build(
         job.host.progress(u64::from(customers.end), u64::from(n_customers));
     }
     writer.finish()
+}
+
+/// The dictionary a run would have, drawn up without a value computed. Of what rules lead to it has every offer, of which a run has those
+/// that some rule leads to.
+///
+/// # Errors
+/// As of [`build`].
+pub(crate) fn dictionary(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: &Schedule,
+) -> Result<Vec<FeatureSpec>> {
+    let people = People::read(job, tables, goods, schedule)?;
+    let mut groups = Groups::draw(job, tables, goods, schedule.mature[0].instant, &people)?;
+    groups.every_rule(job, goods);
+    groups.derive(job)?;
+    Ok(groups.specs)
 }
 
 /// Runs of customers whose rows and cells fit into a quarter of the memory budget. The bytes written do not depend on them.
@@ -347,8 +366,17 @@ pub(crate) fn known_products(goods: &Goods, block: Block) -> (Block, u64) {
     if unknown == 0 { (block, 0) } else { (block.filter(is_known), unknown) }
 }
 
-/// Drops the rows of controls: nobody was contacted there.
+/// Drops the rows of controls and of what was reported as not sent: nobody was contacted there.
 pub(crate) fn sent_only(block: &Block) -> Block {
+    let block = &drawn_only(block);
+    match block.integers("sent") {
+        Some(sent) => block.filter(|row| sent.get(row) != Some(0)),
+        None => block.clone(),
+    }
+}
+
+/// Drops the rows of controls.
+pub(crate) fn drawn_only(block: &Block) -> Block {
     let names = block.column("arm").and_then(|column| column.dictionary.clone());
     let control = names.and_then(|names| names.iter().position(|name| name.trim().eq_ignore_ascii_case("control")));
     match (control, block.codes("arm")) {

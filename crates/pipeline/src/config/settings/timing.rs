@@ -1,0 +1,102 @@
+//! When an offer is right, and for whom.
+
+use osusume_decide::Layer;
+
+/// One of `decide.rule`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnRule {
+    /// What it is called.
+    pub name: String,
+    /// What it asks.
+    pub layer: Layer,
+    /// Offers or families; every offer without any.
+    pub offers: Vec<String>,
+    /// The condition as it was written.
+    pub condition: String,
+    /// Whether the rule removes where the condition is not true (`unless`) instead of where it is.
+    pub is_negated: bool,
+    /// What is said of it, in English and in Japanese.
+    pub reason: [Option<String>; 2],
+}
+
+impl OwnRule {
+    /// The key the condition stands under.
+    pub fn key(&self) -> &'static str {
+        if self.is_negated { "unless" } else { "when" }
+    }
+}
+
+/// What a trigger does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Its offers need it, or another one that unlocks them.
+    Unlock,
+    /// It says when to contact.
+    Date {
+        /// Days from the as-of date to the first day.
+        from: Option<String>,
+        /// Days from the as-of date to the day from which it is too late.
+        until: Option<String>,
+    },
+    /// Its offers last so many days at most.
+    Expire(u32),
+}
+
+/// One of `decide.trigger`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trigger {
+    /// What it is called.
+    pub name: String,
+    /// The condition as it was written.
+    pub condition: String,
+    /// Offers or families; every offer without any.
+    pub offers: Vec<String>,
+    /// What it does.
+    pub effect: Effect,
+}
+
+/// One of `decide.lane`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lane {
+    /// What it is called.
+    pub name: String,
+    /// The condition as it was written.
+    pub condition: String,
+    /// Offers or families that stay; none without any.
+    pub offers: Vec<String>,
+}
+
+/// One of `decide.channel_limit`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChannelLimit {
+    /// The channel, a position among `decide.channels`.
+    pub channel: usize,
+    /// Days in which contacts are counted.
+    pub days: u32,
+    /// Most contacts within those days.
+    pub max: u16,
+}
+
+/// What `decide` declares of timing and suitability.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Timing {
+    /// Rules, in the order of the file.
+    pub rules: Vec<OwnRule>,
+    /// Triggers, in the order of the file.
+    pub triggers: Vec<Trigger>,
+    /// Lanes, in the order of the file.
+    pub lanes: Vec<Lane>,
+    /// Contacts a channel bears.
+    pub channel_limits: Vec<ChannelLimit>,
+    /// Offers of contacts that count for nothing.
+    pub mandatory: Vec<String>,
+    /// What one contact more costs in minor units, by contacts made; the last number for all who had more.
+    pub fatigue: Vec<i64>,
+}
+
+impl Timing {
+    /// Whether no condition is declared.
+    pub fn has_no_conditions(&self) -> bool {
+        self.rules.is_empty() && self.triggers.is_empty() && self.lanes.is_empty()
+    }
+}

@@ -1,0 +1,142 @@
+//! Contacts made, and those that are out: how many, through which channel, how long ago, and how many in a row were ignored.
+
+use osusume_decide::NEVER;
+use osusume_model::{Date, Result};
+
+use super::ledger::{Contact, Ledger};
+use super::state::Reader;
+use crate::config::{ChannelLimit, HoldAfter, HoldEvent, Role};
+use crate::stages::features::drawn_only;
+
+/// One entry a customer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Contacts {
+    /// Contacts within the days of the limit, made or to come.
+    pub(crate) n: Vec<u16>,
+    /// Customers × channels: contacts left through each; empty without such a limit.
+    pub(crate) channels_left: Vec<u16>,
+    /// Days since the last one, made or to come.
+    pub(crate) days_since: Vec<u16>,
+    /// Days since the last of so many ignored in a row.
+    pub(crate) days_since_ignored: Vec<u16>,
+}
+
+impl Reader<'_> {
+    /// What is known of the customers' contacts.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(super) fn contacts(&self, customers: &[u32]) -> Result<Contacts> {
+        let mut made = self.contacts_made(customers, self.ledger)?;
+        made.sort_unstable();
+        let decide = &self.scene.config.decide;
+        let hold = decide.hold_after.iter().find(|hold| hold.event == HoldEvent::Ignored);
+        let mut rest = made.as_slice();
+        let mut found = Contacts::default();
+        for (position, &customer) in customers.iter().enumerate() {
+            let (own, others) = rest.split_at(rest.partition_point(|contact| contact.customer as usize <= position));
+            rest = others;
+            let to_come = self.ledger.unanswered(customer, own, self.scene.calendar);
+            let sent: Vec<&Contact> = own.iter().filter(|contact| contact.is_sent).collect();
+            let own = Own { reader: self, sent: &sent, to_come: &to_come };
+            found.n.push(own.within(decide.contact_limit_days, u32::MAX));
+            found.channels_left.extend(own.channels_left(&decide.timing.channel_limits, decide.channels.len()));
+            found.days_since.push(own.days_since());
+            found.days_since_ignored.push(hold.map_or(NEVER, |hold| own.days_since_ignored(hold)));
+        }
+        Ok(found)
+    }
+
+    /// Every contact that any limit or hold may look at; `ledger` numbers the offers they are about.
+    pub(super) fn contacts_made(&self, customers: &[u32], ledger: &Ledger) -> Result<Vec<Contact>> {
+        let decide = &self.scene.config.decide;
+        let mut made = Vec::new();
+        let names = ["at", "arrived", "arm", "offer", "channel", "sent", "responded"];
+        for source in self.sources(Role::Contacts) {
+            let Some(block) = self.block(source, customers, &names)? else { continue };
+            let block = drawn_only(&block);
+            let levels =
+                |name: &str| block.column(name).and_then(|column| column.dictionary.clone()).unwrap_or_default();
+            let about: Vec<Option<u32>> = levels("offer").iter().map(|name| ledger.find(name)).collect();
+            let is_mandatory: Vec<bool> = levels("offer")
+                .iter()
+                .map(|name| decide.timing.mandatory.iter().any(|one| one == name.trim()))
+                .collect();
+            let channel = |name: &String| decide.channels.iter().position(|channel| channel == name.trim());
+            let through: Vec<u32> =
+                levels("channel").iter().map(|name| channel(name).map_or(0, |channel| 1 << channel)).collect();
+            let (offers, channels) = (block.codes("offer"), block.codes("channel"));
+            let (sent, responded) = (block.integers("sent"), block.integers("responded"));
+            self.visit(&block, |customer, row, at| {
+                let offer = offers.and_then(|codes| codes.get(row));
+                if offer.is_some_and(|code| is_mandatory[code as usize]) {
+                    return;
+                }
+                made.push(Contact {
+                    customer: customer as u32,
+                    at,
+                    offer: offer.and_then(|code| about[code as usize]),
+                    channels: channels.and_then(|codes| codes.get(row)).map_or(u32::MAX, |code| through[code as usize]),
+                    is_sent: sent.and_then(|sent| sent.get(row)) != Some(0),
+                    is_answered: responded.and_then(|at| at.get(row)).is_some_and(|at| at < self.as_of.instant.0),
+                });
+            });
+        }
+        Ok(made)
+    }
+}
+
+/// One customer's contacts, in the order of time, and the offers that are out.
+struct Own<'a> {
+    reader: &'a Reader<'a>,
+    sent: &'a [&'a Contact],
+    /// Date and channels.
+    to_come: &'a [(Date, u32)],
+}
+
+impl Own<'_> {
+    /// Contacts within so many days through any of these channels.
+    fn within(&self, days: u32, channels: u32) -> u16 {
+        let first = self.reader.as_of.date - days as i32;
+        let from = self.reader.scene.calendar.midnight(first).0;
+        let sent = self.sent.iter().filter(|contact| contact.at >= from && contact.channels & channels != 0);
+        let is_through = |through: u32| through & channels != 0 || channels == u32::MAX;
+        let to_come =
+            self.to_come.iter().filter(|(date, through)| self.counted_on(*date) >= first && is_through(*through));
+        u16::try_from(sent.count() + to_come.count()).unwrap_or(u16::MAX)
+    }
+
+    /// The day an offer that is out counts as a contact on: one that still may be made as much as one of today, one that stands for what
+    /// others were sent as one of its own date.
+    fn counted_on(&self, told: Date) -> Date {
+        if self.reader.scene.config.decide.counts_outstanding { self.reader.as_of.date } else { told }
+    }
+
+    /// What is left through each channel; nothing where no limit speaks of one.
+    fn channels_left(&self, limits: &[ChannelLimit], n_channels: usize) -> Vec<u16> {
+        if limits.is_empty() {
+            return Vec::new();
+        }
+        let mut left = vec![u16::MAX; n_channels];
+        for limit in limits {
+            let slot = &mut left[limit.channel];
+            *slot = (*slot).min(limit.max.saturating_sub(self.within(limit.days, 1 << limit.channel)));
+        }
+        left
+    }
+
+    fn days_since(&self) -> u16 {
+        let sent = self.reader.days_since(self.sent.last().map(|contact| contact.at));
+        let since = |(date, _): &(Date, u32)| self.reader.as_of.date - self.counted_on(*date);
+        let told = self.to_come.iter().map(|row| since(row).clamp(0, i32::from(NEVER) - 1) as u16);
+        told.fold(sent, u16::min)
+    }
+
+    /// Goes back from the newest contact for as long as none was answered; those that may still be are passed over.
+    fn days_since_ignored(&self, hold: &HoldAfter) -> u16 {
+        let due = self.reader.scene.calendar.midnight(self.reader.as_of.date - hold.answer_days as i32).0;
+        let unanswered = self.sent.iter().rev().take_while(|contact| !contact.is_answered);
+        let ignored: Vec<i64> = unanswered.map(|contact| contact.at).filter(|&at| at < due).collect();
+        if ignored.len() >= hold.n as usize { self.reader.days_since(ignored.first().copied()) } else { NEVER }
+    }
+}
