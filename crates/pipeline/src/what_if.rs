@@ -23,8 +23,9 @@ use crate::stages::decide::{
     Arbiter, Arbitration, CapacitySummary, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Reader, Scored,
 };
 use crate::stages::features::SCORING;
+use crate::stages::train::{Effects, PublishedModel, read_models};
 use crate::units::Units;
-use crate::why::{RunAt, published};
+use crate::why::{RunAt, published, specs};
 
 /// A run under two policies.
 #[derive(Clone, Debug, PartialEq, serde::Serialize)]
@@ -128,7 +129,10 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let base = Reader { scene: &scene, tables: &tables, goods: &goods, ledger: &ledger, as_of };
     let other = Scene { config: &then, ..scene };
-    let sides = [Deciding::new(base, &goods)?, Deciding::new(Reader { scene: &other, ..base }, &goods)?];
+    let models = read_models(run, &goods.catalogue.offers, &specs(run)?)?;
+    let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
+    let asked = Reader { scene: &other, ..base };
+    let sides = [Deciding::new(base, &goods, &effects)?, Deciding::new(asked, &goods, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let (tallies, moved) = compare(&sides, &scored, (&units, &held_out, &explorers), &keys)?;
@@ -256,9 +260,9 @@ struct Deciding<'a> {
 }
 
 impl<'a> Deciding<'a> {
-    fn new(reader: Reader<'a>, goods: &Goods) -> Result<Self> {
+    fn new(reader: Reader<'a>, goods: &Goods, effects: &[Effects<'_>]) -> Result<Self> {
         let config = reader.scene.config;
-        let arbiter = Arbiter::new(config, goods)?;
+        let arbiter = Arbiter::new(config, goods, effects)?;
         Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
     }
 
