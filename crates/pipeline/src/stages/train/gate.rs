@@ -180,6 +180,7 @@ mod tests {
             withheld: Vec::new(),
             gate: None,
             contact: None,
+            after: crate::stages::train::After::default(),
         };
         (0..n).map(offer).collect()
     }
