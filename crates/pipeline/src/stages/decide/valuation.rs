@@ -13,6 +13,7 @@ pub(super) fn policy(config: &Config, offers: &[Offer], effects: &[Effects<'_>])
     let decide = &config.decide;
     let terms = |(offer, effects): (&Offer, &Effects<'_>)| OfferTerms {
         response: effects.contact.filter(|_| decide.valuation.basis == ValueBasis::Incremental).map(response),
+        is_harmful: effects.contact.is_some_and(|contact| response(contact).is_harmful()),
         step_back_rate: effects.after.step_backs.map_or(0.0, |found| found.rate()),
         lever: lever(&decide.valuation.levers, offer),
     };
