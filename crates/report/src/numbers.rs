@@ -108,17 +108,12 @@ pub struct Decisions {
     /// Whether every take counts in full, also those that would come without a contact.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub values_takes: bool,
-    /// Share of customers a contact loses, as the value counts it.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub churn_per_contact: f64,
+    /// Share of customers a contact loses, as the value counts it; absent where it counts none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn_per_contact: Option<f64>,
     /// What draws say of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub churn: Option<ChurnRow>,
-}
-
-#[allow(clippy::trivially_copy_pass_by_ref)] // serde asks for a reference
-fn is_zero(share: &f64) -> bool {
-    *share == 0.0
 }
 
 /// Offers through one channel.

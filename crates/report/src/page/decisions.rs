@@ -31,7 +31,6 @@ pub(super) fn decisions(words: &Words<'_>) -> Markup {
 /// What contacts lose in customers: what draws say, and what the value counts.
 fn churn(words: &Words<'_>) -> Markup {
     let decisions = &words.numbers.decisions;
-    let counted = osusume_model::Arg::Number(share(decisions.churn_per_contact));
     let mut sentences = Vec::new();
     if let Some(found) = &decisions.churn {
         let [value, lower, upper] = osusume_text::why::points(found.difference);
@@ -40,7 +39,8 @@ fn churn(words: &Words<'_>) -> Markup {
         let difference = [("value", value), ("lower", lower), ("upper", upper)];
         sentences.push(words.say(Line::ChurnByContact, &[rows.as_slice(), &difference].concat()));
     }
-    if decisions.churn_per_contact != 0.0 || decisions.churn.is_some() {
+    if decisions.churn_per_contact.is_some() || decisions.churn.is_some() {
+        let counted = osusume_model::Arg::Number(share(decisions.churn_per_contact.unwrap_or(0.0)));
         sentences.push(words.say(Line::ChurnCounted, &[("share", counted)]));
     }
     if sentences.is_empty() { Markup::default() } else { words.sentences(&sentences) }

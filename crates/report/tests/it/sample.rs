@@ -73,7 +73,7 @@ fn decisions() -> Decisions {
         min_value_minor: 60,
         holdout_fraction: 0.05,
         values_takes: false,
-        churn_per_contact: 0.002,
+        churn_per_contact: Some(0.002),
         churn: Some(ChurnRow {
             contacted: arm(1452, 31),
             held_back: arm(1445, 27),

@@ -96,7 +96,8 @@ impl Told<'_> {
 
     fn decisions(&self, job: &Job<'_>) -> Decisions {
         let found = self.models.offers.iter().find_map(|model| model.after.churn);
-        let churn_per_contact = churn_per_contact(&job.config.decide, &self.models.effects());
+        let counted = churn_per_contact(&job.config.decide, &self.models.effects());
+        let churn_per_contact = Some(counted).filter(|share| *share > 0.0);
         Decisions { churn_per_contact, churn: found.as_ref().map(churn), ..decisions(job, self.summary) }
     }
 
@@ -246,7 +247,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         min_value_minor: decide.min_value_minor,
         holdout_fraction: decide.holdout_fraction,
         values_takes: decide.valuation.basis == ValueBasis::Taking,
-        churn_per_contact: 0.0,
+        churn_per_contact: None,
         churn: None,
     }
 }
