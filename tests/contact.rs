@@ -6,7 +6,7 @@ use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
 use arrow::array::{Array, AsArray, RecordBatch};
-use arrow::datatypes::Float64Type;
+use arrow::datatypes::{Float64Type, Int64Type};
 use osusume_model::Date;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
@@ -63,6 +63,7 @@ min_positives = 50
 per_customer = 2
 channels = ["mail"]
 min_value_minor = 100
+value = "taking"
 consent = { required = false }
 holdout = { fraction = 0.3, salt = "plan" }
 "#;
@@ -217,13 +218,18 @@ impl World {
 
     /// The same under a setting.
     fn run_with(&self, setting: &str) -> Published {
+        self.run_under(&[setting])
+    }
+
+    /// The same under several.
+    fn run_under(&self, settings: &[&str]) -> Published {
         self.write();
         let as_of = self.today.to_string();
         let arguments =
             ["run", "plan.toml", "--as-of", &as_of, "--no-export", "--quiet", "--set", "run.directory=\"runs\""];
         let output = Command::new(OSUSUME)
             .args(arguments)
-            .args(["--set", setting])
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .current_dir(self.dir.path())
             .env_clear()
             .stdin(Stdio::null())
@@ -236,7 +242,9 @@ impl World {
         let contacts = summary["offers"].as_array().unwrap().iter();
         let contacts = contacts.map(|offer| (offer["offer"].as_str().unwrap().to_owned(), offer["contact"].clone()));
         let rows = |name: &str| read(&run.join(name));
-        Published { contacts: contacts.collect(), offers: rows("offers.parquet"), shadow: rows("shadow.parquet") }
+        let removed = summary["decisions"]["removed"].clone();
+        let (offers, shadow) = (rows("offers.parquet"), rows("shadow.parquet"));
+        Published { contacts: contacts.collect(), offers, shadow, removed }
     }
 
     /// Sends the offers of a run, and writes down both arms as the run drew them.
@@ -262,6 +270,8 @@ struct Published {
     contacts: BTreeMap<String, Value>,
     offers: Vec<Row>,
     shadow: Vec<Row>,
+    /// Pairs removed, by rule.
+    removed: Value,
 }
 
 /// A row of offers or shadow.
@@ -274,6 +284,11 @@ struct Row {
     uplift: [Option<f64>; 3],
     evidence: String,
     action_probability: f64,
+    /// Expected value, and the ends of its interval.
+    value: [Option<i64>; 3],
+    margin: i64,
+    lever: i64,
+    cost: i64,
 }
 
 fn read(path: &std::path::Path) -> Vec<Row> {
@@ -285,6 +300,10 @@ fn read(path: &std::path::Path) -> Vec<Row> {
             let column = batch[name].as_primitive::<Float64Type>();
             column.is_valid(row).then(|| column.value(row))
         };
+        let whole = |name: &str, row: usize| {
+            let column = batch[name].as_primitive::<Int64Type>();
+            column.is_valid(row).then(|| column.value(row))
+        };
         rows.extend((0..batch.num_rows()).map(|row| Row {
             customer: text("customer_id", row)[1..].parse().unwrap(),
             offer: OFFERS.iter().position(|offer| *offer == text("offer", row)).unwrap(),
@@ -294,6 +313,10 @@ fn read(path: &std::path::Path) -> Vec<Row> {
             uplift: ["uplift", "uplift_lower", "uplift_upper"].map(|name| number(name, row)),
             evidence: text("evidence", row),
             action_probability: number("action_probability", row).unwrap(),
+            value: ["", "_lower", "_upper"].map(|end| whole(&format!("expected_value{end}_minor"), row)),
+            margin: whole("margin_minor", row).unwrap(),
+            lever: whole("lever_minor", row).unwrap(),
+            cost: whole("contact_cost_minor", row).unwrap(),
         }));
     }
     rows
@@ -423,4 +446,101 @@ fn five_rounds_on_own_offers_do_not_believe_in_themselves() {
     }
     let ((first, ..), (last, ..)) = (rounds[0], rounds[4]);
     assert!(last < 1.2 * first, "{first} became {last}");
+}
+
+/// Months of margin counted in the pipeline file, as its defaults have them.
+fn months() -> f64 {
+    let interest = 0.95_f64.powf(-1.0 / 12.0) - 1.0;
+    (0..12).map(|month| (0.98 / (1.0 + interest)).powi(month)).sum()
+}
+
+const INCREMENTAL: &str = "decide.value=\"incremental\"";
+
+#[test]
+fn an_offer_is_worth_what_the_contact_adds() {
+    let mut world = World::new(2, 0.8);
+    world.quarters(5, 0.5);
+    let base = world.run_under(&[INCREMENTAL]);
+    assert!(base.offers.len() > 100, "{}", base.offers.len());
+    for row in base.offers.iter().chain(&base.shadow) {
+        let gain = row.margin as f64 * months();
+        let expected = (row.contacted - row.alone) * gain;
+        let [value, lower, upper] = row.value.map(Option::unwrap);
+        assert!((value as f64 - expected).abs() <= 0.51, "{value} {expected}");
+        assert!(lower <= value && value <= upper && lower < upper);
+        assert_eq!((row.lever, row.cost), (0, 0));
+    }
+    let key = |row: &Row| (row.customer, row.offer);
+    let values: BTreeMap<_, _> = base.offers.iter().map(|row| (key(row), row.value[0].unwrap())).collect();
+    // A lever moves the rank and leaves the value; a dearer channel and lost customers take from it.
+    let pulled = world.run_under(&[INCREMENTAL, "decide.levers.security.factor=3.0"]);
+    for row in &pulled.offers {
+        let value = row.value[0].unwrap();
+        assert_eq!(row.lever, if row.offer == 0 { row.lever } else { 0 });
+        assert!(row.offer != 0 || (row.lever - 2 * value).abs() <= 2, "{} {value}", row.lever);
+        assert_eq!(values.get(&key(row)).copied().unwrap_or(value), value);
+    }
+    let dearer = world.run_under(&[INCREMENTAL, "decide.channel_cost_minor.mail=70", "decide.churn_per_contact=0.001"]);
+    assert!(dearer.offers.len() < base.offers.len() && !dearer.offers.is_empty());
+    for row in &dearer.offers {
+        // The line everybody holds, and what else is held of the two.
+        let other = world.taken[row.customer * OFFERS.len() + 1 - row.offer].is_some();
+        let held = 900 + if other { [400, 500][row.offer] } else { 0 };
+        let lost = 70.0 + 0.001 * f64::from(held) * months();
+        let difference = values[&key(row)] - row.value[0].unwrap();
+        assert!((difference as f64 - lost).abs() <= 1.01 && row.cost == 70, "{difference} {lost}");
+    }
+}
+
+#[test]
+fn an_offer_that_contacts_make_rarer_is_not_made() {
+    let mut world = World::new(5, -1.2);
+    world.quarters(5, 0.5);
+    for setting in [INCREMENTAL, "decide.value=\"taking\""] {
+        let published = world.run_with(setting);
+        let harmful: Vec<usize> =
+            (0..OFFERS.len()).filter(|&offer| effect(&published.contacts[OFFERS[offer]])[2] < 0.0).collect();
+        assert!(!harmful.is_empty());
+        assert!(published.offers.iter().chain(&published.shadow).all(|row| !harmful.contains(&row.offer)));
+        assert!(published.removed["harmful"].as_u64().unwrap() > 1_000, "{}", published.removed);
+    }
+}
+
+#[test]
+fn without_draws_takes_are_valued_and_the_row_says_so() {
+    let mut world = World::new(3, 0.0);
+    world.months(12, 0.0);
+    let published = world.run_with(INCREMENTAL);
+    for row in &published.offers {
+        let expected = row.propensity * row.margin as f64 * months();
+        assert!((row.value[0].unwrap() as f64 - expected).abs() <= 0.51);
+        assert_eq!((row.evidence.as_str(), row.value[1], row.uplift[0]), ("observational", None, None));
+    }
+    let assumed = world.run_under(&[
+        INCREMENTAL,
+        "decide.response={ security = 0.5, storage = 0.5 }",
+        "decide.min_value_minor=0",
+    ]);
+    for row in &assumed.offers {
+        let expected = (row.contacted - row.alone) * row.margin as f64 * months();
+        assert!((row.value[0].unwrap() as f64 - expected).abs() <= 0.51);
+        assert_eq!((row.evidence.as_str(), row.value[1]), ("assumed", None));
+    }
+}
+
+#[test]
+fn an_offer_without_a_margin_is_an_error() {
+    let world = World::new(4, 0.0);
+    world.write();
+    let products = "product_id,family,tier,margin\nline,line,1,900\nsecurity,security,1,\nstorage,storage,1,400\n";
+    fs::write(world.dir.path().join("products.csv"), products).unwrap();
+    let output = Command::new(OSUSUME)
+        .args(["run", "plan.toml", "--as-of", "2025-01-01", "--no-export", "--quiet"])
+        .current_dir(world.dir.path())
+        .env_clear()
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let said = text(&output.stderr);
+    assert!(!output.status.success() && said.contains("security") && said.contains("margin"), "{said}");
 }

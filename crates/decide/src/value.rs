@@ -86,6 +86,8 @@ impl Default for Lever {
 pub struct OfferTerms {
     /// What a contact adds; without it a take counts in full, contacted or not.
     pub response: Option<Response>,
+    /// Whether contacts are known to make takes rarer: nobody is offered it, whatever its value.
+    pub is_harmful: bool,
     /// Share of past takers who stepped back or left within 90 days, in [0, 1].
     pub step_back_rate: f64,
     /// A wish of the business.

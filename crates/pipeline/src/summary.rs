@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use crate::calendar::Schedule;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::mine::MineSummary;
-use crate::stages::train::{Contact, Gate, Measures, Models, OfferModel, Tested};
+use crate::stages::train::{After, Contact, Gate, Measures, Models, OfferModel, Tested};
 
 /// What a finished run has to say.
 #[derive(Clone, Debug)]
@@ -97,6 +97,8 @@ pub struct OfferSummary {
     pub(crate) gate: Option<Gate>,
     /// What a contact adds.
     pub(crate) contact: Option<Contact>,
+    /// What follows a take or a contact.
+    pub(crate) after: After,
 }
 
 impl OfferSummary {
@@ -112,6 +114,7 @@ impl OfferSummary {
             tests: model.tests.clone(),
             gate: model.gate.clone(),
             contact: model.contact.clone(),
+            after: model.after,
         }
     }
 
@@ -206,6 +209,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
                     "negative": offer.labels[3], "positive": offer.labels[4],
                 },
                 "offered": offer.offered, "tests": offer.tests, "calibration_gate": offer.gate, "contact": offer.contact,
+                "after": offer.after,
             })
         })
         .collect();

@@ -22,8 +22,9 @@ use osusume_text::Language;
 
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use numbers::{
-    About, Arm, Band, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation, Feature,
-    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    About, Arm, Band, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
+    Feature, Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, StepBackRow,
+    Test, TestRow,
 };
 
 /// Version of `report.json`.

@@ -105,6 +105,15 @@ pub struct Decisions {
     pub min_value_minor: i64,
     /// Share of customers held back.
     pub holdout_fraction: f64,
+    /// Whether every take counts in full, also those that would come without a contact.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub values_takes: bool,
+    /// Share of customers a contact loses, as the value counts it; absent where it counts none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn_per_contact: Option<f64>,
+    /// What draws say of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub churn: Option<ChurnRow>,
 }
 
 /// Offers through one channel.
@@ -152,9 +161,18 @@ pub struct OfferRow {
     /// What closed the calibration gate on its model; only where it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gate: Option<ClosedGate>,
+    /// What tells what a contact adds: `randomised`, `assumed`, `observational` or `cross_section`.
+    #[serde(default = "observational")]
+    pub evidence: String,
     /// What a contact adds, where customers drawn at random tell it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub contact: Option<ContactRow>,
+    /// Steps back after takes of the past, where enough are old enough.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step_backs: Option<StepBackRow>,
+    /// A wish of the business that moves the offer in the ranking: factor, and minor units added.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lever: Option<(f64, i64)>,
     /// Rows of the offer table.
     pub offered: Cell,
     /// Sum of their expected values, in minor units; `null` when the offers are withheld.
@@ -174,6 +192,33 @@ impl OfferRow {
     pub fn newest(&self) -> Option<&Test> {
         self.tests.last()
     }
+}
+
+/// Reports of earlier versions do not say it.
+fn observational() -> String {
+    "observational".to_owned()
+}
+
+/// Takes of the past that are 90 days old.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StepBackRow {
+    /// All of them.
+    pub takes: Cell,
+    /// Those that were given up within the 90 days.
+    pub back: Cell,
+}
+
+/// Customers who left after a contact, beside those held back from one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChurnRow {
+    /// Those contacted, and those of them who left.
+    pub contacted: Arm,
+    /// The same of those held back.
+    pub held_back: Arm,
+    /// Share of customers a contact loses with its 95 % interval.
+    pub difference: [f64; 3],
 }
 
 /// What a contact adds to an offer, from customers whom a draw contacted or held back.

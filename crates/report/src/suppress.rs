@@ -5,7 +5,7 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Follow, Numbers, OfferRow, Rule, Test};
+use crate::numbers::{Arm, Decisions, Follow, Numbers, OfferRow, Rule, StepBackRow, Test};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -28,6 +28,12 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
         if let Some(contact) = &mut offer.contact {
             arms([&mut contact.contacted, &mut contact.held_back]);
         }
+        if let Some(StepBackRow { takes, back }) = &mut offer.step_backs {
+            counts(takes, back);
+        }
+    }
+    if let Some(churn) = &mut numbers.decisions.churn {
+        arms([&mut churn.contacted, &mut churn.held_back]);
     }
     primary(&mut numbers.learning.rows);
     together(numbers);

@@ -35,6 +35,8 @@ lines! {
     CustomersWithOfferNote("of {known} customers; {offers} {offers?offer:offers} in all", "全顧客{known}人のうち。オファーは計{offers}件");
     ExpectedValue("expected value", "期待価値");
     ExpectedValueNote("probability × margin over {months} {months?month:months}, less the cost of contact", "確率×{months}か月分の粗利から、案内の費用を引いた額");
+    ExpectedValueAdds("what the contacts are expected to add to margin over {months} {months?month:months}, less their cost", "案内によって増える{months}か月分の粗利の見込みから、案内の費用を引いた額");
+    ExpectedValueMixed("margin over {months} {months?month:months}, less the cost of contact: what the contact adds where that is known, else every sale", "{months}か月分の粗利の見込みから案内の費用を引いた額（案内の効果がわかるオファーは増分、それ以外は成約のすべて）");
     LeftInPeace("customers without an offer", "オファーのない顧客");
     LeftInPeaceNote("no offer is worth the contact, or none is allowed", "案内に見合う価値がないか、案内できない顧客");
     HeldBack("customers held back", "比較対照群の顧客");
@@ -56,9 +58,11 @@ lines! {
 
     NotProven("What is not proven", "まだ証明されていないこと");
     NoEffectYet("That offers cause sales. A probability here says how likely a customer buys, contacted or not; the expected value is not extra money.", "オファーが売上を生むかどうか。ここでの確率は、案内の有無にかかわらず顧客が購入する確率です。期待価値は増収額ではありません。");
-    ValueNotAdded("That the expected value is extra money: it counts sales that come without a contact, too. What a contact adds stands with each offer that was drawn for.", "期待価値が増収額であること。期待価値には、案内しなくても成約するものが含まれます。案内による増加は、無作為割付のあるオファーごとに示しています。");
+    ValueNotAdded("That the expected value is extra money: by the pipeline file it counts sales that come without a contact, too. What a contact adds stands with each offer that was drawn for.", "期待価値が増収額であること。パイプラインファイルの指定により、期待価値には案内しなくても成約するものが含まれます。案内による増加は、無作為割付のあるオファーごとに示しています。");
+    NotIncremental("That the ranking is incremental, for: {names}. Nothing tells what a contact adds, so every sale counts in full, and customers who would buy anyway may come first.", "次のオファーの順位が増分に基づくこと: {names}（案内の効果がわからず成約をすべて数えるため、案内しなくても購入する顧客が上位になることがあります）");
+    ContactAssumed("That a contact adds what the pipeline file assumes, for: {names}.", "次のオファーで、案内の効果がパイプラインファイルの仮定どおりであること: {names}");
     ContactMayDoNothing("That a contact adds sales at all, for: {names}. Customers contacted or held back at random leave it open.", "次のオファーで、案内が成約を増やすこと: {names}（無作為割付の顧客からは、まだ言えません）");
-    ContactHarms("That these should be offered at all: {names}. Of customers drawn at random, those contacted bought less often.", "次のオファーを案内すべきこと: {names}（無作為割付の顧客では、案内した方が成約が少なかった）");
+    ContactHarms("That {names} should ever be offered: of customers drawn at random, those contacted bought less often. They are not offered.", "次のオファーを案内すべきこと: {names}（無作為割付の顧客では、案内した方が成約が少なかったため、案内しません）");
     LevelMayMove("That as many customers will buy as predicted: the level of the probabilities comes from the sales after {date}, the newest that are fully known.", "予測どおりの成約件数になること（確率の水準は、すべて判明している最新の成約である{date}以降のものに合わせています）。");
     NoHoldout("Nothing can show the effect later either: nobody is held back.", "比較対照群がないため、後から効果を示すこともできません。");
     NoBetterThanChance("That the model ranks customers better than chance, for: {names}.", "次のオファーで、モデルの順位付けが偶然より優れていること: {names}");
@@ -77,6 +81,12 @@ lines! {
     Value("expected value", "期待価値");
     Ranking("ranking (AUC)", "順位付け（AUC）");
     Level("observed / predicted", "実績／予測");
+    EvidenceHead("effect of a contact", "案内の効果");
+    EvidenceDrawn("drawn at random", "無作為割付");
+    EvidenceAssumed("assumed", "仮定");
+    EvidenceNone("not known", "不明");
+    EvidenceResemblance("not known (one date)", "不明（一時点）");
+    EvidenceMeans("Effect of a contact: where customers drawn at random tell it, or the pipeline file assumes it, the expected value is what the contact adds; elsewhere it counts every sale.", "案内の効果: 無作為割付でわかる場合と、パイプラインファイルで仮定した場合、期待価値は案内による増分です。それ以外では成約をすべて数えます。");
     OffersNote("Each dot is a result of the newest test, on sales the model had not seen; the line is its 95 % interval. The gray mark is chance for the ranking, and exactly as many sales as predicted for the level.", "点は最新のテスト（モデルが見ていない成約）の結果、線は95%信頼区間です。灰色の線は、順位付けでは偶然の水準、実績／予測では予測どおりの水準を示します。");
     AucMeans("AUC: take a customer who bought and one who did not; it is how often the model gave the buyer the higher probability. 0.5 is a coin toss, 1 is perfect.", "AUC: 購入した顧客と購入しなかった顧客を1人ずつ比べたとき、購入した顧客の確率の方が高い割合です。0.5は偶然、1は完全を意味します。");
     LevelMeans("Observed / predicted: sales that came for each one predicted. 1 is right, below 1 is too optimistic. The level is set on the same test, by other customers, so it is close to 1 unless something is wrong.", "実績／予測: 予測1件当たりの実際の成約件数です。1なら適切、1未満なら楽観的な予測です。予測の水準は同じテストの別の顧客に合わせているため、問題がなければ1に近くなります。");
@@ -104,6 +114,15 @@ lines! {
     DrawnByLot("Of customers drawn at random {contacted} were contacted, of whom {taken} took it, and {held} held back, of whom {alone} did.", "無作為に選んだ顧客のうち、案内した{contacted}人では{taken}人、案内を控えた{held}人では{alone}人が成約。");
     DrawnByLotWithheld("Of customers drawn at random {contacted} were contacted and {held} held back.", "無作為に選んだ顧客のうち、{contacted}人に案内し、{held}人には案内を控えました。");
     ContactOdds("A contact multiplies the odds of a sale by {value} ({lower} to {upper}), drawn toward the family where sales are few.", "案内により成約のオッズは{value}倍（{lower}～{upper}、成約が少ない場合は同系統のオファーに寄せた値）。");
+    ValueByDraw("Its expected value is what a contact adds, as customers drawn at random tell.", "期待価値は案内による増分です（無作為割付による）。");
+    ValueAssumed("Its expected value is what a contact adds, as the pipeline file assumes.", "期待価値は案内による増分です（パイプラインファイルの仮定による）。");
+    ValueUnknown("Nothing tells what a contact adds: its expected value counts every sale, contacted or not.", "案内の効果は不明で、期待価値は案内の有無によらず成約をすべて数えます。");
+    ValueOfTakes("By the pipeline file its expected value counts every sale, contacted or not.", "パイプラインファイルの指定により、期待価値は案内の有無によらず成約をすべて数えます。");
+    ValueOfResemblance("Its expected value is of resemblance to holders, not of sales to come.", "期待価値は保有者との類似に基づくもので、今後の成約の見込みではありません。");
+    StepBacks("Of {takes} earlier takes, {back} ({rate}) were given up within 90 days; what exceeds the usual loss is taken off its value.", "過去の成約{takes}件のうち{back}件（{rate}）が90日以内に解約または元に戻り、通常の減少を超える分を期待価値から差し引きます。");
+    LeverPulled("A lever multiplies what it brings by {factor} and adds {added} in the ranking; its expected value is without it.", "営業方針により、順位付けでは成果を{factor}倍し{added}を加えます（期待価値には含みません）。");
+    ChurnByContact("Of customers drawn at random, {contacted} contacted and {held} held back, a contact changed the share who left by {value} points ({lower} to {upper}).", "無作為に選んだ顧客（案内{contacted}人、案内を控えた顧客{held}人）では、案内による離脱率の変化は{value}ポイント（{lower}～{upper}）でした。");
+    ChurnCounted("The values count {share} of customers lost by a contact.", "期待価値では、案内1回による離脱を{share}と見込みます。");
     LearnedFromWithheld("Learned from {rows} past chances to buy.", "過去の購入機会{rows}件から学習。");
     TestedOn("Tested as of {date} on {rows} customers, {takes} buyers.", "{date}時点の顧客{rows}人（購入者{takes}人）でテスト。");
     TestedOnWithheld("Tested as of {date} on {rows} customers.", "{date}時点の顧客{rows}人でテスト。");

@@ -43,8 +43,14 @@ fn terms() -> impl Strategy<Value = OfferTerms> {
         2 => Just(Lever::default()),
         1 => (0.0..3.0_f64, -50..50_i64).prop_map(|(factor, added)| Lever { factor, added: Minor(added) })
     ];
-    (prop::option::of(response), prop_oneof![Just(0.0), 0.0..0.6_f64], lever)
-        .prop_map(|(response, step_back_rate, lever)| OfferTerms { response, step_back_rate, lever })
+    (prop::option::of(response), prop_oneof![Just(0.0), 0.0..0.6_f64], lever).prop_map(
+        |(response, step_back_rate, lever)| OfferTerms {
+            response,
+            is_harmful: response.is_some_and(|response| response.is_harmful()),
+            step_back_rate,
+            lever,
+        },
+    )
 }
 
 fn of_company(policy: &RankPolicy, company: &Company) -> RankPolicy {

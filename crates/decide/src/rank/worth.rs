@@ -76,7 +76,7 @@ impl Problem<'_> {
         channel: Channel,
     ) -> Result<std::result::Result<Candidate, Rule>> {
         let terms = &self.policy.offers[offer_idx];
-        if terms.response.is_some_and(|response| response.is_harmful()) {
+        if terms.is_harmful {
             return Ok(Err(Rule::Harmful));
         }
         let propensity = f64::from(self.propensities[customer * self.ladder.n_offers() + offer_idx]);

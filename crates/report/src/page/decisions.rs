@@ -21,10 +21,29 @@ pub(super) fn decisions(words: &Words<'_>) -> Markup {
         words.paragraph("fine", Line::PolicyText, &policy),
         channels(words),
         holdout(words),
+        churn(words),
     ];
     let right = [words.line("h3", "", Line::WhyNot), outcomes(words)];
     let columns = [element("div", &[], left), element("div", &[], right)];
     section(words, Line::Decisions, [element("div", &[("class", "columns")], columns)])
+}
+
+/// What contacts lose in customers: what draws say, and what the value counts.
+fn churn(words: &Words<'_>) -> Markup {
+    let decisions = &words.numbers.decisions;
+    let mut sentences = Vec::new();
+    if let Some(found) = &decisions.churn {
+        let [value, lower, upper] = osusume_text::why::points(found.difference);
+        let rows =
+            [("contacted", words.arg(found.contacted.customers)), ("held", words.arg(found.held_back.customers))];
+        let difference = [("value", value), ("lower", lower), ("upper", upper)];
+        sentences.push(words.say(Line::ChurnByContact, &[rows.as_slice(), &difference].concat()));
+    }
+    if decisions.churn_per_contact.is_some() || decisions.churn.is_some() {
+        let counted = osusume_model::Arg::Number(share(decisions.churn_per_contact.unwrap_or(0.0)));
+        sentences.push(words.say(Line::ChurnCounted, &[("share", counted)]));
+    }
+    if sentences.is_empty() { Markup::default() } else { words.sentences(&sentences) }
 }
 
 fn channels(words: &Words<'_>) -> Markup {

@@ -8,7 +8,7 @@ use super::words::{Words, fact, number, share, totals};
 use crate::SMALLEST_SHOWN;
 use crate::chart::{Caption, calibration, gains, lift};
 use crate::markup::{Markup, element};
-use crate::numbers::{Band, ClosedGate, ContactRow, OfferRow, Test};
+use crate::numbers::{Band, ClosedGate, ContactRow, OfferRow, StepBackRow, Test};
 
 /// With fewer bands there is nothing to compare.
 const FEWEST_BANDS: usize = 2;
@@ -111,7 +111,36 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
         }
     }
     sentences.extend(offer.contact.iter().flat_map(|contact| contacted(words, contact)));
+    sentences.push(words.word(evidence(words, offer)).to_owned());
+    sentences.extend(offer.step_backs.and_then(|found| stepped_back(words, found)));
+    sentences.extend(offer.lever.map(|lever| pulled(words, lever)));
     words.sentences(&sentences)
+}
+
+/// What the expected value of the offer rests on.
+fn evidence(words: &Words<'_>, offer: &OfferRow) -> Line {
+    match offer.evidence.as_str() {
+        "cross_section" => Line::ValueOfResemblance,
+        "randomised" | "assumed" if words.numbers.decisions.values_takes => Line::ValueOfTakes,
+        "randomised" => Line::ValueByDraw,
+        "assumed" => Line::ValueAssumed,
+        _ => Line::ValueUnknown,
+    }
+}
+
+/// Nothing where one of the two is withheld.
+fn stepped_back(words: &Words<'_>, found: StepBackRow) -> Option<String> {
+    let (takes, back) = (found.takes.get()?, found.back.get()?);
+    let rate = osusume_model::Arg::Number(share(back as f64 / takes.max(1) as f64));
+    Some(words.say(Line::StepBacks, &[("takes", takes.into()), ("back", back.into()), ("rate", rate)]))
+}
+
+fn pulled(words: &Words<'_>, (factor, added): (f64, i64)) -> String {
+    let args = [
+        ("factor", osusume_model::Arg::Number(format!("{factor}"))),
+        ("added", osusume_model::Arg::Number(words.money(Some(added)))),
+    ];
+    words.say(Line::LeverPulled, &args)
 }
 
 /// What a contact adds, and whom it was seen on.

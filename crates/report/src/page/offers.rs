@@ -19,6 +19,7 @@ pub(super) fn offers(words: &Words<'_>) -> Markup {
         ("num", words.word(Line::Value)),
         ("dots", words.word(Line::Ranking)),
         ("dots", words.word(Line::Level)),
+        ("name", words.word(Line::EvidenceHead)),
     ];
     let row = |(i, offer): (usize, &OfferRow)| {
         let newest = offer.newest();
@@ -28,11 +29,23 @@ pub(super) fn offers(words: &Words<'_>) -> Markup {
             Markup::text(&words.money(offer.expected_value_minor)),
             dots(newest.and_then(|test| test.auc), auc, 0.5),
             dots(newest.and_then(|test| test.observed_over_expected), level, 1.0),
+            Markup::text(words.word(evidence(offer))),
         ]
     };
     let table = Words::table("offers", &heads, offers.iter().enumerate().map(row));
-    let notes = [Line::OffersNote, Line::AucMeans, Line::LevelMeans].map(|line| words.line("p", "fine", line));
+    let notes = [Line::OffersNote, Line::AucMeans, Line::LevelMeans, Line::EvidenceMeans]
+        .map(|line| words.line("p", "fine", line));
     section(words, Line::Offers, [table].into_iter().chain(notes))
+}
+
+/// What tells what a contact adds.
+fn evidence(offer: &OfferRow) -> Line {
+    match offer.evidence.as_str() {
+        "randomised" => Line::EvidenceDrawn,
+        "assumed" => Line::EvidenceAssumed,
+        "cross_section" => Line::EvidenceResemblance,
+        _ => Line::EvidenceNone,
+    }
 }
 
 /// The value in digits, and its interval on the scale of the column.

@@ -34,7 +34,7 @@ fn figures(words: &Words<'_>) -> Markup {
         words,
         &words.money(decisions.expected_value_minor),
         Line::ExpectedValue,
-        &words.say(Line::ExpectedValueNote, &months),
+        &words.say(what_value_counts(words), &months),
     );
     // Resemblance times margin is no money to come.
     let value = Some(value).filter(|_| !words.numbers.about.is_cross_section);
@@ -43,6 +43,23 @@ fn figures(words: &Words<'_>) -> Markup {
         figure(words, &words.count(customers.holdout), Line::HeldBack, words.word(held)),
     ];
     element("div", &[("class", "figures")], std::iter::once(with_offer).chain(value).chain(others))
+}
+
+/// Whether what contacts add is counted, every sale, or the one for some offers and the other for the rest.
+fn what_value_counts(words: &Words<'_>) -> Line {
+    let adds = words.numbers.offers.iter().filter(|offer| counts_what_is_added(words, offer)).count();
+    if adds == 0 {
+        Line::ExpectedValueNote
+    } else if adds == words.numbers.offers.len() {
+        Line::ExpectedValueAdds
+    } else {
+        Line::ExpectedValueMixed
+    }
+}
+
+/// Whether the offer's value is of what the contact adds.
+fn counts_what_is_added(words: &Words<'_>, offer: &OfferRow) -> bool {
+    !words.numbers.decisions.values_takes && ["randomised", "assumed"].contains(&offer.evidence.as_str())
 }
 
 /// Customers without an offer, for whatever reason.
@@ -107,13 +124,15 @@ fn to_do(words: &Words<'_>) -> Markup {
 fn not_proven(words: &Words<'_>) -> Markup {
     let numbers = words.numbers;
     let mut doubts = Vec::new();
+    let adds = numbers.offers.iter().any(|offer| counts_what_is_added(words, offer));
     let is_drawn = numbers.offers.iter().any(|offer| offer.contact.is_some());
     let effect = match numbers.evaluation {
-        Some(_) => Line::EffectMeasured,
-        None if is_drawn => Line::ValueNotAdded,
-        None => Line::NoEffectYet,
+        Some(_) => Some(Line::EffectMeasured),
+        None if adds => None,
+        None if is_drawn => Some(Line::ValueNotAdded),
+        None => Some(Line::NoEffectYet),
     };
-    doubts.push(words.word(effect).to_owned());
+    doubts.extend(effect.map(|line| words.word(line).to_owned()));
     if let Some(newest) = numbers.learning.tests.last() {
         doubts.push(words.say(Line::LevelMayMove, &[("date", words.day(&newest.as_of).into())]));
     }
@@ -129,6 +148,8 @@ fn not_proven(words: &Words<'_>) -> Markup {
     let ratio = |offer: &OfferRow| offer.newest().and_then(|test| test.observed_over_expected);
     let has_model = |offer: &OfferRow| offer.basis == "model";
     let odds = |offer: &OfferRow| offer.contact.as_ref().map(|contact| contact.odds);
+    doubt(Line::NotIncremental, &|offer| !counts_what_is_added(words, offer));
+    doubt(Line::ContactAssumed, &|offer| counts_what_is_added(words, offer) && offer.evidence == "assumed");
     doubt(Line::ContactMayDoNothing, &|offer| {
         odds(offer).is_some_and(|[_, lower, upper]| lower <= 1.0 && 1.0 <= upper)
     });

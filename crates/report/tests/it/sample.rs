@@ -1,8 +1,9 @@
 //! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
 
 use osusume_report::{
-    About, Arm, Band, Cell, ChannelRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation, FORMAT_VERSION,
-    Feature, Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    About, Arm, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
+    FORMAT_VERSION, Feature, Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow,
+    StepBackRow, Test, TestRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -71,6 +72,13 @@ fn decisions() -> Decisions {
         per_customer: 3,
         min_value_minor: 60,
         holdout_fraction: 0.05,
+        values_takes: false,
+        churn_per_contact: Some(0.002),
+        churn: Some(ChurnRow {
+            contacted: arm(1452, 31),
+            held_back: arm(1445, 27),
+            difference: [0.0027, -0.0074, 0.0128],
+        }),
     }
 }
 
@@ -125,6 +133,9 @@ fn line() -> OfferRow {
         kind: "upsell".to_owned(),
         basis: "model".to_owned(),
         gate: None,
+        evidence: "randomised".to_owned(),
+        step_backs: Some(StepBackRow { takes: 140.into(), back: 23.into() }),
+        lever: Some((1.5, 200)),
         contact: Some(ContactRow { contacted: arm(812, 31), held_back: arm(790, 22), odds: [1.31, 0.84, 1.95] }),
         offered: 1000.into(),
         expected_value_minor: Some(180_000),
@@ -162,6 +173,9 @@ fn security() -> OfferRow {
         kind: "cross_sell".to_owned(),
         basis: "model".to_owned(),
         gate: None,
+        evidence: "randomised".to_owned(),
+        step_backs: Some(StepBackRow { takes: 60.into(), back: 4.into() }),
+        lever: None,
         contact: Some(ContactRow { contacted: arm(640, 12), held_back: arm(655, 4), odds: [0.7, 0.5, 0.93] }),
         offered: 494.into(),
         expected_value_minor: Some(46_500),
@@ -179,6 +193,9 @@ fn hostile() -> OfferRow {
         kind: "cross_sell".to_owned(),
         basis: "rate".to_owned(),
         gate: None,
+        evidence: "observational".to_owned(),
+        step_backs: None,
+        lever: None,
         contact: None,
         offered: 6.into(),
         expected_value_minor: Some(717),

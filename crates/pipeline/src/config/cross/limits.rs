@@ -18,6 +18,18 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
         limit.budget(checker, view);
     }
     households(checker, view);
+    costs(checker, view, &channels);
+}
+
+/// Costs are those of channels there are.
+fn costs(checker: &mut Checker, view: &View, channels: &[&str]) {
+    let costs = view.node("decide.channel_cost_minor").and_then(Node::as_table);
+    for (name, entry) in costs.into_iter().flatten().filter(|(name, _)| !channels.contains(&name.as_str())) {
+        let known: Vec<String> = channels.iter().map(|&channel| channel.to_owned()).collect();
+        let key = format!("decide.channel_cost_minor.{name}");
+        let args = vec![("got", Arg::from(format!("\"{name}\""))), ("allowed", known.into())];
+        checker.fault(Code::ConfigUnknownName, &key, entry.key, args);
+    }
 }
 
 /// One of `decide.capacity`.
@@ -74,9 +86,9 @@ impl Limit<'_> {
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
             }
         }
-        let by_channel = view.node("decide.channel_cost_minor").and_then(Node::as_table).into_iter().flatten();
-        let is_free = by_channel.filter_map(|(_, entry)| integer(&entry.node)).all(|cost| cost == 0);
-        if is_free && view.integer("decide.contact_cost_minor").is_some_and(|cost| cost == 0) {
+        let costs = view.node("decide.channel_cost_minor").and_then(Node::as_table).into_iter().flatten();
+        let costs_nothing = costs.filter_map(|(_, entry)| integer(&entry.node)).all(|cost| cost == 0);
+        if costs_nothing && view.integer("decide.contact_cost_minor").is_some_and(|cost| cost == 0) {
             let args = vec![("got", Arg::from("0")), ("allowed", "≥ 1".into())];
             checker.fault(Code::ConfigNotAllowed, "decide.contact_cost_minor", place(budget), args);
         }

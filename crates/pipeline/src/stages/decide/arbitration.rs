@@ -138,7 +138,7 @@ impl<'a> Arbitration<'a> {
                 members.extend(units.household(customer).map(|household| Member {
                     household,
                     customer,
-                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value),
+                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever),
                     draw: units.hash(HOUSEHOLD_KEY, customer),
                 }));
             }

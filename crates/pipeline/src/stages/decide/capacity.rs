@@ -133,13 +133,13 @@ impl Limits {
 /// One row of the table counts toward every limit that names its offer and channel: once, or as what its contact costs toward a budget.
 fn limit(one: &Capacity, offers: &[Offer], decide: &Decide) -> Limit {
     let is_named = |name: &Option<String>, key: &str| name.as_deref().is_none_or(|name| name == key);
-    let unit = |channel: &str| if one.budget_minor.is_some() { contact_cost(decide, channel) } else { 1 };
+    let amount = |channel: &str| if one.budget_minor.is_some() { contact_cost(decide, channel) } else { 1 };
     let uses = offers.iter().flat_map(|offer| {
         let counts = is_named(&one.offer, &offer.key);
         decide
             .channels
             .iter()
-            .map(move |channel| if counts && is_named(&one.channel, channel) { unit(channel) } else { 0 })
+            .map(move |channel| if counts && is_named(&one.channel, channel) { amount(channel) } else { 0 })
     });
     Limit { uses: uses.collect(), min: one.min, max: one.budget_minor.or(one.max), segments: Vec::new() }
 }

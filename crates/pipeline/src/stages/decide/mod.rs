@@ -37,6 +37,7 @@ pub(crate) use self::previous::{Previous, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
+pub(crate) use self::valuation::{churn_per_contact, lever};
 
 use self::conditions::Look;
 use self::rows::{DecisionRow, OfferRow};
@@ -294,7 +295,7 @@ fn weights(model: &OfferModel) -> Option<Weights<'_>> {
 }
 
 /// What is known of what a contact adds; in a cross-section not even what happens later is.
-fn evidence(config: &Config, contact: Option<&Contact>) -> &'static str {
+pub(crate) fn evidence(config: &Config, contact: Option<&Contact>) -> &'static str {
     match contact {
         Some(contact) => contact.evidence.word(),
         None if config.is_cross_section() => "cross_section",

@@ -13,6 +13,7 @@ pub(super) fn policy(config: &Config, offers: &[Offer], effects: &[Effects<'_>])
     let decide = &config.decide;
     let terms = |(offer, effects): (&Offer, &Effects<'_>)| OfferTerms {
         response: effects.contact.filter(|_| decide.valuation.basis == ValueBasis::Incremental).map(response),
+        is_harmful: effects.contact.is_some_and(|contact| response(contact).is_harmful()),
         step_back_rate: effects.after.step_backs.map_or(0.0, |found| found.rate()),
         lever: lever(&decide.valuation.levers, offer),
     };
@@ -38,7 +39,7 @@ fn response(contact: &Contact) -> Response {
 }
 
 /// The lever of the offer itself, else that of its family.
-fn lever(levers: &BTreeMap<String, LeverSetting>, offer: &Offer) -> Lever {
+pub(crate) fn lever(levers: &BTreeMap<String, LeverSetting>, offer: &Offer) -> Lever {
     let setting = levers.get(&offer.key).or_else(|| levers.get(&offer.family));
     setting.map_or_else(Lever::default, |set| Lever { factor: set.factor, added: Minor(set.added_minor) })
 }
@@ -55,7 +56,7 @@ pub(super) fn contact_cost(decide: &Decide, channel: &str) -> i64 {
 }
 
 /// The share of customers a contact loses, as the file says or as draws tell; never below 0, or contacts alone would keep customers.
-fn churn_per_contact(decide: &Decide, effects: &[Effects<'_>]) -> f64 {
+pub(crate) fn churn_per_contact(decide: &Decide, effects: &[Effects<'_>]) -> f64 {
     let estimated = || effects.iter().find_map(|effects| effects.after.churn).map(|churn| churn.difference.max(0.0));
     let is_estimated = decide.valuation.churn == ChurnBasis::Estimated;
     is_estimated.then(estimated).flatten().unwrap_or(decide.valuation.churn_per_contact)

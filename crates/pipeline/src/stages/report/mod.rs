@@ -3,20 +3,25 @@
 mod curves;
 mod features;
 
+use osusume_decide::Lever;
 use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
-    About, Arm, Band, Cell, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION, Follow,
-    Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    About, Arm, Band, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION,
+    Follow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow,
+    StepBackRow, Test, TestRow,
 };
 
+use super::decide::{churn_per_contact, evidence, lever};
 use super::mine::{FollowSummary, ToldRule};
-use super::train::{ArmRows, CONFIDENCE, Contact, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles};
+use super::train::{
+    ArmRows, CONFIDENCE, Churn, Contact, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles,
+};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
-use crate::config::Mine;
+use crate::config::{Config, Mine, ValueBasis};
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
 use crate::units::Units;
@@ -51,8 +56,11 @@ impl Told<'_> {
             language: job.config.language.id().to_owned(),
             about: about(job, summary, schedule.score.date),
             customers: customers(summary),
-            decisions: decisions(job, summary),
-            offers: described.enumerate().map(|(i, ((row, model), offer))| self.offer(i, row, model, offer)).collect(),
+            decisions: self.decisions(job),
+            offers: described
+                .enumerate()
+                .map(|(i, ((row, model), offer))| self.offer(job, i, (row, model, offer)))
+                .collect(),
             learning: self.learning(),
             rules: summary.mined.iter().flat_map(|mined| &mined.top).map(rule).collect(),
             follows: summary.mined.iter().flat_map(|mined| &mined.follows).flat_map(follows).collect(),
@@ -61,7 +69,7 @@ impl Told<'_> {
         }
     }
 
-    fn offer(&self, i: usize, row: &OfferSummary, model: &OfferModel, offer: &Offer) -> OfferRow {
+    fn offer(&self, job: &Job<'_>, i: usize, (row, model, offer): (&OfferSummary, &OfferModel, &Offer)) -> OfferRow {
         let product = offer.product.and_then(|product| self.goods.names.get(product.0 as usize));
         let [en, ja] = product.cloned().unwrap_or_default();
         OfferRow {
@@ -70,7 +78,13 @@ impl Told<'_> {
             kind: row.kind.to_owned(),
             basis: row.basis.to_owned(),
             gate: row.gate.as_ref().filter(|gate| !gate.holds).map(closed_gate),
+            evidence: evidence(job.config, row.contact.as_ref()).to_owned(),
             contact: row.contact.as_ref().and_then(contact),
+            step_backs: row
+                .after
+                .step_backs
+                .map(|found| StepBackRow { takes: found.takes.into(), back: found.back.into() }),
+            lever: pulled(job.config, offer),
             offered: row.offered.into(),
             expected_value_minor: self.summary.decided.expected_value_by_offer.get(i).map(|(_, value)| *value),
             rows: row.rows.into(),
@@ -78,6 +92,13 @@ impl Told<'_> {
             tests: row.tests.iter().map(test).collect(),
             features: features::strongest(self, i, model),
         }
+    }
+
+    fn decisions(&self, job: &Job<'_>) -> Decisions {
+        let found = self.models.offers.iter().find_map(|model| model.after.churn);
+        let counted = churn_per_contact(&job.config.decide, &self.models.effects());
+        let churn_per_contact = Some(counted).filter(|share| *share > 0.0);
+        Decisions { churn_per_contact, churn: found.as_ref().map(churn), ..decisions(job, self.summary) }
     }
 
     fn learning(&self) -> Learning {
@@ -117,14 +138,29 @@ impl Told<'_> {
     }
 }
 
-/// What draws tell; what is assumed shows nothing.
-fn contact(found: &Contact) -> Option<ContactRow> {
-    let (draw, [lower, upper]) = found.draw.as_ref().zip(found.interval)?;
-    let arm = |arm: ArmRows| Arm {
+/// A lever that does anything.
+fn pulled(config: &Config, offer: &Offer) -> Option<(f64, i64)> {
+    let lever = lever(&config.decide.valuation.levers, offer);
+    (lever != Lever::default()).then_some((lever.factor, lever.added.0))
+}
+
+fn churn(found: &Churn) -> ChurnRow {
+    let [lower, upper] = found.interval;
+    let difference = [found.difference, lower, upper];
+    ChurnRow { contacted: arm(found.contacted), held_back: arm(found.held_back), difference }
+}
+
+fn arm(arm: ArmRows) -> Arm {
+    Arm {
         customers: arm.rows.into(),
         takes: arm.takes.into(),
         rate: (arm.rows > 0).then(|| arm.takes as f64 / arm.rows as f64),
-    };
+    }
+}
+
+/// What draws tell; what is assumed shows nothing.
+fn contact(found: &Contact) -> Option<ContactRow> {
+    let (draw, [lower, upper]) = found.draw.as_ref().zip(found.interval)?;
     let odds = [found.log_odds, lower, upper].map(exp);
     Some(ContactRow { contacted: arm(draw.contacted), held_back: arm(draw.held_back), odds })
 }
@@ -210,6 +246,9 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         per_customer: decide.per_customer as u64,
         min_value_minor: decide.min_value_minor,
         holdout_fraction: decide.holdout_fraction,
+        values_takes: decide.valuation.basis == ValueBasis::Taking,
+        churn_per_contact: None,
+        churn: None,
     }
 }
 

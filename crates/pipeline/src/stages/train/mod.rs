@@ -23,7 +23,7 @@ use osusume_propensity::shrink::{OfferCount, ShrunkRate, shrink_rates};
 use rayon::prelude::*;
 
 pub(crate) use additive::Curves;
-pub(crate) use after::{After, Effects};
+pub(crate) use after::{After, Churn, Effects};
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
 pub(crate) use contact::{ArmRows, Contact, Parts};
 pub(crate) use data::{TrainingData, raw_kinds};
