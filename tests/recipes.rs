@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::features::{numbers, table};
 use super::support::{OSUSUME, text};
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// Numbers that look random and are the same every time.
 pub(crate) struct Draw(pub(crate) u64);

@@ -12,9 +12,10 @@ pub use osusume_tables::{RejectCount, SourceCount};
 use crate::calendar::Calendar;
 use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
+use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
-use crate::run::{check_fence, goods, last_run, runs_root, schedule};
+use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule};
 use crate::stages::ingest;
 
 /// What is to be checked.
@@ -64,6 +65,8 @@ pub struct Checks {
     pub offers: Vec<String>,
     /// The dates learned from, and whether each is a test; empty when no as-of date is known.
     pub dates: Vec<(Date, bool)>,
+    /// What dated copies there are of tables that are loaded again whole; empty when no as-of date is known.
+    pub copies: Vec<CopiesTold>,
 }
 
 /// Reads every source and draws up offers and dates, in a scratch directory that is removed again.
@@ -109,13 +112,15 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    let customers = u64::from(tables.n_customers());
     // What is wrong with the dates is told beside what is wrong with the rows, which may be why.
-    let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of)).unwrap_or_else(|fault| {
-        over.push(fault);
-        Vec::new()
-    });
+    let (dates, copies) =
+        as_of.map_or(Ok(Default::default()), |as_of| dates(&job, tables, as_of)).unwrap_or_else(|fault| {
+            over.push(fault);
+            Default::default()
+        });
     Ok(Checks {
-        customers: u64::from(tables.n_customers()),
+        customers,
         sources,
         rejects,
         faults,
@@ -123,6 +128,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         unknown_products: unknown_products.map_or(0, |(count, _)| count),
         offers,
         dates,
+        copies,
     })
 }
 
@@ -203,10 +209,12 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
     )
 }
 
-fn dates(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Vec<(Date, bool)>> {
-    let schedule = schedule(job, tables, as_of)?;
+/// The dates learned from, and the copies that they see, each of which is read.
+fn dates(job: &Job<'_>, mut tables: Checked, as_of: Date) -> Result<(Vec<(Date, bool)>, Vec<CopiesTold>)> {
+    let schedule = schedule(job, &tables, as_of)?;
+    let copies = attach_copies(job, &mut tables, &schedule, &[])?;
     let dates = schedule.mature.iter().enumerate();
-    Ok(dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect())
+    Ok((dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect(), copies))
 }
 
 fn shown(path: &Path) -> String {

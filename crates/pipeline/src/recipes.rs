@@ -28,6 +28,10 @@ pub(crate) fn without_data(job: &Job<'_>, tables: &Checked, as_of: Option<AsOf>)
     {
         idle.push(Recipe::Season);
     }
+    let tells_household = |source: &Source| source.column("household").is_some_and(|header| source.is_static(header));
+    if wants(Recipe::Household) && !job.config.sources_of(Role::Customers).any(tells_household) {
+        idle.push(Recipe::Household);
+    }
     let fault = |recipe: Recipe| Fault::new(Code::RecipeWithoutData).with("recipe", recipe.id());
     Ok(idle.into_iter().map(fault).collect())
 }
