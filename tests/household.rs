@@ -45,6 +45,9 @@ role = "products"
 path = "goods.csv"
 columns = { product = "product", family = "family", tier = "tier", margin = "margin" }
 
+[offers]
+upsell = { families = ["line"] }
+
 [features]
 recipes = ["household"]
 windows_days = [30, 200]

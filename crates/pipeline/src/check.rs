@@ -41,7 +41,7 @@ pub struct SourceCheck {
     pub count: SourceCount,
     /// The column that says when a row arrived, where the source could have one and has none.
     pub no_arrival: Option<&'static str>,
-    /// Attributes of customers that are no features, because a reload overwrites them.
+    /// Attributes of customers, renewals and prices of holdings, that only dated copies can make features of: a reload overwrites them.
     pub not_static: Vec<String>,
 }
 
@@ -175,11 +175,18 @@ fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
         };
         source.column(column).is_none().then_some(column)
     });
-    let customers = config.sources.get(name).filter(|source| source.role == Role::Customers);
-    let not_static = customers.map_or_else(Vec::new, |source| {
-        source.attributes.keys().filter(|header| !source.is_static(header)).cloned().collect()
-    });
+    let not_static = config.sources.get(name).map_or_else(Vec::new, not_static);
     SourceCheck { name: name.to_owned(), count, no_arrival, not_static }
+}
+
+/// The headers that a reload overwrites and that would make features otherwise.
+fn not_static(source: &Source) -> Vec<String> {
+    let headers: Vec<&String> = match source.role {
+        Role::Customers => source.attributes.keys().collect(),
+        Role::Holdings => ["renews", "price"].iter().filter_map(|name| source.columns.get(*name)).collect(),
+        _ => Vec::new(),
+    };
+    headers.into_iter().filter(|header| !source.is_static(header)).cloned().collect()
 }
 
 /// The fault a run would end with because of the rejected rows of `source`.

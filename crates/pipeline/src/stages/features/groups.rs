@@ -295,6 +295,8 @@ impl Groups {
 
     fn holdings(&mut self, job: &Job<'_>, source: &Source, goods: &Goods) {
         let wants = |recipe| job.config.features.recipes.contains(&recipe);
+        // What a reload overwrites says nothing of the past.
+        let tells = |column| source.column(column).is_some_and(|header| source.is_static(header));
         let mut cells = Vec::new();
         let mut specs = Vec::new();
         let mut add = |cell, name: &str, family, unit, null, text_key, subject: &str| {
@@ -304,7 +306,7 @@ impl Groups {
         if wants(Recipe::Tenure) {
             add(HoldingCell::Tenure, "tenure", Family::Tenure, Unit::Days, NullMeaning::NotYet, "tenure", &source.name);
         }
-        if wants(Recipe::Renewal) && source.column("renews").is_some() {
+        if wants(Recipe::Renewal) && tells("renews") {
             let null = NullMeaning::NotApplicable;
             add(
                 HoldingCell::Renewal,
@@ -316,7 +318,7 @@ impl Groups {
                 &source.name,
             );
         }
-        if wants(Recipe::Money) && source.column("price").is_some() {
+        if wants(Recipe::Money) && tells("price") {
             add(HoldingCell::Price, "price", Family::Money, Unit::Minor, NullMeaning::Unknown, "price", &source.name);
         }
         if wants(Recipe::Holding) {
