@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{AsOf, Code, Date, Fault, Result};
-use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Runs, Staging};
-use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
+use osusume_storage::{Digest, Fs, InputEntry, Lock, LockInfo, RealFs, RunId, Runs, Staging};
+use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Schedule};
 use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
 use crate::copies::CopiesTold;
@@ -92,6 +92,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let job = Job { scene, staging: &staging, memory: request.memory };
     let written = read_all(&job, as_of.map(|date| calendar.as_of(date)))?;
     let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
+    let read: Vec<InputEntry> = written.inputs.iter().filter_map(|(_, file)| entry(file)).collect();
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
     let mut over: Vec<Fault> = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
     if written.customers.is_empty() {
@@ -104,9 +105,13 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     ingest::check_consents(config, &tables)?;
     ingest::check_values(config, &tables)?;
     over.extend(crate::arrivals::late(&job, &tables)?);
-    over.extend(against_last(&job, fs, &sources, as_of)?);
+    let (stopping, telling) = against_last(&job, fs, (&sources, &read), as_of)?;
+    over.extend(stopping);
+    faults.extend(telling);
     faults.extend(crate::arrivals::before_joining(&job, &tables)?);
-    faults.extend(crate::recipes::without_data(&job, &tables, as_of.map(|date| calendar.as_of(date)))?);
+    let schedule = as_of.map(|as_of| schedule(&job, &tables, as_of));
+    let first = schedule.iter().flatten().find_map(|schedule| schedule.mature.first()).map(|date| date.instant);
+    faults.extend(crate::recipes::without_data(&job, &tables, (first, as_of.map(|date| calendar.as_of(date))))?);
     let goods = goods(config, &tables)?;
     over.extend(crate::stages::train::check_declared(config, &goods).err());
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
@@ -114,11 +119,11 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let customers = u64::from(tables.n_customers());
     // What is wrong with the dates is told beside what is wrong with the rows, which may be why.
-    let (dates, copies) =
-        as_of.map_or(Ok(Default::default()), |as_of| dates(&job, tables, as_of)).unwrap_or_else(|fault| {
-            over.push(fault);
-            Default::default()
-        });
+    let told = schedule.map_or(Ok(Default::default()), |schedule| dates(&job, tables, &schedule?));
+    let (dates, copies) = told.unwrap_or_else(|fault| {
+        over.push(fault);
+        Default::default()
+    });
     Ok(Checks {
         customers,
         sources,
@@ -132,14 +137,26 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     })
 }
 
-/// What a run would say of the one before: it is older than that, or a source has lost its rows.
-fn against_last(job: &Job<'_>, fs: &Arc<dyn Fs>, sources: &[SourceCheck], as_of: Option<Date>) -> Result<Vec<Fault>> {
+/// A file as a run's manifest names it.
+fn entry(file: &InputFile) -> Option<InputEntry> {
+    let content = file.content?;
+    Some(InputEntry { path: file.path.display().to_string(), bytes: content.bytes, sha256: content.sha256 })
+}
+
+/// What a run would stop with because of the one before (it is older than that, or a source has lost its rows), and what it would warn of.
+fn against_last(
+    job: &Job<'_>,
+    fs: &Arc<dyn Fs>,
+    (sources, read): (&[SourceCheck], &[InputEntry]),
+    as_of: Option<Date>,
+) -> Result<(Vec<Fault>, Option<Fault>)> {
     let runs = Runs::new(Arc::clone(fs), runs_root(job.config));
-    let Some(last) = last_run(&runs)? else { return Ok(Vec::new()) };
+    let Some(last) = last_run(&runs)? else { return Ok((Vec::new(), None)) };
     let counts: Vec<(String, SourceCount)> = sources.iter().map(|source| (source.name.clone(), source.count)).collect();
     let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &counts, &last);
     let fenced = as_of.map_or(Ok(()), |as_of| check_fence(&runs, as_of));
-    Ok([shrunken, fenced].into_iter().filter_map(Result::err).collect())
+    let unchanged = as_of.and_then(|as_of| crate::earlier::unchanged(read, as_of, &last));
+    Ok(([shrunken, fenced].into_iter().filter_map(Result::err).collect(), unchanged))
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
@@ -217,9 +234,8 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
 }
 
 /// The dates learned from, and the copies that they see, each of which is read.
-fn dates(job: &Job<'_>, mut tables: Checked, as_of: Date) -> Result<(Vec<(Date, bool)>, Vec<CopiesTold>)> {
-    let schedule = schedule(job, &tables, as_of)?;
-    let copies = attach_copies(job, &mut tables, &schedule, &[])?;
+fn dates(job: &Job<'_>, mut tables: Checked, schedule: &Schedule) -> Result<(Vec<(Date, bool)>, Vec<CopiesTold>)> {
+    let copies = attach_copies(job, &mut tables, schedule, &[])?;
     let dates = schedule.mature.iter().enumerate();
     Ok((dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect(), copies))
 }

@@ -244,7 +244,8 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];
     odd.into_iter().flatten().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
-    for fault in crate::recipes::without_data(job, &tables.checked, Some(schedule.score))? {
+    let dates = (schedule.mature.first().map(|date| date.instant), Some(schedule.score));
+    for fault in crate::recipes::without_data(job, &tables.checked, dates)? {
         job.warn(fault);
     }
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
