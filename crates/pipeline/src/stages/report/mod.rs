@@ -10,7 +10,7 @@ use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION,
-    Follow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow,
+    Follow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow,
     StepBackRow, Test, TestRow,
 };
 
@@ -22,6 +22,7 @@ use super::train::{
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::config::{Config, Mine, ValueBasis};
+use crate::copies::CopiesTold;
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
 use crate::units::Units;
@@ -110,6 +111,7 @@ impl Told<'_> {
             as_of_dates: summary.as_of_dates.clone(),
             tests: summary.pooled.iter().map(test_row).collect(),
             together: self.together(),
+            reloaded: summary.copies.iter().map(reloaded).collect(),
         }
     }
 
@@ -163,6 +165,16 @@ fn contact(found: &Contact) -> Option<ContactRow> {
     let (draw, [lower, upper]) = found.draw.as_ref().zip(found.interval)?;
     let odds = [found.log_odds, lower, upper].map(exp);
     Some(ContactRow { contacted: arm(draw.contacted), held_back: arm(draw.held_back), odds })
+}
+
+fn reloaded(told: &CopiesTold) -> Reloaded {
+    Reloaded {
+        source: told.source.clone(),
+        assumed_static: told.assumed_static.clone(),
+        changing: told.changing.clone(),
+        first: told.first.clone(),
+        served: told.served,
+    }
 }
 
 fn closed_gate(gate: &Gate) -> ClosedGate {
