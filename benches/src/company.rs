@@ -55,7 +55,8 @@ pub(crate) fn company(dir: &Path, customers: u64, seed: u64, events: Option<u64>
     }
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     let out_dir = dir.to_owned();
-    let options = Options { customers, seed, events, until: None, truth_as_of: Vec::new(), offers: None, out_dir };
+    let options =
+        Options { customers, seed, events, until: None, truth_as_of: Vec::new(), worth: false, offers: None, out_dir };
     generate(&World::isp(), &options, &fs, &NoControl).expect("the company can be written");
 }
 

@@ -324,6 +324,9 @@ pub(crate) struct GenerateArgs {
     /// A date the truth is told for; may be repeated
     #[arg(long, value_name = "DATE")]
     pub(crate) truth_as_of: Vec<Date>,
+    /// Tell what one, two and three contacts to each customer are worth within twelve months, too
+    #[arg(long)]
+    pub(crate) worth: bool,
     /// An offer table that reached the customers: the tables as they stand after that
     #[arg(long, value_name = "FILE")]
     pub(crate) offers: Option<PathBuf>,

@@ -11,6 +11,7 @@ use osusume_tables::arrow::datatypes::{DataType, Field, Schema, TimeUnit};
 use crate::World;
 use crate::rows::customer_id;
 use crate::truth::Chance;
+use crate::worth::Worth;
 
 /// Measurements.
 #[derive(Default)]
@@ -101,6 +102,65 @@ pub(crate) fn chances_schema() -> Schema {
         ("with_contact", DataType::Float64),
         ("effect", DataType::Float64),
     ])
+}
+
+/// Numbers of contacts to one customer that their worth is told for.
+pub(crate) const CONTACTS: [u32; 3] = [1, 2, 3];
+const GAINS: [&str; 3] = ["gain_1", "gain_2", "gain_3"];
+const DRAGS: [&str; 3] = ["drag_1", "drag_2", "drag_3"];
+const LEAVES: [&str; 3] = ["leaves_1", "leaves_2", "leaves_3"];
+
+/// What contacts are worth, by customer, as-of date and offer.
+#[derive(Default)]
+pub(crate) struct WorthColumns {
+    customer: Vec<u64>,
+    as_of: Vec<i32>,
+    offer: Vec<usize>,
+    margin: Vec<f64>,
+    gains: [Vec<f64>; 3],
+    drags: [Vec<f64>; 3],
+    leaves_alone: Vec<f64>,
+    leaves: [Vec<f64>; 3],
+}
+
+impl WorthColumns {
+    /// Appends what [`CONTACTS`] are worth for one customer as of one date.
+    pub(crate) fn extend(&mut self, customer: u64, as_of: i32, worth: &Worth) {
+        for offer in &worth.offers {
+            self.customer.push(customer);
+            self.as_of.push(as_of);
+            self.offer.push(offer.offer);
+            self.margin.push(offer.margin);
+            self.leaves_alone.push(worth.leaves_alone);
+            for i in 0..CONTACTS.len() {
+                self.gains[i].push(offer.gains[i]);
+                self.drags[i].push(worth.drags[i]);
+                self.leaves[i].push(worth.leaves[i]);
+            }
+        }
+    }
+
+    /// The columns as Arrow.
+    pub(crate) fn batch(self, world: &World) -> Result<RecordBatch> {
+        let offers = &world.file().offer;
+        let mut columns: Vec<ArrayRef> = vec![
+            Arc::new(ids(&self.customer)),
+            Arc::new(Date32Array::from(self.as_of)),
+            Arc::new(self.offer.iter().map(|i| Some(offers[*i].product.as_str())).collect::<StringArray>()),
+        ];
+        let [numbers, alone] = [self.margin, self.leaves_alone].map(|numbers| vec![numbers]);
+        let numbers = numbers.into_iter().chain(self.gains).chain(self.drags).chain(alone).chain(self.leaves);
+        columns.extend(numbers.map(|numbers| Arc::new(Float64Array::from(numbers)) as ArrayRef));
+        batch(worth_schema(), columns)
+    }
+}
+
+/// Columns of the truth about worth.
+pub(crate) fn worth_schema() -> Schema {
+    let keys = [("customer_id", DataType::Utf8), ("as_of", DataType::Date32), ("offer", DataType::Utf8)];
+    let names = ["margin"].into_iter().chain(GAINS).chain(DRAGS).chain(["leaves_alone"]).chain(LEAVES);
+    let all: Vec<(&str, DataType)> = keys.into_iter().chain(names.map(|name| (name, DataType::Float64))).collect();
+    schema(&all)
 }
 
 pub(crate) fn schema(columns: &[(&str, DataType)]) -> Schema {

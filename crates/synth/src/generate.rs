@@ -11,13 +11,14 @@ use osusume_tables::{ParquetSink, Target};
 use rayon::prelude::*;
 
 use crate::World;
-use crate::columns::{chances_schema, usage_schema};
+use crate::columns::{CONTACTS, chances_schema, usage_schema, worth_schema};
 use crate::household::{Approach, Play, play};
 use crate::person::{HOUSEHOLD_RUN, households};
 use crate::respond::approaches;
 use crate::rows::{Recorder, Table, Tables, quoted};
 use crate::schema::Product;
 use crate::truth::chances;
+use crate::worth::worth;
 
 /// Customers a task; a multiple of [`HOUSEHOLD_RUN`].
 const BLOCK: u64 = 512;
@@ -40,6 +41,8 @@ pub struct Options {
     /// As-of dates the truth is told for; the world's end when empty.
     /// A date is rounded down to the beginning of its week, counted from the world's end.
     pub truth_as_of: Vec<Date>,
+    /// Tell beside the chances what one, two and three contacts are worth within twelve months, in `truth/worth.parquet`.
+    pub worth: bool,
     /// An offer table whose rows reach their customers when each label window begins: the tables as they stand after that.
     pub offers: Option<PathBuf>,
     /// Directory the tables are written into; created when absent.
@@ -108,13 +111,17 @@ fn generate_block(
     let end = (first + BLOCK).min(options.customers);
     for run in (first..end).step_by(HOUSEHOLD_RUN as usize) {
         for members in households(world.file(), options.seed, run, end) {
-            let truth = &mut tables.true_chances;
+            let (truth, worths) = (&mut tables.true_chances, &mut tables.true_worth);
             let of_household = of(approaches, &members);
             let lives = play(
                 Play { world, seed: options.seed, members: &members, until, dates: &dates, approaches: of_household },
                 &mut |snapshot| {
                     let told = chances(world, options.seed, snapshot, 0.0);
                     truth.extend(snapshot.person.number, snapshot.as_of, &told);
+                    if options.worth {
+                        let told = worth(world, options.seed, snapshot, &CONTACTS);
+                        worths.extend(snapshot.person.number, snapshot.as_of, &told);
+                    }
                 },
             );
             for life in &lives {
@@ -168,6 +175,7 @@ struct Files<'a> {
     lines: Vec<Lines>,
     usage: ParquetSink,
     chances: ParquetSink,
+    worth: Option<ParquetSink>,
 }
 
 /// A CSV file being written.
@@ -179,6 +187,7 @@ struct Lines {
 
 const USAGE: &str = "usage/usage.parquet";
 const CHANCES: &str = "truth/chances.parquet";
+const WORTH: &str = "truth/worth.parquet";
 
 fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> Result<Files<'a>> {
     let fixed = ["customer_id", "household_id", "joined_on", "loaded_at"];
@@ -205,7 +214,8 @@ fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> R
     }
     let usage = create_parquet(fs, dir, USAGE, &usage_schema())?;
     let chances = create_parquet(fs, dir, CHANCES, &chances_schema())?;
-    Ok(Files { world, dir, lines, usage, chances })
+    let worth = options.worth.then(|| create_parquet(fs, dir, WORTH, &worth_schema())).transpose()?;
+    Ok(Files { world, dir, lines, usage, chances, worth })
 }
 
 pub(crate) fn create_parquet(fs: &Arc<dyn Fs>, dir: &Path, path: &str, schema: &Schema) -> Result<ParquetSink> {
@@ -226,6 +236,7 @@ impl Files<'_> {
             true_triggers,
             usage,
             true_chances,
+            true_worth,
         } = tables;
         let of_lines: [Table; 7] = [customers, holdings, tickets, contacts, consents, true_customers, true_triggers];
         for (lines, table) in self.lines.iter_mut().zip(of_lines) {
@@ -233,7 +244,8 @@ impl Files<'_> {
             lines.rows += table.rows;
         }
         self.usage.write(&usage.batch(self.world)?)?;
-        self.chances.write(&true_chances.batch(self.world)?)
+        self.chances.write(&true_chances.batch(self.world)?)?;
+        self.worth.as_mut().map_or(Ok(()), |sink| sink.write(&true_worth.batch(self.world)?))
     }
 
     fn finish(self, fs: &dyn Fs) -> Result<Vec<Written>> {
@@ -242,7 +254,8 @@ impl Files<'_> {
             file.sync()?;
             written.push(Written { path: path.to_owned(), rows });
         }
-        for (path, sink) in [(USAGE, self.usage), (CHANCES, self.chances)] {
+        let sinks = [(USAGE, self.usage), (CHANCES, self.chances)].into_iter();
+        for (path, sink) in sinks.chain(self.worth.map(|sink| (WORTH, sink))) {
             written.push(Written { path: path.to_owned(), rows: sink.finish()?.rows });
         }
         for Written { path, .. } in &written {

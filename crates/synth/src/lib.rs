@@ -29,6 +29,7 @@ mod rows;
 pub mod schema;
 mod truth;
 mod world;
+mod worth;
 
 pub use generate::{Options, Summary, Written, generate};
 pub use reference::world_file_reference;

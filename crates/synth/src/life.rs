@@ -439,9 +439,14 @@ pub(crate) fn campaigns(state: &mut State, setup: Setup<'_>, step: (i32, i32), r
 
 /// The rate of leaving over a step.
 pub(crate) fn leaves(state: &State, setup: Setup<'_>, day: i32, days: i32) -> f64 {
+    leaves_after(state, setup, (day, days), state.last_contact())
+}
+
+/// The same where the newest contact was on `last_contact`.
+pub(crate) fn leaves_after(state: &State, setup: Setup<'_>, (day, days): (i32, i32), last_contact: i32) -> f64 {
     let churn = &setup.file.churn;
     let class = &setup.file.response[setup.person.response];
-    let is_recent = day - state.last_contact() < setup.file.contact.churn_days;
+    let is_recent = day - last_contact < setup.file.contact.churn_days;
     let factor = if is_recent { class.churn } else { 1.0 };
     let eta = sum_of_terms(&setup.plan.churn, &state.view(setup, day, NEVER));
     happens(churn.per_year * factor * exp(eta) * f64::from(days) / DAYS_PER_YEAR)

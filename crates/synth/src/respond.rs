@@ -21,6 +21,7 @@ use crate::log::Holding;
 use crate::person::{HOUSEHOLD_RUN, households};
 use crate::rows::{customer_id, customer_number};
 use crate::truth::{Chance, chances};
+use crate::worth::worth;
 
 /// Runs of households a task.
 const RUNS_AT_ONCE: usize = 4_096;
@@ -39,7 +40,7 @@ pub enum Delivery {
 pub enum Reveal {
     /// Only what a company would see.
     Answers,
-    /// The probabilities with and without contact too.
+    /// The probabilities with and without contact too, and what the contact is worth.
     Expected,
 }
 
@@ -71,7 +72,11 @@ pub struct Answers {
 /// earlier as-of dates included. A take counts inside `[as_of + gap, as_of + gap + horizon)` when it is of the offer's family and
 /// at least of its tier, none came in the gap, and it is kept.
 /// The output has the rows of the table in their order: `customer_id, as_of, rank, offer, taken, taken_on` and, if asked for,
-/// `without_contact, with_contact`, which are 0 for an offer the customer cannot take.
+/// `without_contact, with_contact`, which are 0 for an offer the customer cannot take, and `worth`, the profit in minor units that the
+/// contact adds within twelve months before it is paid for: margins of the takes it brings, less those of customers whom it drives
+/// away and of takes that earlier contacts would have brought had this one not tired the customer; what cannot be told apart is
+/// shared equally among the customer's offers of the date. `leaves_alone, leaves_contacted` are the probabilities of leaving within
+/// these months, without and with all contacts of the date.
 /// An as-of date inside a week of the world is seen as at the beginning of that week.
 ///
 /// # Errors
@@ -110,6 +115,19 @@ struct Asked {
     offer: usize,
     /// Offers made to the customer on the same date with a lower rank.
     before: u32,
+    /// All offers made to the customer on the same date.
+    beside: u32,
+}
+
+/// The truth behind an answer; nothing where the customer is gone or cannot take the offer.
+#[derive(Clone, Copy, Debug, Default)]
+struct Told {
+    row: usize,
+    without: f64,
+    with: f64,
+    worth: f64,
+    leaves_alone: f64,
+    leaves_contacted: f64,
 }
 
 /// One row of the output.
@@ -117,8 +135,7 @@ struct Asked {
 struct Answer {
     asked: Asked,
     taken_on: Option<i32>,
-    without: f64,
-    with: f64,
+    told: Told,
 }
 
 /// The contacts an offer table asks for, by customer and day.
@@ -151,6 +168,7 @@ fn read_asked(world: &World, path: &Path, fs: &dyn Fs) -> Result<Vec<Asked>> {
                 rank: ranks.value(i),
                 offer,
                 before: 0,
+                beside: 1,
             });
         }
     }
@@ -167,11 +185,13 @@ fn column<'a, T: Array + 'static>(batch: &'a RecordBatch, i: usize, path: &Path)
     typed.and_then(|typed| if typed.null_count() == 0 { Ok(typed) } else { Err(fault("null".to_owned())) })
 }
 
-/// Numbers the rows of a customer and date: how many offers came before each.
+/// Numbers the rows of a customer and date: how many offers came before each, and how many there are.
 fn count_before(asked: &mut [Asked]) {
     for group in asked.chunk_by_mut(|a, b| (a.number, a.as_of) == (b.number, b.as_of)) {
+        let beside = group.len() as u32;
         for (before, ask) in group.iter_mut().enumerate() {
             ask.before = before as u32;
+            ask.beside = beside;
         }
     }
 }
@@ -207,24 +227,32 @@ fn answer_run(world: &World, options: &RespondOptions, run: &[Asked]) -> Vec<Ans
 }
 
 /// The truth about the rows of the customer and date shown.
-fn tell(world: &World, seed: u64, snapshot: &Snapshot<'_>, asks: &[&Asked]) -> Vec<(usize, Chance)> {
+fn tell(world: &World, seed: u64, snapshot: &Snapshot<'_>, asks: &[&Asked]) -> Vec<Told> {
     let shown = (snapshot.person.number, snapshot.as_of);
+    let mut of_shown = asks.iter().filter(|ask| (ask.number, ask.as_of) == shown).peekable();
+    let Some(first) = of_shown.peek() else { return Vec::new() };
+    let beside = first.beside;
+    let worth = worth(world, seed, snapshot, &[beside]);
     let of_ask = |ask: &&Asked| {
         let chances = chances(world, seed, snapshot, f64::from(ask.before));
-        chances.into_iter().find(|chance| chance.offer == ask.offer).map(|chance| (ask.row, chance))
+        let chance: Option<Chance> = chances.into_iter().find(|chance| chance.offer == ask.offer);
+        let gain = worth.offers.iter().find(|offer| offer.offer == ask.offer).map_or(0.0, |offer| offer.gains[0]);
+        Told {
+            row: ask.row,
+            without: chance.map_or(0.0, |chance| chance.without),
+            with: chance.map_or(0.0, |chance| chance.with),
+            worth: gain + worth.drags[0] / f64::from(beside),
+            leaves_alone: worth.leaves_alone,
+            leaves_contacted: worth.leaves[0],
+        }
     };
-    asks.iter().filter(|ask| (ask.number, ask.as_of) == shown).filter_map(of_ask).collect()
+    of_shown.map(of_ask).collect()
 }
 
-fn answer(world: &World, ask: &Asked, lives: &[Life], told: &[(usize, Chance)]) -> Answer {
+fn answer(world: &World, ask: &Asked, lives: &[Life], told: &[Told]) -> Answer {
     let life = lives.iter().find(|life| life.person.number == ask.number).expect("every member was played");
-    let chance = told.iter().find(|(row, _)| *row == ask.row).map(|(_, chance)| chance);
-    Answer {
-        asked: *ask,
-        taken_on: taken_on(world, life, ask),
-        without: chance.map_or(0.0, |chance| chance.without),
-        with: chance.map_or(0.0, |chance| chance.with),
-    }
+    let told = told.iter().find(|told| told.row == ask.row).copied().unwrap_or_default();
+    Answer { asked: *ask, taken_on: taken_on(world, life, ask), told }
 }
 
 /// The day of the first take of the offer's family at its tier or above, if it lies in the window and is kept.
@@ -265,8 +293,11 @@ fn answer_columns(world: &World, answers: &[Answer], reveal: Reveal) -> Vec<(&'s
     ];
     if reveal == Reveal::Expected {
         let number = |of: fn(&Answer) -> f64| Arc::new(Float64Array::from_iter_values(answers.iter().map(of)));
-        columns.push(("without_contact", number(|answer| answer.without)));
-        columns.push(("with_contact", number(|answer| answer.with)));
+        columns.push(("without_contact", number(|answer| answer.told.without)));
+        columns.push(("with_contact", number(|answer| answer.told.with)));
+        columns.push(("worth", number(|answer| answer.told.worth)));
+        columns.push(("leaves_alone", number(|answer| answer.told.leaves_alone)));
+        columns.push(("leaves_contacted", number(|answer| answer.told.leaves_contacted)));
     }
     columns
 }

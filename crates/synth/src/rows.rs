@@ -5,7 +5,7 @@ use std::io::Write as _;
 use osusume_model::{DAY_US, Date, Timestamp};
 
 use crate::World;
-use crate::columns::{ChanceColumns, UsageColumns};
+use crate::columns::{ChanceColumns, UsageColumns, WorthColumns};
 use crate::household::Life;
 use crate::log::{Sent, TicketRow};
 use crate::math::exp;
@@ -28,6 +28,7 @@ pub(crate) struct Tables {
     pub(crate) consents: Table,
     pub(crate) true_customers: Table,
     pub(crate) true_chances: ChanceColumns,
+    pub(crate) true_worth: WorthColumns,
     pub(crate) true_triggers: Table,
 }
 

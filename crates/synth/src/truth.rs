@@ -9,7 +9,7 @@ use crate::math::happens;
 use crate::rng::{Purpose, Stream};
 
 /// Futures averaged. What happens after the as-of date is not known on it: new needs, surges, complaints.
-const N_FUTURES: u64 = 4;
+pub(crate) const N_FUTURES: u64 = 4;
 
 /// Take probabilities of one eligible customer and offer over the label window.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -101,6 +101,7 @@ impl Demo<'_> {
             events: Some(self.customers * EVENTS),
             until: Some(until),
             truth_as_of: Vec::new(),
+            worth: false,
             offers: offers.map(Path::to_owned),
             out_dir: dir.to_owned(),
         };

@@ -84,6 +84,7 @@ fn options(args: &GenerateArgs, world: &World) -> Options {
         events: args.events,
         until: args.until,
         truth_as_of: args.truth_as_of.clone(),
+        worth: args.worth,
         offers: args.offers.clone(),
         out_dir: args.out.clone(),
     }

@@ -27,6 +27,7 @@ pub(crate) fn options(customers: u64, out_dir: &Path) -> Options {
         events: None,
         until: None,
         truth_as_of: Vec::new(),
+        worth: false,
         offers: None,
         out_dir: out_dir.to_owned(),
     }
