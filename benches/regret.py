@@ -46,7 +46,7 @@ import polars as pl
 ROOT = Path(__file__).resolve().parents[1]
 WORLDS = sorted(
     (path.stem for path in (ROOT / "crates/synth/worlds").glob("*.toml")),
-    key=["isp", "saas", "storage", "music", "mobile", "shop", "cosmetics", "fanclub", "contacts", "restaurant"].index,
+    key=["isp", "saas", "storage", "music", "mobile", "store", "fanclub", "contacts", "cosmetics", "restaurant"].index,
 )
 AS_OF = date(2026, 10, 1)
 USAGE_ROWS_A_CUSTOMER = 60

@@ -192,7 +192,12 @@ class Tables:
         near = (pl.col("ended") - pl.col("start")).dt.total_seconds().abs() <= 86_400
         continued = pairs.filter(near & (pl.col("began") < pl.col("start"))).select("customer", "stands_for", "start").unique()
         fresh = starts.join(continued, on=["customer", "stands_for", "start"], how="anti")
-        return fresh.group_by("customer").agg(bought=self.days_since("start").min())
+        days = [fresh.select("customer", bought=self.days_since("start"))]
+        for source in self.of_role("purchases"):
+            table = self.instants(self.read(source, "customer", "at", "quantity", "arrived"), "at", "arrived")
+            table = table.filter((pl.col("at") < self.now) & (pl.col("arrived") < self.now) & (pl.col("quantity").cast(pl.Float64) > 0))
+            days.append(table.select("customer", bought=self.days_since("at")))
+        return pl.concat(days).group_by("customer").agg(pl.col("bought").min())
 
 
 def catalogue(tables):

@@ -12,6 +12,7 @@
 //!
 //! Not here: anything of features, models or decisions; nothing here is shared with them, so that nobody marks their own exam.
 
+mod baskets;
 mod check;
 mod columns;
 mod generate;

@@ -132,6 +132,12 @@ impl Company {
         Cells::read(&self.dir().join(table))
     }
 
+    /// What customers hold; of a shop, whose tables do not tell it, what they own by the truth.
+    pub(crate) fn holdings(&self) -> Cells {
+        let is_told = self.dir().join("holdings.csv").exists();
+        self.cells(if is_told { "holdings.csv" } else { "truth/holdings.csv" })
+    }
+
     /// Chances as of a date, by offer.
     pub(crate) fn by_offer(&self, as_of: &str) -> BTreeMap<&str, Vec<&Chance>> {
         let mut offers: BTreeMap<&str, Vec<&Chance>> = BTreeMap::new();

@@ -81,7 +81,7 @@ impl Takes {
             .collect();
         let mut intervals: BTreeMap<String, Vec<(String, i32, i32, i32)>> = BTreeMap::new();
         for [customer, product, start, end] in
-            company.cells("holdings.csv").of(["customer_id", "product_id", "start_date", "end_date"])
+            company.holdings().of(["customer_id", "product_id", "start_date", "end_date"])
         {
             let (family, tier) = products[product].clone();
             let end = if end.is_empty() { i32::MAX } else { day(end) };
