@@ -51,7 +51,7 @@ WORLDS = sorted(
 AS_OF = date(2026, 10, 1)
 USAGE_ROWS_A_CUSTOMER = 60
 # What leaves a pair in the running: everything else in decisions.parquet is a rule that removed it.
-OPEN = {"chosen", "below_threshold", "outranked", "no_capacity", "harmful", "negative_effect", "not_worth_it"}
+OPEN = {"chosen", "below_threshold", "outranked", "no_capacity", "not_drawn", "household_limit", "harmful", "negative_effect", "harms"}
 TREES = {"verbosity": -1, "num_leaves": 31, "learning_rate": 0.06, "min_data_in_leaf": 200, "seed": 7, "deterministic": True}
 # The company that the oracle learns from.
 ORACLE_SEED, ORACLE_CUSTOMERS = 9_001, 40_000

@@ -34,7 +34,8 @@ RULES = ["no_consent", "higher_tier_held", "already_held", "ladder_step", "prere
          "hold_after_complaint", "hold_after_purchase"]
 OPEN = "open"
 # Words of decisions that no rule stands behind.
-UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored"]
+UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn",
+             "harmful"]
 
 
 def main():
@@ -240,7 +241,7 @@ def check(pipeline, run):
     decisions = pl.read_parquet(run / "decisions.parquet")
     as_of = date.fromisoformat(run.name[:10])
     tables = Tables(pipeline, as_of)
-    keys = [name for name in decisions.columns if name not in ("customer_id", "arm") and "/" not in name]
+    keys = pl.read_parquet_metadata(run / "scores.parquet")["offers"].split("\n")
     people = state(tables, run, decisions)
     count = Count()
     count.decisions, count.rows = decisions.height * len(keys), offers.height
