@@ -34,7 +34,8 @@ RULES = ["no_consent", "higher_tier_held", "already_held", "ladder_step", "prere
          "hold_after_complaint", "hold_after_purchase"]
 OPEN = "open"
 # Words of decisions that no rule stands behind.
-UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored"]
+UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn",
+             "harmful"]
 
 
 def main():
@@ -192,7 +193,12 @@ class Tables:
         near = (pl.col("ended") - pl.col("start")).dt.total_seconds().abs() <= 86_400
         continued = pairs.filter(near & (pl.col("began") < pl.col("start"))).select("customer", "stands_for", "start").unique()
         fresh = starts.join(continued, on=["customer", "stands_for", "start"], how="anti")
-        return fresh.group_by("customer").agg(bought=self.days_since("start").min())
+        days = [fresh.select("customer", bought=self.days_since("start"))]
+        for source in self.of_role("purchases"):
+            table = self.instants(self.read(source, "customer", "at", "quantity", "arrived"), "at", "arrived")
+            table = table.filter((pl.col("at") < self.now) & (pl.col("arrived") < self.now) & (pl.col("quantity").cast(pl.Float64) > 0))
+            days.append(table.select("customer", bought=self.days_since("at")))
+        return pl.concat(days).group_by("customer").agg(pl.col("bought").min())
 
 
 def catalogue(tables):
@@ -235,7 +241,7 @@ def check(pipeline, run):
     decisions = pl.read_parquet(run / "decisions.parquet")
     as_of = date.fromisoformat(run.name[:10])
     tables = Tables(pipeline, as_of)
-    keys = [name for name in decisions.columns if name not in ("customer_id", "arm") and "/" not in name]
+    keys = pl.read_parquet_metadata(run / "scores.parquet")["offers"].split("\n")
     people = state(tables, run, decisions)
     count = Count()
     count.decisions, count.rows = decisions.height * len(keys), offers.height

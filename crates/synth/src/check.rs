@@ -47,7 +47,8 @@ fn check_sizes(file: &WorldFile, faults: &mut Vec<Fault>) {
         ("setting.household_sizes", file.setting.household_sizes.len()),
     ];
     let held = file.family.iter().map(|family| ("family.held", family.held.len()));
-    for (key, size) in sizes.into_iter().chain(held) {
+    let items = file.shop.iter().map(|shop| ("shop.item", shop.item.len()));
+    for (key, size) in sizes.into_iter().chain(held).chain(items) {
         if size == 0 || size > MOST_NAMES {
             faults.push(invalid(key, format_args!("there are {size}, between 1 and {MOST_NAMES} are possible")));
         }
@@ -59,9 +60,14 @@ fn check_segments(file: &WorldFile, faults: &mut Vec<Fault>) {
     let responses = file.response.iter().map(|r| ("response.by_segment", r.by_segment.keys()));
     let needs = file.need.iter().map(|n| ("need.by_segment", n.by_segment.keys()));
     let metrics = file.metric.iter().map(|m| ("metric.by_segment", m.by_segment.keys()));
+    let shops = file.shop.iter().map(|s| ("shop.by_segment", s.by_segment.keys()));
     let missing = file.attribute.iter().map(|a| ("attribute.missing_by_segment", a.missing_by_segment.keys()));
-    let numbers =
-        responses.chain(needs).chain(metrics).chain(missing).flat_map(|(key, names)| names.map(move |n| (key, n)));
+    let numbers = responses
+        .chain(needs)
+        .chain(metrics)
+        .chain(missing)
+        .chain(shops)
+        .flat_map(|(key, names)| names.map(move |n| (key, n)));
     let attributes = file.attribute.iter().map(|a| ("attribute.by_segment", a.by_segment.keys()));
     let families = file.family.iter().map(|f| ("family.by_segment", f.by_segment.keys()));
     let lists = attributes.chain(families).flat_map(|(key, names)| names.map(move |n| (key, n)));
@@ -187,8 +193,24 @@ fn offer_ranges(file: &WorldFile) -> Vec<Range> {
     let contact = &file.contact;
     all.extend([contact.least, contact.most].map(|effect| ("contact", effect, -1.0, 10.0)));
     all.extend([contact.fatigue, contact.annoyance].map(|price| ("contact", price, 0.0, 100.0)));
+    all.extend(shop_ranges(file));
     let days = [contact.lasts_days, contact.fatigue_days, contact.churn_days];
     all.extend(days.map(|days| ("contact", f64::from(days), 0.0, LARGE_DAYS)));
+    all
+}
+
+fn shop_ranges(file: &WorldFile) -> Vec<Range> {
+    let refills = file.product.iter().map(|p| ("product.refill_days", f64::from(p.refill_days), 0.0, LARGE_DAYS));
+    let mut all: Vec<Range> = refills.collect();
+    if let Some(shop) = &file.shop {
+        all.push(("shop.baskets_per_year", shop.baskets_per_year, 0.0, 1_000.0));
+        all.push(("shop.sd", shop.sd, 0.0, 10.0));
+        all.push(("shop.more_items", shop.more_items, 0.0, 100.0));
+        all.push(("shop.beside", shop.beside, 0.0, 1.0));
+        all.push(("shop.monthly_margin", shop.monthly_margin as f64, -LARGE, LARGE));
+        all.extend(shop.by_segment.values().map(|factor| ("shop.by_segment", *factor, 1e-6, LARGE)));
+        all.extend(weights("item.weight", shop.item.iter().map(|item| &item.weight)));
+    }
     all
 }
 

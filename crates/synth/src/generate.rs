@@ -16,7 +16,7 @@ use crate::household::{Approach, Play, play};
 use crate::person::{HOUSEHOLD_RUN, households};
 use crate::respond::approaches;
 use crate::rows::{Recorder, Table, Tables, quoted};
-use crate::schema::Product;
+use crate::schema::{Item, Product};
 use crate::truth::chances;
 use crate::worth::worth;
 
@@ -193,10 +193,11 @@ fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> R
     let fixed = ["customer_id", "household_id", "joined_on", "loaded_at"];
     let attributes = world.file().attribute.iter().map(|a| a.name.as_str());
     let customers = fixed.into_iter().chain(attributes).collect::<Vec<&str>>().join(",");
-    let headers: [(&'static str, &str); 7] = [
+    let is_shop = world.file().shop.is_some();
+    let mut headers: Vec<(&'static str, &str)> = vec![
         ("customers.csv", &customers),
         (
-            "holdings.csv",
+            if is_shop { "truth/holdings.csv" } else { "holdings.csv" },
             "customer_id,line_id,product_id,seats,start_date,end_date,renewal_date,monthly_fee,loaded_at,end_loaded_at",
         ),
         ("tickets.csv", "customer_id,opened_at,closed_at,topic,body,satisfaction,loaded_at"),
@@ -205,6 +206,11 @@ fn open_files<'a>(world: &'a World, options: &'a Options, fs: &Arc<dyn Fs>) -> R
         ("truth/customers.csv", "customer_id,segment,response,left_on"),
         ("truth/triggers.csv", "customer_id,trigger,day"),
     ];
+    let of_shop = [
+        ("purchases.csv", "customer_id,basket_id,bought_at,product_id,quantity,unit_price,loaded_at"),
+        ("sold.csv", "customer_id,serial,product_id,sold_on,returned_on,loaded_at,return_loaded_at"),
+    ];
+    headers.extend(of_shop.into_iter().filter(|_| is_shop));
     let dir = &options.out_dir;
     let mut lines = Vec::new();
     for (path, header) in headers {
@@ -237,8 +243,12 @@ impl Files<'_> {
             usage,
             true_chances,
             true_worth,
+            purchases,
+            sold,
         } = tables;
-        let of_lines: [Table; 7] = [customers, holdings, tickets, contacts, consents, true_customers, true_triggers];
+        // Of a company that is no shop, the last two have no file.
+        let of_lines: [Table; 9] =
+            [customers, holdings, tickets, contacts, consents, true_customers, true_triggers, purchases, sold];
         for (lines, table) in self.lines.iter_mut().zip(of_lines) {
             lines.file.write_all(&table.bytes).map_err(|error| write_fault(&self.dir.join(lines.path), &error))?;
             lines.rows += table.rows;
@@ -282,20 +292,26 @@ fn remove_part(fs: &dyn Fs, dir: &Path, path: &str) -> Result<()> {
 
 fn write_products(world: &World, options: &Options, fs: &dyn Fs) -> Result<Written> {
     let path = "products.csv";
-    let header = String::from(
-        "product_id,name_en,name_ja,family,tier,held_by,monthly_fee,monthly_margin,requires,excludes,replaces\n",
-    );
+    let shop = world.file().shop.as_ref();
+    let paid = if shop.is_some() { "price,margin" } else { "monthly_fee,monthly_margin" };
+    let header = format!("product_id,name_en,name_ja,family,tier,held_by,{paid},requires,excludes,replaces\n");
     let products = &world.file().product;
     let line = |p: &Product| {
         let lists = [&p.requires, &p.excludes, &p.replaces].map(|list| list.join("|")).join(",");
         let names = format!("{},{},{}", p.id, quoted(&p.name_en), quoted(&p.name_ja));
         format!("{names},{},{},customer,{},{},{lists}\n", p.family, p.tier, p.fee, p.margin)
     };
-    let text = std::iter::once(header).chain(products.iter().map(line)).collect::<Vec<String>>().concat();
+    let item = |i: &Item| {
+        let names = format!("{},{},{}", i.id, quoted(&i.name_en), quoted(&i.name_ja));
+        format!("{names},{},1,customer,{},{},,,\n", i.kind, i.price, i.margin)
+    };
+    let items = shop.iter().flat_map(|shop| &shop.item);
+    let lines: Vec<String> = std::iter::once(header).chain(products.iter().map(line)).chain(items.map(item)).collect();
+    let (text, rows) = (lines.concat(), lines.len() as u64 - 1);
     let mut file = create_part(fs, &options.out_dir, path)?;
     file.write_all(text.as_bytes()).map_err(|error| write_fault(&options.out_dir.join(path), &error))?;
     file.sync()?;
     drop(file);
     fs.rename(&part(&options.out_dir, path), &options.out_dir.join(path))?;
-    Ok(Written { path: path.to_owned(), rows: products.len() as u64 })
+    Ok(Written { path: path.to_owned(), rows })
 }

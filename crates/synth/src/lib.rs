@@ -12,6 +12,7 @@
 //!
 //! Not here: anything of features, models or decisions; nothing here is shared with them, so that nobody marks their own exam.
 
+mod baskets;
 mod check;
 mod columns;
 mod generate;
@@ -33,5 +34,5 @@ mod worth;
 
 pub use generate::{Options, Summary, Written, generate};
 pub use reference::world_file_reference;
-pub use respond::{Answers, Delivery, RespondOptions, Reveal, respond};
+pub use respond::{Answers, Delivery, RespondOptions, Reveal, Truth, respond};
 pub use world::World;

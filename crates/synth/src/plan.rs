@@ -121,6 +121,8 @@ pub(crate) struct Plan {
     pub(crate) renewal_family: usize,
     /// Family of each `after` attribute.
     pub(crate) after: Vec<Option<usize>>,
+    /// In a shop, masks of the products each item goes with.
+    pub(crate) goes_with: Vec<u64>,
 }
 
 /// Compiles and checks a world; all faults are reported together.
@@ -143,6 +145,8 @@ pub(crate) fn compile(file: &WorldFile) -> Result<Plan> {
     plan.campaigns = file.campaign.iter().map(|campaign| c.campaign(campaign)).collect();
     plan.changes = c.changes();
     plan.after = c.after();
+    let items = file.shop.iter().flat_map(|shop| &shop.item);
+    plan.goes_with = items.map(|item| c.product_mask("item.goes_with", &item.goes_with)).collect();
     plan.spreads = c.spreads;
     Fault::all(c.faults)?;
     Ok(plan)

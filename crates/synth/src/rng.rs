@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Recording = 5,
     /// Possible futures behind the truth.
     Future = 6,
+    /// What lies in baskets beside the products.
+    Baskets = 7,
 }
 
 /// One stream of random numbers.

@@ -30,6 +30,9 @@ pub(crate) struct Tables {
     pub(crate) true_chances: ChanceColumns,
     pub(crate) true_worth: WorthColumns,
     pub(crate) true_triggers: Table,
+    /// Only of a shop.
+    pub(crate) purchases: Table,
+    pub(crate) sold: Table,
 }
 
 /// Lines and how many there are.
@@ -40,7 +43,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    fn line(&mut self, line: std::fmt::Arguments<'_>) {
+    pub(crate) fn line(&mut self, line: std::fmt::Arguments<'_>) {
         self.bytes.write_fmt(line).expect("memory takes every byte");
         self.bytes.push(b'\n');
         self.rows += 1;
@@ -49,9 +52,9 @@ impl Table {
 
 /// Writes one customer after the other; what arrives after the export is not in it.
 pub(crate) struct Recorder<'a> {
-    world: &'a World,
-    seed: u64,
-    until: i32,
+    pub(crate) world: &'a World,
+    pub(crate) seed: u64,
+    pub(crate) until: i32,
     /// For each metric the first day that is written, which thins the usage.
     usage_from: &'a [i32],
 }
@@ -69,6 +72,9 @@ impl<'a> Recorder<'a> {
         let mut rng = Stream::new(self.seed, Purpose::Recording, life.person.number);
         self.customer(life, &mut tables.customers, &mut rng);
         self.holdings(life, &mut tables.holdings, &mut rng);
+        if let Some(shop) = &self.world.file().shop {
+            self.purchases(life, shop, (&mut tables.purchases, &mut tables.sold));
+        }
         self.tickets(life, &mut tables.tickets, &mut rng);
         self.contacts(life, &mut tables.contacts, &mut rng);
         self.consents(life, &mut tables.consents);
@@ -238,7 +244,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// The instant a row about `day` arrived as text, or `None` when that was after the export.
-    fn arrival(&self, day: i32, rng: &mut Stream) -> Option<String> {
+    pub(crate) fn arrival(&self, day: i32, rng: &mut Stream) -> Option<String> {
         self.arrival_instant(day, rng).map(show_instant)
     }
 
@@ -254,7 +260,7 @@ impl<'a> Recorder<'a> {
     }
 
     /// Local day and second as `YYYY-MM-DDThh:mm:ssZ`.
-    fn instant(&self, day: i32, second: i32) -> String {
+    pub(crate) fn instant(&self, day: i32, second: i32) -> String {
         show_instant(self.at(day, second))
     }
 

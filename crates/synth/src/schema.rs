@@ -111,6 +111,9 @@ sections! {
         /// Words put into the places `{name}` of ticket texts.
         #[serde(default)]
         phrase: Vec<Phrase>,
+        /// Makes the company a shop, whose products are bought: see Shop.
+        #[serde(default)]
+        shop: Option<Shop>,
     }
 
     /// Size, dates and the faults of recording.
@@ -361,6 +364,52 @@ sections! {
         /// Months between renewals; 0 for none.
         #[serde(default)]
         renews_months: i32,
+        /// In a shop, the days after which its owners buy it again; 0 for what is bought once.
+        #[serde(default)]
+        refill_days: i32,
+    }
+
+    /// A shop: products are bought instead of held. `purchases.csv` (lines of baskets) and `sold.csv` (each product sold, with the day
+    /// it was given back) stand in the place of `holdings.csv`, which only the truth keeps: there, to hold a product is to own it and
+    /// nothing higher of its kind. A product's fee is then its price, its margin that of one purchase, and the first step
+    /// of a ladder is a kind of thing, the next the higher item of the same kind.
+    Shop {
+        /// Baskets a year of other items.
+        baskets_per_year: f64,
+        /// Standard deviation of the log of that rate between customers.
+        sd: f64,
+        /// Factors on it by segment.
+        #[serde(default)]
+        by_segment: BySegment,
+        /// Mean number of other items in a basket beyond the first.
+        more_items: f64,
+        /// Share of purchases of a product with another item in the same basket.
+        beside: f64,
+        /// Margin of a month of other items, lost with a customer who leaves.
+        monthly_margin: i64,
+        /// What is bought beside the products.
+        item: Vec<Item>,
+    }
+
+    /// Something bought now and then that is never offered.
+    Item {
+        /// Code.
+        id: String,
+        /// English name.
+        name_en: String,
+        /// Japanese name.
+        name_ja: String,
+        /// Kind, in the place of a family.
+        kind: String,
+        /// Price in the currency's minor unit.
+        price: i64,
+        /// Margin of one.
+        margin: i64,
+        /// Weight among the items.
+        weight: f64,
+        /// Products it goes with: six times as likely for those who own one of them.
+        #[serde(default)]
+        goes_with: Vec<String>,
     }
 
     /// When a product is taken by those who hold the step below it (or nothing of its family).

@@ -7,6 +7,7 @@ use crate::life::{STEP_DAYS, Setup, State, leaves_after};
 use crate::log::Log;
 use crate::math::happens;
 use crate::rng::{Purpose, Stream};
+use crate::schema::WorldFile;
 use crate::truth::N_FUTURES;
 
 /// Days after the contact over which profit counts.
@@ -20,7 +21,7 @@ const STEPPED_BACK_DAYS: f64 = 60.0;
 pub(crate) struct OfferWorth {
     /// Position of the offer.
     pub(crate) offer: usize,
-    /// What a month of it adds to what is held now.
+    /// What a month of it adds to what is held now; of a shop's products, the margin of the purchase.
     pub(crate) margin: f64,
     /// For each number of contacts, what it adds that one of them is about this offer.
     pub(crate) gains: Vec<f64>,
@@ -47,7 +48,7 @@ pub(crate) fn worth(world: &World, seed: u64, snapshot: &Snapshot<'_>, numbers: 
     let plan = world.plan();
     let eligible: Vec<usize> =
         (0..plan.offers.len()).filter(|offer| snapshot.state.is_eligible(plan, *offer)).collect();
-    let margins: Vec<f64> = eligible.iter().map(|offer| margin_added(world, snapshot.state, *offer)).collect();
+    let margins: Vec<Margin> = eligible.iter().map(|offer| margin_added(world, snapshot.state, *offer)).collect();
     let mut sum = vec![Branch::new(eligible.len()); numbers.len() + 1];
     for future in 0..N_FUTURES {
         for (sum, branch) in
@@ -60,7 +61,7 @@ pub(crate) fn worth(world: &World, seed: u64, snapshot: &Snapshot<'_>, numbers: 
     let rest = |branch: &Branch| branch.base + branch.paths.iter().map(|path| path.profit[0]).sum::<f64>();
     let offers = eligible.iter().zip(&margins).enumerate().map(|(i, (offer, margin))| OfferWorth {
         offer: *offer,
-        margin: *margin,
+        margin: if world.file().shop.is_some() { margin.at_once } else { margin.monthly },
         gains: contacted.iter().map(|branch| branch.paths[i].profit[1] - branch.paths[i].profit[0]).collect(),
     });
     Worth {
@@ -71,13 +72,34 @@ pub(crate) fn worth(world: &World, seed: u64, snapshot: &Snapshot<'_>, numbers: 
     }
 }
 
-/// What a month of the offer adds to what the customer pays now; some go two steps at once.
-fn margin_added(world: &World, state: &State, offer: usize) -> f64 {
+/// What a product earns.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Margin {
+    /// When it is bought.
+    at_once: f64,
+    /// Month by month.
+    monthly: f64,
+}
+
+fn margin_of(file: &WorldFile, product: usize) -> Margin {
+    let known = &file.product[product];
+    let margin = known.margin as f64;
+    if file.shop.is_none() {
+        return Margin { at_once: 0.0, monthly: margin };
+    }
+    let refill = f64::from(known.refill_days);
+    Margin { at_once: margin, monthly: if refill > 0.0 { margin * DAYS_PER_MONTH / refill } else { 0.0 } }
+}
+
+/// What the offer adds to what the customer pays now; some go two steps at once.
+fn margin_added(world: &World, state: &State, offer: usize) -> Margin {
     let (file, known) = (world.file(), &world.plan().offers[offer]);
-    let of = |product: usize| file.product[product].margin as f64;
-    let held = state.held[known.family].map_or(0.0, |held| of(held.product));
-    let further = known.next.map_or(0.0, |next| file.offer[offer].jump * (of(next) - of(known.product)));
-    of(known.product) - held + further
+    let held = state.held[known.family].map_or(0.0, |held| margin_of(file, held.product).monthly);
+    let own = margin_of(file, known.product);
+    let further = known.next.map_or(own, |next| margin_of(file, next));
+    let jump = file.offer[offer].jump;
+    let mean = |own: f64, further: f64| own + jump * (further - own);
+    Margin { at_once: mean(own.at_once, further.at_once), monthly: mean(own.monthly, further.monthly) - held }
 }
 
 /// One course of events: with so many contacts, or none.
@@ -128,7 +150,7 @@ fn play_future(
     world: &World,
     seed: u64,
     snapshot: &Snapshot<'_>,
-    offers: (&[usize], &[f64]),
+    offers: (&[usize], &[Margin]),
     (numbers, future): (&[u32], u64),
 ) -> Vec<Branch> {
     let setup = Setup { file: world.file(), plan: world.plan(), person: snapshot.person };
@@ -161,7 +183,7 @@ impl Branch {
         setup: Setup<'_>,
         week: Week,
         number: u32,
-        ((eligible, margins), others): ((&[usize], &[f64]), &[i32]),
+        ((eligible, margins), others): ((&[usize], &[Margin]), &[i32]),
     ) {
         let Week { day, days, contact, last } = week;
         let is_contacted = number > 0 && day + days > contact;
@@ -172,8 +194,9 @@ impl Branch {
         let last_contact = if is_contacted { contact } else { state.last_contact() };
         self.stays *= 1.0 - leaves_after(state, setup, (day, days), last_contact);
         let months = f64::from(days) / DAYS_PER_MONTH * self.stays;
-        let held = state.held.iter().flatten().map(|held| setup.file.product[held.product].margin as f64);
-        self.base += months * held.sum::<f64>();
+        let held = state.held.iter().flatten().map(|held| margin_of(setup.file, held.product).monthly);
+        let beside = setup.file.shop.as_ref().map_or(0.0, |shop| shop.monthly_margin as f64);
+        self.base += months * (held.sum::<f64>() + beside);
         for (path, (offer, margin)) in self.paths.iter_mut().zip(eligible.iter().zip(margins)) {
             let family = setup.plan.offers[*offer].family;
             let before = state.contacted[*offer];
@@ -188,15 +211,21 @@ impl Branch {
             state.contacted[*offer] = before;
             let known = &setup.file.offer[*offer];
             let left = f64::from(last - day).min(STEPPED_BACK_DAYS) / DAYS_PER_MONTH;
-            path.step(rates, (months, self.stays * left), *margin, (known.returned, known.stepped_back));
+            path.step(rates, (months, self.stays, left), *margin, (known.returned, known.stepped_back));
         }
         state.drivers[3] = quiet;
     }
 }
 
 impl Path {
-    /// Takes of the week, and what the takes so far earn: `months` of those who stay with it, `back` of who steps back later.
-    fn step(&mut self, rates: [f64; 2], (months, back): (f64, f64), margin: f64, (returned, stepped_back): (f64, f64)) {
+    /// Takes of the week of those who stay, and what the takes so far earn; `left` months remain of what is stepped back from later.
+    fn step(
+        &mut self,
+        rates: [f64; 2],
+        (months, stays, left): (f64, f64, f64),
+        margin: Margin,
+        (returned, stepped_back): (f64, f64),
+    ) {
         let kept = (1.0 - returned - stepped_back).max(0.0);
         for (way, rate) in rates.into_iter().enumerate() {
             self.rate[way] += rate;
@@ -204,7 +233,8 @@ impl Path {
             let new = taken - self.taken[way];
             // Half of the week's takes come in its first half.
             let held = self.taken[way] + new / 2.0;
-            self.profit[way] += margin * (kept * months * held + stepped_back * back * new);
+            self.profit[way] += margin.monthly * (kept * months * held + stepped_back * stays * left * new);
+            self.profit[way] += margin.at_once * kept * stays * new;
             self.taken[way] = taken;
         }
     }
@@ -217,15 +247,19 @@ mod tests {
 
     #[test]
     fn a_take_at_once_earns_every_month_and_one_stepped_back_from_earns_two() {
-        let (mut kept, mut back) = (Path::default(), Path::default());
+        let [mut kept, mut back, mut bought] = [Path::default(); 3];
+        let monthly = Margin { at_once: 0.0, monthly: 100.0 };
         for week in 0..52 {
             let rates = if week == 0 { [0.0, 60.0] } else { [0.0, 0.0] };
-            kept.step(rates, (7.0 / DAYS_PER_MONTH, 2.0), 100.0, (0.0, 0.0));
-            back.step(rates, (7.0 / DAYS_PER_MONTH, 2.0), 100.0, (0.0, 1.0));
+            let when = (7.0 / DAYS_PER_MONTH, 1.0, 2.0);
+            kept.step(rates, when, monthly, (0.0, 0.0));
+            back.step(rates, when, monthly, (0.0, 1.0));
+            bought.step(rates, when, Margin { at_once: 100.0, monthly: 0.0 }, (0.25, 0.25));
         }
         let year = 100.0 * 7.0 / DAYS_PER_MONTH * 51.5;
         assert!((kept.profit[1] - year).abs() < 1e-6 && kept.profit[0].abs() < 1e-12);
         assert!((back.profit[1] - 200.0).abs() < 1e-6);
+        assert!((bought.profit[1] - 50.0).abs() < 1e-6);
         assert!((kept.taken[1] - (1.0 - exp(-60.0))).abs() < 1e-12);
     }
 }

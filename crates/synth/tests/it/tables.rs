@@ -15,13 +15,14 @@ fn every_row_belongs_to_a_customer_and_a_product() {
         let customers = company.cells("customers.csv");
         let known: BTreeSet<&str> = customers.of(["customer_id"]).map(|[id]| id).collect();
         assert!(known.len() >= 3_000 && known.len() == customers.len(), "{name}: {}", known.len());
-        for table in ["holdings.csv", "tickets.csv", "contacts.csv", "consents.csv", "truth/customers.csv"] {
+        assert!(company.holdings().of(["customer_id"]).all(|[id]| known.contains(id)), "{name}: holdings");
+        for table in ["tickets.csv", "contacts.csv", "consents.csv", "truth/customers.csv"] {
             let cells = company.cells(table);
             assert!(cells.of(["customer_id"]).all(|[id]| known.contains(id)), "{name}: {table}");
         }
         let products = company.cells("products.csv");
         let products: BTreeSet<&str> = products.of(["product_id"]).map(|[id]| id).collect();
-        assert!(company.cells("holdings.csv").of(["product_id"]).all(|[id]| products.contains(id)), "{name}");
+        assert!(company.holdings().of(["product_id"]).all(|[id]| products.contains(id)), "{name}");
         assert!(company.cells("contacts.csv").of(["offer_id"]).all(|[id]| products.contains(id)), "{name}");
         let rows = company.summary.files.iter().find(|file| file.path == "customers.csv").unwrap().rows;
         assert_eq!(rows, known.len() as u64, "{name}");
@@ -36,7 +37,7 @@ fn nobody_holds_two_products_of_a_family_at_once() {
 fn check_families(company: &Company) {
     let products = company.cells("products.csv");
     let family: BTreeMap<&str, &str> = products.of(["product_id", "family"]).map(|[id, f]| (id, f)).collect();
-    let holdings = company.cells("holdings.csv");
+    let holdings = company.holdings();
     let mut last: BTreeMap<(&str, &str), i32> = BTreeMap::new();
     let columns = ["customer_id", "product_id", "start_date", "end_date"];
     let mut rows: Vec<[&str; 4]> = holdings.of(columns).collect();
@@ -56,7 +57,7 @@ fn check_families(company: &Company) {
 fn rows_arrive_after_what_they_tell_and_some_weeks_later() {
     for company in companies() {
         let name = company.name;
-        let holdings = company.cells("holdings.csv");
+        let holdings = company.holdings();
         let delays: Vec<i32> = holdings.of(["start_date", "loaded_at"]).map(|[at, on]| day(on) - day(at)).collect();
         assert!(delays.iter().all(|delay| *delay >= 0), "{name}");
         // Between the joining of the oldest customers and the export, one row in twenty-five is late.

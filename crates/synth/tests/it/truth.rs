@@ -81,7 +81,7 @@ impl Takes {
             .collect();
         let mut intervals: BTreeMap<String, Vec<(String, i32, i32, i32)>> = BTreeMap::new();
         for [customer, product, start, end] in
-            company.cells("holdings.csv").of(["customer_id", "product_id", "start_date", "end_date"])
+            company.holdings().of(["customer_id", "product_id", "start_date", "end_date"])
         {
             let (family, tier) = products[product].clone();
             let end = if end.is_empty() { i32::MAX } else { day(end) };
@@ -94,9 +94,9 @@ impl Takes {
     fn has(&self, chance: &Chance) -> bool {
         let (family, tier) = &self.products[&chance.offer];
         let from = chance.as_of + 7;
-        let mut starts = self.intervals[&chance.customer]
-            .iter()
-            .filter(|(f, t, start, _)| f == family && t >= tier && *start >= chance.as_of);
+        // Whoever owns nothing of a shop stands in no row.
+        let intervals = self.intervals.get(&chance.customer).map_or(&[][..], Vec::as_slice);
+        let mut starts = intervals.iter().filter(|(f, t, start, _)| f == family && t >= tier && *start >= chance.as_of);
         starts.next().is_some_and(|(_, _, start, end)| (from..from + 60).contains(start) && end - start >= 30)
     }
 }
