@@ -32,7 +32,7 @@ pub struct OfferRow<'a> {
     pub uplift: [Option<f64>; 3],
     /// Margin in minor units.
     pub margin: Option<Minor>,
-    /// Propensity × margin in minor units.
+    /// What the offer is worth, in minor units: see the crate `decide`.
     pub expected_value: Option<Minor>,
     /// What the value rests on.
     pub evidence: Option<&'a str>,

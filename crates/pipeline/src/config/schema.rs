@@ -69,7 +69,7 @@ fn of_kind(field: &Field, kind: Kind) -> Value {
         Kind::TableOr(inner) => json!({ "anyOf": [Value::from(table(field.path)), list(field, *inner)] }),
         Kind::Named => json!({
             "type": "object",
-            "propertyNames": { "pattern": "^[a-z0-9][a-z0-9_]{0,63}$" },
+            "propertyNames": text(field),
             "additionalProperties": Value::from(table(&format!("{}.*", field.path))),
         }),
         Kind::Tables => json!({ "type": "array", "items": Value::from(table(&format!("{}[]", field.path))) }),

@@ -150,7 +150,7 @@ fn the_effective_configuration_is_the_configuration() {
 #[test]
 fn every_default_passes_its_own_check_and_is_shown() {
     let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n\
-                    [mine]\nbaskets = \"holdings\"\n[features.utilisation]\nsource = \"bought\"\n";
+                    [decide.levers.goods]\nadded_minor = 0\n[mine]\nbaskets = \"holdings\"\n[features.utilisation]\nsource = \"bought\"\n";
     let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
     let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
     let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();

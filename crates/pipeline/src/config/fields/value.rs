@@ -28,7 +28,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "decide.churn_per_contact",
         Number,
-        Is("0"),
+        Is("0.0"),
         "The share of customers who leave because they were contacted: so much of what a customer's products are still worth is taken off the \
          value of every offer.",
     )
@@ -49,7 +49,7 @@ pub(super) const FIELDS: &[Field] = &[
          as they are. That of the offer itself goes before that of its family.",
     )
     .form(Form::Some),
-    Field::new("decide.levers.*.factor", Number, Is("1"), "Factor on what the offer brings before the contact is paid for.")
+    Field::new("decide.levers.*.factor", Number, Is("1.0"), "Factor on what the offer brings before the contact is paid for.")
         .between(0.0, 1000.0),
     Field::new("decide.levers.*.added_minor", Integer, Is("0"), "Added to its value.").unit("minor units").between(-MANY, MANY),
 ];
