@@ -9,7 +9,8 @@ use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION, Follow,
-    Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    LaneRow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test,
+    TestRow,
 };
 
 use super::mine::{FollowSummary, ToldRule};
@@ -204,6 +205,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         offers: offers.into(),
         expected_value_minor: Some(decided.expected_value_minor),
         channels: decide.channels.iter().map(channel).collect(),
+        lanes: lanes(job, summary),
         pairs: pairs.into(),
         outcomes: outcomes(summary, pairs, offers),
         months: decide.months,
@@ -211,6 +213,13 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         min_value_minor: decide.min_value_minor,
         holdout_fraction: decide.holdout_fraction,
     }
+}
+
+/// Customers by lane, where the pipeline declares any.
+fn lanes(job: &Job<'_>, summary: &Summary) -> Vec<LaneRow> {
+    let is_told = !job.config.decide.timing.lanes.is_empty();
+    let row = |(lane, n): (&String, &u64)| LaneRow { lane: lane.clone(), customers: (*n).into() };
+    summary.decided.lanes.iter().filter(|_| is_told).map(row).collect()
 }
 
 /// Every pair once: what was neither offered nor removed by a rule lost to offers worth more.
