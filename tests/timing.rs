@@ -233,6 +233,8 @@ fn every_pair_is_removed_by_the_rule_that_the_file_says() {
         assert!(n > 3, "{lane}: {n}");
         assert_eq!(summary["decisions"]["lanes"][lane], n, "{lane}");
     }
+    let page = fs::read_to_string(company.path(&format!("{run}/report.html"))).unwrap();
+    assert!(page.contains(">nurture<") && page.contains(">care<"));
     restricted_is_nowhere(&company, &run);
     why_tells(&company, &run, &decided);
 }

@@ -88,6 +88,7 @@ impl Page<'_> {
             lines.push((console.word(Word::Explorers).to_owned(), value));
         }
         lines.extend(self.stability().map(|value| (console.word(Word::Stability).to_owned(), value)));
+        lines.extend(self.lanes().map(|lanes| (console.word(Word::Lanes).to_owned(), lanes)));
         for (word, count) in self.left_out() {
             let args = [("count", Arg::from(count)), ("reason", Arg::from(console.word(word)))];
             lines.push((label(Phrase::Excluded), console.phrase(Phrase::ExcludedValue, &args)));
@@ -109,6 +110,13 @@ impl Page<'_> {
             self.console
                 .say(Word::StabilityValue, &[share, count("kept"), count("changed"), count("ended"), count("begun")]),
         )
+    }
+
+    /// Customers by lane, where there is more than the one of everybody.
+    fn lanes(&self) -> Option<String> {
+        let lanes = self.run.summary["decisions"]["lanes"].as_object().filter(|lanes| lanes.len() > 1)?;
+        let told: Vec<String> = lanes.iter().map(|(lane, n)| format!("{lane} {}", shown(n))).collect();
+        Some(told.join(", "))
     }
 
     /// Rows left out over all sources, by reason.

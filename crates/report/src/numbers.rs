@@ -93,6 +93,9 @@ pub struct Decisions {
     pub expected_value_minor: Option<i64>,
     /// Offers by channel, the preferred channel first.
     pub channels: Vec<ChannelRow>,
+    /// Customers decided about by lane, in the order of their names; none where the pipeline declares no lane.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lanes: Vec<LaneRow>,
     /// Pairs of a customer and an offer that were decided about.
     pub pairs: Cell,
     /// What became of the pairs, every pair once: the rule's id, `offered`, or `shadow`.
@@ -124,6 +127,16 @@ pub struct ChannelRow {
     pub channel: String,
     /// Rows of the offer table.
     pub offers: Cell,
+}
+
+/// Customers in one lane.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaneRow {
+    /// Its name.
+    pub lane: String,
+    /// How many, those held back included.
+    pub customers: Cell,
 }
 
 /// Pairs of a customer and an offer with the same outcome.

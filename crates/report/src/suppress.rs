@@ -12,6 +12,7 @@ pub(crate) const OFFERED: &str = "offered";
 
 pub(crate) fn suppress(numbers: &mut Numbers) {
     further_offers(numbers);
+    lanes(&mut numbers.decisions);
     // Ties and totals pull one another in; each round withholds at least one more cell or is the last.
     loop {
         let before = (numbers.customers.clone(), numbers.decisions.clone(), offered(&numbers.offers));
@@ -100,6 +101,12 @@ fn tie(numbers: &mut Numbers) {
     if numbers.customers.not_asked.get().is_none() {
         numbers.decisions.pairs = Cell::WITHHELD;
     }
+}
+
+/// How many were decided about is no secret, so one lane of few needs another withheld beside it.
+fn lanes(decisions: &mut Decisions) {
+    let total = decisions.lanes.iter().filter_map(|row| row.customers.get()).sum();
+    withhold(total, &mut decisions.lanes.iter_mut().map(|row| &mut row.customers).collect::<Vec<_>>());
 }
 
 fn decisions(decisions: &mut Decisions, offers: &mut [OfferRow]) {

@@ -183,6 +183,7 @@ lines! {
     Decisions("Reach, and why no offer", "案内先と、オファーがない理由");
     Reach("Offers by channel", "チャネル別のオファー");
     Channel("channel", "チャネル");
+    Lane("lane", "レーン");
     WhyNot("What became of every pair of a customer and an offer", "顧客とオファーのすべての組の結果");
     Reason("outcome", "結果");
     Pairs("pairs", "組の数");

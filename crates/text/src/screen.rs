@@ -16,6 +16,8 @@ pub enum Word {
     WithoutOffer,
     /// Customers without an offer. Args: count.
     WithoutOfferValue,
+    /// Label of the customers by lane.
+    Lanes,
     /// Column: source.
     Source,
     /// Column: rows read.
@@ -205,6 +207,7 @@ impl Word {
         Self::LearnedValue,
         Self::WithoutOffer,
         Self::WithoutOfferValue,
+        Self::Lanes,
         Self::Source,
         Self::Read,
         Self::Accepted,
@@ -319,6 +322,7 @@ fn templates(word: Word) -> [&'static str; 2] {
         ],
         Word::WithoutOffer => ["left in peace", "案内なし"],
         Word::WithoutOfferValue => ["{count} {count?customer:customers} without an offer", "{count}人（オファーなし）"],
+        Word::Lanes => ["lanes", "レーン"],
         Word::Source => ["source", "データ"],
         Word::Read => ["rows read", "読み取り行"],
         Word::Accepted => ["used", "使用"],

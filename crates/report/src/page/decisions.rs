@@ -20,6 +20,7 @@ pub(super) fn decisions(words: &Words<'_>) -> Markup {
         words.line("h3", "", Line::Reach),
         words.paragraph("fine", Line::PolicyText, &policy),
         channels(words),
+        lanes(words),
         holdout(words),
         churn(words),
     ];
@@ -49,6 +50,16 @@ fn churn(words: &Words<'_>) -> Markup {
 fn channels(words: &Words<'_>) -> Markup {
     let rows = words.numbers.decisions.channels.iter().map(|row| (Markup::text(&row.channel), row.offers)).collect();
     counted(words, Line::Channel, Line::Made, rows)
+}
+
+/// Customers by lane, where the pipeline declares any.
+fn lanes(words: &Words<'_>) -> Markup {
+    let lanes = &words.numbers.decisions.lanes;
+    if lanes.is_empty() {
+        return Markup::text("");
+    }
+    let rows = lanes.iter().map(|row| (Markup::text(&row.lane), row.customers)).collect();
+    counted(words, Line::Lane, Line::Customers, rows)
 }
 
 fn outcomes(words: &Words<'_>) -> Markup {

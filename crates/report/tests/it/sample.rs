@@ -2,7 +2,7 @@
 
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
-    FORMAT_VERSION, Feature, Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow,
+    FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow,
     StepBackRow, Test, TestRow,
 };
 
@@ -58,6 +58,7 @@ fn decisions() -> Decisions {
             ChannelRow { channel: "telephone".to_owned(), offers: 1100.into() },
             ChannelRow { channel: "mail".to_owned(), offers: 400.into() },
         ],
+        lanes: vec![lane("care", 4), lane("nurture", 131), lane("offer", 865)],
         pairs: 5370.into(),
         outcomes: vec![
             outcome("offered", 1500),
@@ -123,6 +124,10 @@ fn feature(name: &str, text_key: &str, subject: &str, push: Push) -> Feature {
 
 fn arm(customers: u64, takes: u64) -> Arm {
     Arm { customers: customers.into(), takes: takes.into(), rate: Some(takes as f64 / customers as f64) }
+}
+
+fn lane(name: &str, customers: u64) -> LaneRow {
+    LaneRow { lane: name.to_owned(), customers: customers.into() }
 }
 
 fn line() -> OfferRow {

@@ -160,6 +160,14 @@ mod tests {
         known(&rows, 5, |known| assert_eq!(known.held(), (vec![0, 2], vec![ProductId(1), ProductId(2)])));
     }
 
+    /// Contracts that overlap, one of them ended by mistake before the other began: each product is held once, for as long as one lasts.
+    #[test]
+    fn overlapping_holdings_are_one() {
+        let rows = [[1, 1, NONE, 9, NONE], [1, 3, NONE, 4, NONE], [1, 2, NONE, NONE, NONE], [2, 3, NONE, 4, NONE]];
+        known(&rows, 5, |known| assert_eq!(known.held(), (vec![0, 1], vec![ProductId(1)])));
+        known(&rows[..2], 10, |known| assert_eq!(known.held().1, []));
+    }
+
     fn check_newest(rows: &[[i64; 5]], expected: Option<i64>) {
         let days = |row: &[i64; 5]| {
             let mut row = *row;

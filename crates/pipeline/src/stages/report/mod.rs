@@ -10,7 +10,7 @@ use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION,
-    Follow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow,
+    Follow, LaneRow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow,
     StepBackRow, Test, TestRow,
 };
 
@@ -252,6 +252,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         offers: offers.into(),
         expected_value_minor: Some(decided.expected_value_minor),
         channels: decide.channels.iter().map(channel).collect(),
+        lanes: lanes(job, summary),
         pairs: pairs.into(),
         outcomes: outcomes(summary, pairs, offers),
         months: decide.months,
@@ -262,6 +263,13 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         churn_per_contact: None,
         churn: None,
     }
+}
+
+/// Customers by lane, where the pipeline declares any.
+fn lanes(job: &Job<'_>, summary: &Summary) -> Vec<LaneRow> {
+    let is_told = !job.config.decide.timing.lanes.is_empty();
+    let row = |(lane, n): (&String, &u64)| LaneRow { lane: lane.clone(), customers: (*n).into() };
+    summary.decided.lanes.iter().filter(|_| is_told).map(row).collect()
 }
 
 /// Every pair once: what was neither offered nor removed by a rule lost to offers worth more.
