@@ -472,17 +472,17 @@ pub(super) const MESSAGES: &[Message] = &[
             "nothing needs to be done where the columns are new: copies made from now on hold them",
             "where a column was renamed or changed its kind, give it its old name and kind in `sources.{source}.attributes`",
         ],
-        cause: "A table that is loaded again whole tells the past by the copies that runs made of it, {copies} of which are read here. At the dates of a copy without a column, or with one of another kind, the column is absent; today's values never stand in for it.",
+        cause: "A table that is loaded again whole tells the past by the copies that runs made of it. At the dates of a copy without a column, or with one of another kind, the column is absent; today's values never stand in for it.",
         example: "history/isp/customers/2026-08-01.….parquet has no `remote_work`, customers.csv has",
     },
     Message {
         code: Code::HouseholdsTooLarge,
-        title: "{households} {households?household:households} of {source} {households?has:have} more than {most} members and count as none",
+        title: "household column of {source}: {households} with more than {most} members ({customers} customers) left out",
         help: &[
             "leave the column empty where the household is not known; a default value makes strangers relatives",
             "where so many really live together, nothing needs to be done: they have no features of a household",
         ],
-        cause: "A column of households often holds a value that stands for an unknown one. {customers} {customers?customer:customers} would have been members of each other's household. The recipe `household` leaves them out; folds and the holdout still keep them together, as the column says.",
+        cause: "A column of households often holds a value that stands for an unknown one, and everybody who has it would be a member of one household. The recipe `household` leaves them out; folds and the holdout still keep them together, as the column says.",
         example: "household = 0 in 180,000 rows",
     },
     Message {
