@@ -93,6 +93,8 @@ fn nothing_new_is_said() {
         assert!(output.status.success());
         text(&output.stderr)
     };
+    let checked = company.succeed(&["check", "pipelines/isp.toml", "--as-of", AS_OF]);
+    assert!(checked.contains("E4019"), "{checked}");
     assert!(said(AS_OF).contains("warning[E4019]"));
     company.edit("data/isp/tickets.csv", |csv| csv.lines().take(200).collect::<Vec<_>>().join("\n") + "\n");
     let again = company.osusume(&[

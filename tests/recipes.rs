@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use super::features::{numbers, table};
 use super::support::{OSUSUME, text};
 
-const DAY: i64 = 86_400;
+pub(crate) const DAY: i64 = 86_400;
 
 /// Numbers that look random and are the same every time.
 pub(crate) struct Draw(pub(crate) u64);
@@ -280,12 +280,18 @@ fn dates_alone_have_weekends_and_no_nights_and_it_is_said() {
         let weekends = of.iter().filter(|day| weekday(**day) >= 5).count();
         assert_near(share, weekends as f64 / of.len() as f64, &format!("c{customer}"));
     }
-    let check = std::process::Command::new(OSUSUME)
-        .args(["check", "pipeline.toml"])
-        .current_dir(dir.path())
-        .env_clear()
-        .output();
-    let said = check.map(|done| text(&done.stdout) + &text(&done.stderr)).unwrap();
+    let check = || {
+        let mut command = std::process::Command::new(OSUSUME);
+        let done = command.args(["check", "pipeline.toml"]).current_dir(dir.path()).env_clear().output().unwrap();
+        text(&done.stdout) + &text(&done.stderr)
+    };
+    let said = check();
     assert!(said.contains("E4024") && said.contains("`night`") && said.contains("`season`"), "{said}");
-    assert!(!said.contains("`weekend` makes"), "{said}");
+    // Rows that tell the hour and came after the first date make no nights there.
+    let later = (days(2026, 6, 1)..days(2026, 9, 30)).flat_map(|day| [day; 9]).enumerate();
+    let later: String = later.map(|(i, day)| format!("c{},{}T13:20:07Z,milk,1,\n", i % 12, civil(day))).collect();
+    let receipts = fs::read_to_string(dir.path().join("receipts.csv")).unwrap();
+    fs::write(dir.path().join("receipts.csv"), receipts + &later).unwrap();
+    let said = check();
+    assert!(said.contains("E4024") && said.contains("`night`"), "{said}");
 }

@@ -91,6 +91,8 @@ impl Code {
                 | Self::NoHoldout
                 | Self::NothingOffered
                 | Self::RecipeWithoutData
+                | Self::CopiesLackColumns
+                | Self::HouseholdsTooLarge
         )
     }
 }
@@ -283,6 +285,10 @@ codes! {
     NothingOffered = "E4023", Quality, AfterChange;
     /// A recipe is asked for and no table has what it is made of. Args: recipe.
     RecipeWithoutData = "E4024", Quality, AfterChange;
+    /// Dated copies of a source lack columns that it has today. Args: source, columns, copies.
+    CopiesLackColumns = "E4025", Quality, AfterChange;
+    /// Values of the column of households that too many customers have to be one. Args: source, households, customers, most.
+    HouseholdsTooLarge = "E4026", Quality, AfterChange;
 
     /// Something learned or decided rests on rows that were not known. Args: stage, file, column?, sources.
     LeakProven = "E4030", Quality, AfterChange;

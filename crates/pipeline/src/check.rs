@@ -4,17 +4,18 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{AsOf, Code, Date, Fault, Result};
-use osusume_storage::{Digest, Fs, Lock, LockInfo, RealFs, RunId, Runs, Staging};
-use osusume_tables::{Ingest, OnError, RejectLimits, Tables};
+use osusume_storage::{Digest, Fs, InputEntry, Lock, LockInfo, RealFs, RunId, Runs, Staging};
+use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
 
-use crate::calendar::Calendar;
+use crate::calendar::{Calendar, Schedule};
 use crate::checked::Checked;
 use crate::config::{self, Config, Role, Source};
+use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
-use crate::run::{check_fence, goods, last_run, runs_root, schedule};
+use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule};
 use crate::stages::ingest;
 
 /// What is to be checked.
@@ -40,7 +41,7 @@ pub struct SourceCheck {
     pub count: SourceCount,
     /// The column that says when a row arrived, where the source could have one and has none.
     pub no_arrival: Option<&'static str>,
-    /// Attributes of customers that are no features, because a reload overwrites them.
+    /// Attributes of customers, renewals and prices of holdings, that only dated copies can make features of: a reload overwrites them.
     pub not_static: Vec<String>,
 }
 
@@ -64,6 +65,8 @@ pub struct Checks {
     pub offers: Vec<String>,
     /// The dates learned from, and whether each is a test; empty when no as-of date is known.
     pub dates: Vec<(Date, bool)>,
+    /// What dated copies there are of tables that are loaded again whole; empty when no as-of date is known.
+    pub copies: Vec<CopiesTold>,
 }
 
 /// Reads every source and draws up offers and dates, in a scratch directory that is removed again.
@@ -89,6 +92,7 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let job = Job { scene, staging: &staging, memory: request.memory };
     let written = read_all(&job, as_of.map(|date| calendar.as_of(date)))?;
     let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
+    let read: Vec<InputEntry> = written.inputs.iter().filter_map(|(_, file)| entry(file)).collect();
     let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
     let mut over: Vec<Fault> = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
     if written.customers.is_empty() {
@@ -101,21 +105,27 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     ingest::check_consents(config, &tables)?;
     ingest::check_values(config, &tables)?;
     over.extend(crate::arrivals::late(&job, &tables)?);
-    over.extend(against_last(&job, fs, &sources, as_of)?);
+    let (stopping, telling) = against_last(&job, fs, (&sources, &read), as_of)?;
+    over.extend(stopping);
+    faults.extend(telling);
     faults.extend(crate::arrivals::before_joining(&job, &tables)?);
-    faults.extend(crate::recipes::without_data(&job, &tables, as_of.map(|date| calendar.as_of(date)))?);
+    let schedule = as_of.map(|as_of| schedule(&job, &tables, as_of));
+    let first = schedule.iter().flatten().find_map(|schedule| schedule.mature.first()).map(|date| date.instant);
+    faults.extend(crate::recipes::without_data(&job, &tables, (first, as_of.map(|date| calendar.as_of(date))))?);
     let goods = goods(config, &tables)?;
     over.extend(crate::stages::train::check_declared(config, &goods).err());
     let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
     faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
     let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    let customers = u64::from(tables.n_customers());
     // What is wrong with the dates is told beside what is wrong with the rows, which may be why.
-    let dates = as_of.map_or(Ok(Vec::new()), |as_of| dates(&job, &tables, as_of)).unwrap_or_else(|fault| {
+    let told = schedule.map_or(Ok(Default::default()), |schedule| dates(&job, tables, &schedule?));
+    let (dates, copies) = told.unwrap_or_else(|fault| {
         over.push(fault);
-        Vec::new()
+        Default::default()
     });
     Ok(Checks {
-        customers: u64::from(tables.n_customers()),
+        customers,
         sources,
         rejects,
         faults,
@@ -123,17 +133,30 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         unknown_products: unknown_products.map_or(0, |(count, _)| count),
         offers,
         dates,
+        copies,
     })
 }
 
-/// What a run would say of the one before: it is older than that, or a source has lost its rows.
-fn against_last(job: &Job<'_>, fs: &Arc<dyn Fs>, sources: &[SourceCheck], as_of: Option<Date>) -> Result<Vec<Fault>> {
+/// A file as a run's manifest names it.
+fn entry(file: &InputFile) -> Option<InputEntry> {
+    let content = file.content?;
+    Some(InputEntry { path: file.path.display().to_string(), bytes: content.bytes, sha256: content.sha256 })
+}
+
+/// What a run would stop with because of the one before (it is older than that, or a source has lost its rows), and what it would warn of.
+fn against_last(
+    job: &Job<'_>,
+    fs: &Arc<dyn Fs>,
+    (sources, read): (&[SourceCheck], &[InputEntry]),
+    as_of: Option<Date>,
+) -> Result<(Vec<Fault>, Option<Fault>)> {
     let runs = Runs::new(Arc::clone(fs), runs_root(job.config));
-    let Some(last) = last_run(&runs)? else { return Ok(Vec::new()) };
+    let Some(last) = last_run(&runs)? else { return Ok((Vec::new(), None)) };
     let counts: Vec<(String, SourceCount)> = sources.iter().map(|source| (source.name.clone(), source.count)).collect();
     let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &counts, &last);
     let fenced = as_of.map_or(Ok(()), |as_of| check_fence(&runs, as_of));
-    Ok([shrunken, fenced].into_iter().filter_map(Result::err).collect())
+    let unchanged = as_of.and_then(|as_of| crate::earlier::unchanged(read, as_of, &last));
+    Ok(([shrunken, fenced].into_iter().filter_map(Result::err).collect(), unchanged))
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
@@ -169,11 +192,18 @@ fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
         };
         source.column(column).is_none().then_some(column)
     });
-    let customers = config.sources.get(name).filter(|source| source.role == Role::Customers);
-    let not_static = customers.map_or_else(Vec::new, |source| {
-        source.attributes.keys().filter(|header| !source.is_static(header)).cloned().collect()
-    });
+    let not_static = config.sources.get(name).map_or_else(Vec::new, not_static);
     SourceCheck { name: name.to_owned(), count, no_arrival, not_static }
+}
+
+/// The headers that a reload overwrites and that would make features otherwise.
+fn not_static(source: &Source) -> Vec<String> {
+    let headers: Vec<&String> = match source.role {
+        Role::Customers => source.attributes.keys().collect(),
+        Role::Holdings => ["renews", "price"].iter().filter_map(|name| source.columns.get(*name)).collect(),
+        _ => Vec::new(),
+    };
+    headers.into_iter().filter(|header| !source.is_static(header)).cloned().collect()
 }
 
 /// The fault a run would end with because of the rejected rows of `source`.
@@ -203,10 +233,11 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
     )
 }
 
-fn dates(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Vec<(Date, bool)>> {
-    let schedule = schedule(job, tables, as_of)?;
+/// The dates learned from, and the copies that they see, each of which is read.
+fn dates(job: &Job<'_>, mut tables: Checked, schedule: &Schedule) -> Result<(Vec<(Date, bool)>, Vec<CopiesTold>)> {
+    let copies = attach_copies(job, &mut tables, schedule, &[])?;
     let dates = schedule.mature.iter().enumerate();
-    Ok(dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect())
+    Ok((dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect(), copies))
 }
 
 fn shown(path: &Path) -> String {

@@ -9,6 +9,8 @@ use osusume_model::Result;
 use osusume_storage::{Fs, Run};
 use osusume_tables::{CustomerIndex, SourceCount, TableFile, Tables};
 
+use crate::copies::Copied;
+
 /// Path of the customer index below a run.
 const CUSTOMER_INDEX: &str = "tables/customer_index.parquet";
 
@@ -28,6 +30,8 @@ pub(crate) struct Checked {
     /// All customers.
     pub(crate) customers: Arc<CustomerIndex>,
     tables: BTreeMap<String, TableFile>,
+    /// By source: what dated copies of it say.
+    copies: BTreeMap<String, Copied>,
     /// Rows of each source.
     pub(crate) counts: Vec<(String, SourceCount)>,
 }
@@ -42,7 +46,7 @@ impl Checked {
                 entry.insert(TableFile::open(fs, &path)?);
             }
         }
-        Ok(Self { customers: Arc::new(written.customers), tables, counts: written.counts })
+        Ok(Self { customers: Arc::new(written.customers), tables, copies: BTreeMap::new(), counts: written.counts })
     }
 
     /// Opens the tables of a published run.
@@ -55,7 +59,18 @@ impl Checked {
                 tables.insert(name.to_owned(), TableFile::open(fs, &run.dir.join(&output.path))?);
             }
         }
-        Ok(Self { customers: Arc::new(customers), tables, counts: Vec::new() })
+        Ok(Self { customers: Arc::new(customers), tables, copies: BTreeMap::new(), counts: Vec::new() })
+    }
+
+    /// Adds what dated copies of a source say.
+    pub(crate) fn attach(&mut self, source: &str, table: TableFile, copied: Copied) {
+        self.tables.insert(copied.table.clone(), table);
+        self.copies.insert(source.to_owned(), copied);
+    }
+
+    /// What dated copies of a source say, where a date sees any.
+    pub(crate) fn copied(&self, source: &str) -> Option<&Copied> {
+        self.copies.get(source)
     }
 
     /// The table of a source.

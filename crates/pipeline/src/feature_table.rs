@@ -13,7 +13,7 @@ use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
-use crate::run::{check_not_over, check_not_read, goods, input_paths, read_sources};
+use crate::run::{attach_copies, check_not_over, check_not_read, goods, input_paths, read_sources};
 use crate::stages::{features, ingest};
 
 /// What table is wanted.
@@ -88,12 +88,13 @@ fn write_in(request: &FeaturesRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) ->
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     host.event(Event::Begin(Stage::Ingest));
-    let tables = read_sources(&job, &sources, None, Some(as_of), Files::Unheld)?.checked;
+    let mut tables = read_sources(&job, &sources, None, Some(as_of), Files::Unheld)?.checked;
     let goods = goods(config, &tables)?;
     ingest::check_values(config, &tables)?;
     host.event(Event::End(Stage::Ingest));
     host.event(Event::Begin(Stage::Features));
     let schedule = dates(config, &calendar, as_of);
+    attach_copies(&job, &mut tables, &schedule, &[])?;
     let part = part_of(request.out);
     let directory = request.out.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
     create_dirs(&**fs, directory)?;

@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::feature_table::dates;
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
-use crate::run::{digest_inputs, goods, read_sources, schedule};
+use crate::run::{attach_copies, digest_inputs, goods, read_sources, schedule};
 use crate::stages::{features, ingest};
 
 /// Whose features are wanted, and as of when.
@@ -130,7 +130,7 @@ fn inspect_in(request: &InspectRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     host.event(Event::Begin(Stage::Ingest));
-    let tables = read_sources(&job, &sources, Some(&inputs), Some(as_of), Files::Unheld)?.checked;
+    let mut tables = read_sources(&job, &sources, Some(&inputs), Some(as_of), Files::Unheld)?.checked;
     let goods = goods(config, &tables)?;
     host.event(Event::End(Stage::Ingest));
     let customer = tables
@@ -141,6 +141,7 @@ fn inspect_in(request: &InspectRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -
     // Where there are no labels yet, a run would end; its features can be looked at all the same.
     let schedule = schedule(&job, &tables, as_of).unwrap_or_else(|_| dates(config, &calendar, as_of));
     let at = calendar.as_of(at);
+    attach_copies(&job, &mut tables, &schedule, &[at])?;
     let inspected = features::inspect(&job, &tables, &goods, &schedule, (customer, at))?;
     host.event(Event::End(Stage::Features));
     Ok(inspected)

@@ -14,6 +14,7 @@ pub mod check;
 mod checked;
 pub mod config;
 pub mod convert;
+mod copies;
 mod dictionary;
 mod earlier;
 pub mod evaluation;
@@ -45,6 +46,7 @@ pub mod what_if;
 pub mod why;
 mod words;
 
+pub use copies::CopiesTold;
 pub use feature_table::{FeaturesRequest, WrittenFeatures, write_features};
 pub use host::{Event, Host, Stage};
 pub use osusume_storage::{Fs, Lock, LockInfo, RealFs};

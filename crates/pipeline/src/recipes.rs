@@ -8,15 +8,20 @@ use crate::checked::Checked;
 use crate::config::{OwnWindow, Reach, Recipe, Role, Source};
 use crate::job::Job;
 
-/// A warning for every such recipe. What reaches back far enough is asked as of the run's date; without one that is left open.
+/// A warning for every such recipe. Whether times tell the hour is asked of what was known before the first date that is learned from, as
+/// features ask it; what reaches back far enough is asked as of the run's date, and without one that is left open.
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
-pub(crate) fn without_data(job: &Job<'_>, tables: &Checked, as_of: Option<AsOf>) -> Result<Vec<Fault>> {
+pub(crate) fn without_data(
+    job: &Job<'_>,
+    tables: &Checked,
+    (first, as_of): (Option<Timestamp>, Option<AsOf>),
+) -> Result<Vec<Fault>> {
     let wants = |recipe| job.config.features.recipes.contains(&recipe);
     let mut idle = Vec::new();
     if wants(Recipe::Night)
-        && !any(job, tables, |source, table| has_clock_times(job, source, table, Timestamp(i64::MAX)))?
+        && !any(job, tables, |source, table| has_clock_times(job, source, table, first.unwrap_or(Timestamp(i64::MAX))))?
     {
         idle.push(Recipe::Night);
     }
@@ -27,6 +32,10 @@ pub(crate) fn without_data(job: &Job<'_>, tables: &Checked, as_of: Option<AsOf>)
         && !any(job, tables, |source, table| reaches_last_season(job, source, table, as_of))?
     {
         idle.push(Recipe::Season);
+    }
+    let tells_household = |source: &Source| source.column("household").is_some_and(|header| source.is_static(header));
+    if wants(Recipe::Household) && !job.config.sources_of(Role::Customers).any(tells_household) {
+        idle.push(Recipe::Household);
     }
     let fault = |recipe: Recipe| Fault::new(Code::RecipeWithoutData).with("recipe", recipe.id());
     Ok(idle.into_iter().map(fault).collect())

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{Code, Control, Date, Exit, Fault, Result};
+use osusume_model::{AsOf, Code, Control, Date, Exit, Fault, Result};
 use osusume_storage::{
     Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Run, Runs, StageTime, Staging,
     Timings, clean_staging, hash_input, next_run_id, run_key,
@@ -16,6 +16,7 @@ use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config, Export, Role, Source};
+use crate::copies::{self, CopiesTold};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
 use crate::registry::link_models;
@@ -89,6 +90,11 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
         host.event(Event::Warning(fault));
     }
+    if let Some(run) = runs.current()?.and_then(|_| runs.open_current().ok()) {
+        // A process that died after publishing kept nothing yet.
+        copies::keep(&*fs, config, &run)?;
+    }
+    inputs.extend(copies::inputs(&copies::list(&*fs, config, as_of)?));
     inputs.extend(decide::ledger_inputs(&earlier));
     inputs.extend(decide::ledger_inputs(previous.as_slice()));
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
@@ -130,6 +136,10 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     }
     let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
     let published = staging.publish(manifest, &lock)?;
+    // The run is published whatever becomes of its copies; the next run keeps them otherwise.
+    if let Err(fault) = runs.open_current().and_then(|run| copies::keep(&*fs, config, &run)) {
+        host.event(Event::Warning(fault));
+    }
     host.event(Event::End(Stage::Publish));
     Ok(Ran { outcome: Outcome::Published(Box::new(finish(produced.summary, &published))), lock })
 }
@@ -195,10 +205,10 @@ pub(crate) struct Before<'a> {
 /// The stages, in order, and what a person reads of them.
 fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Produced> {
     let learned = learn(job, as_of, before, clock)?;
-    let Learned { tables, goods, schedule, units, mined, found, models, decided } = learned;
+    let Learned { tables, goods, schedule, units, mined, copies, found, models, decided } = learned;
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
-    let summary = Summary { mined, ..summary };
+    let summary = Summary { mined, copies, ..summary };
     write_summary(job.staging, &summary, &found.specs)?;
     let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
     clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
@@ -212,6 +222,7 @@ pub(crate) struct Learned {
     pub(crate) schedule: Schedule,
     units: Units,
     mined: Option<MineSummary>,
+    copies: Vec<CopiesTold>,
     pub(crate) found: FeatureTables,
     models: Models,
     decided: DecisionCounts,
@@ -220,7 +231,7 @@ pub(crate) struct Learned {
 /// From the files to who is offered what: everything that is learned or decided, in order.
 pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>) -> Result<Learned> {
     let Before { inputs, earlier, last } = before;
-    let tables = clock.stage(Stage::Ingest, || {
+    let mut tables = clock.stage(Stage::Ingest, || {
         read_sources(job, &ingest::reading_order(job.config), Some(inputs), Some(as_of), Files::All)
     })?;
     if let Some(last) = last {
@@ -233,11 +244,15 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];
     odd.into_iter().flatten().for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
-    for fault in crate::recipes::without_data(job, &tables.checked, Some(schedule.score))? {
+    let dates = (schedule.mature.first().map(|date| date.instant), Some(schedule.score));
+    for fault in crate::recipes::without_data(job, &tables.checked, dates)? {
         job.warn(fault);
     }
     let units = Units::read(job.config, &tables.checked, schedule.score, &job.quiet())?;
+    copies::write(job, &tables.checked, schedule.score)?;
+    let told = attach_copies(job, &mut tables.checked, &schedule, &[])?;
     let (mined, found) = look_back(job, (&tables.checked, &goods), &schedule, clock)?;
+    copies::detach(job)?;
     let has_nobody_left = found.training_rows == 0 && found.opted_out > 0;
     if found.scoring_rows == 0 || has_nobody_left {
         return Err(Fault::new(Code::NoCustomers));
@@ -251,7 +266,22 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     if let Some(fault) = nothing_offered(&decided) {
         job.warn(fault);
     }
-    Ok(Learned { tables, goods, schedule, units, mined, found, models, decided })
+    Ok(Learned { tables, goods, schedule, units, mined, copies: told, found, models, decided })
+}
+
+/// Makes the dated copies that the dates of a schedule, and some others, see known to the stages; says what copies there are.
+///
+/// # Errors
+/// As [`copies::attach`].
+pub(crate) fn attach_copies(
+    job: &Job<'_>,
+    tables: &mut Checked,
+    schedule: &Schedule,
+    others: &[AsOf],
+) -> Result<Vec<CopiesTold>> {
+    let found = copies::list(&**job.staging.fs(), job.config, schedule.score.date)?;
+    copies::attach(job, tables, &found, (&schedule.mature, others, schedule.score))?;
+    Ok(copies::told(job.config, &found, &schedule.mature))
 }
 
 /// What to say where nobody is offered anything: a whole company without an offer is most likely a slip.
@@ -529,6 +559,7 @@ fn summarize(
         pooled: crate::summary::pooled(models),
         decided,
         mined: None,
+        copies: Vec::new(),
     }
 }
 

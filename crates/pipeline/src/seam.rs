@@ -54,6 +54,13 @@ impl Block {
         Ok(if keep.len() == block.n_customers() { block } else { block.select(&keep) })
     }
 
+    /// A block of one row a customer with one column of whole numbers.
+    pub(crate) fn of_integers(name: &str, values: Vec<i64>) -> Self {
+        let offsets = (0..=values.len() as u32).collect();
+        let column = Column { values: Values::I64(values.into()), valid: None, dictionary: None };
+        Self { offsets, names: vec![name.to_owned()], columns: vec![column] }
+    }
+
     /// A block of these columns, for tests.
     #[cfg(test)]
     pub(crate) fn of(offsets: Vec<u32>, columns: Vec<(&str, Column)>) -> Self {

@@ -10,6 +10,7 @@ use osusume_tables::SourceCount;
 use serde_json::{Value, json};
 
 use crate::calendar::Schedule;
+use crate::copies::CopiesTold;
 use crate::stages::decide::DecisionCounts;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::{Contact, Gate, Measures, Models, OfferModel, Tested};
@@ -61,6 +62,8 @@ pub struct Summary {
     pub decided: DecisionCounts,
     /// What was mined, where the pipeline file asks for it.
     pub mined: Option<MineSummary>,
+    /// What dated copies there are of tables that are loaded again whole.
+    pub copies: Vec<CopiesTold>,
 }
 
 /// A date whose labels are not known yet.
@@ -227,7 +230,7 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         json!({ "as_of": open.as_of, "known_on": open.known_on, "rows": rows })
     });
     let open: Vec<Value> = open.collect();
-    let value = json!({
+    let mut value = json!({
         "format_version": 1, "pipeline": summary.pipeline, "as_of": summary.as_of, "currency": summary.currency,
         "minor_digits": summary.minor_digits, "design": if summary.is_cross_section { "cross_section" } else { "over_time" },
         "customers": summary.customers, "sources": counts, "rejects": summary.rejects,
@@ -238,6 +241,9 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         },
         "offers": offers, "decisions": summary.decided, "rules": summary.mined,
     });
+    if !summary.copies.is_empty() {
+        value["copies"] = json!(summary.copies);
+    }
     write_json(staging, "summary.json", &value)?;
     crate::dictionary::write(staging, specs)
 }

@@ -23,7 +23,7 @@ use osusume_text::Language;
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use numbers::{
     About, Arm, Band, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation, Feature,
-    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, Test, TestRow,
+    Follow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded, Rule, SourceRow, Test, TestRow,
 };
 
 /// Version of `report.json`.

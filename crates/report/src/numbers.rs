@@ -293,6 +293,25 @@ pub struct Learning {
     pub tests: Vec<TestRow>,
     /// The newest test over all offers whose takes are shown, their rows in one order of probability.
     pub together: Option<Test>,
+    /// Tables that are loaded again whole, and what is known of their past.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub reloaded: Vec<Reloaded>,
+}
+
+/// A table that is loaded again whole.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reloaded {
+    /// Its source.
+    pub source: String,
+    /// Columns that the pipeline file says never change.
+    pub assumed_static: Vec<String>,
+    /// Columns of whose past only dated copies tell.
+    pub changing: Vec<String>,
+    /// The date of the oldest copy.
+    pub first: Option<String>,
+    /// Dates learned from that see a copy.
+    pub served: u64,
 }
 
 /// A test over all offers.

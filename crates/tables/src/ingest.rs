@@ -115,6 +115,15 @@ impl<'a> Ingest<'a> {
         Self { is_digested: false, ..self }
     }
 
+    /// Starts with the customers of another reading, so that its tables and these count them alike.
+    #[must_use]
+    pub fn knowing(mut self, customers: &CustomerIndex) -> Self {
+        for customer in 0..customers.len() as u32 {
+            self.registry.ids.intern(customers.id(customer).as_bytes());
+        }
+        self
+    }
+
     /// Reads all files of a source.
     ///
     /// # Errors

@@ -349,6 +349,66 @@ const WORDS: &[Words] = &[
         low: ["the limit of {subject} was reached recently", "最近 {subject} の上限に達した"],
     },
     Words {
+        key: "household_members",
+        label: ["other members of the household", "世帯のほかの人数"],
+        high: ["many others in the household", "世帯の人数が多い"],
+        low: ["few others in the household", "世帯の人数が少ない"],
+    },
+    Words {
+        key: "household_holders",
+        label: ["others in the household with {subject}", "世帯で {subject} を利用中のほかの人数"],
+        high: ["others in the household have {subject}", "世帯のほかの人が {subject} を利用している"],
+        low: ["nobody else in the household has {subject}", "世帯のほかの人は {subject} を利用していない"],
+    },
+    Words {
+        key: "household_take_of",
+        label: [
+            "days since another in the household last took {subject}",
+            "世帯のほかの人が最後に {subject} を始めてからの日数",
+        ],
+        high: ["nobody else in the household took {subject} lately", "世帯のほかの人は最近 {subject} を始めていない"],
+        low: ["another in the household took {subject} lately", "世帯のほかの人が最近 {subject} を始めた"],
+    },
+    Words {
+        key: "household_take",
+        label: [
+            "days since another in the household last took something",
+            "世帯のほかの人が最後に購入・契約してからの日数",
+        ],
+        high: ["nobody else in the household took anything lately", "世帯のほかの人は最近購入・契約していない"],
+        low: ["another in the household took something lately", "世帯のほかの人が最近購入・契約した"],
+    },
+    Words {
+        key: "household_spend",
+        label: ["what others in the household spent<< in {window}>>", "世帯のほかの人の<<{window}の>>購入額"],
+        high: ["others in the household spent much<< in {window}>>", "世帯のほかの人の<<{window}の>>購入額が多い"],
+        low: ["others in the household spent little<< in {window}>>", "世帯のほかの人の<<{window}の>>購入額が少ない"],
+    },
+    Words {
+        key: "household_complaints",
+        label: ["complaints by others in the household<< in {window}>>", "世帯のほかの人の<<{window}の>>苦情の件数"],
+        high: ["others in the household complained<< in {window}>>", "世帯のほかの人が<<{window}に>>苦情を寄せた"],
+        low: [
+            "nobody else in the household complained<< in {window}>>",
+            "世帯のほかの人は<<{window}に>>苦情を寄せていない",
+        ],
+    },
+    Words {
+        key: "household_voice",
+        label: [
+            "what others in the household had to say<< in {window}>>",
+            "世帯のほかの人の<<{window}の>>問い合わせ件数",
+        ],
+        high: [
+            "others in the household had something to say<< in {window}>>",
+            "世帯のほかの人から<<{window}に>>問い合わせがあった",
+        ],
+        low: [
+            "others in the household had nothing to say<< in {window}>>",
+            "世帯のほかの人から<<{window}に>>問い合わせがない",
+        ],
+    },
+    Words {
         key: "breadth",
         label: [
             "share of what there is that was used<< ({about})>><< in {window}>>",

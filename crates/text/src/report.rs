@@ -61,6 +61,9 @@ lines! {
     ContactHarms("That these should be offered at all: {names}. Of customers drawn at random, those contacted bought less often.", "次のオファーを案内すべきこと: {names}（無作為割付の顧客では、案内した方が成約が少なかった）");
     LevelMayMove("That as many customers will buy as predicted: the level of the probabilities comes from the sales after {date}, the newest that are fully known.", "予測どおりの成約件数になること（確率の水準は、すべて判明している最新の成約である{date}以降のものに合わせています）。");
     NoHoldout("Nothing can show the effect later either: nobody is held back.", "比較対照群がないため、後から効果を示すこともできません。");
+    AssumedStatic("That these columns of {source}, which is loaded again whole, always were what they are now, as the pipeline file says: {names}.", "毎回読み込み直す{source}の次の列が、パイプラインファイルの宣言どおり過去も今と同じ値だったこと: {names}");
+    KnownByCopies("What these columns of {source} were before {first}, when its first copy was made: {names}. {served} of the {dates} dates learned from see a copy.", "{source}の次の列について、最初のコピーを作った{first}より前の値: {names}（学習に使った{dates}時点のうち{served}時点でコピーを参照）");
+    NoCopies("What these columns of {source}, which is loaded again whole, were at the dates learned from: {names}. No copy was made by then, so they are not learned from.", "毎回読み込み直す{source}の次の列の、学習に使った時点での値: {names}（当時のコピーがないため、学習には使っていません）");
     NoBetterThanChance("That the model ranks customers better than chance, for: {names}.", "次のオファーで、モデルの順位付けが偶然より優れていること: {names}");
     Overestimated("That the probabilities are high enough to trust, for: {names}. In the test fewer customers bought than predicted.", "次のオファーの確率の高さ: {names}（テストでは予測より成約が少なかった）");
     Underestimated("That the probabilities are low enough, for: {names}. In the test more customers bought than predicted.", "次のオファーの確率の低さ: {names}（テストでは予測より成約が多かった）");

@@ -168,6 +168,10 @@ pub enum Word {
     NotUsed,
     /// Attributes that are no features, because a reload overwrites them. Args: source, names.
     NotStatic,
+    /// Label of what dated copies there are.
+    Copies,
+    /// Copies of a source.
+    CopiesValue,
     /// Customers have answered an offer table. Args: rows, taken, path.
     Answered,
     /// A run published before was delivered now.
@@ -196,7 +200,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 91] = [
+    pub const ALL: [Self; 93] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -276,6 +280,8 @@ impl Word {
         Self::Every,
         Self::NotUsed,
         Self::NotStatic,
+        Self::Copies,
+        Self::CopiesValue,
         Self::Answered,
         Self::Redelivered,
         Self::Report,
@@ -431,8 +437,13 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         Word::UnknownProducts => ["product not in the products table", "商品表にない商品"],
         Word::NotUsed => ["not used", "使わない列"],
         Word::NotStatic => [
-            "`{source}` is a snapshot, and these attributes are not in `assume_static`: {names}",
-            "`{source}` は snapshot のため、`assume_static` にない属性は使いません: {names}",
+            "`{source}` is a snapshot, and no dated copy tells what these were at the dates to learn from: {names}",
+            "`{source}` は snapshot で、学習に使う時点の値がわかる日付付きコピーがないため、使いません: {names}",
+        ],
+        Word::Copies => ["dated copies", "日付付きコピー"],
+        Word::CopiesValue => [
+            "{copies} of `{source}`, from {first} on; {served} of {dates} dates to learn from see one",
+            "`{source}` のコピー{copies}件（{first}以降）。学習に使う{dates}時点のうち{served}時点で参照できます",
         ],
         Word::Answered => [
             "{rows} {rows?offer:offers} answered, {taken} taken and kept; the answers are in {path}",

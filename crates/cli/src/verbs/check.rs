@@ -3,7 +3,7 @@
 use osusume_model::{Arg, Exit, Fault, Result};
 use osusume_pipeline::check::{CheckRequest, Checks, SourceCheck, check as check_pipeline};
 use osusume_pipeline::config::Config;
-use osusume_pipeline::with_threads;
+use osusume_pipeline::{CopiesTold, with_threads};
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
 use osusume_text::{render_warning, thousands};
@@ -99,8 +99,9 @@ fn facts(config: &Config, console: &Console, checks: &Checks) -> String {
     lines.extend(holdout(config, console, checks));
     for source in &checks.sources {
         lines.extend(no_arrival(console, source));
-        lines.extend(not_static(console, source));
+        lines.extend(not_static(console, source, checks));
     }
+    lines.extend(checks.copies.iter().filter_map(|told| copies(console, told)));
     if checks.unknown_products > 0 {
         let reason = Arg::from(console.word(Word::UnknownProducts));
         let args = [("count", Arg::from(checks.unknown_products)), ("reason", reason)];
@@ -143,10 +144,25 @@ fn no_arrival(console: &Console, source: &SourceCheck) -> Option<(String, String
     Some((console.word(Word::Arrival).to_owned(), console.say(Word::NoArrival, &args)))
 }
 
-fn not_static(console: &Console, source: &SourceCheck) -> Option<(String, String)> {
+/// What no date that is learned from can know.
+fn not_static(console: &Console, source: &SourceCheck, checks: &Checks) -> Option<(String, String)> {
+    let is_served = checks.copies.iter().any(|told| told.source == source.name && told.served > 0);
     let args = [("source", Arg::from(source.name.as_str())), ("names", Arg::Names(source.not_static.clone()))];
-    (!source.not_static.is_empty())
+    (!source.not_static.is_empty() && !is_served)
         .then(|| (console.word(Word::NotUsed).to_owned(), console.say(Word::NotStatic, &args)))
+}
+
+/// Since when dated copies tell what changes, and how many of the dates see one.
+fn copies(console: &Console, told: &CopiesTold) -> Option<(String, String)> {
+    let first = told.first.as_deref()?;
+    let args = [
+        ("source", Arg::from(told.source.as_str())),
+        ("first", Arg::from(first)),
+        ("copies", Arg::from(told.copies)),
+        ("served", Arg::from(told.served)),
+        ("dates", Arg::from(told.dates)),
+    ];
+    Some((console.word(Word::Copies).to_owned(), console.say(Word::CopiesValue, &args)))
 }
 
 fn sources(console: &Console, checks: &Checks) -> String {
@@ -182,6 +198,7 @@ fn object(config: &Config, checks: &Checks) -> Value {
         "rejects": checks.rejects.iter().map(reject).collect::<Vec<_>>(),
         "offers": checks.offers,
         "dates": checks.dates.iter().map(date).collect::<Vec<_>>(),
+        "copies": checks.copies,
     })
 }
 

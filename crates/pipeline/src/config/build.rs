@@ -419,8 +419,10 @@ pub(super) fn known_signs(at: At) -> Vec<KnownSign> {
 }
 
 pub(super) fn run(at: At, base: &Path) -> Run {
+    let directory = resolve(base, &at.text("directory"));
     Run {
-        directory: resolve(base, &at.text("directory")),
+        copies: directory.with_file_name("history"),
+        directory,
         threads: integer(at.node("threads")),
         memory: at.node("memory").as_text().and_then(parse_size),
     }

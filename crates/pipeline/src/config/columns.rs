@@ -20,6 +20,7 @@ pub(super) const RECIPES: &[&str] = &[
     "weekend",
     "season",
     "tone",
+    "household",
 ];
 
 /// A column that a role knows.

@@ -212,6 +212,8 @@ words! {
         Season = "season",
         /// In what tone the customer writes.
         Tone = "tone",
+        /// What the other members of the household have, do and say.
+        Household = "household",
     }
 }
 
@@ -602,6 +604,8 @@ pub struct Export {
 pub struct Run {
     /// The folder of all runs, seen from the working directory.
     pub directory: PathBuf,
+    /// The folder of the dated copies of reloaded tables: `history` beside that of the runs.
+    pub copies: PathBuf,
     /// Threads; `None` for as many as the machine allows.
     pub threads: Option<usize>,
     /// Memory budget in bytes; `None` for a share of what the machine has.

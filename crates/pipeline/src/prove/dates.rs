@@ -39,7 +39,12 @@ pub(super) fn differences(
     let rows = has_other_rows.then(|| Difference { file: TRAINING.to_owned(), column: None, feature_of: None });
     let differing = one.specs.iter().enumerate().filter(|(at, spec)| {
         let found = other.specs.iter().position(|there| there.name == spec.name);
-        found.is_none_or(|there| !is_same((&ours, *at, spec), (&theirs, there, &other.specs[there]), &pairs))
+        let says_nothing = || pairs.iter().all(|&(row, _)| ours.column(*at)[row as usize].is_nan());
+        match found {
+            Some(there) => !is_same((&ours, *at, spec), (&theirs, there, &other.specs[there]), &pairs),
+            // A feature that only later dates know anything of may be none without them.
+            None => !says_nothing(),
+        }
     });
     let columns = differing.map(|(_, spec)| Difference {
         file: TRAINING.to_owned(),

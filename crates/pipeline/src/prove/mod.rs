@@ -10,6 +10,7 @@ mod batch;
 mod bins;
 mod blame;
 mod compare;
+mod dated;
 mod dates;
 mod limits;
 mod perturb;

@@ -9,6 +9,7 @@ use osusume_tables::arrow::datatypes::SchemaRef;
 use osusume_tables::{SourceSpec, StoredSink, Target, Zone, read_stored, zone_of};
 
 use super::batch::{StoredBatch, Written};
+use super::dated;
 use crate::config::{Config, Format, History, Role, Source};
 use crate::job::Quiet;
 use crate::stages::ingest;
@@ -85,7 +86,7 @@ pub(super) fn disturb(
     control: &Quiet<'_>,
 ) -> Result<(Config, Vec<(String, u64)>)> {
     let mut disturbed = config.clone();
-    let mut counts = Vec::new();
+    let mut counts = dated::disturb(&mut disturbed, wish, dir)?;
     for source in config.sources.values().filter(|source| wish.source.is_none_or(|name| name == source.name)) {
         let spec = ingest::source_spec(config, source, Some(wish.as_of))?;
         let Some(wish) = wish.of(source, &spec) else { continue };

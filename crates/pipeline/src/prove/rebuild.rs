@@ -13,7 +13,7 @@ use crate::checked::Checked;
 use crate::config::Config;
 use crate::host::{Event, Host};
 use crate::job::{Job, Scene};
-use crate::run::{Before, Clock, digest_inputs, goods, learn, look_back, read_sources};
+use crate::run::{Before, Clock, attach_copies, digest_inputs, goods, learn, look_back, read_sources};
 use crate::stages::decide::Earlier;
 use crate::stages::ingest;
 
@@ -104,12 +104,13 @@ impl Builder for Stages<'_> {
                 (learned.tables.checked, learned.goods, learned.schedule, learned.found)
             }
             Until::Features(schedule) => {
-                let tables = read_sources(&job, &sources, Some(&inputs), Some(self.as_of), Files::Unheld)?.checked;
+                let mut tables = read_sources(&job, &sources, Some(&inputs), Some(self.as_of), Files::Unheld)?.checked;
                 let goods = goods(config, &tables)?;
                 let schedule = match schedule {
                     Some(schedule) => schedule.clone(),
                     None => crate::run::schedule(&job, &tables, self.as_of)?,
                 };
+                attach_copies(&job, &mut tables, &schedule, &[])?;
                 let (_, found) = look_back(&job, (&tables, &goods), &schedule, &mut clock)?;
                 (tables, goods, schedule, found)
             }

@@ -215,6 +215,27 @@ fn dialect(source: &Source) -> CsvDialect {
     CsvDialect { delimiter: source.delimiter, encoding, null_tokens, ..CsvDialect::default() }
 }
 
+/// The headers of a source that dated copies can hold: what may change, and no text that somebody wrote.
+pub(crate) fn copied_headers(source: &Source) -> Vec<&str> {
+    match source.role {
+        Role::Customers => {
+            let is_value = |kind: &AttributeKind| *kind != AttributeKind::Text;
+            source.attributes.iter().filter(|(_, kind)| is_value(kind)).map(|(header, _)| header.as_str()).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+/// The columns of a checked table that a copy of it holds.
+pub(crate) fn copied_columns(config: &Config, source: &Source) -> Vec<ColumnSpec> {
+    let changing = crate::copies::changing(source);
+    columns(config, source).into_iter().filter(|column| is_copied(column, &changing)).collect()
+}
+
+fn is_copied(column: &ColumnSpec, changing: &[String]) -> bool {
+    changing.contains(&column.header) && column.name == attribute_column(&column.header)
+}
+
 fn columns(config: &Config, source: &Source) -> Vec<ColumnSpec> {
     let role = source.role.id();
     let declared = ROLE_COLUMNS.iter().filter(|column| column.role == role).filter_map(|column| {

@@ -1,12 +1,13 @@
 //! The first minute: four figures, what to do, and what is not proven.
 
+use osusume_model::Arg;
 use osusume_text::report::Line;
 
 use super::words::{Words, number, share};
 use crate::Cell;
 use crate::chart::{Share, stacked};
 use crate::markup::{Markup, classed, element};
-use crate::numbers::OfferRow;
+use crate::numbers::{OfferRow, Reloaded};
 
 pub(super) fn summary(words: &Words<'_>) -> Markup {
     let columns = [to_do(words), not_proven(words)];
@@ -117,6 +118,7 @@ fn not_proven(words: &Words<'_>) -> Markup {
     if let Some(newest) = numbers.learning.tests.last() {
         doubts.push(words.say(Line::LevelMayMove, &[("date", words.day(&newest.as_of).into())]));
     }
+    doubts.extend(numbers.learning.reloaded.iter().flat_map(|table| reloaded(words, table)));
     if numbers.decisions.holdout_fraction <= 0.0 {
         doubts.push(words.word(Line::NoHoldout).to_owned());
     }
@@ -143,6 +145,28 @@ fn not_proven(words: &Words<'_>) -> Markup {
     doubt(Line::Underestimated, &|offer| ratio(offer).is_some_and(|[_, lower, _]| lower > 1.0));
     let items = doubts.iter().map(|doubt| element("li", &[], [Markup::prose(doubt)]));
     element("div", &[], [words.line("h2", "", Line::NotProven), element("ul", &[], items)])
+}
+
+/// What nothing but the pipeline file, or copies since a date, says of the past of a table.
+fn reloaded(words: &Words<'_>, table: &Reloaded) -> Vec<String> {
+    let mut doubts = Vec::new();
+    let source = || ("source", Arg::from(table.source.as_str()));
+    if !table.assumed_static.is_empty() {
+        doubts.push(words.say(Line::AssumedStatic, &[source(), ("names", Arg::Names(table.assumed_static.clone()))]));
+    }
+    let names = ("names", Arg::Names(table.changing.clone()));
+    match &table.first {
+        _ if table.changing.is_empty() => {}
+        Some(first) if table.served > 0 => {
+            let dates = words.numbers.learning.as_of_dates.len() as u64;
+            let counts = [("served", Arg::from(table.served)), ("dates", Arg::from(dates))];
+            let args: Vec<_> =
+                [source(), names, ("first", words.day(first).into())].into_iter().chain(counts).collect();
+            doubts.push(words.say(Line::KnownByCopies, &args));
+        }
+        _ => doubts.push(words.say(Line::NoCopies, &[source(), names])),
+    }
+    doubts
 }
 
 /// How many of `whole` a number is, for a bar.

@@ -208,6 +208,7 @@ fn learning() -> Learning {
             63,
             vec![band(81, 20, 0.2, 20, 63), band(405, 33, 0.08, 53, 63), band(323, 10, 0.03, 63, 63)],
         )),
+        reloaded: Vec::new(),
     }
 }
 

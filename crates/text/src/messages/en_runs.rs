@@ -459,11 +459,31 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::RecipeWithoutData,
         title: "the recipe `{recipe}` makes no feature: no table has what it is made of",
         help: &[
-            "`night` needs purchases or events whose times tell the hour, `weekend` purchases or events of any kind, and `season` a table of them that reaches back to a year before the label window",
+            "`night` needs purchases or events whose times tell the hour, `weekend` purchases or events of any kind, `season` a table of them that reaches back to a year before the label window, and `household` a column `household` of the customers that no reload overwrites",
             "deliver what is missing, or take `{recipe}` out of `features.recipes`",
         ],
         cause: "Recipes that are asked for by name are expected to do something. Dates alone say nothing of the hour, and a table that begins later than a year ago has no season to compare with; where the table grows, the season appears by itself.",
         example: "[features]\nrecipes = [\"recency\", \"night\"]        # at = 2026-09-30 in every row",
+    },
+    Message {
+        code: Code::CopiesLackColumns,
+        title: "dated copies of {source} lack columns it has today: {columns}",
+        help: &[
+            "nothing needs to be done where the columns are new: copies made from now on hold them",
+            "where a column was renamed or changed its kind, give it its old name and kind in `sources.{source}.attributes`",
+        ],
+        cause: "A table that is loaded again whole tells the past by the copies that runs made of it. At the dates of a copy without a column, or with one of another kind, the column is absent; today's values never stand in for it.",
+        example: "history/isp/customers/2026-08-01.….parquet has no `remote_work`, customers.csv has",
+    },
+    Message {
+        code: Code::HouseholdsTooLarge,
+        title: "household column of {source}: {households} with more than {most} members ({customers} customers) left out",
+        help: &[
+            "leave the column empty where the household is not known; a default value makes strangers relatives",
+            "where so many really live together, nothing needs to be done: they have no features of a household",
+        ],
+        cause: "A column of households often holds a value that stands for an unknown one, and everybody who has it would be a member of one household. The recipe `household` leaves them out; folds and the holdout still keep them together, as the column says.",
+        example: "household = 0 in 180,000 rows",
     },
     Message {
         code: Code::LeakProven,

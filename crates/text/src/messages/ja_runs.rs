@@ -462,11 +462,31 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::RecipeWithoutData,
         title: "レシピ `{recipe}` の元になるデータがどの表にもないため、特徴量は作られません",
         help: &[
-            "`night` には時刻のわかる購入またはイベント、`weekend` には購入またはイベント、`season` には判定期間の1年前までさかのぼる購入またはイベントの表が必要です。",
+            "`night` には時刻のわかる購入またはイベント、`weekend` には購入またはイベント、`season` には判定期間の1年前までさかのぼる購入またはイベントの表、`household` には再読み込みで上書きされない顧客の列 `household` が必要です。",
             "足りないデータを用意するか、`features.recipes` から `{recipe}` を外してください。",
         ],
         cause: "名前を挙げて指定したレシピは、何かを作るものと見なします。日付だけでは時間帯がわからず、1年前より後に始まる表には比べる季節がありません。季節は、表の期間が延びれば自動的に作られます。",
         example: "[features]\nrecipes = [\"recency\", \"night\"]        # すべての行で at = 2026-09-30",
+    },
+    Message {
+        code: Code::CopiesLackColumns,
+        title: "{source} の日付付きコピーに、今の表にある列がありません: {columns}",
+        help: &[
+            "新しく加えた列であれば、対応は不要です。これから作るコピーには含まれます。",
+            "列名や種類を変えた場合は、`sources.{source}.attributes` で元の名前と種類に戻してください。",
+        ],
+        cause: "毎回すべてを読み込み直す表の過去の値は、各実行が残したコピーからしかわかりません。その列がないコピー、または種類の異なるコピーを参照する時点では、値なしとして扱い、今の値で補うことはありません。",
+        example: "history/isp/customers/2026-08-01.….parquet には `remote_work` がなく、customers.csv にはある",
+    },
+    Message {
+        code: Code::HouseholdsTooLarge,
+        title: "{source} の世帯の列: {most}人を超える{households}件（顧客{customers}人）は世帯として扱いません",
+        help: &[
+            "世帯がわからない場合は空欄にしてください。既定値を入れると、無関係な人が家族になってしまいます。",
+            "本当にこの人数で暮らしている場合は、対応は不要です。世帯の特徴量が付かないだけです。",
+        ],
+        cause: "世帯の列には、不明を表す既定値が入っていることがよくあります。そのまま使うと、その値を持つ顧客がすべて同じ世帯になります。レシピ `household` はこれらを除きます。学習の分割と比較対照群では、列のとおりまとめて扱います。",
+        example: "18万行で household = 0",
     },
     Message {
         code: Code::LeakProven,

@@ -30,7 +30,10 @@ pub(super) const FIELDS: &[Field] = &[
          those of the source's zone, and nothing is at night). `season` is what was done a year before the label window, cut off at the \
          date, and absent at dates to which a table does not reach back. \
          `tone` reads `columns.text` of sources of role `voice`: complaints and praise, the tone and its change by window, days since \
-         the last complaint, and cases still open where there is `closed`; of a text nothing else is kept.",
+         the last complaint, and cases still open where there is `closed`; of a text nothing else is kept. `household` says of the other \
+         members of a household (`columns.household` of the customers) how many there are, how many hold something of each family, how long \
+         ago one last took something, of each family and of any, what they paid by window, and how often they complained within 30 and 90 days (where no \
+         text is read, how often they wrote); who refused every channel adds nothing, and more than 50 members are none.",
     )
     .list(ListCheck::Unique),
     Field::new(

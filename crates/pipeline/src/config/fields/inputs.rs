@@ -132,8 +132,11 @@ pub(super) const FIELDS: &[Field] = &[
         Is("\"append\""),
         "How the table tells the past: rows are only added (`append`); a row is added whenever one of a customer's values \
          has changed, and the newest that had arrived counts (`versions`, of customers only, with a column `arrived`); or \
-         the table is reloaded whole and old values are gone (`snapshot`). Of customers in a `snapshot`, only the attributes in `assume_static` become features; all \
-         others are left out, because their values of today would stand in the past. `osusume check` names them.",
+         the table is reloaded whole and old values are gone (`snapshot`). Of customers in a `snapshot`, the attributes in `assume_static` are features \
+         at every date; of all others each run keeps a dated copy (`history/` beside the runs), and a date that is learned from sees the newest \
+         copy of its day or before it. Without one they are left out, because their values of today would stand in the past, as are the renewal and the price of holdings in a \
+         `snapshot` that are not in `assume_static`. `osusume check` says \
+         how far copies reach.",
     ),
     Field::new(
         "sources.*.assume_static",

@@ -40,9 +40,10 @@ pub(super) fn compute<C: Cell + Sync>(
             (Group::Derived(bound), _) => derived::values(bound, &done, n_rows),
             (Group::Events(group, plan), Some(block)) => events(job, group, plan, block, dates)?,
             (Group::Holdings { cells, .. }, Some(block)) => holdings(job, cells, goods, block, dates)?,
-            (Group::Attributes { cells, is_arrival_known, .. }, Some(block)) => {
-                attributes(cells, *is_arrival_known, block, dates)
+            (Group::Attributes { cells, is_arrival_known, copies, .. }, Some(block)) => {
+                attributes(cells, (*is_arrival_known, copies), block, dates)
             }
+            (Group::Household(household), Some(block)) => household.values(block, dates),
             (Group::Cases { cells, .. }, Some(block)) => cases::values(job, cells, block, dates),
             (Group::Rules { leads, .. }, Some(block)) => leads.values(job, goods, block, dates),
             (_, None) => Vec::new(),
@@ -188,7 +189,20 @@ fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
     }
 }
 
-fn attributes<C: Cell>(cells: &[AttributeCell], is_arrival_known: bool, block: &Block, dates: &[AsOf]) -> Vec<C> {
+/// A customer's row as of an instant: the newest that was known, and of dated copies the one in the newest copy, if there is one.
+pub(super) fn row_known(block: &Block, customer: usize, at: i64, copies: &[i64]) -> Option<usize> {
+    let row = block.newest_known(customer, at)?;
+    let newest = copies.partition_point(|&known| known < at).checked_sub(1).map(|newest| copies[newest]);
+    let arrived = || block.integers("arrived").and_then(|arrived| arrived.get(row));
+    (copies.is_empty() || newest == arrived()).then_some(row)
+}
+
+fn attributes<C: Cell>(
+    cells: &[AttributeCell],
+    (is_arrival_known, copies): (bool, &[i64]),
+    block: &Block,
+    dates: &[AsOf],
+) -> Vec<C> {
     let mut values = vec![C::from_f64(f64::NAN); block.n_customers() * dates.len() * cells.len()];
     let joined = block.integers("joined");
     for customer in 0..block.n_customers() {
@@ -196,7 +210,7 @@ fn attributes<C: Cell>(cells: &[AttributeCell], is_arrival_known: bool, block: &
             let at = date.instant.0;
             // A customer who only stands in other tables has no row here, and no attributes.
             let before = if is_arrival_known { at } else { i64::MAX };
-            let Some(row) = block.newest_known(customer, before) else { continue };
+            let Some(row) = row_known(block, customer, before, copies) else { continue };
             let joined = joined.and_then(|joined| joined.get(row));
             let out = &mut values[(customer * dates.len() + d) * cells.len()..][..cells.len()];
             for (value, cell) in out.iter_mut().zip(cells) {

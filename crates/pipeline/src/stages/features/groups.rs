@@ -11,6 +11,7 @@ use osusume_windows::Plan;
 
 use super::cases::{self, CaseCell};
 use super::derived;
+use super::household::{self, HouseholdGroup};
 use super::levels::{Named, count_levels};
 use super::people::People;
 use super::quota::QuotaGroup;
@@ -45,6 +46,8 @@ pub(super) enum Group {
         cells: Vec<AttributeCell>,
         /// Whether the table's arrivals tell since when its values are known.
         is_arrival_known: bool,
+        /// Where the rows are those of dated copies: since when each copy is known. A date sees the newest one, and nobody who is not in it.
+        copies: Vec<i64>,
     },
     /// What rules say for the offers, given what the customer has.
     Rules {
@@ -62,6 +65,8 @@ pub(super) enum Group {
     },
     /// How broadly and deeply something is used.
     Stages(Box<StageGroup>),
+    /// What the others of the household have, do and say.
+    Household(Box<HouseholdGroup>),
     /// How much of a limit is used.
     Quota(Box<QuotaGroup>),
     /// What the pipeline file derives from all groups before.
@@ -106,6 +111,7 @@ impl Group {
             Self::Cases { cells, .. } => cells.len(),
             Self::Rules { leads, .. } => leads.offers().len(),
             Self::Stages(_) => stage::N_CELLS,
+            Self::Household(household) => household.width(),
             Self::Quota(quota) => quota.cells.len(),
             Self::Derived(derived) => derived.len(),
         }
@@ -117,6 +123,7 @@ impl Group {
             Self::Events(group, _) => &group.table,
             Self::Stages(stages) => &stages.events.table,
             Self::Quota(quota) => &quota.table,
+            Self::Household(_) => household::BLOCK,
             Self::Derived(_) => derived::SOURCE,
             Self::Holdings { table, .. }
             | Self::Attributes { table, .. }
@@ -146,7 +153,13 @@ impl Groups {
         for source in job.config.sources.values() {
             let Some(table) = tables.table(&source.name) else { continue };
             match source.role {
-                Role::Customers => drawn.attributes(job, source, table, people)?,
+                Role::Customers => {
+                    drawn.attributes(job, source, table, people)?;
+                    drawn.copied(job, source, tables, people)?;
+                    if let Some((group, specs)) = HouseholdGroup::draw(job, source, goods) {
+                        drawn.push(Group::Household(Box::new(group)), specs);
+                    }
+                }
                 Role::Holdings => drawn.holdings(job, source, goods),
                 Role::CrossSection => drawn.cross_section(job, source, goods),
                 Role::Purchases | Role::Events | Role::Voice | Role::Contacts => {
@@ -256,12 +269,16 @@ impl Groups {
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
-    pub(super) fn learn(&mut self, job: &Job<'_>, tables: &Checked, dates: &[AsOf]) -> Result<()> {
+    pub(super) fn learn(&mut self, job: &Job<'_>, tables: &Checked, goods: &Goods, dates: &[AsOf]) -> Result<()> {
         for group in &mut self.groups {
-            if let Group::Stages(stages) = group
-                && let Some(table) = tables.table(&stages.events.table)
-            {
-                stages.learn(job, table, tables.n_customers(), dates)?;
+            match group {
+                Group::Stages(stages) => {
+                    if let Some(table) = tables.table(&stages.events.table) {
+                        stages.learn(job, table, tables.n_customers(), dates)?;
+                    }
+                }
+                Group::Household(household) => household.learn(job, tables, goods, dates)?,
+                _ => {}
             }
         }
         Ok(())
@@ -278,6 +295,8 @@ impl Groups {
 
     fn holdings(&mut self, job: &Job<'_>, source: &Source, goods: &Goods) {
         let wants = |recipe| job.config.features.recipes.contains(&recipe);
+        // What a reload overwrites says nothing of the past.
+        let tells = |column| source.column(column).is_some_and(|header| source.is_static(header));
         let mut cells = Vec::new();
         let mut specs = Vec::new();
         let mut add = |cell, name: &str, family, unit, null, text_key, subject: &str| {
@@ -287,7 +306,7 @@ impl Groups {
         if wants(Recipe::Tenure) {
             add(HoldingCell::Tenure, "tenure", Family::Tenure, Unit::Days, NullMeaning::NotYet, "tenure", &source.name);
         }
-        if wants(Recipe::Renewal) && source.column("renews").is_some() {
+        if wants(Recipe::Renewal) && tells("renews") {
             let null = NullMeaning::NotApplicable;
             add(
                 HoldingCell::Renewal,
@@ -299,7 +318,7 @@ impl Groups {
                 &source.name,
             );
         }
-        if wants(Recipe::Money) && source.column("price").is_some() {
+        if wants(Recipe::Money) && tells("price") {
             add(HoldingCell::Price, "price", Family::Money, Unit::Minor, NullMeaning::Unknown, "price", &source.name);
         }
         if wants(Recipe::Holding) {
@@ -354,35 +373,66 @@ impl Groups {
             ));
         }
         if wants(Recipe::Attributes) {
-            for (header, kind) in &source.attributes {
-                if !source.is_static(header) {
-                    continue;
-                }
-                let column = attribute_column(header);
-                let mut spec =
-                    spec(source, header, Family::Attribute, Unit::Native, NullMeaning::Unknown, "attribute", header);
-                match kind {
-                    AttributeKind::Text => continue,
-                    AttributeKind::Flag => spec.unit = Unit::Flag,
-                    AttributeKind::Category => {
-                        let levels = Named::read(job, table, &column, people)?;
-                        spec.unit = Unit::Level;
-                        spec.kind = FeatureKind::Category(levels.names);
-                        cells.push(AttributeCell::Level(column, levels.codes));
-                        specs.push(spec);
-                        continue;
-                    }
-                    AttributeKind::Integer | AttributeKind::Number => {}
-                }
-                cells.push(AttributeCell::Value(column));
-                specs.push(spec);
+            let is_static = |(header, _): &(&String, &AttributeKind)| source.is_static(header);
+            for attribute in source.attributes.iter().filter(is_static) {
+                let drawn = attribute_feature(job, source, table, people, attribute)?;
+                let (cell, spec) = drawn.unzip();
+                cells.extend(cell);
+                specs.extend(spec);
             }
         }
         // The arrival of a reload says when the table came, not since when a value that never changes is known.
         let is_arrival_known = source.history != History::Snapshot;
-        self.push(Group::Attributes { table: source.name.clone(), cells, is_arrival_known }, specs);
+        let (table, copies) = (source.name.clone(), Vec::new());
+        self.push(Group::Attributes { table, cells, is_arrival_known, copies }, specs);
         Ok(())
     }
+
+    /// Attributes that change, by the dated copies of their table.
+    fn copied(&mut self, job: &Job<'_>, source: &Source, tables: &Checked, people: &People) -> Result<()> {
+        let wants = job.config.features.recipes.contains(&Recipe::Attributes);
+        let Some(copied) = tables.copied(&source.name).filter(|_| wants) else { return Ok(()) };
+        let Some(table) = tables.table(&copied.table) else { return Ok(()) };
+        let is_copied = |(header, _): &(&String, &AttributeKind)| {
+            !source.is_static(header) && copied.columns.contains(&attribute_column(header))
+        };
+        let (mut cells, mut specs) = (Vec::new(), Vec::new());
+        for attribute in source.attributes.iter().filter(is_copied) {
+            let drawn = attribute_feature(job, source, table, people, attribute)?;
+            let (cell, spec) = drawn.unzip();
+            cells.extend(cell);
+            specs.extend(spec);
+        }
+        let (table, copies) = (copied.table.clone(), copied.known.clone());
+        self.push(Group::Attributes { table, cells, is_arrival_known: true, copies }, specs);
+        Ok(())
+    }
+}
+
+/// The feature of an attribute, as `table` has it; texts make none.
+fn attribute_feature(
+    job: &Job<'_>,
+    source: &Source,
+    table: &TableFile,
+    people: &People,
+    (header, kind): (&String, &AttributeKind),
+) -> Result<Option<(AttributeCell, FeatureSpec)>> {
+    let column = attribute_column(header);
+    let mut spec = spec(source, header, Family::Attribute, Unit::Native, NullMeaning::Unknown, "attribute", header);
+    Ok(match kind {
+        AttributeKind::Text => None,
+        AttributeKind::Category => {
+            let levels = Named::read(job, table, &column, people)?;
+            spec.unit = Unit::Level;
+            spec.kind = FeatureKind::Category(levels.names);
+            Some((AttributeCell::Level(column, levels.codes), spec))
+        }
+        AttributeKind::Flag => {
+            spec.unit = Unit::Flag;
+            Some((AttributeCell::Value(column), spec))
+        }
+        AttributeKind::Integer | AttributeKind::Number => Some((AttributeCell::Value(column), spec)),
+    })
 }
 
 pub(super) fn spec(

@@ -4,6 +4,7 @@ mod cases;
 mod cells;
 mod derived;
 mod groups;
+mod household;
 mod labels;
 mod levels;
 mod people;
@@ -32,7 +33,7 @@ use self::rows::RowAt;
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Config, Role};
+use crate::config::{Config, Recipe, Role};
 use crate::job::Job;
 use crate::seam::Block;
 use crate::stages::ingest;
@@ -83,10 +84,10 @@ pub(crate) fn build(
     groups.rules(job, goods, leads);
     groups.derive(job)?;
     let dates: Vec<AsOf> = schedule.mature.iter().copied().chain([schedule.score]).collect();
-    groups.learn(job, tables, &dates)?;
+    groups.learn(job, tables, goods, &dates)?;
     let n_customers = tables.n_customers();
     let sample = (job.config.train.max_rows as f64 / people.rows.max(1) as f64).min(1.0);
-    let mut writer = Writer::create(job, goods, groups, (people, sample), schedule)?;
+    let mut writer = Writer::create(job, (tables, goods), groups, (people, sample), schedule)?;
     let partitions = partitions(job, tables, writer.groups.specs.len(), schedule, sample);
     for customers in partitions {
         job.check_stop()?;
@@ -124,7 +125,7 @@ struct Writer {
 impl Writer {
     fn create(
         job: &Job<'_>,
-        goods: &Goods,
+        (tables, goods): (&Checked, &Goods),
         groups: Groups,
         (people, sample): (People, f64),
         schedule: &Schedule,
@@ -135,7 +136,7 @@ impl Writer {
         let metadata = [("as_of_dates".to_owned(), dates.join(" "))];
         let training = ParquetSink::create(&job.target(), TRAINING, &training_schema, &metadata)?;
         let scoring = ParquetSink::create(&job.target(), SCORING, &scoring_schema, &[])?;
-        let wanted = Wanted::all(job);
+        let wanted = Wanted::all(job, tables);
         let labels = vec![[0; 5]; goods.catalogue.offers.len()];
         let open = vec![vec![0; labels.len()]; schedule.open.len()];
         Ok(Self {
@@ -281,14 +282,19 @@ struct Wanted {
 
 impl Wanted {
     /// The sources features and labels are made of.
-    fn all(job: &Job<'_>) -> Vec<Self> {
+    fn all(job: &Job<'_>, tables: &Checked) -> Vec<Self> {
         let sources = job.config.sources.values().filter(|s| !matches!(s.role, Role::Products | Role::Consents));
         let wanted = |source: &crate::config::Source| {
             let (columns, role) = (wanted_columns(job.config, source), source.role);
             let source = source.name.clone();
             Self { source, columns, role }
         };
-        sources.map(wanted).collect()
+        let copied = job.config.sources.values().filter_map(|source| Some((source, tables.copied(&source.name)?)));
+        let copied = copied.map(|(source, copied)| {
+            let columns = copied.columns.iter().cloned().chain(["arrived".to_owned()]).collect();
+            Self { source: copied.table.clone(), columns, role: source.role }
+        });
+        sources.map(wanted).chain(copied).collect()
     }
 }
 
@@ -301,6 +307,9 @@ fn read_blocks(
     customers: &Range<u32>,
 ) -> Result<(Blocks, u64)> {
     let (mut blocks, mut unknown) = (Blocks::new(), 0);
+    if job.config.features.recipes.contains(&Recipe::Household) {
+        blocks.insert(household::BLOCK.to_owned(), household::block(customers));
+    }
     for Wanted { source, columns, role } in wanted {
         let Some(table) = tables.table(source) else { continue };
         let columns: Vec<&str> = columns.iter().map(String::as_str).collect();

@@ -59,11 +59,11 @@ pub(crate) fn write_table(
         groups.rules(job, goods, leads.transpose()?);
     }
     groups.derive(job)?;
-    groups.learn(job, tables, &dates)?;
+    groups.learn(job, tables, goods, &dates)?;
     check_header(customer_header(job), &groups.specs)?;
     let layout = Layout::new(job, &tables.customers, &groups.specs);
     let mut sink = ParquetSink::create_quick(out.0, &out.1.to_string_lossy(), &layout.schema, &[])?;
-    let wanted = Wanted::all(job);
+    let wanted = Wanted::all(job, tables);
     let rows_of = |customers: &Range<u32>| {
         job.check_stop()?;
         let (blocks, _) = read_blocks(job, tables, goods, &wanted, customers)?;

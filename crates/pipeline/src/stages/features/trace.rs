@@ -16,6 +16,7 @@ use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{ROLE_COLUMNS, Recipe, Role};
+use crate::copies;
 use crate::inspect::{Inspected, InspectedFeature, InspectedRow, InspectedTable, Value};
 use crate::job::Job;
 use crate::plan::EventGroup;
@@ -42,8 +43,8 @@ pub(crate) fn inspect(
         groups.rules(job, goods, leads.transpose()?);
     }
     groups.derive(job)?;
-    groups.learn(job, tables, &[at])?;
-    let (blocks, _) = read_blocks(job, tables, goods, &Wanted::all(job), &(customer..customer + 1))?;
+    groups.learn(job, tables, goods, &[at])?;
+    let (blocks, _) = read_blocks(job, tables, goods, &Wanted::all(job, tables), &(customer..customer + 1))?;
     let is_customer = labels::active(job, goods, &blocks, &[at], 1)?[0];
     let cells = cells::compute::<f64>(job, &groups.groups, goods, &blocks, &[at])?;
     let values = cells.iter().flat_map(|group| group.values.iter().copied());
@@ -101,9 +102,10 @@ impl Tracer<'_> {
                 StageGroup::SOURCES.iter().map(of).collect()
             }
             Group::Quota(quota) => quota.rows(self.job, self.goods, self.blocks, self.at)?,
-            Group::Attributes { cells, is_arrival_known, .. } => {
+            Group::Attributes { cells, is_arrival_known, copies, .. } => {
                 let before = if *is_arrival_known { self.at.instant.0 } else { i64::MAX };
-                let newest: Vec<u32> = block.newest_known(0, before).map(|row| row as u32).into_iter().collect();
+                let newest = cells::row_known(block, 0, before, copies).map(|row| row as u32);
+                let newest: Vec<u32> = newest.into_iter().collect();
                 let of = |cell| if is_present(block, column_of(cell), &newest) { newest.clone() } else { Vec::new() };
                 cells.iter().map(of).collect()
             }
@@ -112,6 +114,8 @@ impl Tracer<'_> {
             }
             // Its features have rows of several tables, which stand beside the features it reads.
             Group::Derived(derived) => vec![Vec::new(); derived.len()],
+            // They are rows of other people.
+            Group::Household(household) => vec![Vec::new(); household.width()],
             Group::Rules { leads, .. } => {
                 let rows = match leads.days() {
                     Some(days) => self.bought(block, days),
@@ -176,8 +180,10 @@ impl Tracer<'_> {
             if !features.iter().any(|feature| feature.source == *source) {
                 continue;
             }
-            let role = self.job.config.sources[source].role;
-            let columns = self.shown_columns(source, block, role);
+            let declared = copies::source_of(source);
+            // What others of the household do is no table.
+            let Some(role) = self.job.config.sources.get(declared).map(|source| source.role) else { continue };
+            let columns = self.shown_columns(declared, block, role);
             let is_known = |row: usize| self.is_known(block, row);
             let rows = (0..block.offsets[1] as usize).filter(|&row| is_known(row)).map(|row| InspectedRow {
                 number: row as u32 + 1,

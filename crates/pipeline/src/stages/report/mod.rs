@@ -9,7 +9,8 @@ use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION, Follow,
-    Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Report, Rule, SMALLEST_SHOWN, SourceRow, Test, TestRow,
+    Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow, Test,
+    TestRow,
 };
 
 use super::mine::{FollowSummary, ToldRule};
@@ -17,6 +18,7 @@ use super::train::{ArmRows, CONFIDENCE, Contact, DecileCounts, Gate, Measures, M
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::config::Mine;
+use crate::copies::CopiesTold;
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
 use crate::units::Units;
@@ -89,6 +91,7 @@ impl Told<'_> {
             as_of_dates: summary.as_of_dates.clone(),
             tests: summary.pooled.iter().map(test_row).collect(),
             together: self.together(),
+            reloaded: summary.copies.iter().map(reloaded).collect(),
         }
     }
 
@@ -127,6 +130,16 @@ fn contact(found: &Contact) -> Option<ContactRow> {
     };
     let odds = [found.log_odds, lower, upper].map(exp);
     Some(ContactRow { contacted: arm(draw.contacted), held_back: arm(draw.held_back), odds })
+}
+
+fn reloaded(told: &CopiesTold) -> Reloaded {
+    Reloaded {
+        source: told.source.clone(),
+        assumed_static: told.assumed_static.clone(),
+        changing: told.changing.clone(),
+        first: told.first.clone(),
+        served: told.served,
+    }
 }
 
 fn closed_gate(gate: &Gate) -> ClosedGate {
