@@ -46,7 +46,7 @@ import polars as pl
 ROOT = Path(__file__).resolve().parents[1]
 WORLDS = sorted(
     (path.stem for path in (ROOT / "crates/synth/worlds").glob("*.toml")),
-    key=["isp", "saas", "storage", "music", "mobile", "store", "fanclub", "contacts", "cosmetics", "restaurant"].index,
+    key=["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts"].index,
 )
 AS_OF = date(2026, 10, 1)
 USAGE_ROWS_A_CUSTOMER = 60
@@ -54,7 +54,7 @@ USAGE_ROWS_A_CUSTOMER = 60
 OPEN = {"chosen", "below_threshold", "outranked", "no_capacity", "not_drawn", "household_limit", "harmful", "negative_effect", "harms"}
 TREES = {"verbosity": -1, "num_leaves": 31, "learning_rate": 0.06, "min_data_in_leaf": 200, "seed": 7, "deterministic": True}
 # The company that the oracle learns from.
-ORACLE_SEED, ORACLE_CUSTOMERS = 9_001, 40_000
+ORACLE_SEED = 9_001
 # Codes of the label columns of features/training.parquet; others are rows that were not eligible or left.
 NO_TAKE, TAKE = 0, 4
 # Student's t, one-sided 95 % and two-sided 95 %, by degrees of freedom.
@@ -68,8 +68,10 @@ def main():
     parser.add_argument("--worlds", nargs="+", default=WORLDS)
     parser.add_argument("--seeds", nargs="+", type=int, default=[101, 102, 103, 104, 105])
     parser.add_argument("--customers", type=int, help="20,000, and 2,000 of `contacts`, without it")
+    parser.add_argument("--oracle-customers", type=int, default=40_000, help="of the company that the oracle learns from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the pipeline, as `run --set`")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
+    parser.add_argument("--pipelines", type=Path, default=ROOT / "pipelines")
     parser.add_argument("--json", type=Path, help="write every number here, too")
     parser.add_argument("--verbose", action="store_true", help="every policy of every seed")
     options = parser.parse_args()
@@ -81,7 +83,7 @@ def main():
         customers = options.customers or (2_000 if world == "contacts" else 20_000)
         seeds = []
         with tempfile.TemporaryDirectory() as directory:
-            oracle = Oracle(company(options, Path(directory), world, ORACLE_CUSTOMERS, ORACLE_SEED))
+            oracle = Oracle(company(options, Path(directory), world, options.oracle_customers, ORACLE_SEED))
         for seed in options.seeds:
             with tempfile.TemporaryDirectory() as directory:
                 one = company(options, Path(directory), world, customers, seed)
@@ -98,7 +100,7 @@ def company(options, place, world, customers, seed):
     """A company with its run, and the truth of what contacts are worth."""
     (place / "pipelines").mkdir(parents=True)
     pipeline = place / f"pipelines/{world}.toml"
-    shutil.copy(ROOT / f"pipelines/{world}.toml", pipeline)
+    shutil.copy(options.pipelines / f"{world}.toml", pipeline)
     tables = place / "data" / world
     size = ["--customers", customers, "--seed", seed, "--events", customers * USAGE_ROWS_A_CUSTOMER, "--out", tables]
     call(options.binary, "synth", world, *size, "--worth")
@@ -131,7 +133,8 @@ class Company:
 
     def __init__(self, tables, run, config, sets):
         self.run, self.tables = run, tables
-        self.cost = setting(config, sets, "decide.contact_cost_minor", 0)
+        self.cost_by_channel = setting(config, sets, "decide.channel_cost_minor", {})
+        self.any_cost = setting(config, sets, "decide.contact_cost_minor", 0)
         self.threshold = setting(config, sets, "decide.min_value_minor", 0)
         self.per_customer = setting(config, sets, "decide.per_customer", 3)
         months, survival = setting(config, sets, "decide.months", 12), setting(config, sets, "decide.monthly_survival", 0.98)
@@ -190,15 +193,19 @@ class Company:
         self.drag = np.stack([self.people[f"drag_{k}"].to_numpy() for k in (1, 2, 3)], axis=1)
         self.leaves = np.stack([self.people[name].to_numpy() for name in ("leaves_alone", "leaves_1", "leaves_2", "leaves_3")], axis=1)
         self.places = self.people["places"].to_numpy().astype(np.int64)
+        self.cost = np.array([self.contact_cost(channel) for channel in self.people["channel"]], dtype=float)
+
+    def contact_cost(self, channel):
+        return self.cost_by_channel.get(channel, self.any_cost)
 
     def channel_of(self, customers):
-        """The first channel of the pipeline that the newest answer before the run allows."""
+        """The cheapest channel that the newest answer before the run allows, the first of those that cost the same."""
         consents = pl.read_csv(self.tables / "consents.csv").filter(pl.col("recorded_at") < str(AS_OF))
         newest = consents.sort("recorded_at").unique(["customer_id", "channel"], keep="last").filter(pl.col("allowed") == "yes")
         allowed = {}
         for customer, channel in newest.select("customer_id", "channel").iter_rows():
             allowed.setdefault(customer, set()).add(channel)
-        first = lambda customer: next((c for c in self.channels if c in allowed.get(customer, ())), None)
+        first = lambda customer: min((c for c in self.channels if c in allowed.get(customer, ())), key=self.contact_cost, default=None)
         return [first(customer) for customer in customers]
 
     def contacts_left(self):
@@ -212,7 +219,7 @@ class Company:
 
     def chosen(self, gain, drag=None, shrink=(1.0, 1.0, 1.0), cost=None, threshold=0.0, most=None):
         """Pairs taken best first: in round k each customer's k-th contact, by what it adds to the customer's earlier ones."""
-        cost = self.cost if cost is None else cost
+        cost = self.cost[self.person] if cost is None else cost
         drag = np.zeros((len(self.places), 3)) if drag is None else drag
         by_channel, by_offer = self.room()
         channel = self.people["channel"].to_list()
@@ -245,21 +252,23 @@ class Company:
         by_offer = {place["offer"]: place["max"] for place in self.capacity if "offer" in place and "channel" not in place}
         return by_channel, by_offer
 
-    def value(self, pairs):
+    def value(self, pairs, costs=None):
         """V of contacts about these pairs, churn among those contacted without and with them, contacts, and customers contacted."""
         number = np.bincount(self.person[pairs], minlength=len(self.places)).clip(0, 3)
         k = number[self.person[pairs]] - 1
         contacted = np.flatnonzero(number)
-        v = self.gain[pairs, k].sum() + self.drag[contacted, number[contacted] - 1].sum() - self.cost * len(pairs)
+        v = self.gain[pairs, k].sum() + self.drag[contacted, number[contacted] - 1].sum() - (self.cost[self.person[pairs]] if costs is None else costs).sum()
         alone, with_contacts = self.leaves[contacted, 0].sum(), self.leaves[contacted, number[contacted]].sum()
         return {"v": float(v), "contacts": len(pairs), "customers": len(contacted), "churn": float(with_contacts / alone - 1) if alone else 0.0}
 
     def published(self):
-        offers = pl.read_parquet(self.run / "offers.parquet").select("customer_id", "offer")
-        places = self.pairs.with_row_index("pair").join(offers, on=["customer_id", "offer"])["pair"].to_numpy()
+        """The pairs published, and what each contact costs."""
+        offers = pl.read_parquet(self.run / "offers.parquet").select("customer_id", "offer", "channel")
+        joined = self.pairs.with_row_index("pair").join(offers, on=["customer_id", "offer"])
+        places, costs = joined["pair"].to_numpy(), np.array([self.contact_cost(channel) for channel in joined["channel"]], dtype=float)
         if len(places) != offers.height:
             raise SystemExit(f"{offers.height - len(places)} published offers are not among the pairs that the rules leave")
-        return places
+        return places, costs
 
     # --- scores -------------------------------------------------------------------------------------------------------------
 
@@ -317,7 +326,7 @@ class Company:
         return found
 
     def measured(self, oracle, rng):
-        published = self.published()
+        published, costs = self.published()
         worth = lambda chance: chance * self.margin * self.months
         propensity = self.pairs["propensity"].to_numpy()
         shrink = [self.gain[:, k].sum() / self.gain[:, 0].sum() for k in range(3)]
@@ -336,12 +345,12 @@ class Company:
             "true effects": self.chosen(worth(self.contacted - self.alone)),
             "known": self.chosen(self.gain[:, 0], self.drag, shrink),
         }
-        told = {name: self.value(pairs) for name, pairs in policies.items()}
+        told = {name: self.value(pairs) for name, pairs in policies.items()} | {"run": self.value(published, costs)}
         ways = [self.value(self.chosen(gain, drag[:, None] * np.array(drags), shrink)) for gain, drag in observed]
         told["ways"] = [way["v"] for way in ways]
         told["oracle"] = max([*ways, told["nobody"], told["our scores"]], key=lambda way: way["v"])
         told["a contact"] = float((self.gain[:, 0] + self.drag[self.person, 0]).mean())
-        return told | {"eligible": len(self.places), "pairs": len(self.person), "cost": self.cost, "removed": self.removed}
+        return told | {"eligible": len(self.places), "pairs": len(self.person), "cost": float(self.cost.mean()), "removed": self.removed}
 
 
 class Oracle:
@@ -412,7 +421,7 @@ def row(world, customers, seeds):
     return [
         world, f"{customers:,}", f"{np.median(s):.2f}", f"{s.min():.2f}", f"{whole:.2f} ± {half(s, TWO_SIDED):.2f}", f"{run.mean():+,.0f}",
         f"{oracle.mean():,.0f}", f"{v('known').mean():,.0f}", *beside, f"{v('p1 - p0').mean():+,.0f}", f"{v('our scores').mean():+,.0f}",
-        f"{(v('true effects') / v('known')).mean():.3f}", f"{np.mean([s['a contact'] for s in seeds]):.1f} of {seeds[0]['cost']}", f"{mean('run', 'contacts'):,.0f}",
+        f"{(v('true effects') / v('known')).mean():.3f}", f"{np.mean([s['a contact'] for s in seeds]):.1f} of {np.mean([s['cost'] for s in seeds]):.1f}", f"{mean('run', 'contacts'):,.0f}",
         f"{mean('oracle', 'contacts'):,.0f}", f"{100 * mean('run', 'churn'):+.2f} %",
     ]
 

@@ -40,9 +40,16 @@ fn the_circle_closes_and_says_where_to_look() {
 #[test]
 fn every_business_has_a_demo() {
     let company = Company::new();
-    for (name, customers) in
-        [("saas", 500), ("storage", 500), ("music", 500), ("mobile", 500), ("store", 500), ("fanclub", 500), ("contacts", 300)]
-    {
+    for (name, customers) in [
+        ("saas", 500),
+        ("storage", 500),
+        ("music", 500),
+        ("mobile", 500),
+        ("store", 500),
+        ("cosmetics", 500),
+        ("fanclub", 500),
+        ("contacts", 300),
+    ] {
         let number = customers.to_string();
         let said = company.succeed(&["demo", name, "--customers", &number, "--out", name]);
         for part in

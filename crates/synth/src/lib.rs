@@ -34,5 +34,5 @@ mod worth;
 
 pub use generate::{Options, Summary, Written, generate};
 pub use reference::world_file_reference;
-pub use respond::{Answers, Delivery, RespondOptions, Reveal, respond};
+pub use respond::{Answers, Delivery, RespondOptions, Reveal, Truth, respond};
 pub use world::World;

@@ -11,7 +11,7 @@ pub fn world_file_reference() -> String {
          A world file describes a company whose truth is known: who its customers are, what they need, what they use, when they buy, \
          and what being contacted does to them.\n\
          `osusume synth --world FILE --out DIR` plays it; `osusume synth isp --out DIR` plays one that comes with the program: \
-         `isp`, `saas`, `storage`, `music`, `mobile`, `store`, `fanclub` and `contacts` lie in `crates/synth/worlds/` and are the best examples.\n\
+         `isp`, `saas`, `storage`, `music`, `mobile`, `store`, `cosmetics`, `fanclub` and `contacts` lie in `crates/synth/worlds/` and are the best examples.\n\
          The file is TOML; unknown keys are errors; dates are `YYYY-MM-DD`; keys without a mark are required.\n\
          This page is printed from the program's own description of the file.\n",
     );

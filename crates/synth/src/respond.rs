@@ -58,12 +58,29 @@ pub struct RespondOptions {
 }
 
 /// What was answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Answers {
     /// Rows of the offer table.
     pub rows: u64,
     /// Offers taken and kept.
     pub taken: u64,
+    /// What the truth says of them all, where it was to be revealed.
+    pub truth: Option<Truth>,
+}
+
+/// The truth about all rows of an offer table.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Truth {
+    /// Takes expected without the contacts.
+    pub without_contact: f64,
+    /// Takes expected with them.
+    pub with_contact: f64,
+    /// Profit that the contacts add within twelve months, in minor units, before they are paid for.
+    pub worth: f64,
+    /// Customers of the table expected to leave within these months if nobody contacts them; each date counts anew.
+    pub leaves_alone: f64,
+    /// The same with the contacts.
+    pub leaves_contacted: f64,
 }
 
 /// Answers a table of offers with the columns `customer_id`, `as_of`, `rank` and `offer`.
@@ -102,7 +119,23 @@ pub fn respond(
     answers.sort_unstable_by_key(|answer| answer.asked.row);
     write_answers(world, &answers, options, fs)?;
     let taken = answers.iter().filter(|answer| answer.taken_on.is_some()).count();
-    Ok(Answers { rows: answers.len() as u64, taken: taken as u64 })
+    let truth = (options.reveal == Reveal::Expected).then(|| truth_of(&answers));
+    Ok(Answers { rows: answers.len() as u64, taken: taken as u64, truth })
+}
+
+fn truth_of(answers: &[Answer]) -> Truth {
+    let mut truth = Truth::default();
+    for Answer { asked, told, .. } in answers {
+        truth.without_contact += told.without;
+        truth.with_contact += told.with;
+        truth.worth += told.worth;
+        // Leaving is the customer's, whatever number of offers there was.
+        if asked.before == 0 {
+            truth.leaves_alone += told.leaves_alone;
+            truth.leaves_contacted += told.leaves_contacted;
+        }
+    }
+    truth
 }
 
 /// One row of the offer table.

@@ -9,13 +9,14 @@ use crate::plan::{self, Plan};
 use crate::schema::WorldFile;
 
 /// The worlds that come with the program, by name, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 8] = [
+const SHIPPED: [(&str, &str); 9] = [
     ("isp", include_str!("../worlds/isp.toml")),
     ("saas", include_str!("../worlds/saas.toml")),
     ("storage", include_str!("../worlds/storage.toml")),
     ("music", include_str!("../worlds/music.toml")),
     ("mobile", include_str!("../worlds/mobile.toml")),
     ("store", include_str!("../worlds/store.toml")),
+    ("cosmetics", include_str!("../worlds/cosmetics.toml")),
     ("fanclub", include_str!("../worlds/fanclub.toml")),
     ("contacts", include_str!("../worlds/contacts.toml")),
 ];

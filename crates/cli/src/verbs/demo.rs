@@ -20,13 +20,14 @@ use crate::settings::{load, threads};
 use crate::table::labelled;
 
 /// The pipelines of the companies that come with the program, by the world's name; their paths start at the folder beside `data/`.
-const PIPELINES: [(&str, &str); 8] = [
+const PIPELINES: [(&str, &str); 9] = [
     ("isp", include_str!("../../../../pipelines/isp.toml")),
     ("saas", include_str!("../../../../pipelines/saas.toml")),
     ("storage", include_str!("../../../../pipelines/storage.toml")),
     ("music", include_str!("../../../../pipelines/music.toml")),
     ("mobile", include_str!("../../../../pipelines/mobile.toml")),
     ("store", include_str!("../../../../pipelines/store.toml")),
+    ("cosmetics", include_str!("../../../../pipelines/cosmetics.toml")),
     ("fanclub", include_str!("../../../../pipelines/fanclub.toml")),
     ("contacts", include_str!("../../../../pipelines/contacts.toml")),
 ];

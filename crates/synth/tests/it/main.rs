@@ -9,3 +9,4 @@ mod sample;
 mod support;
 mod tables;
 mod truth;
+mod worth;

@@ -1,32 +1,14 @@
 //! Answers to a table of offers.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use osusume_model::{Code, NoControl};
 use osusume_storage::RealFs;
 use osusume_synth::{Answers, Delivery, RespondOptions, Reveal, World, respond};
-use osusume_tables::arrow::array::{
-    ArrayRef, BooleanArray, Date32Array, Float64Array, Int16Array, RecordBatch, StringArray,
-};
-use osusume_tables::{ParquetSink, Target, read_batches};
+use osusume_tables::arrow::array::{BooleanArray, Float64Array};
+use osusume_tables::read_batches;
 
-use crate::support::{COMPANY, Chance, MATURE, day, digest, real_fs, typed};
-
-/// A table of one offer a row: customer, as-of date, rank, offer.
-fn write_offers(dir: &Path, rows: &[(&str, i32, i16, &str)]) {
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("customer_id", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0)))),
-        ("as_of", Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.1)))),
-        ("rank", Arc::new(Int16Array::from_iter_values(rows.iter().map(|r| r.2)))),
-        ("offer", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.3)))),
-    ];
-    let batch = RecordBatch::try_from_iter(columns).unwrap();
-    let target = Target::Dir { fs: real_fs(), dir: dir.to_owned() };
-    let mut sink = ParquetSink::create(&target, "offers.parquet", batch.schema_ref(), &[]).unwrap();
-    sink.write(&batch).unwrap();
-    sink.finish().unwrap();
-}
+use crate::support::{COMPANY, Chance, MATURE, day, digest, real_fs, typed, write_offers};
 
 fn options(dir: &Path, delivery: Delivery) -> RespondOptions {
     let seed = World::isp().default_seed();

@@ -7,8 +7,8 @@ use std::sync::{Arc, LazyLock};
 use osusume_model::{Date, NoControl};
 use osusume_storage::{Digest, Fs, RealFs};
 use osusume_synth::{Options, Summary, World, generate};
-use osusume_tables::arrow::array::{Array, Date32Array, Float64Array, RecordBatch, StringArray};
-use osusume_tables::read_batches;
+use osusume_tables::arrow::array::{Array, ArrayRef, Date32Array, Float64Array, Int16Array, RecordBatch, StringArray};
+use osusume_tables::{ParquetSink, Target, read_batches};
 
 /// The last as-of date whose label window lies inside the history, on the beginning of a week of the world.
 pub(crate) const MATURE: &str = "2026-07-23";
@@ -171,4 +171,19 @@ fn chances_of(batch: &RecordBatch) -> Vec<Chance> {
 
 pub(crate) fn typed<T: Array + 'static>(batch: &RecordBatch, i: usize) -> &T {
     batch.column(i).as_any().downcast_ref::<T>().expect("the type of the column")
+}
+
+/// A table of one offer a row: customer, as-of date, rank, offer.
+pub(crate) fn write_offers(dir: &Path, rows: &[(&str, i32, i16, &str)]) {
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("customer_id", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.0)))),
+        ("as_of", Arc::new(Date32Array::from_iter_values(rows.iter().map(|r| r.1)))),
+        ("rank", Arc::new(Int16Array::from_iter_values(rows.iter().map(|r| r.2)))),
+        ("offer", Arc::new(StringArray::from_iter_values(rows.iter().map(|r| r.3)))),
+    ];
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let target = Target::Dir { fs: real_fs(), dir: dir.to_owned() };
+    let mut sink = ParquetSink::create(&target, "offers.parquet", batch.schema_ref(), &[]).unwrap();
+    sink.write(&batch).unwrap();
+    sink.finish().unwrap();
 }

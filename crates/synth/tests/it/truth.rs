@@ -94,9 +94,9 @@ impl Takes {
     fn has(&self, chance: &Chance) -> bool {
         let (family, tier) = &self.products[&chance.offer];
         let from = chance.as_of + 7;
-        let mut starts = self.intervals[&chance.customer]
-            .iter()
-            .filter(|(f, t, start, _)| f == family && t >= tier && *start >= chance.as_of);
+        // Whoever owns nothing of a shop stands in no row.
+        let intervals = self.intervals.get(&chance.customer).map_or(&[][..], Vec::as_slice);
+        let mut starts = intervals.iter().filter(|(f, t, start, _)| f == family && t >= tier && *start >= chance.as_of);
         starts.next().is_some_and(|(_, _, start, end)| (from..from + 60).contains(start) && end - start >= 30)
     }
 }
