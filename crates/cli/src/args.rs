@@ -607,8 +607,14 @@ pub(crate) struct WhatIfArgs {
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
     /// The company
-    #[arg(value_parser = PossibleValuesParser::new(World::names()))]
-    pub(crate) world: String,
+    #[arg(value_parser = PossibleValuesParser::new(World::names()), required_unless_present = "all")]
+    pub(crate) world: Option<String>,
+    /// Every company in turn, up to its run, as one table
+    #[arg(long, conflicts_with = "world")]
+    pub(crate) all: bool,
+    /// With `--all`, what the truth says the offers earn
+    #[arg(long, requires = "all")]
+    pub(crate) score: bool,
     /// Directory to write into; empty, or not there yet
     #[arg(long, value_name = "DIR", default_value = "osusume-demo")]
     pub(crate) out: PathBuf,

@@ -22,4 +22,28 @@ crate::phrases::phrases! {
     Why = "why a customer got an offer, or none", "ある顧客にオファーを出した、または出さなかった理由";
     /// What to type.
     Show = "the numbers again", "集計の再表示";
+    /// What goes on. Args: world.
+    Playing = "playing {world}", "{world} を実行中";
+    /// Column: company.
+    World = "company", "会社";
+    /// Column.
+    Customers = "customers", "顧客";
+    /// Column: offers made.
+    Made = "offers", "オファー";
+    /// Column: customers with one.
+    Reached = "reached", "対象の顧客";
+    /// Column: mean area under the curve at the newest test.
+    Auc = "AUC", "AUC";
+    /// Column: sum of expected values.
+    Value = "expected value", "期待価値";
+    /// Column: what the truth says contacts add within a year, before they are paid for.
+    Worth = "true worth", "真の増分";
+    /// Column: what contacts cost.
+    Cost = "contacts cost", "接触費用";
+    /// Column: the difference.
+    Profit = "true profit", "真の利益";
+    /// Column: takes expected, with contact and without.
+    Added = "takes with / without", "購入（案内あり/なし）";
+    /// Column: how much more of the contacted customers leave.
+    Churn = "churn caused", "解約の増加";
 }

@@ -1,5 +1,7 @@
 //! `osusume demo NAME`: the whole circle on a company that does not exist, from its tables to what its offers earned.
 
+mod all;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,13 +41,11 @@ const MORE_DAYS: i32 = 21;
 /// Usage rows a customer; the newest are kept.
 const EVENTS: u64 = 60;
 
-/// Generates, runs, waits and evaluates; says where everything lies.
+/// Generates, runs, waits and evaluates; says where everything lies. Or every company's table.
 pub(crate) fn demo(args: &DemoArgs, console: &Console, signals: &Signals) -> Ended {
-    let world = World::shipped(&args.world).expect("the command line allows no other name");
-    let customers = args.customers.unwrap_or_else(|| world.default_customers());
-    // The world's campaigns end on its last day.
-    let (as_of, later) = (world.end(), world.end() + (world.label_days() + MORE_DAYS));
-    let demo = Demo { args, console, signals, world, customers, as_of, later };
+    let Some(name) = &args.world else { return all::all(args, console, signals) };
+    let demo = Demo::new(name, &args.out, args, console, signals);
+    let Demo { customers, as_of, later, .. } = demo;
     demo.prepare().map_err(Failure::starting)?;
     let tables = demo.place("data");
     demo.step(Word::Company, &[("customers", customers.into()), ("as_of", date(as_of)), ("path", path(&tables))])?;
@@ -64,6 +64,8 @@ pub(crate) fn demo(args: &DemoArgs, console: &Console, signals: &Signals) -> End
 }
 
 struct Demo<'a> {
+    name: &'a str,
+    out: &'a Path,
     args: &'a DemoArgs,
     console: &'a Console,
     signals: &'a Signals,
@@ -74,10 +76,19 @@ struct Demo<'a> {
     later: Date,
 }
 
-impl Demo<'_> {
+impl<'a> Demo<'a> {
+    /// The company of this name in `out`.
+    fn new(name: &'a str, out: &'a Path, args: &'a DemoArgs, console: &'a Console, signals: &'a Signals) -> Self {
+        let world = World::shipped(name).expect("the command line allows no other name");
+        let customers = args.customers.unwrap_or_else(|| world.default_customers());
+        // The world's campaigns end on its last day.
+        let (as_of, later) = (world.end(), world.end() + (world.label_days() + MORE_DAYS));
+        Self { name, out, args, console, signals, world, customers, as_of, later }
+    }
+
     /// An empty directory with the pipeline file in it.
     fn prepare(&self) -> osusume_model::Result<()> {
-        let out = &self.args.out;
+        let out = self.out;
         let fault = |error: &dyn std::fmt::Display| {
             Fault::new(Code::CannotWrite).in_file(out.display().to_string()).because(error)
         };
@@ -86,13 +97,14 @@ impl Demo<'_> {
         }
         let dir = out.join("pipelines");
         fs::create_dir_all(&dir).map_err(|error| fault(&error))?;
-        let (_, shipped) = PIPELINES.iter().find(|(name, _)| *name == self.args.world).expect("every world has one");
-        fs::write(self.pipeline_file(), with_holdout(shipped)).map_err(|error| fault(&error))
+        let (_, shipped) = PIPELINES.iter().find(|(name, _)| *name == self.name).expect("every world has one");
+        let shipped = if self.args.all { (*shipped).to_owned() } else { with_holdout(shipped) };
+        fs::write(self.pipeline_file(), shipped).map_err(|error| fault(&error))
     }
 
     /// The company's own directory in `data` or `runs`.
     fn place(&self, under: &str) -> PathBuf {
-        self.args.out.join(under).join(&self.args.world)
+        self.out.join(under).join(self.name)
     }
 
     fn generate(&self, dir: &Path, until: Date, offers: Option<&Path>) -> Result<(), Failure> {
@@ -117,7 +129,7 @@ impl Demo<'_> {
     }
 
     fn pipeline_file(&self) -> PathBuf {
-        self.args.out.join("pipelines").join(format!("{}.toml", self.args.world))
+        self.out.join("pipelines").join(format!("{}.toml", self.name))
     }
 
     fn pipeline(&self) -> PipelineArgs {
@@ -153,7 +165,7 @@ impl Demo<'_> {
             return Ok(());
         }
         let runs = self.place("runs");
-        let delivered = self.args.out.join("out").join(format!("{}-offers.csv", self.args.world));
+        let delivered = self.out.join("out").join(format!("{}-offers.csv", self.name));
         let said = |word: Word| say(word, self.console.language, &[]);
         let lines = [
             (said(Word::Pipeline), self.pipeline_file().display().to_string()),

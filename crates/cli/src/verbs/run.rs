@@ -20,8 +20,8 @@ use crate::process::{Signals, lock_info, now_us};
 use crate::settings::{load, memory, threads};
 
 /// A run that is published now, whether it was before or not.
-struct Done {
-    run_id: String,
+pub(super) struct Done {
+    pub(super) run_id: String,
     is_new: bool,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn run(args: &RunArgs, console: &Console, signals: &Signals) -> Ended
 }
 
 /// The lock is still held: nobody may publish or deliver before this run is delivered.
-fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<(Done, Lock)> {
+pub(super) fn publish(args: &RunArgs, config: &Config, host: &TerminalHost<'_>) -> Result<(Done, Lock)> {
     let request = Request {
         config,
         as_of: args.as_of,
@@ -76,7 +76,7 @@ fn deliver(
     exported.map(Some)
 }
 
-fn stopped(fault: Fault, config: &Config, host: &TerminalHost<'_>) -> Failure {
+pub(super) fn stopped(fault: Fault, config: &Config, host: &TerminalHost<'_>) -> Failure {
     // Where even CURRENT cannot be read, what is known is that this run did not change it.
     let previous = current(config).ok().flatten();
     let effect = match fault.code() {
