@@ -202,7 +202,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 93] = [
+    pub const ALL: [Self; 94] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
