@@ -530,7 +530,8 @@ fn without_draws_takes_are_valued_and_the_row_says_so() {
 
 #[test]
 fn an_offer_without_a_margin_is_an_error() {
-    let world = World::new(4, 0.0);
+    let mut world = World::new(4, 0.8);
+    world.contact(0, 1, "control", 0.5);
     world.write();
     let products = "product_id,family,tier,margin\nline,line,1,900\nsecurity,security,1,\nstorage,storage,1,400\n";
     fs::write(world.dir.path().join("products.csv"), products).unwrap();

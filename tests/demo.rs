@@ -65,9 +65,10 @@ fn every_business_has_a_demo() {
         let why = company.succeed(&["why", "C000000064", &format!("{name}/runs/{name}")]);
         assert!(why.contains("as of 2026-10-01"), "{name}: {why}");
         let contacts = std::fs::read_to_string(company.path(&format!("{name}/data/{name}/contacts.csv"))).unwrap();
-        assert!(
-            contacts.lines().any(|line| line.contains(",2026-10-0") && line.contains(",targeted,")),
-            "{name}: offers were sent"
-        );
+        let is_sent = contacts.lines().any(|line| line.contains(",2026-10-0") && line.contains(",targeted,"));
+        // So few draws may say that a contact adds nothing; then nobody is offered anything, and the run says so.
+        let rows =
+            shown["summary"]["offers"].as_array().unwrap().iter().map(|offer| offer["offered"].as_u64().unwrap());
+        assert_eq!(is_sent, rows.sum::<u64>() > 0, "{name}: what is offered is sent");
     }
 }

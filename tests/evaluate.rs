@@ -19,6 +19,8 @@ impl Company {
     /// A company that made a run in June, holding out `fraction` of its customers.
     fn of_june(fraction: &str) -> Self {
         let company = Self::new();
+        // What is planted are takes, so takes are what offers are made for, whatever a contact may add to them.
+        company.edit(PIPELINE, |pipeline| pipeline.replace("\n[decide]\n", "\n[decide]\nvalue = \"taking\"\n"));
         company.generate_until(RUN_AS_OF);
         let fraction = format!("decide.holdout.fraction={fraction}");
         company.succeed(&["run", PIPELINE, "--as-of", RUN_AS_OF, "--set", &fraction, "--quiet"]);

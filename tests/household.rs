@@ -110,7 +110,7 @@ impl World {
             if draw.below(3) == 0 {
                 world.homes.push((who, day(&mut draw), home(&mut draw)));
             }
-            for _ in 0..1 + draw.below(4) {
+            for _ in 0..=draw.below(4) {
                 let start = day(&mut draw);
                 let end = (draw.below(2) == 0).then(|| start + 1 + draw.below(300));
                 let end = end.map(|end| (end, end + draw.below(40)));

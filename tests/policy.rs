@@ -47,7 +47,7 @@ fn fates(company: &Company, run: &str, customer: &str) -> BTreeSet<String> {
     let row = words(&decided, "customer_id").iter().position(|id| id == customer).unwrap();
     let schema = decided.schema();
     let offers = schema.fields().iter().map(|field| field.name()).filter(|name| !name.contains('/'));
-    let offers = offers.filter(|name| !["customer_id", "arm", "lane"].contains(&name.as_str()));
+    let offers = offers.filter(|name| !["customer_id", "arm", "lane", "previous"].contains(&name.as_str()));
     offers.map(|offer| words(&decided, offer)[row].clone()).collect()
 }
 

@@ -289,9 +289,9 @@ fn dates_alone_have_weekends_and_no_nights_and_it_is_said() {
     assert!(said.contains("E4024") && said.contains("`night`") && said.contains("`season`"), "{said}");
     // Rows that tell the hour and came after the first date make no nights there.
     let later = (days(2026, 6, 1)..days(2026, 9, 30)).flat_map(|day| [day; 9]).enumerate();
-    let later: String = later.map(|(i, day)| format!("c{},{}T13:20:07Z,milk,1,\n", i % 12, civil(day))).collect();
+    let later: Vec<String> = later.map(|(i, day)| format!("c{},{}T13:20:07Z,milk,1,\n", i % 12, civil(day))).collect();
     let receipts = fs::read_to_string(dir.path().join("receipts.csv")).unwrap();
-    fs::write(dir.path().join("receipts.csv"), receipts + &later).unwrap();
+    fs::write(dir.path().join("receipts.csv"), receipts + &later.concat()).unwrap();
     let said = check();
     assert!(said.contains("E4024") && said.contains("`night`"), "{said}");
 }

@@ -19,6 +19,7 @@ fn bits(state: u64) -> u64 {
     draw(0) & draw(1) & draw(2)
 }
 
+#[expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that measures and prints")]
 fn main() {
     let n: usize = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_000_000);
     let layers = [Layer::Eligibility, Layer::Applicability, Layer::Suitability];

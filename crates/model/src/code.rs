@@ -285,7 +285,7 @@ codes! {
     NothingOffered = "E4023", Quality, AfterChange;
     /// A recipe is asked for and no table has what it is made of. Args: recipe.
     RecipeWithoutData = "E4024", Quality, AfterChange;
-    /// Dated copies of a source lack columns that it has today. Args: source, columns, copies.
+    /// Dated copies of a source lack columns that it has today. Args: source, columns.
     CopiesLackColumns = "E4025", Quality, AfterChange;
     /// Values of the column of households that too many customers have to be one. Args: source, households, customers, most.
     HouseholdsTooLarge = "E4026", Quality, AfterChange;

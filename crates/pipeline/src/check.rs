@@ -245,8 +245,11 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
     )
 }
 
+/// Dates learned from, and whether each is a test.
+type TestedDates = Vec<(Date, bool)>;
+
 /// The dates learned from, and the copies that they see, each of which is read.
-fn dates(job: &Job<'_>, mut tables: Checked, schedule: &Schedule) -> Result<(Vec<(Date, bool)>, Vec<CopiesTold>)> {
+fn dates(job: &Job<'_>, mut tables: Checked, schedule: &Schedule) -> Result<(TestedDates, Vec<CopiesTold>)> {
     let copies = attach_copies(job, &mut tables, schedule, &[])?;
     let dates = schedule.mature.iter().enumerate();
     Ok((dates.map(|(i, mature)| (mature.date, schedule.tests.contains(&i))).collect(), copies))

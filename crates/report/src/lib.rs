@@ -23,8 +23,8 @@ use osusume_text::Language;
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use numbers::{
     About, Arm, Band, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
-    Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded, Rule, SourceRow,
-    StepBackRow, Test, TestRow,
+    Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded, Rule,
+    SourceRow, StepBackRow, Test, TestRow,
 };
 
 /// Version of `report.json`.

@@ -33,7 +33,7 @@ crate::phrases::phrases! {
     /// Column: customers with one.
     Reached = "reached", "対象の顧客";
     /// Column: mean area under the curve at the newest test.
-    Auc = "AUC", "AUC";
+    Auc = "AUC", "AUC（判別力）";
     /// Column: sum of expected values.
     Value = "expected value", "期待価値";
     /// Column: what the truth says contacts add within a year, before they are paid for.

@@ -459,8 +459,15 @@ fn page_templates(word: Word) -> [&'static str; 2] {
             "{empty} empty, {oversize} too large and left out, {repeated} items repeated within a basket",
             "空 {empty} 件、大きすぎて除外 {oversize} 件、バスケット内の重複アイテム {repeated} 個",
         ],
-        Word::LeastCount => ["least count", "最小出現数"],
+        other => mining_templates(other),
+    }
+}
+
+/// The page of a mining without a pipeline, and what is said once a run is delivered.
+fn mining_templates(word: Word) -> [&'static str; 2] {
+    match word {
         Word::Itemsets => ["itemsets", "アイテム集合"],
+        Word::LeastCount => ["least count", "最小出現数"],
         Word::BySize => ["by size", "サイズ別"],
         Word::BySizeValue => ["{sets} of {size} {size?item:items}", "{size} 個組: {sets}"],
         Word::Seconds => ["seconds", "秒数"],

@@ -4,8 +4,8 @@ use osusume_model::{Control, Minor, OfferId, ProductId, Tier};
 
 use super::{Candidate, Channel, Problem, RankPolicy};
 use crate::block::for_each_block;
-use crate::ladder::{Ladder, Target};
-use crate::{Customers, DecideError, Result, Rule, Verdict, Worth};
+use crate::ladder::{Ladder, Rung, Target};
+use crate::{Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth};
 
 /// What does not change from customer to customer.
 pub(super) struct Gains {
@@ -19,13 +19,14 @@ impl Gains {
     pub(super) fn new(ladder: &Ladder, policy: &RankPolicy) -> Self {
         let worth =
             |margin: Minor, survival| margin.0 as f64 * policy.lifetime.with_survival(survival).expected_months();
-        let offers = ladder.offers.iter().zip(&policy.offers).map(|(rung, terms)| match rung.target {
-            Target::Category { .. } => (rung.margin.0 as f64, 1.0),
-            _ => {
-                let lost = policy.lifetime.with_survival(rung.survival).early_loss(terms.step_back_rate);
-                (worth(rung.margin, rung.survival), 1.0 - lost)
+        let of_offer = |(rung, terms): (&Rung, &OfferTerms)| {
+            if let Target::Category { .. } = rung.target {
+                return (rung.margin.0 as f64, 1.0);
             }
-        });
+            let lost = policy.lifetime.with_survival(rung.survival).early_loss(terms.step_back_rate);
+            (worth(rung.margin, rung.survival), 1.0 - lost)
+        };
+        let offers = ladder.offers.iter().zip(&policy.offers).map(of_offer);
         Self {
             of_products: ladder.products.iter().map(|step| worth(step.margin, step.survival)).collect(),
             of_offers: offers.collect(),

@@ -611,6 +611,13 @@ pub struct Decide {
     pub timing: Timing,
 }
 
+impl Decide {
+    /// What a contact through a channel costs, in minor units.
+    pub fn contact_cost(&self, channel: &str) -> i64 {
+        self.valuation.channel_cost_minor.get(channel).copied().unwrap_or(self.contact_cost_minor)
+    }
+}
+
 /// One of `[[export]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Export {

@@ -119,7 +119,7 @@ pub(crate) fn of_source(fs: &dyn Fs, config: &Config, source: &str) -> Result<Ve
         found.push(CopyFile { source: source.to_owned(), as_of, path, sha256, bytes });
     }
     // Two of one date are what a process that died between two names left; the run that is current settles it, see `keep`.
-    found.sort_by(|a, b| (a.as_of, a.sha256.to_string()).cmp(&(b.as_of, b.sha256.to_string())));
+    found.sort_by_key(|copy| (copy.as_of, copy.sha256.to_string()));
     found.dedup_by(|later, first| later.as_of == first.as_of);
     Ok(found)
 }

@@ -177,11 +177,11 @@ impl Work<'_> {
         let target = Target::Dir { fs: Arc::clone(self.job.staging.fs()), dir: self.dir.clone() };
         let rows = format!("{name}.rows.parquet");
         let told = self.gather(tables, seen, &columns, (&target, &rows))?;
-        let (n_copies, lacking) = (seen.len(), columns.iter().filter(|column| told.is_lacking(&column.name)));
+        let lacking = columns.iter().filter(|column| told.is_lacking(&column.name));
         let lacking: Vec<String> = lacking.map(|column| column.header.clone()).collect();
         if !lacking.is_empty() {
             let fault = Fault::new(Code::CopiesLackColumns).with("source", self.source.name.as_str());
-            self.job.warn(fault.with("columns", lacking).with("copies", n_copies as u64));
+            self.job.warn(fault.with("columns", lacking));
         }
         let spec = spec(&name, self.dir.join(&rows), &columns);
         let memory = self.job.memory / BUDGET_SHARE;

@@ -2,8 +2,8 @@
 
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
-    FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow,
-    StepBackRow, Test, TestRow,
+    FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule,
+    SourceRow, StepBackRow, Test, TestRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.

@@ -85,8 +85,8 @@ fn score(demo: &Demo<'_>, run: &str) -> Result<Truth, Failure> {
 /// What the offers of a run cost to make.
 fn contact_costs(config: &Config, summary: &Value) -> i64 {
     let channels = summary["decisions"]["channels"].as_object();
-    let rows = channels.into_iter().flatten().filter_map(|(_, rows)| rows.as_i64());
-    rows.map(|rows| rows.saturating_mul(config.decide.contact_cost_minor)).sum()
+    let rows = channels.into_iter().flatten().filter_map(|(channel, rows)| Some((channel, rows.as_i64()?)));
+    rows.map(|(channel, rows)| rows.saturating_mul(config.decide.contact_cost(channel))).sum()
 }
 
 impl Row {

@@ -52,7 +52,7 @@ fn channels(decide: &Decide) -> Vec<Channel> {
 
 /// What a contact through a channel costs, in minor units.
 pub(super) fn contact_cost(decide: &Decide, channel: &str) -> i64 {
-    decide.valuation.channel_cost_minor.get(channel).copied().unwrap_or(decide.contact_cost_minor)
+    decide.contact_cost(channel)
 }
 
 /// The share of customers a contact loses, as the file says or as draws tell; never below 0, or contacts alone would keep customers.

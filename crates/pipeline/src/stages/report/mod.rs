@@ -10,8 +10,8 @@ use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
     About, Arm, Band, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION,
-    Follow, LaneRow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow,
-    StepBackRow, Test, TestRow,
+    Follow, LaneRow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN,
+    SourceRow, StepBackRow, Test, TestRow,
 };
 
 use super::decide::{churn_per_contact, evidence, lever};

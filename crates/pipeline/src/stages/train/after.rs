@@ -123,11 +123,11 @@ impl HeldRows {
         let Some(source) = job.config.holdings().filter(|_| !goods.rules().is_empty()) else { return Ok(None) };
         let asked: Vec<u32> = customers.clone().collect();
         let Some(block) = held_rows(job, tables, source, &asked)? else { return Ok(None) };
-        Ok(Some(Self::of(goods, known_products(goods, block).0)))
+        Ok(Some(Self::of(goods, &known_products(goods, block).0)))
     }
 
-    fn of(goods: &Goods, block: Block) -> Self {
-        let positions = product_positions(goods, &block);
+    fn of(goods: &Goods, block: &Block) -> Self {
+        let positions = product_positions(goods, block);
         // A replaced product stands where its successor does.
         let stands_for = |code: u32| goods.canonical[positions[code as usize] as usize] as usize;
         let products: Vec<usize> = block.codes_or("product", 0).into_iter().map(stands_for).collect();
