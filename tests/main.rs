@@ -22,6 +22,7 @@ mod follows;
 mod grocer;
 mod hierarchy;
 mod household;
+mod inputs;
 mod inspect;
 mod leakage;
 mod ledger;

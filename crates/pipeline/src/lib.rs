@@ -16,6 +16,7 @@ pub mod config;
 pub mod convert;
 mod copies;
 mod dictionary;
+mod doubts;
 mod earlier;
 pub mod evaluation;
 mod expression;

@@ -82,7 +82,11 @@ impl Limit<'_> {
         let place = |entry: &Entry| entry.node.spot;
         for name in ["max", "min"] {
             if let Some(other) = self.table.get(name) {
-                let args = vec![("got", Arg::from(name)), ("allowed", "a [[decide.capacity]] of its own".into())];
+                let number = integer(&other.node).map_or_else(String::new, |number| number.to_string());
+                let args = vec![
+                    ("got", Arg::from(format!("{number} + budget_minor"))),
+                    ("allowed", format!("{name} | budget_minor").into()),
+                ];
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
             }
         }

@@ -127,8 +127,10 @@ impl<'a> One<'a> {
         let Some((_, effect)) = self.text("effect") else { return };
         for (key, of) in OF_EFFECT {
             if let Some(entry) = self.entry(key).filter(|_| of != effect) {
-                let args = vec![("got", effect.into()), ("allowed", format!("effect = \"{of}\"").into())];
-                checker.fault(Code::ConfigNotAllowed, &format!("{}.{key}", self.key), entry.key, args);
+                // The key is fine by itself: what it is of is not what was asked for.
+                let allowed = format!("\"{of}\" + {key}");
+                let args = vec![("got", format!("\"{effect}\" + {key}").into()), ("allowed", allowed.into())];
+                checker.fault(Code::ConfigNotAllowed, &format!("{}.effect", self.key), entry.key, args);
             }
         }
         let needed = match effect {
