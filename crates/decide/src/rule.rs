@@ -51,6 +51,8 @@ pub enum Rule {
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
     NoCapacity,
+    /// One contact more would take more from the others than it adds.
+    WearOut,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
     /// A contact makes takes of the offer rarer.
@@ -65,7 +67,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -84,6 +86,7 @@ impl Rule {
         Self::NoTrigger,
         Self::HouseholdLimit,
         Self::NoCapacity,
+        Self::WearOut,
         Self::NotDrawn,
         Self::Harmful,
         Self::Lane,
@@ -111,6 +114,7 @@ impl Rule {
             Self::NoTrigger => "no_trigger",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
+            Self::WearOut => "wear_out",
             Self::NotDrawn => "not_drawn",
             Self::Harmful => "harmful",
             Self::Lane => "lane",
@@ -132,6 +136,7 @@ impl Rule {
             | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity
+            | Self::WearOut
             | Self::NotDrawn => Layer::Applicability,
             Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,
             Self::Declared(layer, _) => layer,

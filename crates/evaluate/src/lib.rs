@@ -32,7 +32,7 @@ mod slope;
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
 pub use bands::{Band, Tenth, bands, tenths};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
-pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, comparison, contact_effects, split};
+pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, ResponsePrior, comparison, contact_effects, split};
 pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, adjusted, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};

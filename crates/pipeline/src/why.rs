@@ -330,7 +330,7 @@ impl Retracing<'_> {
                 family: self.goods.catalogue.offers[offer].family.clone(),
                 basis: models[offer].basis.clone(),
                 propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
-                contact: with_contact(&models[offer], propensity[offer]),
+                contact: with_contact(&models[offer], propensity[offer], worths[offer].map_or(1.0, |worth| worth.kept)),
                 value: worths[offer].map(|worth| worth.expected().0),
                 parts: worths[offer].map(|worth| parts(&worth, effects[offer], self.scene.config, intervals[offer])),
                 reasons: reasons[offer].clone(),
@@ -485,7 +485,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         alone: worth.alone,
         gain: worth.gain,
         incentive: worth.incentive.0,
-        contact_cost: worth.contact_cost.0,
+        contact_cost: (worth.contact_cost + worth.fatigue).0,
         churn: worth.churn_cost,
         lever: (worth.ranked() - worth.expected()).0,
         interval: interval.map(|ends| ends.map(|end| end.0)),
@@ -493,10 +493,10 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
 }
 
 /// A propensity taken apart as the offer table has it.
-fn with_contact(model: &PublishedModel, propensity: f32) -> Option<WithContact> {
+fn with_contact(model: &PublishedModel, propensity: f32, kept: f64) -> Option<WithContact> {
     let contact = model.contact.as_ref().filter(|_| !propensity.is_nan())?;
     let evidence = contact.evidence.word();
-    let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity));
+    let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity)).worn(kept);
     Some(WithContact { contacted, alone, uplift, interval, evidence })
 }
 

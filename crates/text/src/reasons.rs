@@ -247,6 +247,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "wear_out",
+        ["too many at once", "案内の重なり"],
+        [
+            "one contact more would take more from the customer's other offers than it adds",
+            "案内を重ねると、ほかのオファーの効果を弱める分が上回ります",
+        ],
+    ),
+    (
         "not_drawn",
         ["another was drawn", "抽選による変更"],
         [

@@ -80,7 +80,7 @@ pub use features::{
 };
 
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
-pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
+pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
     /// What one row of a source is.

@@ -249,6 +249,7 @@ impl<'a> Decider<'a> {
             let held_out = is_held_out[row];
             let fraction = self.holdout.fraction;
             let offer = choice.offer.0 as usize;
+            let contact = self.models.offers[offer].contact.as_ref();
             let offered = OfferRow {
                 customer_id: tables.customers.id(block.customer[row]).to_owned(),
                 rank: choice.rank as i16,
@@ -260,8 +261,9 @@ impl<'a> Decider<'a> {
                 interval: choice.interval.map(|ends| ends.map(|end| end.0)),
                 lever: choice.lever.0,
                 contact_cost: choice.worth.contact_cost.0,
-                parts: self.models.offers[offer].contact.as_ref().map(|contact| contact.parts(choice.propensity)),
-                evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
+                fatigue: choice.worth.fatigue.0,
+                parts: contact.map(|contact| contact.parts(choice.propensity).worn(choice.worth.kept)),
+                evidence: evidence(self.job.config, contact),
                 basis: self.models.offers[offer].basis(),
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
                 arm: arm(row),

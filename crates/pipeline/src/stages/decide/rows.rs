@@ -30,6 +30,8 @@ pub(super) struct OfferRow {
     pub(super) lever: i64,
     /// What the contact costs.
     pub(super) contact_cost: i64,
+    /// What it costs in goodwill.
+    pub(super) fatigue: i64,
     pub(super) evidence: &'static str,
     pub(super) basis: &'static str,
     pub(super) reasons: [Option<String>; 3],
@@ -39,7 +41,7 @@ pub(super) struct OfferRow {
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 31] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -53,7 +55,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
         "propensity_contacted",
-        "the same if the customer is contacted; `propensity` where `evidence` does not tell the two apart",
+        "the same if the customer is contacted, with as many recent contacts and other offers of this run beside (`decide.wear_out`); `propensity` where `evidence` does not tell the two apart",
     ),
     (
         "propensity_alone",
@@ -68,7 +70,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ),
     (
         "expected_value_minor",
-        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
+        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − fatigue − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
     ),
     (
         "expected_value_lower_minor",
@@ -80,6 +82,10 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
         "what `decide.levers` adds to the value by which offers are ranked and compared with `decide.min_value_minor`; `expected_value_minor` is without it",
     ),
     ("contact_cost_minor", "what the contact costs through this channel"),
+    (
+        "fatigue_minor",
+        "what it costs in goodwill beside that (`decide.fatigue`): the mean over the offers of this run to this customer",
+    ),
     (
         "evidence",
         "what tells what a contact adds: `randomised`, customers contacted or held back by a draw; `assumed`, the pipeline file says it (`decide.response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
@@ -137,6 +143,7 @@ pub(crate) fn offer_schema() -> Schema {
         Field::new("expected_value_upper_minor", DataType::Int64, true),
         Field::new("lever_minor", DataType::Int64, false),
         Field::new("contact_cost_minor", DataType::Int64, false),
+        Field::new("fatigue_minor", DataType::Int64, false),
         text("evidence"),
         text("basis"),
         reason("reason_1"),
@@ -195,6 +202,7 @@ pub(super) fn offer_batch(
         end(1),
         whole(&|row| row.lever),
         whole(&|row| row.contact_cost),
+        whole(&|row| row.fatigue),
         text(&|row| row.evidence.to_owned()),
         text(&|row| row.basis.to_owned()),
         reason(0),
