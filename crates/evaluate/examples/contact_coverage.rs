@@ -21,7 +21,7 @@ fn main() {
 fn table(seeds: u64, prior: ResponsePrior) {
     println!("effect: mean spread within   contacted    held back   rate           covered  above  below  width");
     for (mean, spread, within) in
-        [(0.0, 0.0, 0.0), (0.095, 0.07, 0.05), (0.3, 0.0, 0.0), (0.1, 0.2, 0.15), (0.0, 0.3, 0.3)]
+        [(0.0, 0.0, 0.0), (0.095, 0.05, 0.04), (0.3, 0.0, 0.0), (0.1, 0.2, 0.15), (0.0, 0.3, 0.3)]
     {
         for held_back in [1.0, 0.05] {
             for contacted in [[300.0, 3_000.0], [1_000.0, 20_000.0], [20_000.0, 200_000.0]] {

@@ -6,7 +6,7 @@ use crate::effect::rate_effect;
 /// Little is believed: contacts may help or harm, and offers differ.
 const OPEN: ResponsePrior = ResponsePrior { mean: 0.0, spread: 0.3, between_offers: 0.2 };
 /// What the pipeline believes without being told otherwise.
-const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.07, between_offers: 0.07 };
+const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.05 };
 
 fn near(got: f64, expected: f64, tolerance: f64) {
     assert!((got - expected).abs() <= tolerance, "{got} is not {expected}");

@@ -6,7 +6,7 @@ use osusume_numeric::distributions::normal_quantile;
 /// Little is believed: contacts may help or harm, and offers differ.
 pub(crate) const OPEN: ResponsePrior = ResponsePrior { mean: 0.0, spread: 0.3, between_offers: 0.2 };
 /// What the pipeline believes without being told otherwise.
-pub(crate) const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.07, between_offers: 0.07 };
+pub(crate) const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.05 };
 
 /// How effects vary: around a whole with this mean and spread, families around it and offers around these with `within`.
 #[derive(Clone, Copy)]

@@ -21,8 +21,8 @@ pub(super) const FIELDS: &[Field] = &[
         Table,
         Is("{}"),
         "What is believed of contacts before customers drawn at random tell: it decides alone where few have been drawn, and gives way as \
-         takes come in. Unless told otherwise, contacts are believed to change the odds of a take by −20 to +40 percent, a tenth up on \
-         average. It is used only for offers with customers contacted or held back at random; `decide.response` is for the others.",
+         takes come in. Unless told otherwise, contacts of a company are believed to raise the odds of a take by a tenth on average, \
+         give or take a tenth, and so are those about one offer. Where contacts are known to do nothing, or far more, say so. It is used only for offers with customers contacted or held back at random; `decide.response` is for the others.",
     ),
     Field::new(
         "decide.believed_response.mean",
@@ -36,7 +36,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "decide.believed_response.spread",
         Number,
-        Is("0.07"),
+        Is("0.05"),
         "How far the average of this company may lie from that: a standard deviation. The larger, the sooner draws decide.",
     )
     .unit("log-odds")
@@ -44,7 +44,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "decide.believed_response.between_offers",
         Number,
-        Is("0.07"),
+        Is("0.05"),
         "How far families and offers may lie apart: the larger, the less an offer learns from the others.",
     )
     .unit("log-odds")
