@@ -140,11 +140,15 @@ impl Branch {
 
 /// A week of a future.
 #[derive(Clone, Copy)]
-struct Week {
+struct Week<'a> {
     day: i32,
     days: i32,
     contact: i32,
     last: i32,
+    /// By family, the day another member of the household last took something of it.
+    others: &'a [i32],
+    /// By eligible offer, the rate over 60 days without any contact about it.
+    unasked: &'a [f64],
 }
 
 fn play_future(
@@ -171,8 +175,8 @@ fn play_future(
             offers.0.iter().map(|offer| unasked(&state, setup, *offer, day, &snapshot.others)).collect();
         let of_all = std::iter::once(0).chain(numbers.iter().copied());
         for (branch, number) in branches.iter_mut().zip(of_all) {
-            let week = Week { day, days, contact, last };
-            branch.step(&mut state, setup, week, number, (offers, &snapshot.others, &rates));
+            let week = Week { day, days, contact, last, others: &snapshot.others, unasked: &rates };
+            branch.step(&mut state, setup, week, number, offers);
         }
         day += days;
     }
@@ -203,11 +207,11 @@ impl Branch {
         &mut self,
         state: &mut State,
         setup: Setup<'_>,
-        week: Week,
+        week: Week<'_>,
         number: u32,
-        ((eligible, margins), others, unasked_rates): ((&[usize], &[Margin]), &[i32], &[f64]),
+        (eligible, margins): (&[usize], &[Margin]),
     ) {
-        let Week { day, days, contact, last } = week;
+        let Week { day, days, contact, last, .. } = week;
         let is_contacted = number > 0 && day + days > contact;
         let quiet = state.drivers[RECENT_CONTACTS];
         if is_contacted && day - contact < setup.file.contact.fatigue_days {
@@ -222,7 +226,7 @@ impl Branch {
         let effect = effect_of_contact(state, setup, day, state.drivers[RECENT_CONTACTS] - 1.0);
         for (i, (path, (offer, margin))) in self.paths.iter_mut().zip(eligible.iter().zip(margins)).enumerate() {
             let counts = is_contacted && counts_contacts(&setup.plan.offers[*offer].terms);
-            let natural = if counts { unasked(state, setup, *offer, day, others) } else { unasked_rates[i] };
+            let natural = if counts { unasked(state, setup, *offer, day, week.others) } else { week.unasked[i] };
             let before = state.contacted[*offer];
             let rates = [before, if is_contacted { contact } else { before }].map(|contacted| {
                 let lasts = day - contacted < setup.file.contact.lasts_days;
