@@ -34,7 +34,7 @@ pub use fields::FIELDS;
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChannelLimit,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Benefit, Capacity, CategoryOffers, ChannelLimit,
     ChurnBasis, Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Effect, Encoding, Export, FAMILY_LEVEL,
     Features, Format, History, HoldAfter, HoldEvent, KnownSign, Lane, Language, LearnFrom, LeverSetting, Mine,
     ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty,
