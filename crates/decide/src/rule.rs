@@ -53,6 +53,8 @@ pub enum Rule {
     NoCapacity,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
+    /// The customer is in an arm whose offers another policy chooses, and it chose something else.
+    OtherArm,
     /// A contact makes takes of the offer rarer.
     Harmful,
     /// The customer is in a lane in which the offer is not made.
@@ -65,7 +67,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -85,6 +87,7 @@ impl Rule {
         Self::HouseholdLimit,
         Self::NoCapacity,
         Self::NotDrawn,
+        Self::OtherArm,
         Self::Harmful,
         Self::Lane,
         Self::NotScored,
@@ -112,6 +115,7 @@ impl Rule {
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::NotDrawn => "not_drawn",
+            Self::OtherArm => "other_arm",
             Self::Harmful => "harmful",
             Self::Lane => "lane",
             Self::NotScored => "not_scored",
@@ -132,7 +136,8 @@ impl Rule {
             | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity
-            | Self::NotDrawn => Layer::Applicability,
+            | Self::NotDrawn
+            | Self::OtherArm => Layer::Applicability,
             Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,
             Self::Declared(layer, _) => layer,
             _ => Layer::Eligibility,

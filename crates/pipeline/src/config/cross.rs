@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod arms;
 mod derived;
 mod limits;
 mod own;
@@ -55,6 +56,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     timing::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
+    arms::check(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
     known_signs(checker, &view);
