@@ -1,14 +1,10 @@
 //! Places for fewer customers than want them: who gets them, what is said of the others, and that both arms are told alike.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{Float64Type, Int64Type};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use super::support::{AS_OF, Company, names, text};
+use super::support::{AS_OF, Company, Row, decisions, names, rows, text};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 /// Places for calls and for one offer, a campaign that was promised, and a holdout that is large enough to look at.
@@ -27,45 +23,9 @@ fn run(company: &Company, more: &[&str]) -> String {
     names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap()
 }
 
-struct Row {
-    customer: String,
-    offer: String,
-    channel: String,
-    value: i64,
-    propensity: f64,
-}
-
-fn rows(company: &Company, run: &str, name: &str) -> Vec<Row> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/{name}.parquet"))).unwrap();
-    let mut rows = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        let values = batch.column_by_name("expected_value_minor").unwrap().as_primitive::<Int64Type>();
-        let propensities = batch.column_by_name("propensity").unwrap().as_primitive::<Float64Type>();
-        rows.extend((0..batch.num_rows()).map(|row| Row {
-            customer: text("customer_id", row),
-            offer: text("offer", row),
-            channel: text("channel", row),
-            value: values.value(row),
-            propensity: propensities.value(row),
-        }));
-    }
-    rows
-}
-
 /// The word for each customer's offer in the decisions.
 fn words(company: &Company, run: &str, offer: &str) -> BTreeMap<String, String> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/decisions.parquet"))).unwrap();
-    let mut words = BTreeMap::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        words.extend((0..batch.num_rows()).map(|row| (text("customer_id", row), text(offer, row))));
-    }
-    words
+    decisions(company, run).into_iter().map(|(customer, (_, fates))| (customer, fates[offer].clone())).collect()
 }
 
 #[test]

@@ -87,6 +87,7 @@ impl Page<'_> {
             let value = console.say(Word::ExplorersValue, &[("count", count("explorers"))]);
             lines.push((console.word(Word::Explorers).to_owned(), value));
         }
+        lines.extend(self.arms().map(|arms| (console.word(Word::Arms).to_owned(), arms)));
         lines.extend(self.stability().map(|value| (console.word(Word::Stability).to_owned(), value)));
         lines.extend(self.lanes().map(|lanes| (console.word(Word::Lanes).to_owned(), lanes)));
         for (word, count) in self.left_out() {
@@ -99,6 +100,16 @@ impl Page<'_> {
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// Customers by policy arm, where there are several.
+    fn arms(&self) -> Option<String> {
+        let arms = self.run.summary["decisions"].get("arms")?.as_object()?;
+        let one = |(arm, count): (&String, &Value)| {
+            let args = [("arm", Arg::from(arm.as_str())), ("count", Arg::from(number(count)))];
+            self.console.say(Word::ArmValue, &args)
+        };
+        Some(arms.iter().map(one).collect::<Vec<_>>().join(", "))
     }
 
     /// How first offers compare with those of the run before, where there is one.

@@ -21,6 +21,7 @@
 //!
 //! Not here: propensities (crate `propensity`), tables and files (crate `pipeline`), sentences (crate `text`).
 
+mod arms;
 mod assign;
 mod block;
 mod catalogue;
@@ -39,6 +40,7 @@ mod rule;
 mod testing;
 mod value;
 
+pub use arms::{Arm, Arms};
 pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};

@@ -55,6 +55,8 @@ pub enum Rule {
     WearOut,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
+    /// The customer is in an arm whose offers another policy chooses, and it chose something else.
+    OtherArm,
     /// A contact makes takes of the offer rarer.
     Harmful,
     /// The customer is in a lane in which the offer is not made.
@@ -67,7 +69,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -88,6 +90,7 @@ impl Rule {
         Self::NoCapacity,
         Self::WearOut,
         Self::NotDrawn,
+        Self::OtherArm,
         Self::Harmful,
         Self::Lane,
         Self::NotScored,
@@ -116,6 +119,7 @@ impl Rule {
             Self::NoCapacity => "no_capacity",
             Self::WearOut => "wear_out",
             Self::NotDrawn => "not_drawn",
+            Self::OtherArm => "other_arm",
             Self::Harmful => "harmful",
             Self::Lane => "lane",
             Self::NotScored => "not_scored",
@@ -137,7 +141,8 @@ impl Rule {
             | Self::HouseholdLimit
             | Self::NoCapacity
             | Self::WearOut
-            | Self::NotDrawn => Layer::Applicability,
+            | Self::NotDrawn
+            | Self::OtherArm => Layer::Applicability,
             Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,
             Self::Declared(layer, _) => layer,
             _ => Layer::Eligibility,

@@ -25,8 +25,8 @@ use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
-    Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, Placed,
-    Reader, SHADOW, State, Weights,
+    Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, PROPENSITY,
+    Placed, RANDOM, Reader, SHADOW, State, Weights,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -73,6 +73,10 @@ pub enum Standing {
     Holdout,
     /// One of their best offers, or none, was drawn by lot.
     Explorer,
+    /// Offers were ranked by what a take is worth, whatever the contact adds.
+    ByPropensity,
+    /// Any offer the rules leave was drawn by lot.
+    Random,
     /// Not a customer on that day: nothing was decided.
     Inactive,
 }
@@ -306,14 +310,19 @@ impl Retracing<'_> {
         let incumbents = self.incumbents(&decided);
         let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&block)? };
         let lane = conditions.lane(&state.found, 0).to_owned();
-        let explores = arm(&decided) == Some(EXPLORE);
-        let ranked = if self.scene.config.decide.capacity.is_empty() && !explores {
+        let rule = match arm(&decided) {
+            Some(EXPLORE) => Some(Rule::NotDrawn),
+            Some(PROPENSITY | RANDOM) => Some(Rule::OtherArm),
+            _ => None,
+        };
+        let ranked = if self.scene.config.decide.capacity.is_empty() && rule.is_none() {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
         } else {
-            // Places were settled over all customers, so what this one got is read and not retraced.
-            arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &self.placed(customer)?.view())?
+            // Places and other arms were settled over all customers, so what this one got is read and not retraced.
+            let placed = self.placed(customer)?;
+            let ranked = arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &placed.view())?;
+            rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed))
         };
-        let ranked = if explores { drawn(&ranked) } else { ranked };
         let mut worths = arbiter.worths(&self.scene, &state, &propensity, as_of)?;
         let mut intervals = vec![None; worths.len()];
         for choice in &ranked.choices {
@@ -453,6 +462,8 @@ impl Retracing<'_> {
             Some(OFFER) if is_retraced => Ok(Standing::Offered),
             Some(HOLDOUT) if is_retraced => Ok(Standing::Holdout),
             Some(EXPLORE) if is_retraced => Ok(Standing::Explorer),
+            Some(PROPENSITY) if is_retraced => Ok(Standing::ByPropensity),
+            Some(RANDOM) if is_retraced => Ok(Standing::Random),
             _ => {
                 let version = self.run.manifest.tool_version.as_str();
                 let file = self.run.dir.join(DECISIONS).display().to_string();
@@ -512,10 +523,14 @@ fn arm(decided: &RecordBatch) -> Option<&str> {
     column.is_valid(0).then(|| column.value(0))
 }
 
-/// What became of the one customer of `placed`, where what was placed is a lot.
-fn drawn(placed: &Ranked) -> Ranked {
+/// What became of the one customer of `placed`, where another policy than the ranking placed it.
+fn set_apart(placed: &Ranked, rule: Rule, order: &Placed) -> Ranked {
     let mut ranked = placed.clone();
-    ranked.explored(placed, 0, placed.decisions.len());
+    let n_offers = placed.decisions.len();
+    ranked.set_apart(placed, 0, n_offers, rule);
+    // Another policy ranks otherwise than by the values told here.
+    let order: Vec<OfferId> = order.view().offers.iter().map(|(offer, _)| *offer).collect();
+    ranked.reorder(0, n_offers, &order);
     ranked
 }
 

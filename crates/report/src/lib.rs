@@ -22,9 +22,9 @@ use osusume_text::Language;
 
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use numbers::{
-    About, Arm, Band, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
-    Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded, Rule,
-    SourceRow, StepBackRow, Test, TestRow,
+    About, Arm, ArmEffect, Band, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect,
+    Evaluation, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded,
+    Rule, SourceRow, StepBackRow, Test, TestRow,
 };
 
 /// Version of `report.json`.

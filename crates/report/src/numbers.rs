@@ -490,6 +490,25 @@ pub struct Evaluation {
     pub retention: Option<[f64; 3]>,
     /// One entry an offer.
     pub offers: Vec<Effect>,
+    /// Policy arms, each against each; empty for a run without.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<ArmEffect>,
+}
+
+/// One policy arm against another: everybody in them, offered something or not.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ArmEffect {
+    /// `holdout`, `offer` (the ranking), `propensity` or `random`.
+    pub against: String,
+    /// The arm in the place of the offer, its customers as those offered, and the others' as those held back.
+    pub takes: Effect,
+    /// Difference of revenue a customer, in minor units.
+    pub revenue_minor: Option<[f64; 3]>,
+    /// Difference of the share still a customer.
+    pub retention: Option<[f64; 3]>,
+    /// `better`, `worse` or `not_shown`, all comparisons considered.
+    pub verdict: String,
 }
 
 /// One comparison.

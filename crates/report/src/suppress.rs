@@ -40,7 +40,11 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     together(numbers);
     numbers.rules.retain(rests_on_enough);
     numbers.follows.retain(is_of_enough);
-    for effect in numbers.evaluation.iter_mut().flat_map(|found| found.total.iter_mut().chain(&mut found.offers)) {
+    let effects = numbers.evaluation.iter_mut().flat_map(|found| {
+        let of_arms = found.arms.iter_mut().map(|arm| &mut arm.takes);
+        found.total.iter_mut().chain(&mut found.offers).chain(of_arms)
+    });
+    for effect in effects {
         arms([&mut effect.offered, &mut effect.held_back]);
     }
 }

@@ -263,6 +263,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "other_arm",
+        ["another policy chose", "別の方針による選択"],
+        [
+            "the customer is in an arm whose offers are chosen otherwise, to measure the ranking by; this one was not chosen",
+            "方針比較のため、このお客様のオファーは別の方法で選ばれており、このオファーは選ばれませんでした",
+        ],
+    ),
+    (
         "harmful",
         ["contact does harm", "案内が逆効果"],
         [

@@ -226,6 +226,20 @@ lines! {
     EvaluationRevenue("Revenue a customer in the window, everybody outside the holdout less those in it, allowing for the revenue before: {difference}.", "期間内の1人当たり売上の差（対照群以外の全員－対照群、期間前の売上で調整）: {difference}。");
     EvaluationRetention("Still a customer at its end, per 100 customers, likewise: {difference}.", "期間末の継続顧客数の差（顧客100人当たり、同様の比較）: {difference}。");
     EvaluationNothing("An interval that contains 0 does not show an effect.", "区間が0を含む場合、効果は示されていません。");
+    EvaluationArms("Policies against each other: everybody in an arm, offered something or not. An arm is called better only where its revenue (its sales, where no table has money) shows it with all comparisons considered.", "選び方の比較（案内の有無を問わず、各群の全員）。優劣は、すべての比較を考慮しても売上（金額のない場合は成約）に差が示されたときだけ記します。");
+    EvaluationArm("arms", "群");
+    EvaluationArmTakes("sales per 100 customers (95 %)", "顧客100人当たりの成約の差（95%）");
+    EvaluationArmRevenue("revenue a customer (95 %)", "1人当たり売上の差（95%）");
+    EvaluationArmRetention("still customers per 100 (95 %)", "100人当たりの継続顧客数の差（95%）");
+    EvaluationVerdict("shown", "判定");
+    ArmLess("{arm} less {against}", "{arm}－{against}");
+    ArmHoldout("holdout", "比較対照群");
+    ArmRanking("ranking by value", "価値の順位");
+    ArmPropensity("propensity × margin", "成約確率×粗利");
+    ArmRandom("any offer by lot", "無作為の抽選");
+    VerdictBetter("better", "優れている");
+    VerdictWorse("worse", "劣っている");
+    VerdictNotShown("no difference", "差は示されていない");
     AllOffers("all offers", "全オファー");
 
     Footer("Counts of 1 to {most} customers are withheld, and so are those they could be worked out from. Rows of files are not customers and are all shown. `report.json` holds the same numbers.", "1～{most}人の顧客数と、そこから推定できる数値は非表示です。ファイルの行数は顧客数ではないため、すべて表示します。`report.json` も同じ内容です。");

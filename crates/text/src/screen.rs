@@ -160,6 +160,10 @@ pub enum Word {
     Explorers,
     /// Customers who got an offer by lot, or none. Args: count.
     ExplorersValue,
+    /// Row label: policy arms.
+    Arms,
+    /// One of them with its customers. Args: arm, count.
+    ArmValue,
     /// A minimum that is missed. Args: count.
     Missed,
     /// A minimum that cannot be met beside the other limits, as was proved. Args: count.
@@ -202,7 +206,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 94] = [
+    pub const ALL: [Self; 96] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -278,6 +282,8 @@ impl Word {
         Self::StabilityValue,
         Self::Explorers,
         Self::ExplorersValue,
+        Self::Arms,
+        Self::ArmValue,
         Self::Missed,
         Self::Impossible,
         Self::Every,
@@ -388,6 +394,8 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
             "{count} customers, one of their best offers or none by lot",
             "{count} 人（上位のオファーまたは提案なしから抽選）",
         ],
+        Word::Arms => ["policy arms", "選び方の群"],
+        Word::ArmValue => ["{arm} {count}", "{arm} {count} 人"],
         Word::Missed => ["{count} short of the minimum", "最低数に {count} 不足"],
         Word::Impossible => [
             "{count} short of the minimum: the rules and limits leave no more",

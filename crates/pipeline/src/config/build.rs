@@ -13,9 +13,9 @@ use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChurnBasis,
     Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History,
-    HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, LeverSetting, Mine, ModelKind, Night, Offers, OnError,
-    OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe, Role, Run,
-    Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
+    HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers,
+    OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe,
+    Role, Run, Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
 };
 use super::words::{parse_size, parse_step};
 
@@ -377,6 +377,10 @@ pub(super) fn decide(at: At) -> Decide {
         switch_gain: at.number("switch_gain"),
         explore_fraction: at.table("explore").number("fraction"),
         explore_among: at.table("explore").integer("among"),
+        learning: Learning {
+            propensity_arm: at.table("arms").number("propensity"),
+            random_arm: at.table("arms").number("random"),
+        },
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),
         min_days_between: limit.integer("min_days_between"),

@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod arms;
 mod benefit;
 mod derived;
 mod limits;
@@ -57,6 +58,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     benefit::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
+    arms::check(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
     known_signs(checker, &view);

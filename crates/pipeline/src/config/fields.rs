@@ -1,5 +1,6 @@
 //! Every key of the pipeline file, once: checks, defaults, the reference and the JSON Schema all come from this table.
 
+mod arms;
 mod benefit;
 mod decide;
 mod delivery;
@@ -69,6 +70,7 @@ const SECTIONS: &[&[Field]] = &[
     features::FIELDS,
     learning::FIELDS,
     decide::FIELDS,
+    arms::FIELDS,
     timing::FIELDS,
     value::FIELDS,
     delivery::FIELDS,

@@ -72,6 +72,7 @@ macro_rules! words {
 
 mod benefit;
 mod features;
+mod learning;
 mod timing;
 mod value;
 
@@ -81,6 +82,7 @@ pub use features::{
     Utilisation, Weekday,
 };
 
+pub use learning::Learning;
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
 pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
@@ -595,6 +597,8 @@ pub struct Decide {
     pub explore_fraction: f64,
     /// Offers their lot is drawn from at most.
     pub explore_among: usize,
+    /// Policy arms.
+    pub learning: Learning,
     /// Days in which contacts are counted.
     pub contact_limit_days: u32,
     /// Most contacts within those days.

@@ -1,9 +1,9 @@
 //! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
 
 use osusume_report::{
-    About, Arm, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect, Evaluation,
-    FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule,
-    SourceRow, StepBackRow, Test, TestRow,
+    About, Arm, ArmEffect, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect,
+    Evaluation, FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow,
+    RejectRow, Rule, SourceRow, StepBackRow, Test, TestRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -297,6 +297,18 @@ fn evaluation() -> Evaluation {
             offered: arm(1000, 40),
             held_back: arm(51, 2),
             difference: Some([0.015, 0.002, 0.028]),
+        }],
+        arms: vec![ArmEffect {
+            against: "holdout".to_owned(),
+            takes: Effect {
+                offer: "random".to_owned(),
+                offered: arm(200, 13),
+                held_back: arm(100, 12),
+                difference: Some([-0.055, -0.14, 0.01]),
+            },
+            revenue_minor: Some([-30.0, -200.0, 140.0]),
+            retention: Some([0.002, -0.02, 0.03]),
+            verdict: "not_shown".to_owned(),
         }],
     }
 }

@@ -1,7 +1,7 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    ContactHistory, ContactPolicy, Customers, Declared, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
+    ContactHistory, ContactPolicy, Customers, Declared, Ladder, Lever, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
     WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, rank, rank_placed, wanted, worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
@@ -16,6 +16,7 @@ use crate::stages::consents::all_channels;
 use crate::stages::train::Effects;
 
 /// Rules and policy of a run. It knows nothing of models: propensities come from outside.
+#[derive(Clone)]
 pub(crate) struct Arbiter {
     ladder: Ladder,
     policy: RankPolicy,
@@ -39,6 +40,17 @@ impl Arbiter {
             contact: contact_policy(config),
             declared: declared.clone(),
         })
+    }
+
+    /// The same rules, offers valued by the take alone: propensity × margin less what the contact costs, without what a contact adds or
+    /// puts at risk, levers, and what was offered last time.
+    pub(super) fn by_taking(&self) -> Self {
+        let mut policy = self.policy.clone();
+        (policy.churn_per_contact, policy.switch_gain) = (0.0, 0.0);
+        for terms in &mut policy.offers {
+            (terms.response, terms.lever) = (None, Lever::default());
+        }
+        Self { policy, ..self.clone() }
     }
 
     /// The expected value below which making no offer is worth more.

@@ -10,8 +10,8 @@ use osusume_decide::{
 };
 use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
 
+use super::arbiter::Arbiter;
 use super::arbitration::Arbitration;
-use super::explorers::Explorers;
 use super::scored::Scored;
 use super::state::Reader;
 use super::valuation::contact_cost;
@@ -121,14 +121,25 @@ impl Limits {
         Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), costs, is_due }))
     }
 
-    /// What explorers leave to the others.
-    pub(crate) fn less(&self, explorers: &Explorers) -> Self {
+    /// What those who use so much of each limit leave to the others.
+    pub(crate) fn less(&self, used: &[i64]) -> Self {
         let mut left = self.clone();
-        for (limit, used) in left.all.iter_mut().zip(explorers.used(&self.all)) {
+        for (limit, &used) in left.all.iter_mut().zip(used) {
             limit.max = limit.max.map(|max| (max - used).max(0));
             limit.min = (limit.min - used).max(0);
         }
         left
+    }
+
+    /// This share of every limit, as far as others, who use so much of each, leave it. What is due is left to the rest.
+    pub(super) fn share(&self, share: f64, used: &[i64]) -> Self {
+        let mut own = self.clone();
+        for (limit, &used) in own.all.iter_mut().zip(used) {
+            limit.max = limit.max.map(|max| ((share * max as f64).round() as i64).min(max - used).max(0));
+            limit.min = 0;
+        }
+        own.is_due.fill(false);
+        own
     }
 
     fn terms(&self) -> Terms<'_> {
@@ -163,10 +174,16 @@ pub(crate) struct Settlement<'a> {
 }
 
 /// What the customers of a block get, owned.
-#[derive(Default)]
 pub(crate) struct Placed {
     offsets: Vec<usize>,
     offers: Vec<(OfferId, u8)>,
+}
+
+impl Default for Placed {
+    /// Nobody yet.
+    fn default() -> Self {
+        Self { offsets: vec![0], offers: Vec::new() }
+    }
 }
 
 impl Placed {
@@ -175,14 +192,10 @@ impl Placed {
         Self { offsets: vec![0, offers.len()], offers }
     }
 
-    /// Of customers who get one offer at most.
-    pub(super) fn of_each(lots: impl Iterator<Item = Option<(OfferId, u8)>>) -> Self {
-        let mut placed = Self { offsets: vec![0], offers: Vec::new() };
-        for lot in lots {
-            placed.offers.extend(lot);
-            placed.offsets.push(placed.offers.len());
-        }
-        placed
+    /// Appends what the next customer gets.
+    pub(super) fn push(&mut self, offers: &[(OfferId, u8)]) {
+        self.offers.extend_from_slice(offers);
+        self.offsets.push(self.offers.len());
     }
 
     pub(crate) fn view(&self) -> PlacedOffers<'_> {
@@ -190,13 +203,13 @@ impl Placed {
     }
 }
 
-/// Asks every customer what it could get, and assigns the places; `shares_none` says of a block of customers who has
-/// none of them.
+/// Asks every customer what it could get by the arbiter's values, and assigns the places; `shares_none` says of a block of customers who
+/// has none of them.
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
 pub(super) fn settle<'a>(
-    arbitration: &Arbitration<'_>,
+    (arbitration, arbiter): (&Arbitration<'_>, &Arbiter),
     scored: &Scored<'_>,
     limits: &'a Limits,
     shares_none: &dyn Fn(&[u32]) -> Vec<bool>,
@@ -208,7 +221,7 @@ pub(super) fn settle<'a>(
         let (rows, propensity) = batch?;
         let rows = arbitration.reader().rows(&rows);
         let (state, block) = (arbitration.state(&rows)?, rows.customer.as_slice());
-        let wanted = arbitration.arbiter().wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
+        let wanted = arbiter.wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
         for (position, (&customer, none)) in block.iter().zip(shares_none(block)).enumerate() {
             sets.insert(wanted.reach[position].0);
             if !none {
@@ -324,9 +337,8 @@ impl Settlement<'_> {
         &self.limits.is_due
     }
 
-    /// The numbers of the settlement.
-    pub(crate) fn summary(&self, config: &Config, explorers: &Explorers) -> CapacitySummary {
-        let explored = explorers.used(&self.limits.all);
+    /// The numbers of the settlement; `apart` is what was given away of each limit before it.
+    pub(crate) fn summary(&self, config: &Config, apart: &[i64]) -> CapacitySummary {
         let assignment = &self.assignment;
         let row = |(at, one): (usize, &Capacity)| {
             let shortfall = assignment.shortfalls.iter().find(|shortfall| shortfall.limit == at);
@@ -336,7 +348,7 @@ impl Settlement<'_> {
                 min: one.min,
                 max: one.max,
                 budget_minor: one.budget_minor,
-                used: assignment.used[at] + explored[at],
+                used: assignment.used[at] + apart[at],
                 price_minor: assignment.prices[at],
                 next_short_minor: assignment.last[at].map(|loser| loser.by),
                 missing: shortfall.map(|shortfall| shortfall.missing),

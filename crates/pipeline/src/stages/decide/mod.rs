@@ -2,6 +2,7 @@
 
 mod arbiter;
 mod arbitration;
+mod arms;
 mod capacity;
 mod conditions;
 mod contacts;
@@ -25,6 +26,7 @@ use osusume_tables::ParquetSink;
 
 pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::arbitration::{Arbitration, Decided};
+pub(crate) use self::arms::Apart;
 pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::conditions::Conditions;
@@ -66,6 +68,10 @@ pub(crate) const OFFER: &str = "offer";
 pub(crate) const HOLDOUT: &str = "holdout";
 /// The arm of those who were sent what a lot gave them.
 pub(crate) const EXPLORE: &str = "explore";
+/// The arm of those whose offers were ranked by what a take is worth.
+pub(crate) const PROPENSITY: &str = "propensity";
+/// The arm of those who were sent any offer the rules leave.
+pub(crate) const RANDOM: &str = "random";
 
 /// The numbers a run ends with.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -76,6 +82,9 @@ pub struct DecisionCounts {
     pub holdout: u64,
     /// Those outside it who explore.
     pub explorers: u64,
+    /// Those outside it by policy arm; empty where everybody is decided by the ranking.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub arms: BTreeMap<String, u64>,
     /// Those outside the holdout with at least one offer.
     pub with_offer: u64,
     /// Those outside the holdout with none.
@@ -150,8 +159,9 @@ pub(crate) fn decide(
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
     let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous), &scored, units)?;
+    arbitration.part(&scored, (limits.as_ref(), units), &is_held_out)?;
     arbitration.explore(&scored, limits.as_ref(), &is_held_out)?;
-    let left = limits.map(|limits| limits.less(arbitration.explorers()));
+    let left = limits.map(|limits| arbitration.left(&limits));
     if let Some(left) = &left {
         arbitration.settle(&scored, left, &is_held_out)?;
     }
@@ -227,12 +237,8 @@ impl<'a> Decider<'a> {
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, is_explorer, probability, found } = decided;
-        let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
-            (true, _) => HOLDOUT,
-            (_, true) => EXPLORE,
-            _ => OFFER,
-        };
+        let Decided { ranked, arms, probability, found } = decided;
+        let arm = |row: usize| if is_held_out[row] { HOLDOUT } else { arms[row] };
         let n_offers = self.goods.catalogue.offers.len();
         let decisions: Vec<DecisionRow> = block
             .customer
@@ -368,6 +374,7 @@ impl Writer {
             expires: as_of.date + days as i32,
             counts: DecisionCounts {
                 benefit_texts: benefit_texts(job.config),
+                arms: arms::words(&job.config.decide).map(|arm| (arm.to_owned(), 0)).collect(),
                 lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
                 ..DecisionCounts::default()
             },
@@ -383,6 +390,9 @@ impl Writer {
         counts.holdout += held_out;
         counts.with_offer += with_offer;
         counts.without_offer += decisions.len() as u64 - held_out - with_offer;
+        for row in decisions.iter().filter(|row| row.arm != HOLDOUT && row.arm != EXPLORE) {
+            counts.arms.entry(row.arm.to_owned()).and_modify(|count| *count += 1);
+        }
         counts.explorers += decisions.iter().filter(|row| row.arm == EXPLORE).count() as u64;
         for (row, &held_out) in decisions.iter().zip(is_held_out) {
             // A missing consent is the customer's, so it removes every offer or none.

@@ -116,11 +116,11 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
     ("benefit_ja", "the same in Japanese"),
     (
         "arm",
-        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `holdout` in `shadow.parquet`",
+        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`",
     ),
     (
         "action_probability",
-        "with which probability this customer was made this offer: 1 − holdout fraction, times 1 − ε if the ranking chooses it plus ε / (m + 1) if it is among the m a lot is drawn from, ε being the share that explores; in `shadow.parquet` the fraction of the holdout",
+        "with which probability this customer was made this offer: 1 − holdout fraction, times 1 − ε if the ranking chooses it plus ε / (m + 1) if it is among the m a lot is drawn from, ε being the share that explores; in `shadow.parquet` the fraction of the holdout. Of the arm `propensity` 1 − holdout fraction times the arm's share; of `random` that times the probability of the lot: 1 / the offers the rules leave, less where places are too few for all lots. The shares of these arms are not taken off the others', so rows of the ranking and of the shadow stay the two sides of one draw",
     ),
 ];
 

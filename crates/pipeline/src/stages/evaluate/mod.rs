@@ -195,6 +195,7 @@ impl Evaluator<'_> {
     fn evaluation(&self, numbers: &Numbers<'_>, schedule: &Schedule) -> Result<Evaluation> {
         let (label, pipeline) = (schedule.label, &self.job.config.pipeline);
         let window_first = schedule.score.date + label.gap as i32;
+        let (arms, comparisons) = numbers.arms()?;
         Ok(Evaluation {
             format_version: crate::evaluation::EVALUATION_VERSION,
             run_id: self.run.current.run_id.to_string(),
@@ -211,6 +212,8 @@ impl Evaluator<'_> {
             holdout_fraction: self.holdout_fraction,
             lost_customers: numbers.published.lost.iter().sum(),
             total: numbers.total(self.holdout_fraction)?,
+            arms,
+            comparisons,
             offers: numbers.offers()?,
         })
     }
