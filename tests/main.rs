@@ -6,6 +6,7 @@
 
 mod additive;
 mod baskets;
+mod benefit;
 mod calendar;
 mod capacity;
 mod contact;

@@ -12,6 +12,7 @@ use osusume_storage::{
 use osusume_tables::{Files, Ingest, InputFile, RejectCount, SourceSpec, Ties, expand};
 use rayon::prelude::*;
 
+use crate::benefit::Benefits;
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -258,6 +259,8 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
         return Err(Fault::new(Code::NoCustomers));
     }
     let conditions = Conditions::bind(job.config, &tables.checked, &goods, &found.specs)?;
+    // Said before anything is learned.
+    Benefits::bind(job.config, &goods, &found.specs)?;
     let models =
         clock.stage(Stage::Train, || train::train(job, (&tables.checked, &found), &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;

@@ -1,5 +1,6 @@
 //! Makes the typed configuration out of a tree in which every fault would have been found already.
 
+mod benefit;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -229,6 +230,7 @@ pub(super) fn offers(at: At) -> Offers {
         horizon_days: at.integer("horizon_days"),
         gap_days: at.integer("gap_days"),
         kept_days: at.integer("kept_days"),
+        benefits: benefit::benefits(at),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Every key of the pipeline file, once: checks, defaults, the reference and the JSON Schema all come from this table.
 
+mod benefit;
 mod decide;
 mod delivery;
 mod features;
@@ -64,6 +65,7 @@ const MANY: f64 = 1e15;
 const SECTIONS: &[&[Field]] = &[
     inputs::FIELDS,
     offers::FIELDS,
+    benefit::FIELDS,
     features::FIELDS,
     learning::FIELDS,
     decide::FIELDS,

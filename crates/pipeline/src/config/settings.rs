@@ -70,10 +70,12 @@ macro_rules! words {
     };
 }
 
+mod benefit;
 mod features;
 mod timing;
 mod value;
 
+pub use benefit::Benefit;
 pub use features::{
     DerivedFeature, Features, Night, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Quota, QuotaCounted, Reach,
     Utilisation, Weekday,
@@ -381,6 +383,8 @@ pub struct Offers {
     pub gap_days: u32,
     /// Days a take must be kept.
     pub kept_days: u32,
+    /// What offers are good for, in words; the first that holds is taken.
+    pub benefits: Vec<Benefit>,
 }
 
 /// `train.as_of` and `train.tests`.

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osusume_decide::{Holdout, Rule};
-use osusume_model::{AsOf, FeatureSpec, Offer, Result};
+use osusume_model::{AsOf, Date, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
 
@@ -39,10 +39,11 @@ pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 pub(crate) use self::valuation::{churn_per_contact, lever};
 
-use self::conditions::Look;
+use self::conditions::{Look, Moment};
 use self::rows::{DecisionRow, OfferRow};
 use super::score::RawBlock;
 use super::train::{Columns, Contact, Evidence, Models, OfferModel};
+use crate::benefit::{self, Benefits};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
@@ -91,6 +92,9 @@ pub struct DecisionCounts {
     pub expected_value_by_offer: Vec<(String, i64)>,
     /// Rows of the offer table by channel.
     pub channels: BTreeMap<String, u64>,
+    /// Rows of the offer table with a benefit text, by language; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub benefit_texts: BTreeMap<String, u64>,
     /// Rows of the shadow table.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
@@ -176,6 +180,7 @@ struct Decider<'a> {
     units: &'a Units,
     arbiter: Arbiter,
     explainer: Explainer<'a>,
+    benefits: Benefits<'a>,
     holdout: Holdout,
 }
 
@@ -202,6 +207,7 @@ impl<'a> Decider<'a> {
             units,
             arbiter: Arbiter::new(config, goods, &conditions.declared, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
+            benefits: Benefits::bind(config, goods, specs)?,
             holdout: Holdout {
                 salt: config.decide.holdout_salt.reveal().to_owned(),
                 fraction: config.decide.holdout_fraction,
@@ -249,6 +255,9 @@ impl<'a> Decider<'a> {
             let held_out = is_held_out[row];
             let fraction = self.holdout.fraction;
             let offer = choice.offer.0 as usize;
+            let reasons = self.explainer.reasons(block, &encoded, row, offer)?;
+            let moment = look.moment(row, offer, expires);
+            let benefit = self.benefits.of(&benefit_row((block, row, offer), &moment, &reasons, writer.as_of.date));
             let offered = OfferRow {
                 customer_id: tables.customers.id(block.customer[row]).to_owned(),
                 rank: choice.rank as i16,
@@ -263,10 +272,11 @@ impl<'a> Decider<'a> {
                 parts: self.models.offers[offer].contact.as_ref().map(|contact| contact.parts(choice.propensity)),
                 evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
                 basis: self.models.offers[offer].basis(),
-                reasons: self.explainer.reasons(block, &encoded, row, offer)?,
+                reasons,
                 arm: arm(row),
                 action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
-                moment: look.moment(row, offer, expires),
+                moment,
+                benefit,
             };
             if held_out { shadow.push(offered) } else { offers.push(offered) }
         }
@@ -283,6 +293,17 @@ impl<'a> Decider<'a> {
         }
         writer.write(&decisions, &offers, &shadow)
     }
+}
+
+/// What a text is told of a row.
+fn benefit_row<'a>(
+    (block, at, offer): (&'a RawBlock, usize, usize),
+    moment: &'a Moment,
+    reasons: &'a [Option<String>; 3],
+    as_of: Date,
+) -> benefit::Row<'a> {
+    let (expires, contact, trigger) = (moment.expires, [moment.from, moment.until], moment.trigger.as_deref());
+    benefit::Row { block, at, offer, as_of, expires, contact, trigger, reasons }
 }
 
 fn weights(model: &OfferModel) -> Option<Weights<'_>> {
@@ -303,6 +324,12 @@ pub(crate) fn evidence(config: &Config, contact: Option<&Contact>) -> &'static s
     }
 }
 
+/// No text yet of each language, where the pipeline file declares any.
+fn benefit_texts(config: &Config) -> BTreeMap<String, u64> {
+    let languages = ["en", "ja"].into_iter().filter(|_| !config.offers.benefits.is_empty());
+    languages.map(|language| (language.to_owned(), 0)).collect()
+}
+
 struct Writer {
     offers: ParquetSink,
     shadow: ParquetSink,
@@ -311,7 +338,7 @@ struct Writer {
     decision_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     catalogue: Vec<Offer>,
     as_of: AsOf,
-    expires: osusume_model::Date,
+    expires: Date,
     rule_ids: Vec<String>,
     by_offer: Vec<u64>,
     value_by_offer: Vec<i64>,
@@ -338,6 +365,7 @@ impl Writer {
             // The propensity speaks of the days up to the end of the label window, and of none after it.
             expires: as_of.date + days as i32,
             counts: DecisionCounts {
+                benefit_texts: benefit_texts(job.config),
                 lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
                 ..DecisionCounts::default()
             },
@@ -367,6 +395,9 @@ impl Writer {
             self.by_offer[row.offer] += 1;
             self.value_by_offer[row.offer] = self.value_by_offer[row.offer].saturating_add(row.expected_value);
             *counts.channels.entry(row.channel.clone()).or_default() += 1;
+            for ((_, texts), text) in counts.benefit_texts.iter_mut().zip(&row.benefit) {
+                *texts += u64::from(text.is_some());
+            }
         }
         let removed = decisions.iter().flat_map(|row| &row.offers).map(|(code, _)| *code);
         let is_rule = |code: &str| {

@@ -36,10 +36,12 @@ pub(super) struct OfferRow {
     pub(super) arm: &'static str,
     pub(super) action_probability: f64,
     pub(super) moment: Moment,
+    /// What it is good for, in English and in Japanese.
+    pub(super) benefit: [Option<String>; 2],
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 32] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -102,6 +104,11 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("contact_from", "the first day to contact this customer about it, where a trigger gives dates"),
     ("contact_until", "the day from which it is too late, where that trigger gives one"),
     (
+        "benefit_en",
+        "what the offer is good for, in English with the customer's own figures: the first of `offers.benefit` that holds and lacks no value; absent where none does",
+    ),
+    ("benefit_ja", "the same in Japanese"),
+    (
         "arm",
         "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `holdout` in `shadow.parquet`",
     ),
@@ -146,6 +153,8 @@ pub(crate) fn offer_schema() -> Schema {
         reason("trigger"),
         Field::new("contact_from", DataType::Date32, true),
         Field::new("contact_until", DataType::Date32, true),
+        reason("benefit_en"),
+        reason("benefit_ja"),
         text("arm"),
         number("action_probability"),
     ])
@@ -162,6 +171,8 @@ pub(super) fn offer_batch(
         |of: &dyn Fn(&OfferRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
     let reason =
         |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.reasons[i].as_deref()).collect::<StringArray>()) };
+    let benefit =
+        |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.benefit[i].as_deref()).collect::<StringArray>()) };
     let dates = |of: &dyn Fn(&OfferRow) -> Option<Date>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| of(row).map(|date| date.0)).collect::<Date32Array>())
     };
@@ -204,6 +215,8 @@ pub(super) fn offer_batch(
         Arc::new(rows.iter().map(|row| row.moment.trigger.as_deref()).collect::<StringArray>()),
         dates(&|row| row.moment.from),
         dates(&|row| row.moment.until),
+        benefit(0),
+        benefit(1),
         text(&|row| row.arm.to_owned()),
         number(&|row| row.action_probability),
     ];
