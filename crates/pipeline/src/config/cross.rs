@@ -2,6 +2,7 @@
 
 mod benefit;
 mod derived;
+mod guard;
 mod limits;
 mod own;
 mod quota;
@@ -55,6 +56,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     tone::check(checker, &view);
     timing::check(checker, &view);
     benefit::check(checker, &view);
+    guard::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
     tests(checker, &view);

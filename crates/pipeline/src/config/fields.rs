@@ -4,6 +4,7 @@ mod benefit;
 mod decide;
 mod delivery;
 mod features;
+mod guard;
 mod inputs;
 mod learning;
 mod offers;
@@ -71,6 +72,7 @@ const SECTIONS: &[&[Field]] = &[
     decide::FIELDS,
     timing::FIELDS,
     value::FIELDS,
+    guard::FIELDS,
     delivery::FIELDS,
 ];
 

@@ -72,6 +72,7 @@ macro_rules! words {
 
 mod benefit;
 mod features;
+mod guard;
 mod timing;
 mod value;
 
@@ -81,6 +82,7 @@ pub use features::{
     Utilisation, Weekday,
 };
 
+pub use guard::Guard;
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
 pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
