@@ -22,6 +22,7 @@ mod features;
 mod flat;
 mod follows;
 mod grocer;
+mod guard;
 mod hierarchy;
 mod household;
 mod inspect;

@@ -1,6 +1,7 @@
 //! Makes the typed configuration out of a tree in which every fault would have been found already.
 
 mod benefit;
+pub(super) mod guard;
 mod timing;
 
 use std::collections::BTreeMap;

@@ -3,6 +3,7 @@
 mod arms;
 mod benefit;
 mod derived;
+mod guard;
 mod limits;
 mod own;
 mod quota;
@@ -56,6 +57,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     tone::check(checker, &view);
     timing::check(checker, &view);
     benefit::check(checker, &view);
+    guard::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
     arms::check(checker, &view);

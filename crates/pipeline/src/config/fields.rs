@@ -5,6 +5,7 @@ mod benefit;
 mod decide;
 mod delivery;
 mod features;
+mod guard;
 mod inputs;
 mod learning;
 mod offers;
@@ -73,6 +74,7 @@ const SECTIONS: &[&[Field]] = &[
     arms::FIELDS,
     timing::FIELDS,
     value::FIELDS,
+    guard::FIELDS,
     delivery::FIELDS,
 ];
 

@@ -72,6 +72,7 @@ macro_rules! words {
 
 mod benefit;
 mod features;
+mod guard;
 mod learning;
 mod timing;
 mod value;
@@ -82,6 +83,7 @@ pub use features::{
     Utilisation, Weekday,
 };
 
+pub use guard::Guard;
 pub use learning::Learning;
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
 pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};

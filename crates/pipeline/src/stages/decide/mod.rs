@@ -101,6 +101,9 @@ pub struct DecisionCounts {
     pub expected_value_by_offer: Vec<(String, i64)>,
     /// Rows of the offer table by channel.
     pub channels: BTreeMap<String, u64>,
+    /// Rows of the offer table by the trigger that stands in them, `""` for none; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, u64>,
     /// Rows of the offer table with a benefit text, by language; empty where the pipeline file declares none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub benefit_texts: BTreeMap<String, u64>,
@@ -332,6 +335,13 @@ pub(crate) fn evidence(config: &Config, contact: Option<&Contact>) -> &'static s
     }
 }
 
+/// No row yet of each trigger and without any, where the pipeline file declares one.
+fn triggers(config: &Config) -> BTreeMap<String, u64> {
+    let declared = config.decide.timing.triggers.iter().map(|trigger| (trigger.name.clone(), 0));
+    let none = (!config.decide.timing.triggers.is_empty()).then(|| (String::new(), 0));
+    declared.chain(none).collect()
+}
+
 /// No text yet of each language, where the pipeline file declares any.
 fn benefit_texts(config: &Config) -> BTreeMap<String, u64> {
     let languages = ["en", "ja"].into_iter().filter(|_| !config.offers.benefits.is_empty());
@@ -373,6 +383,7 @@ impl Writer {
             // The propensity speaks of the days up to the end of the label window, and of none after it.
             expires: as_of.date + days as i32,
             counts: DecisionCounts {
+                triggers: triggers(job.config),
                 benefit_texts: benefit_texts(job.config),
                 arms: arms::words(&job.config.decide).map(|arm| (arm.to_owned(), 0)).collect(),
                 lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
@@ -407,6 +418,9 @@ impl Writer {
             self.by_offer[row.offer] += 1;
             self.value_by_offer[row.offer] = self.value_by_offer[row.offer].saturating_add(row.expected_value);
             *counts.channels.entry(row.channel.clone()).or_default() += 1;
+            if let Some(trigger) = counts.triggers.get_mut(row.moment.trigger.as_deref().unwrap_or_default()) {
+                *trigger += 1;
+            }
             for ((_, texts), text) in counts.benefit_texts.iter_mut().zip(&row.benefit) {
                 *texts += u64::from(text.is_some());
             }
