@@ -103,7 +103,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("contact_until", "the day from which it is too late, where that trigger gives one"),
     (
         "arm",
-        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`",
+        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`, and there `offer_holdout` for an offer held back from a customer who may get others (`decide.holdout.offers`)",
     ),
     (
         "action_probability",
