@@ -188,14 +188,12 @@ fn limits_that_say_nothing_are_refused() {
 #[test]
 fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
     let company = Company::new();
-    let settings = |min: &str| {
-        let capacity = format!("decide.capacity=[{{offer=\"tv\",min={min}}}]");
-        run(&company, &["--set", &capacity, "--set", "decide.min_value_minor=100", "--set", "decide.per_household=1"])
-    };
-    let free = settings("0");
+    let policy = ["--set", "decide.min_value_minor=100", "--set", "decide.per_household=1"];
+    let free = run(&company, &policy);
     let worth_it = rows(&company, &free, "offers").iter().filter(|row| row.offer == "tv").count();
     let least = worth_it + 7;
-    let due = settings(&least.to_string());
+    let capacity = format!("decide.capacity=[{{offer=\"tv\",min={least}}}]");
+    let due = run(&company, &[&policy[..], &["--set", &capacity]].concat());
     let offers = rows(&company, &due, "offers");
     let tv: Vec<&Row> = offers.iter().filter(|row| row.offer == "tv").collect();
     assert_eq!(tv.len(), least);

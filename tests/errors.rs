@@ -272,6 +272,7 @@ fn command_line() {
 #[test]
 fn every_golden_file_is_used() {
     let used = [
+        include_str!("arms.rs"),
         include_str!("baskets.rs"),
         include_str!("errors.rs"),
         include_str!("evaluate.rs"),

@@ -87,6 +87,7 @@ impl Page<'_> {
             let value = console.say(Word::ExplorersValue, &[("count", count("explorers"))]);
             lines.push((console.word(Word::Explorers).to_owned(), value));
         }
+        lines.extend(self.power().map(|shows| (console.word(Word::ShowsLabel).to_owned(), shows)));
         lines.extend(self.arms().map(|arms| (console.word(Word::Arms).to_owned(), arms)));
         lines.extend(self.stability().map(|value| (console.word(Word::Stability).to_owned(), value)));
         lines.extend(self.lanes().map(|lanes| (console.word(Word::Lanes).to_owned(), lanes)));
@@ -100,6 +101,21 @@ impl Page<'_> {
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// What the holdout can show.
+    fn power(&self) -> Option<String> {
+        let power = self.run.summary["decisions"].get("power")?;
+        let number = |name: &str, factor: f64, digits: usize| {
+            Some(Arg::Number(format!("{:.*}", digits, factor * power[name].as_f64()?)))
+        };
+        let args = [
+            ("rate", number("base_rate", 100.0, 2)?),
+            ("effect", number("detectable", 100.0, 2)?),
+            ("lift", number("detect", 100.0, 0)?),
+            ("months", number("months", 1.0, 1)?),
+        ];
+        Some(self.console.say(Word::Shows, &args))
     }
 
     /// Customers by policy arm, where there are several.

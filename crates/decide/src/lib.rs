@@ -48,7 +48,7 @@ pub use declared::{Circumstances, Declared, DeclaredRule, MAX_DECLARED, MAX_LANE
 pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;
-pub use holdout::{Design, Holdout};
+pub use holdout::{Design, Holdout, hold_back};
 pub use household::{Member, resting_members};
 pub use ladder::Ladder;
 pub use rank::{

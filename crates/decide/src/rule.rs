@@ -21,6 +21,8 @@ pub enum Rule {
     Suppressed,
     /// No channel of the run has the customer's consent.
     NoConsent,
+    /// The customer is among those the offer is never made to, so that its own effect can be measured.
+    OfferHoldout,
     /// The product, or one of its tier, is held; for a cross-sell anything of the family.
     AlreadyHeld,
     /// A higher tier of the family is held.
@@ -69,10 +71,11 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
+        Self::OfferHoldout,
         Self::AlreadyHeld,
         Self::HigherTierHeld,
         Self::LadderStep,
@@ -102,6 +105,7 @@ impl Rule {
             Self::NotValid => "not_valid",
             Self::Suppressed => "suppressed",
             Self::NoConsent => "no_consent",
+            Self::OfferHoldout => "offer_holdout",
             Self::AlreadyHeld => "already_held",
             Self::HigherTierHeld => "higher_tier_held",
             Self::LadderStep => "ladder_step",

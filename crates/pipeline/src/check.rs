@@ -17,6 +17,7 @@ use crate::config::{self, Config, Role, Source};
 use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
+use crate::power::Power;
 use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule};
 use crate::stages::decide::Conditions;
 use crate::stages::ingest;
@@ -70,6 +71,8 @@ pub struct Checks {
     pub dates: Vec<(Date, bool)>,
     /// What dated copies there are of tables that are loaded again whole; empty when no as-of date is known.
     pub copies: Vec<CopiesTold>,
+    /// What the holdout of a run could show, by the rate of takes the current run knew, else by an example; absent without a holdout.
+    pub power: Option<Power>,
 }
 
 /// Reads every source and draws up offers and dates, in a scratch directory that is removed again.
@@ -138,7 +141,23 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         offers,
         dates,
         copies,
+        power: power(config, fs, customers)?,
     })
+}
+
+/// Take rate for which the holdout's power is told where no run knows one.
+const EXAMPLE_RATE: f64 = 0.02;
+
+/// What the holdout of a run of so many customers could show.
+fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Power>> {
+    let runs = Runs::new(Arc::clone(fs), runs_root(config));
+    // A run that cannot be read is what `runs verify` tells of.
+    let current = runs.current()?.and_then(|_| runs.open_current().ok());
+    let known = current.and_then(|run| crate::power::held_out(&run).ok());
+    let (before, rate) = known.map_or((None, None), |(before, rate)| (Some(before), rate));
+    let rate = rate.unwrap_or(EXAMPLE_RATE);
+    let fraction = crate::power::fraction(config, customers, rate, before);
+    Ok(crate::power::power(config, customers, fraction, rate))
 }
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.

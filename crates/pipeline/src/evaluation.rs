@@ -117,6 +117,18 @@ pub struct OfferEvaluation {
     pub incremental_takes: Option<Span>,
     /// Takers and others among the assigned. A description: takers differ from others in more than the offer.
     pub described: Described,
+    /// The assigned against those from whom this offer alone was held back; absent where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBackEvaluation>,
+}
+
+/// Customers who would have been assigned an offer and never are, but for that one offer treated as everybody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldBackEvaluation {
+    /// What became of them.
+    pub customers: ArmEvaluation,
+    /// The attach rate of the assigned less theirs: what this offer adds to all the others.
+    pub effect: Effect,
 }
 
 /// One arm of a comparison. `customers` are those with a known outcome; means over them are weighted by 1 / logged probability of the arm.

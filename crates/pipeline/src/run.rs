@@ -87,6 +87,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let runs = Runs::new(Arc::clone(&fs), &root);
     let earlier = decide::earlier_runs(&runs, config, as_of)?;
     let previous = decide::previous_run(&runs, &config.offers, as_of)?;
+    let held_out = crate::power::earlier(&runs, config, as_of)?;
     let last = last_run(&runs)?;
     if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
         host.event(Event::Warning(fault));
@@ -98,6 +99,7 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     inputs.extend(copies::inputs(&copies::list(&*fs, config, as_of)?));
     inputs.extend(decide::ledger_inputs(&earlier));
     inputs.extend(decide::ledger_inputs(previous.as_slice()));
+    inputs.extend(crate::power::inputs(held_out.as_ref()));
     inputs.sort_by(|a, b| a.path.cmp(&b.path));
     inputs.dedup();
     let config_sha256 = Digest::of(config.identity().reveal().as_bytes());
@@ -113,7 +115,8 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let mut clock = Clock::new(host);
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let earlier = decide::Earlier { ledger: &earlier, previous: previous.as_ref() };
+    let held_out = held_out.as_ref().map(crate::power::held_out).transpose()?.map(|(fraction, _)| fraction);
+    let earlier = decide::Earlier { ledger: &earlier, previous: previous.as_ref(), held_out };
     let produced = produce(&job, as_of, Before { inputs: &inputs, earlier, last: last.as_ref() }, &mut clock).and_then(
         |produced| {
             host.event(Event::Begin(Stage::Publish));
@@ -267,10 +270,13 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     let models =
         clock.stage(Stage::Train, || train::train(job, (&tables.checked, &found), &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
-    let decided = clock.stage(Stage::Decide, || {
+    let base_rate = crate::power::base_rate(&found.labels, found.training_rows);
+    let fraction = crate::power::fraction(job.config, found.scoring_rows, base_rate, earlier.held_out);
+    let mut decided = clock.stage(Stage::Decide, || {
         let known = (found.specs.as_slice(), &conditions);
-        decide::decide(job, &tables.checked, &goods, known, &models, &units, (schedule.score, earlier))
+        decide::decide(job, &tables.checked, &goods, known, &models, &units, (schedule.score, earlier, fraction))
     })?;
+    decided.power = crate::power::power(job.config, decided.customers, fraction, base_rate);
     if let Some(fault) = nothing_offered(&decided) {
         job.warn(fault);
     }

@@ -19,8 +19,8 @@ use crate::host::Host;
 use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
-    Apart, Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS,
-    Previous, Reader, Scored,
+    Apart, Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, HeldBack, Ledger, Limits,
+    OFFERS, Previous, Reader, Scored,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -128,6 +128,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let as_of = calendar.as_of(run.manifest.as_of);
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let apart = Apart::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
+    let held_back = HeldBack::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let specs = specs(run)?;
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
     let conditions = [bind(&now)?, bind(&then)?];
@@ -142,8 +143,14 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
-    let before =
-        Settled { units: &units, held_out: &held_out, apart: &apart, explorers: &explorers, previous: &previous };
+    let before = Settled {
+        units: &units,
+        held_out: &held_out,
+        apart: &apart,
+        held_back: &held_back,
+        explorers: &explorers,
+        previous: &previous,
+    };
     let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
@@ -267,6 +274,7 @@ struct Settled<'a> {
     units: &'a Units,
     held_out: &'a HeldOut,
     apart: &'a Apart,
+    held_back: &'a HeldBack,
     explorers: &'a Explorers,
     previous: &'a Previous,
 }
@@ -287,7 +295,8 @@ impl<'a> Deciding<'a> {
 
     /// The policy's places, and what it decides by but for who gets them.
     fn begun(&'a self, scored: &Scored<'_>, before: &Settled<'a>) -> Result<(Arbitration<'a>, Option<Limits>)> {
-        let mut arbitration = Arbitration::new(&self.reader, (&self.arbiter, before.previous), scored, before.units)?;
+        let settled = (&self.arbiter, before.previous, before.held_back.clone());
+        let mut arbitration = Arbitration::new(&self.reader, settled, scored, before.units)?;
         arbitration.drawn(before.apart.clone(), before.explorers.clone());
         let left = self.limits.as_ref().map(|limits| arbitration.left(limits));
         Ok((arbitration, left))

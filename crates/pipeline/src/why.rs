@@ -310,7 +310,9 @@ impl Retracing<'_> {
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
-        let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&block)? };
+        let is_held_back =
+            (0..self.goods.catalogue.offers.len()).map(|offer| held_back(&decided, self.key(offer))).collect();
+        let state = State { is_resting: vec![rests(&decided)], is_held_back, incumbents, ..reader.read(&block)? };
         let lane = conditions.lane(&state.found, 0).to_owned();
         let rule = match arm(&decided) {
             Some(EXPLORE) => Some(Rule::NotDrawn),
@@ -536,6 +538,12 @@ fn with_contact(model: &PublishedModel, propensity: f32, kept: f64) -> Option<Wi
 fn rests(decided: &RecordBatch) -> bool {
     let words = decided.columns().iter().filter_map(|column| column.as_string_opt::<i32>());
     words.filter(|column| column.is_valid(0)).any(|column| column.value(0) == Rule::HouseholdLimit.id())
+}
+
+/// Whether the customer of a row of decisions is held out of an offer; whoever is drawn is what a run settles once.
+fn held_back(decided: &RecordBatch, offer: &str) -> bool {
+    let word = decided.column_by_name(offer).and_then(|column| column.as_string_opt::<i32>());
+    word.is_some_and(|column| column.is_valid(0) && column.value(0) == Rule::OfferHoldout.id())
 }
 
 /// The arm of a row of decisions.

@@ -52,6 +52,10 @@ pub enum Told {
     Lift,
     /// Column: the same in the holdout.
     ShadowLift,
+    /// Heading of offers held back one by one. Args: confidence.
+    HeldBack,
+    /// Column: customers held out of the offer.
+    HeldBackReach,
     /// Heading of the policy arms.
     Arms,
     /// Heading of their comparisons. Args: confidence.
@@ -108,7 +112,7 @@ pub enum Told {
 
 impl Told {
     /// Every one of them.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 50] = [
         Self::Headline,
         Self::Already,
         Self::Days,
@@ -131,6 +135,8 @@ impl Told {
         Self::Extra,
         Self::Lift,
         Self::ShadowLift,
+        Self::HeldBack,
+        Self::HeldBackReach,
         Self::Arms,
         Self::Compared,
         Self::ByRanking,
@@ -213,6 +219,11 @@ fn offer_templates(told: Told) -> [&'static str; 2] {
         Told::Extra => ["takes added", "増えた成約"],
         Told::Lift => ["top decile lift", "上位1割のリフト"],
         Told::ShadowLift => ["in the holdout", "（対照群）"],
+        Told::HeldBack => [
+            "one offer held back, all others as ever ({confidence}% intervals)",
+            "オファー別の対照群との比較（他のオファーは通常どおり、{confidence}%信頼区間）",
+        ],
+        Told::HeldBackReach => ["held out of it", "対象から除外"],
         told @ (Told::Arms
         | Told::Compared
         | Told::ByRanking

@@ -123,6 +123,14 @@ fn family_words(family: Family, language: Language) -> [&'static str; 2] {
 /// The ids of the rules that remove an offer, with a short label and a sentence in each language.
 const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
     (
+        "offer_holdout",
+        ["held out of the offer", "このオファーの対照群"],
+        [
+            "the customer is among those this offer is never made to, so that its effect can be measured",
+            "このオファーの効果を測るため、このオファーだけは案内しない対照群のお客様です",
+        ],
+    ),
+    (
         "already_held",
         ["already held", "契約済み"],
         ["the customer already holds this product", "すでにこの商品を契約しています"],
@@ -368,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 26);
+        assert_eq!(rules().count(), 29);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

@@ -76,6 +76,7 @@ impl Page<'_> {
             self.everybody(),
             self.arms(),
             self.offers(),
+            self.held_back(),
             self.described(),
             self.left_out(),
             places,
@@ -219,6 +220,30 @@ impl Page<'_> {
             lift(assigned),
             lift(shadow),
         ]
+    }
+
+    /// Offers held back one by one; nothing where none is.
+    fn held_back(&self) -> String {
+        let heads = [Told::Offer, Told::Reach, Told::Rate, Told::HeldBackReach, Told::Rate, Told::Effect];
+        let mut rows = vec![heads.iter().map(|&told| self.word(told)).collect::<Vec<_>>()];
+        rows.extend(self.evaluation.offers.iter().filter_map(|offer| {
+            let held_back = offer.held_back.as_ref()?;
+            Some(vec![
+                offer.offer.clone(),
+                count(offer.assigned.customers),
+                self.percent(offer.assigned.attach_rate),
+                count(held_back.customers.customers),
+                self.percent(held_back.customers.attach_rate),
+                self.points(&held_back.effect),
+            ])
+        }));
+        if rows.len() == 1 {
+            return String::new();
+        }
+        let mut align = [Align::Right; 6];
+        align[0] = Align::Left;
+        let heading = self.say(Told::HeldBack, &self.confidence());
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
     }
 
     fn described(&self) -> String {

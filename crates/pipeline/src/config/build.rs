@@ -373,7 +373,7 @@ pub(super) fn decide(at: At) -> Decide {
         channels: at.texts("channels"),
         is_consent_required: consent.flag("required").expect(CHECKED),
         consent_purpose: consent.text("purpose"),
-        holdout_fraction: holdout.number("fraction"),
+        holdout_fraction: holdout.find("fraction").and_then(number),
         holdout_salt: Secret::new(holdout.text("salt")),
         switch_gain: at.number("switch_gain"),
         explore_fraction: at.table("explore").number("fraction"),
@@ -381,6 +381,13 @@ pub(super) fn decide(at: At) -> Decide {
         learning: Learning {
             propensity_arm: at.table("arms").number("propensity"),
             random_arm: at.table("arms").number("random"),
+            detect: holdout.number("detect"),
+            at_most: holdout.number("at_most"),
+            offer_fraction: holdout.table("offers").number("fraction"),
+            offer_fractions: holdout
+                .map("per_offer")
+                .map(|map| map.0.keys().map(|key| (key.clone(), map.number(key))).collect())
+                .unwrap_or_default(),
         },
         contact_limit_days: limit.integer("days"),
         contact_limit_max: limit.integer("max"),

@@ -589,8 +589,8 @@ pub struct Decide {
     pub is_consent_required: bool,
     /// The purpose a consent must name.
     pub consent_purpose: String,
-    /// Share of customers held out, in [0, 0.5].
-    pub holdout_fraction: f64,
+    /// Share of customers held out, in [0, 0.5]; `None` for as many as an effect worth detecting asks for.
+    pub holdout_fraction: Option<f64>,
     /// Key of the holdout's draw.
     pub holdout_salt: Secret,
     /// By what share more another offer must be worth to take the place of the first one of the run before.

@@ -2,7 +2,8 @@
 
 use osusume_decide::{
     ContactHistory, ContactPolicy, Customers, Declared, Ladder, Lever, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
-    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, rank, rank_placed, wanted, worths,
+    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, hold_back, rank, rank_placed, wanted,
+    worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -155,6 +156,7 @@ impl Arbiter {
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         apply_declared(&self.declared, &state.found.view(), &mut verdicts);
         rest(&state.is_resting, &mut verdicts);
+        hold_back(&state.is_held_back, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
     }
 }

@@ -1,13 +1,14 @@
 //! Arbitration: what was settled over all customers at once, and what becomes of any block of them after it.
 
 use osusume_decide::{Arm, Choice, Decision, Member, Ranked, Rule, resting_members};
-use osusume_model::{Minor, Result};
+use osusume_model::{Minor, OfferId, Result};
 
 use super::arbiter::Arbiter;
 use super::arms::{Apart, apart, set_apart, word};
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
 use super::conditions::Found;
 use super::explorers::{Drawing, Explorer, Explorers, draw};
+use super::held_back::HeldBack;
 use super::previous::Previous;
 use super::scored::Scored;
 use super::state::{Reader, State};
@@ -27,6 +28,8 @@ pub(crate) struct Decided {
     pub(crate) arms: Vec<&'static str>,
     /// What holds of the declared conditions.
     pub(crate) found: Found,
+    /// Offers that customers held out of them would have been made by the ranking, by customer and rank.
+    pub(crate) as_if: Vec<Choice>,
     /// For each choice, the probability with which whoever is outside the holdout would have been made it.
     pub(crate) probability: Vec<f64>,
 }
@@ -36,6 +39,7 @@ pub(crate) struct Arbitration<'a> {
     reader: &'a Reader<'a>,
     arbiter: &'a Arbiter,
     previous: &'a Previous,
+    held_back: HeldBack,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
     apart: Apart,
@@ -52,13 +56,13 @@ impl<'a> Arbitration<'a> {
     /// Faults of reading, and a stop asked for.
     pub(crate) fn new(
         reader: &'a Reader<'a>,
-        (arbiter, previous): (&'a Arbiter, &'a Previous),
+        (arbiter, previous, held_back): (&'a Arbiter, &'a Previous, HeldBack),
         scored: &Scored<'_>,
         units: &Units,
     ) -> Result<Self> {
         let (explorers, apart) = (Explorers::nobody(), Apart::default());
         let (resting, used) = (Vec::new(), Vec::new());
-        let mut new = Self { reader, arbiter, previous, resting, apart, explorers, used, settlement: None };
+        let mut new = Self { reader, arbiter, previous, held_back, resting, apart, explorers, used, settlement: None };
         if let Some(max) = reader.scene.config.decide.per_household {
             new.resting = new.resting_members(scored, units, max)?;
         }
@@ -190,6 +194,7 @@ impl<'a> Arbitration<'a> {
         if self.reader.scene.config.decide.switch_gain > 0.0 {
             state.incumbents = self.previous.incumbents(&rows.customer, self.reader.goods.catalogue.offers.len());
         }
+        state.is_held_back = self.held_back.of_block(&rows.customer, self.reader.goods.catalogue.offers.len());
         if !self.resting.is_empty() {
             state.is_resting = rows.customer.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
         }
@@ -209,8 +214,9 @@ impl<'a> Arbitration<'a> {
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(crate) fn rank(&self, rows: &RawBlock, is_held_out: &[bool], propensity: &[f32]) -> Result<Decided> {
-        let (state, customers) = (self.state(rows)?, rows.customer.as_slice());
-        let ranked = self.by_rank(customers, is_held_out, &state, propensity)?;
+        let (mut state, customers) = (self.state(rows)?, rows.customer.as_slice());
+        let shares_none = self.shares_none(customers, is_held_out);
+        let ranked = self.by_rank(customers, &shares_none, &state, propensity)?;
         let lots: Vec<Option<Explorer>> = customers.iter().map(|&one| self.explorers.of(one)).collect();
         let arm = |(lot, &customer): (&Option<Explorer>, &u32)| {
             let otherwise = if lot.is_some() { EXPLORE } else { OFFER };
@@ -222,19 +228,57 @@ impl<'a> Arbitration<'a> {
         let by_rank = ranked;
         let ranked = others.unwrap_or_else(|| by_rank.clone());
         let probability = self.probabilities(customers, &state, &ranked, &by_rank);
-        Ok(Decided { ranked, arms, probability, found: state.found })
+        let is_asked: Vec<bool> = (0..customers.len()).map(|row| !is_held_out[row] && arms[row] == OFFER).collect();
+        let as_if = self.as_if((customers, &shares_none), &is_asked, &mut state, propensity)?;
+        Ok(Decided { ranked, arms, probability, found: state.found, as_if })
     }
 
     /// What the ranking gives every customer, explorers too.
-    fn by_rank(&self, customers: &[u32], is_held_out: &[bool], state: &State, propensity: &[f32]) -> Result<Ranked> {
+    fn by_rank(&self, customers: &[u32], shares_none: &[bool], state: &State, propensity: &[f32]) -> Result<Ranked> {
         let Reader { scene, tables, as_of, .. } = *self.reader;
         let Some(settlement) = &self.settlement else {
             return self.arbiter.rank(scene, state, propensity, as_of);
         };
         let wanted = self.arbiter.wanted(scene, state, propensity, as_of, settlement.is_due())?;
-        let shares_none = self.shares_none(customers, is_held_out);
-        let placed = settlement.of_block((customers, &shares_none), &wanted, tables);
+        let placed = settlement.of_block((customers, shares_none), &wanted, tables);
         self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())
+    }
+
+    /// What the customers of whom `is_asked` holds would have been made of the offers they are held out of, each as if it were the only one
+    /// that is not held back from them: then they differ from those who are made it by nothing but the draw.
+    fn as_if(
+        &self,
+        (customers, shares_none): (&[u32], &[bool]),
+        is_asked: &[bool],
+        state: &mut State,
+        propensity: &[f32],
+    ) -> Result<Vec<Choice>> {
+        let n_offers = self.reader.goods.catalogue.offers.len();
+        let held = |position: usize| if is_asked[position] { self.held_back.of(customers[position]) } else { &[] };
+        let most = (0..customers.len()).map(|position| held(position).len()).max().unwrap_or(0);
+        let mut as_if = Vec::new();
+        for nth in 0..most {
+            let restored: Vec<Option<OfferId>> =
+                (0..customers.len()).map(|position| held(position).get(nth).map(|(_, offer)| *offer)).collect();
+            let cells = |(position, offer): (usize, &Option<OfferId>)| {
+                offer.map(|offer| position * n_offers + offer.0 as usize)
+            };
+            let cells: Vec<usize> = restored.iter().enumerate().filter_map(cells).collect();
+            for &cell in &cells {
+                state.is_held_back[cell] = false;
+            }
+            // They shared the places without this offer; with it, the prices say what they would get.
+            let at_prices: Vec<bool> =
+                shares_none.iter().zip(&restored).map(|(none, one)| *none || one.is_some()).collect();
+            let ranked = self.by_rank(customers, &at_prices, state, propensity)?;
+            for &cell in &cells {
+                state.is_held_back[cell] = true;
+            }
+            let is_restored = |choice: &&Choice| restored[choice.customer as usize] == Some(choice.offer);
+            as_if.extend(ranked.choices.iter().filter(is_restored).copied());
+        }
+        as_if.sort_by_key(|choice| (choice.customer, choice.rank, choice.offer));
+        Ok(as_if)
     }
 
     /// The same with what explorers drew, and what other arms gave.

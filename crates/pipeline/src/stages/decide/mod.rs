@@ -9,6 +9,7 @@ mod contacts;
 mod explain;
 mod explorers;
 mod held;
+mod held_back;
 mod ledger;
 mod previous;
 mod rows;
@@ -19,7 +20,7 @@ mod valuation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osusume_decide::{Holdout, Rule};
+use osusume_decide::{Choice, Holdout, Rule};
 use osusume_model::{AsOf, Date, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
@@ -33,6 +34,7 @@ pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::explorers::Explorers;
 pub(crate) use self::held::Known;
+pub(crate) use self::held_back::HeldBack;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub use self::previous::Stability;
 pub(crate) use self::previous::{Previous, previous_run};
@@ -50,6 +52,7 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
 use crate::job::Job;
+use crate::power::Power;
 use crate::units::Units;
 
 /// The published offer table.
@@ -68,6 +71,8 @@ pub(crate) const OFFER: &str = "offer";
 pub(crate) const HOLDOUT: &str = "holdout";
 /// The arm of those who were sent what a lot gave them.
 pub(crate) const EXPLORE: &str = "explore";
+/// The arm of rows of the shadow that stand for one offer held back from a customer who may get others.
+pub(crate) const OFFER_HOLDOUT: &str = "offer_holdout";
 /// The arm of those whose offers were ranked by what a take is worth.
 pub(crate) const PROPENSITY: &str = "propensity";
 /// The arm of those who were sent any offer the rules leave.
@@ -80,6 +85,11 @@ pub struct DecisionCounts {
     pub customers: u64,
     /// Those in the holdout.
     pub holdout: u64,
+    /// The share that is drawn into it.
+    pub holdout_fraction: f64,
+    /// What it can show; absent where nobody is held out, or nothing was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
     /// Those outside it who explore.
     pub explorers: u64,
     /// Those outside it by policy arm; empty where everybody is decided by the ranking.
@@ -128,6 +138,8 @@ pub(crate) struct Earlier<'a> {
     pub(crate) ledger: &'a [Run],
     /// The run whose first offers are compared with this one's.
     pub(crate) previous: Option<&'a Run>,
+    /// The share the run before held out, where this one's follows from it.
+    pub(crate) held_out: Option<f64>,
 }
 
 /// Decides about every scored customer and writes offers, shadow and decisions.
@@ -141,9 +153,9 @@ pub(crate) fn decide(
     (specs, conditions): (&[FeatureSpec], &Conditions),
     models: &Models,
     units: &Units,
-    (as_of, earlier): (AsOf, Earlier<'_>),
+    (as_of, earlier, holdout_fraction): (AsOf, Earlier<'_>, f64),
 ) -> Result<DecisionCounts> {
-    let decider = Decider::new(job, goods, (specs, conditions), models, units)?;
+    let decider = Decider::new(job, goods, (specs, conditions), models, (units, holdout_fraction))?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
     let reader = Reader { scene: job, tables, goods, ledger: &nothing, conditions, specs, as_of };
@@ -161,7 +173,8 @@ pub(crate) fn decide(
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
-    let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous), &scored, units)?;
+    let held_back = HeldBack::draw(&job.config.decide, &offers, tables, units);
+    let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous, held_back), &scored, units)?;
     arbitration.part(&scored, (limits.as_ref(), units), &is_held_out)?;
     arbitration.explore(&scored, limits.as_ref(), &is_held_out)?;
     let left = limits.map(|limits| arbitration.left(&limits));
@@ -169,6 +182,7 @@ pub(crate) fn decide(
         arbitration.settle(&scored, left, &is_held_out)?;
     }
     let mut writer = Writer::create(job, goods, conditions, as_of)?;
+    writer.counts.holdout_fraction = holdout_fraction;
     writer.counts.capacity = arbitration.summary(job.config);
     writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
@@ -203,7 +217,7 @@ impl<'a> Decider<'a> {
         goods: &'a Goods,
         (specs, conditions): (&[FeatureSpec], &'a Conditions),
         models: &'a Models,
-        units: &'a Units,
+        (units, holdout_fraction): (&'a Units, f64),
     ) -> Result<Self> {
         let config = job.config;
         let grounds = match &models.columns {
@@ -221,10 +235,7 @@ impl<'a> Decider<'a> {
             arbiter: Arbiter::new(config, goods, &conditions.declared, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
             benefits: Benefits::bind(config, goods, specs)?,
-            holdout: Holdout {
-                salt: config.decide.holdout_salt.reveal().to_owned(),
-                fraction: config.decide.holdout_fraction,
-            },
+            holdout: Holdout { salt: config.decide.holdout_salt.reveal().to_owned(), fraction: holdout_fraction },
         })
     }
 
@@ -240,7 +251,7 @@ impl<'a> Decider<'a> {
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, arms, probability, found } = decided;
+        let Decided { ranked, arms, probability, found, as_if } = decided;
         let arm = |row: usize| if is_held_out[row] { HOLDOUT } else { arms[row] };
         let n_offers = self.goods.catalogue.offers.len();
         let decisions: Vec<DecisionRow> = block
@@ -259,38 +270,30 @@ impl<'a> Decider<'a> {
         let encoded = self.explainer.encode(block)?;
         let (mut offers, mut shadow) = (Vec::new(), Vec::new());
         let expires = writer.expires;
-        for (choice, probability) in ranked.choices.iter().zip(probability) {
+        let fraction = self.holdout.fraction;
+        let made = ranked.choices.iter().zip(probability).map(|(choice, probability)| {
             let row = choice.customer as usize;
-            let held_out = is_held_out[row];
-            let fraction = self.holdout.fraction;
-            let offer = choice.offer.0 as usize;
-            let contact = self.models.offers[offer].contact.as_ref();
-            let reasons = self.explainer.reasons(block, &encoded, row, offer)?;
-            let moment = look.moment(row, offer, expires);
-            let benefit = self.benefits.of(&benefit_row((block, row, offer), &moment, &reasons, writer.as_of.date));
-            let offered = OfferRow {
-                customer_id: tables.customers.id(block.customer[row]).to_owned(),
-                rank: choice.rank as i16,
-                offer,
-                channel: self.job.config.decide.channels[choice.channel as usize].clone(),
-                propensity: choice.propensity,
-                margin: choice.margin.0,
-                expected_value: choice.expected_value.0,
-                interval: choice.interval.map(|ends| ends.map(|end| end.0)),
-                lever: choice.lever.0,
-                contact_cost: choice.worth.contact_cost.0,
-                fatigue: choice.worth.fatigue.0,
-                parts: contact.map(|contact| contact.parts(choice.propensity).worn(choice.worth.kept)),
-                evidence: evidence(self.job.config, contact),
-                basis: self.models.offers[offer].basis(),
-                reasons,
-                arm: arm(row),
-                action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
-                moment,
-                benefit,
-            };
-            if held_out { shadow.push(offered) } else { offers.push(offered) }
+            (choice, arm(row), if is_held_out[row] { fraction } else { (1.0 - fraction) * probability })
+        });
+        let learning = &self.job.config.decide.learning;
+        let held_back = as_if.iter().map(|choice| {
+            let key = &self.goods.catalogue.offers[choice.offer.0 as usize].key;
+            (choice, OFFER_HOLDOUT, (1.0 - fraction) * learning.held_back(key))
+        });
+        for (choice, arm, action_probability) in made.chain(held_back) {
+            let row = choice.customer as usize;
+            let customer = tables.customers.id(block.customer[row]);
+            let moment = look.moment(row, choice.offer.0 as usize, expires);
+            let reasons = self.explainer.reasons(block, &encoded, row, choice.offer.0 as usize)?;
+            let told = benefit_row((block, row, choice.offer.0 as usize), &moment, &reasons, writer.as_of.date);
+            let benefit = self.benefits.of(&told);
+            let offered =
+                OfferRow { benefit, ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons) };
+            if [HOLDOUT, OFFER_HOLDOUT].contains(&arm) { shadow.push((row, offered)) } else { offers.push(offered) }
         }
+        // Rows of a customer stand together, in the order of customers, whoever is held out of what.
+        shadow.sort_by_key(|(row, _)| *row);
+        let shadow: Vec<OfferRow> = shadow.into_iter().map(|(_, offered)| offered).collect();
         writer.count(&decisions, &offers, &shadow, is_held_out);
         if let Some(stability) = &mut writer.counts.stability {
             let mut first = vec![None; block.customer.len()];
@@ -298,11 +301,44 @@ impl<'a> Decider<'a> {
                 first[choice.customer as usize] = Some(choice.offer.0 as usize);
             }
             let fates = ranked.decisions.chunks_exact(n_offers);
-            for (row, fates) in fates.enumerate().filter(|(row, _)| !is_held_out[*row]) {
+            // What a lot or another policy gave is no change of the ranking's mind.
+            for (row, fates) in fates.enumerate().filter(|(row, _)| arm(*row) == OFFER) {
                 stability.add(previous.of(block.customer[row]), first[row], fates);
             }
         }
         writer.write(&decisions, &offers, &shadow)
+    }
+
+    fn offer_row(
+        &self,
+        choice: &Choice,
+        (customer, arm, action_probability): (&str, &'static str, f64),
+        moment: Moment,
+        reasons: [Option<String>; 3],
+    ) -> OfferRow {
+        let offer = choice.offer.0 as usize;
+        let contact = self.models.offers[offer].contact.as_ref();
+        OfferRow {
+            customer_id: customer.to_owned(),
+            rank: choice.rank as i16,
+            offer,
+            channel: self.job.config.decide.channels[choice.channel as usize].clone(),
+            propensity: choice.propensity,
+            margin: choice.margin.0,
+            expected_value: choice.expected_value.0,
+            interval: choice.interval.map(|ends| ends.map(|end| end.0)),
+            lever: choice.lever.0,
+            contact_cost: choice.worth.contact_cost.0,
+            fatigue: choice.worth.fatigue.0,
+            parts: contact.map(|contact| contact.parts(choice.propensity).worn(choice.worth.kept)),
+            evidence: evidence(self.job.config, contact),
+            basis: self.models.offers[offer].basis(),
+            reasons,
+            arm,
+            action_probability,
+            moment,
+            benefit: [None, None],
+        }
     }
 }
 

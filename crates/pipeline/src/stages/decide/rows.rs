@@ -116,7 +116,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
     ("benefit_ja", "the same in Japanese"),
     (
         "arm",
-        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`",
+        "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`, and there `offer_holdout` for an offer held back from a customer who may get others (`decide.holdout.offers`)",
     ),
     (
         "action_probability",

@@ -93,7 +93,8 @@ pub fn evaluate(request: &EvaluateRequest<'_>, host: &dyn Host) -> Result<Evalua
     let calendar = Calendar::new(&ran.pipeline.time_zone)?;
     let scene = Scene { config: &config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let evaluator = Evaluator { job: &job, run: &run, holdout_fraction: ran.decide.holdout_fraction };
+    let (holdout_fraction, _) = crate::power::held_out(&run)?;
+    let evaluator = Evaluator { job: &job, run: &run, holdout_fraction };
     let found = evaluator.find(request.as_of);
     // The tables were needed for the numbers only; a failure to clean up must not hide why there are none.
     drop(staging.discard());

@@ -8,8 +8,8 @@ use super::outcomes::Outcomes;
 use super::published::{ARMS, Assigned, HOLDOUT, OFFER, PublishedRun};
 use crate::catalogue::Goods;
 use crate::evaluation::{
-    ArmComparison, ArmEvaluation, DecileLift, Described, Effect, Group, OfferEvaluation, PolicyArm, Span,
-    TotalEvaluation,
+    ArmComparison, ArmEvaluation, DecileLift, Described, Effect, Group, HeldBackEvaluation, OfferEvaluation, PolicyArm,
+    Span, TotalEvaluation,
 };
 use crate::units::Units;
 
@@ -211,7 +211,29 @@ impl Numbers<'_> {
             shadow,
             effect,
             described: self.described(&known),
+            held_back: self.held_back(offer, at)?,
         })
+    }
+
+    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so nobody
+    /// on either side weighs more than another.
+    fn held_back(&self, offer: usize, at: Option<usize>) -> Result<Option<HeldBackEvaluation>> {
+        let of_hold = &self.published.held_back[offer];
+        if of_hold.rows.is_empty() && of_hold.lost == 0 {
+            return Ok(None);
+        }
+        let mut known = Known::default();
+        let mut counts = [ArmEvaluation { lost: of_hold.lost, ..ArmEvaluation::default() }, ArmEvaluation::default()];
+        for (arm, rows) in [(HOLDOUT, &of_hold.rows), (OFFER, &self.published.assigned[offer][OFFER].rows)] {
+            for row in rows {
+                let row = Assigned { probability: 1.0, ..*row };
+                self.judge(&row, at, arm, &mut known, &mut counts[arm]);
+            }
+        }
+        let effect = effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?;
+        let ArmEvaluation { gap_takes, immature, not_eligible, lost, .. } = counts[HOLDOUT];
+        let customers = ArmEvaluation { gap_takes, immature, not_eligible, lost, ..self.arm(&known, HOLDOUT) };
+        Ok(Some(HeldBackEvaluation { customers, effect }))
     }
 
     /// Somebody who took it inside the gap stays in the comparison as one who did not take it in the window: to leave people out by what

@@ -49,6 +49,8 @@ pub(super) struct PublishedRun {
     pub(super) offers: Vec<String>,
     /// By offer, its arms.
     pub(super) assigned: Vec<[ArmRows; 2]>,
+    /// By offer, customers outside the holdout who would have been made it but for being held out of this one.
+    pub(super) held_back: Vec<ArmRows>,
     /// Customers × offers; NaN for whom the run did not score.
     pub(super) propensity: Vec<f32>,
 }
@@ -69,6 +71,7 @@ impl PublishedRun {
             lost: [0; ARMS.len()],
             apart: BTreeSet::new(),
             assigned: vec![<[ArmRows; 2]>::default(); offers.len()],
+            held_back: vec![ArmRows::default(); offers.len()],
             propensity: vec![f32::NAN; customers.len() * offers.len()],
             offers,
         };
@@ -124,11 +127,12 @@ impl PublishedRun {
     }
 
     fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability"])? {
+        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability", "arm"])? {
             let batch = batch?;
             let (ids, keys) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let propensity = numbers(&batch, "propensity", path)?;
             let probability = numbers(&batch, "action_probability", path)?;
+            let arms = texts(&batch, "arm", path)?;
             for row in 0..batch.num_rows() {
                 let offer = self.offers.iter().position(|key| key == keys.value(row));
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
@@ -139,7 +143,8 @@ impl PublishedRun {
                 }
                 // They were drawn by hashes of their own: among the others every offer of an arm was as likely as every other.
                 let probability = if self.apart.is_empty() { probability } else { 1.0 };
-                let rows = &mut self.assigned[offer][arm];
+                let is_held_back = arms.value(row) == decide::OFFER_HOLDOUT;
+                let rows = if is_held_back { &mut self.held_back[offer] } else { &mut self.assigned[offer][arm] };
                 match customers.find(ids.value(row)) {
                     Some(customer) => {
                         rows.rows.push(Assigned { customer, propensity: propensity.value(row), probability });

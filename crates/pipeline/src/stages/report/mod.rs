@@ -263,7 +263,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         months: decide.months,
         per_customer: decide.per_customer as u64,
         min_value_minor: decide.min_value_minor,
-        holdout_fraction: decide.holdout_fraction,
+        holdout_fraction: decided.holdout_fraction,
         values_takes: decide.valuation.basis == ValueBasis::Taking,
         churn_per_contact: None,
         churn: None,
