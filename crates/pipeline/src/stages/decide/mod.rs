@@ -110,7 +110,7 @@ pub struct DecisionCounts {
     pub expected_value_by_offer: Vec<(String, i64)>,
     /// Rows of the offer table by channel.
     pub channels: BTreeMap<String, u64>,
-    /// Rows of the shadow table.
+    /// Rows of the shadow table that stand for the holdout.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
@@ -407,7 +407,8 @@ impl Writer {
             counts.unreachable += u64::from(is_barred && !held_out);
             *counts.lanes.entry(row.lane.to_owned()).or_default() += 1;
         }
-        counts.shadow_rows += shadow.len() as u64;
+        // What is held back one by one is counted by its rule.
+        counts.shadow_rows += shadow.iter().filter(|row| row.arm == HOLDOUT).count() as u64;
         for row in offers {
             counts.expected_value_minor = counts.expected_value_minor.saturating_add(row.expected_value);
             self.by_offer[row.offer] += 1;
