@@ -188,7 +188,7 @@ fn limits_that_say_nothing_are_refused() {
 #[test]
 fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
     let company = Company::new();
-    let policy = ["--set", "decide.min_value_minor=100", "--set", "decide.per_household=1"];
+    let policy = ["--set", "decide.min_value_minor=400", "--set", "decide.per_household=1"];
     let free = run(&company, &policy);
     let worth_it = rows(&company, &free, "offers").iter().filter(|row| row.offer == "tv").count();
     let least = worth_it + 7;
@@ -197,9 +197,9 @@ fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
     let offers = rows(&company, &due, "offers");
     let tv: Vec<&Row> = offers.iter().filter(|row| row.offer == "tv").collect();
     assert_eq!(tv.len(), least);
-    let poor = tv.iter().filter(|row| row.value < 100).count();
+    let poor = tv.iter().filter(|row| row.value < 400).count();
     assert!((1..=least - worth_it.min(least)).contains(&poor), "{poor} of {least}, {worth_it} are worth it");
-    assert!(offers.iter().all(|row| row.value >= 100 || row.offer == "tv"));
+    assert!(offers.iter().all(|row| row.value >= 400 || row.offer == "tv"));
     let customers = std::fs::read_to_string(company.path("data/isp/customers.csv")).unwrap();
     let household: BTreeMap<&str, &str> = customers
         .lines()

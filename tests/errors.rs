@@ -277,6 +277,8 @@ fn every_golden_file_is_used() {
         include_str!("errors.rs"),
         include_str!("evaluate.rs"),
         include_str!("flat.rs"),
+        include_str!("offer_holdout.rs"),
+        include_str!("power.rs"),
         include_str!("why.rs"),
     ]
     .concat();

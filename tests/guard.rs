@@ -14,6 +14,8 @@ const OVERLAY: &str = "pipelines/guard.toml";
 const GUARD: &str = r#"
 [decide]
 value = "taking"
+# Some get nothing, so that groups differ.
+min_value_minor = 300
 
 [sources.customers]
 restricted = ["birth_year", "prefecture"]

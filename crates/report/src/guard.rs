@@ -120,8 +120,14 @@ fn within_customers(groups: &mut [Group], of: fn(&mut Group) -> &mut Cell) {
             }
         }
         if before == groups.iter_mut().map(|group| *of(group)).collect::<Vec<_>>() {
-            return;
+            break;
         }
+    }
+    // What is withheld of several groups together is what is shown of the others less than all: a few are a few there, too.
+    let shown = counts(&mut groups.iter_mut().map(|group| *of(group)));
+    let shown_others = counts(&mut others.iter().copied());
+    if [total - shown, total_others - shown_others].into_iter().any(crate::cell::is_small) {
+        groups.iter_mut().for_each(|group| *of(group) = Cell::WITHHELD);
     }
 }
 

@@ -52,18 +52,19 @@ impl Problem<'_> {
         if !self.is_worn() || places < 2 || candidates.len() < 2 {
             return places;
         }
-        // Nothing is told yet of who pays alone: then there are as many places as ever, and nobody for them.
-        let Some(mut most) = self.sum_of_best(candidates, 1) else { return places };
-        let mut best = 1;
-        for n in 2..=places {
+        let mut best: Option<(i128, usize)> = None;
+        for n in 1..=places {
             self.wear(customer, candidates, n);
-            let Some(sum) = self.sum_of_best(candidates, n) else { break };
-            if sum > most {
-                (most, best) = (sum, n);
-            }
+            let sum = self.sum_of_best(candidates, n);
+            best = match (best, sum) {
+                (Some((most, _)), Some(sum)) if sum <= most => best,
+                (_, Some(sum)) => Some((sum, n)),
+                (_, None) => best,
+            };
         }
-        self.wear(customer, candidates, best);
-        best
+        // Where nothing pays there are as many places as ever, and nobody for them.
+        self.wear(customer, candidates, best.map_or(1, |(_, n)| n));
+        best.map_or(places, |(_, n)| n)
     }
 
     /// What the best `n` are worth above the threshold, one family after its limit left out; `None` where there are fewer.

@@ -3,7 +3,7 @@
 use model::Code;
 use osusume_model as model;
 
-use super::{Checker, Node, View, keys_of, need, unknown_name};
+use super::{Checker, Node, Value, View, keys_of, need, unknown_name};
 
 pub(super) fn check(checker: &mut Checker, view: &View) {
     let groups = view.list("guard.groups");
@@ -30,10 +30,26 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
             checker.fault(Code::ConfigMissingKey, &format!("guard.bands.{header}"), node.spot, args);
         }
     }
+    for (header, entry) in bands.into_iter().flatten() {
+        let borders: Vec<f64> = entry.node.as_list().into_iter().flatten().filter_map(border).collect();
+        if borders.windows(2).any(|pair| pair[0] >= pair[1]) {
+            let got = borders.iter().map(f64::to_string).collect::<Vec<_>>().join(", ");
+            let args = vec![("got", got.into()), ("allowed", "each above the one before".into())];
+            checker.fault(Code::ConfigNotAllowed, &format!("guard.bands.{header}"), entry.key, args);
+        }
+    }
     let listed: Vec<&str> = groups.iter().filter_map(Node::as_text).filter(|header| is_number(header)).collect();
     for (header, entry) in bands.into_iter().flatten().filter(|(header, _)| !listed.contains(&header.as_str())) {
         let mut args = vec![("got", header.as_str().into())];
         args.push(("allowed", super::names(&listed)));
         checker.fault(Code::ConfigUnknownName, &format!("guard.bands.{header}"), entry.key, args);
+    }
+}
+
+fn border(node: &Node) -> Option<f64> {
+    match node.value {
+        Value::Number(x) => Some(x),
+        Value::Integer(n) => Some(n as f64),
+        _ => None,
     }
 }

@@ -117,7 +117,7 @@ pub struct DecisionCounts {
     /// Rows of the offer table with a benefit text, by language; empty where the pipeline file declares none.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub benefit_texts: BTreeMap<String, u64>,
-    /// Rows of the shadow table.
+    /// Rows of the shadow table that stand for the holdout.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
@@ -448,7 +448,8 @@ impl Writer {
             counts.unreachable += u64::from(is_barred && !held_out);
             *counts.lanes.entry(row.lane.to_owned()).or_default() += 1;
         }
-        counts.shadow_rows += shadow.len() as u64;
+        // What is held back one by one is counted by its rule.
+        counts.shadow_rows += shadow.iter().filter(|row| row.arm == HOLDOUT).count() as u64;
         for row in offers {
             counts.expected_value_minor = counts.expected_value_minor.saturating_add(row.expected_value);
             self.by_offer[row.offer] += 1;

@@ -120,7 +120,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
     ),
     (
         "action_probability",
-        "with which probability this customer was made this offer: 1 − holdout fraction, times 1 − ε if the ranking chooses it plus ε / (m + 1) if it is among the m a lot is drawn from, ε being the share that explores; in `shadow.parquet` the fraction of the holdout. Of the arm `propensity` 1 − holdout fraction times the arm's share; of `random` that times the probability of the lot: 1 / the offers the rules leave, less where places are too few for all lots. The shares of these arms are not taken off the others', so rows of the ranking and of the shadow stay the two sides of one draw",
+        "with which probability this customer was made this offer: 1 − holdout fraction, times 1 − ε if the ranking chooses it plus ε / (m + 1) if it is among the m a lot is drawn from, ε being the share that explores; in `shadow.parquet` the fraction of the holdout. Of the arm `propensity` 1 − holdout fraction times the arm's share; of `random` that times the probability of the lot: 1 / the offers the rules leave, less where places are too few for all lots. Of `offer_holdout` 1 − holdout fraction times the share held out of the offer. The shares of arms and single holdouts are not taken off the others', so rows of the ranking and of the shadow stay the two sides of one draw",
     ),
 ];
 
