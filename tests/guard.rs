@@ -14,8 +14,6 @@ const OVERLAY: &str = "pipelines/guard.toml";
 const GUARD: &str = r#"
 [decide]
 value = "taking"
-# Some get nothing, so that groups differ.
-min_value_minor = 300
 
 [sources.customers]
 restricted = ["birth_year", "prefecture"]
@@ -23,6 +21,12 @@ restricted = ["birth_year", "prefecture"]
 [guard]
 groups = ["birth_year", "prefecture"]
 bands = { birth_year = [1955, 1975, 1990] }
+
+# Some get nothing, so that groups differ.
+[[decide.rule]]
+name = "some"
+layer = "applicability"
+when = "customers_payment_day <= 15"
 
 [[decide.rule]]
 name = "elderly"
