@@ -291,8 +291,8 @@ proptest! {
         let policy = RankPolicy { wear_out: wear, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
         let ranked = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
         let n_offers = company.catalogue.offers.len();
-        for customer in 0..company.people.len() {
-            let of = |offer: usize, n: usize| plain_worn(&company, &policy, (customer, offer), recent[customer] as usize + n - 1);
+        for (customer, recent) in recent.iter().enumerate() {
+            let of = |offer: usize, n: usize| plain_worn(&company, &policy, (customer, offer), usize::from(*recent) + n - 1);
             let fates = &ranked.decisions[customer * n_offers..][..n_offers];
             let is_open = |offer: &usize| !matches!(fates[*offer], Decision::Removed(rule) if rule != Rule::WearOut);
             let open: Vec<usize> = (0..n_offers).filter(is_open).collect();
@@ -322,9 +322,9 @@ proptest! {
         let policy = RankPolicy { fatigue, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
         let got = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
         let n_offers = company.catalogue.offers.len();
-        for customer in 0..company.people.len() {
+        for (customer, recent) in recent.iter().enumerate() {
             let mean = |n: usize| {
-                let paid = |k: usize| policy.fatigue[(recent[customer] as usize + k).min(policy.fatigue.len() - 1)].0;
+                let paid = |k: usize| policy.fatigue[(usize::from(*recent) + k).min(policy.fatigue.len() - 1)].0;
                 (0..n).map(paid).sum::<i64>() / n as i64
             };
             let of = |offer: usize, n: usize| {
