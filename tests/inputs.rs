@@ -22,7 +22,7 @@ fn without(csv: &str, mark: &str, is_lost: impl Fn(usize) -> bool) -> String {
         met += usize::from(line.contains(mark));
         !(line.contains(mark) && is_lost(met))
     };
-    csv.lines().filter(stays).map(|line| format!("{line}\n")).collect()
+    csv.split_inclusive('\n').filter(stays).collect()
 }
 
 #[test]
@@ -107,7 +107,7 @@ fn a_column_in_other_words_is_told_once_and_before_what_follows_from_it() {
 #[test]
 fn nobody_left_is_told_after_its_cause() {
     let company = Company::new();
-    company.edit("pipelines/isp.toml", |toml| toml.replace("joined = \"joined_on\"", "joined = \"prefecture\""));
+    company.edit("data/isp/customers.csv", |csv| csv.replace('-', "."));
     let (page, exit) = checked(&company, &["--set", "sources.customers.date_format=%d/%m/%Y"]);
     assert_eq!((exit, told(&page, "E4006")), (10, 1), "{page}");
     assert!(place(&page, "set aside") < place(&page, "[E1022]"), "the counts stand above: {page}");

@@ -176,7 +176,7 @@ codes! {
     ConfigUnknownKey = "E2002", Usage, AfterChange;
     /// A value of the wrong kind. Args: key, got, expected.
     ConfigWrongKind = "E2003", Usage, AfterChange;
-    /// A value outside what is allowed. Args: key, got, allowed, suggestion?.
+    /// A value outside what is allowed. Args: key, got, allowed, beside?, suggestion?.
     ConfigNotAllowed = "E2004", Usage, AfterChange;
     /// A required key is missing. Args: key, `needed_by`?.
     ConfigMissingKey = "E2005", Usage, AfterChange;

@@ -41,7 +41,7 @@ fn contact_words(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Vec<F
     };
     let is_arm = |word: &str| ARMS.iter().any(|(arm, _)| word.eq_ignore_ascii_case(arm));
     let arms: Vec<&str> = ARMS.iter().map(|(arm, _)| *arm).collect();
-    let columns: [(&str, &dyn Fn(&str) -> bool, &[&str]); 2] = [("arm", &is_arm, &arms), ("offer", &is_known, &offers)];
+    let columns = [("arm", &is_arm as &dyn Fn(&str) -> bool, &arms), ("offer", &is_known, &offers)];
     let mut faults = Vec::new();
     for (column, is_known, known) in columns {
         if source.column(column).is_none() {

@@ -28,7 +28,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::ConfigNotAllowed,
-        title: "`{key}` cannot be {got:plain}; allowed: {allowed}",
+        title: "`{key}` cannot be {got:plain}<< beside `{beside:plain}`>>; allowed: {allowed}",
         help: &["<<did you mean `{suggestion}`?>>", "see `osusume config reference` for what every key allows and why"],
         cause: "The value is of the right kind but outside what the key allows.",
         example: "[quality]\nmax_reject_rate = 1.5        # a share, from 0 to 1",

@@ -28,7 +28,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::ConfigNotAllowed,
-        title: "「{key}」に{got:plain}は指定できません（指定できる値: {allowed}）",
+        title: "「{key}」に{got:plain}は<<、`{beside:plain}` と同時には>>指定できません（指定できる値: {allowed}）",
         help: &[
             "<<「{suggestion}」の誤りではありませんか。>>",
             "各キーに指定できる値とその理由は `osusume config reference` で確認できます。",

@@ -3,7 +3,7 @@
 use model::{Arg, Code};
 use osusume_model as model;
 
-use super::super::check::Checker;
+use super::super::check::{Checker, got};
 use super::super::layer::{Entry, Node, Table, Value};
 use super::{View, keys_of};
 
@@ -82,9 +82,9 @@ impl Limit<'_> {
         let place = |entry: &Entry| entry.node.spot;
         for name in ["max", "min"] {
             if let Some(other) = self.table.get(name) {
-                let number = integer(&other.node).map_or_else(String::new, |number| number.to_string());
                 let args = vec![
-                    ("got", Arg::from(format!("{number} + budget_minor"))),
+                    ("got", got(&other.node)),
+                    ("beside", "budget_minor".into()),
                     ("allowed", format!("{name} | budget_minor").into()),
                 ];
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
