@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
 mod additive;
+mod approach;
 mod baskets;
 mod calendar;
 mod capacity;

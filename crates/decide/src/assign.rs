@@ -97,6 +97,15 @@ pub struct Terms<'a> {
     pub channels: &'a [u8],
     /// The limits.
     pub limits: &'a [Limit],
+    /// Whether an offer may be made through a channel, `offer * channels + position of the channel`; through every one where this is empty.
+    pub open: &'a [bool],
+}
+
+impl Terms<'_> {
+    /// Whether a choice is open.
+    pub(crate) fn is_open(&self, choice: usize) -> bool {
+        self.open.is_empty() || self.open[choice]
+    }
 }
 
 /// One offer made.

@@ -6,7 +6,7 @@ use osusume_model::{Control, Date, Minor, ProductId, Tier};
 
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
-use crate::{Result, Rule, Verdict};
+use crate::{Approaches, Result, Rule, Verdict};
 
 /// A set of channels, one bit each; the meaning of a bit is the caller's, at most 32 channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -49,6 +49,8 @@ pub struct Customers<'a> {
     /// Customers × channels, in the order of their bits: contacts left through each; `None` without a limit. A channel with none is as
     /// good as not consented to.
     pub channels_left: Option<&'a [u16]>,
+    /// Where they stand in staged approaches; `None` where no offer is made in steps.
+    pub approaches: Option<Approaches<'a>>,
     /// What a contact costs beside its channel's price, by what it adds to the customer's weariness; `None` where nothing says so.
     pub fatigue_cost: Option<&'a [Minor]>,
 }
@@ -103,6 +105,7 @@ impl<'a> Customers<'a> {
         let n_flags = self.bought.map_or(0, <[bool]>::len);
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
         assert!(self.channels_left.is_none_or(|left| left.len() % n.max(1) == 0), "one number a customer and channel");
+        assert!(self.approaches.is_none_or(|found| found.stands.len() == n * found.all.len()), "one stand a customer");
         assert!(self.fatigue_cost.is_none_or(|costs| costs.len() == n), "one cost a customer");
     }
 }

@@ -45,6 +45,14 @@ pub enum Rule {
     HoldAfterPurchase,
     /// The last contacts were all ignored, and the last of them is too recent.
     HoldAfterIgnored,
+    /// The offer is made in steps, and the next one is not due yet.
+    StepWait,
+    /// The step that is due goes through a channel that is not open to the customer.
+    StepChannel,
+    /// The approach the offer is made in was stopped.
+    ApproachStopped,
+    /// All steps of the approach the offer is made in were made.
+    ApproachDone,
     /// None of the triggers that unlock the offer holds.
     NoTrigger,
     /// Others of the household are asked.
@@ -65,7 +73,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 26] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -81,6 +89,10 @@ impl Rule {
         Self::HoldAfterComplaint,
         Self::HoldAfterPurchase,
         Self::HoldAfterIgnored,
+        Self::StepWait,
+        Self::StepChannel,
+        Self::ApproachStopped,
+        Self::ApproachDone,
         Self::NoTrigger,
         Self::HouseholdLimit,
         Self::NoCapacity,
@@ -108,6 +120,10 @@ impl Rule {
             Self::HoldAfterComplaint => "hold_after_complaint",
             Self::HoldAfterPurchase => "hold_after_purchase",
             Self::HoldAfterIgnored => "hold_after_ignored",
+            Self::StepWait => "step_wait",
+            Self::StepChannel => "step_channel",
+            Self::ApproachStopped => "approach_stopped",
+            Self::ApproachDone => "approach_done",
             Self::NoTrigger => "no_trigger",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
@@ -129,6 +145,10 @@ impl Rule {
             | Self::HoldAfterComplaint
             | Self::HoldAfterPurchase
             | Self::HoldAfterIgnored
+            | Self::StepWait
+            | Self::StepChannel
+            | Self::ApproachStopped
+            | Self::ApproachDone
             | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity

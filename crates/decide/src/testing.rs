@@ -61,6 +61,7 @@ impl Columns {
             contacts_left: None,
             channels_left: None,
             fatigue_cost: None,
+            approaches: None,
         }
     }
 }

@@ -12,7 +12,7 @@ pub use osusume_tables::{RejectCount, SourceCount};
 use crate::calendar::{Calendar, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{self, Config, Role, Source};
+use crate::config::{self, Config, Decide, Role, Source};
 use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
@@ -142,11 +142,16 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
 fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
-    let Some(as_of) = as_of.filter(|_| !job.config.decide.timing.has_no_conditions()) else { return Ok(()) };
+    let Some(as_of) = as_of.filter(|_| !has_no_conditions(&job.config.decide)) else { return Ok(()) };
     // Too little history is told on its own.
     let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
     let specs = crate::stages::features::dictionary(job, tables, goods, &schedule)?;
     Conditions::bind(job.config, tables, goods, &specs).map(drop)
+}
+
+/// Whether nothing in `decide` speaks of columns or offers.
+fn has_no_conditions(decide: &Decide) -> bool {
+    decide.timing.has_no_conditions() && decide.capacity.iter().all(|limit| limit.condition.is_none())
 }
 
 /// A file as a run's manifest names it.

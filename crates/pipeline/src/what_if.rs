@@ -123,7 +123,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let goods = goods(&now, &tables)?;
     let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let scene = Scene { config: &now, calendar: &calendar, host };
-    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide.channels), &tables.customers, &scene.quiet())?;
+    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide), &tables.customers, &scene.quiet())?;
     let held_out = HeldOut::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
@@ -279,43 +279,37 @@ impl<'a> Deciding<'a> {
     fn new(reader: Reader<'a>, effects: &[Effects<'_>]) -> Result<Self> {
         let (config, goods) = (reader.scene.config, reader.goods);
         let arbiter = Arbiter::new(config, goods, &reader.conditions.declared, effects)?;
-        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
+        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers, reader.conditions)? })
     }
 
-    fn limits(&self, explorers: &Explorers) -> Option<Limits> {
-        self.limits.as_ref().map(|limits| limits.less(explorers))
-    }
-
-    fn arbitration(
-        &'a self,
-        scored: &Scored<'_>,
-        units: &Units,
-        (limits, explorers): (Option<&'a Limits>, &Explorers),
-        (held_out, previous): (&HeldOut, &'a Previous),
-    ) -> Result<Arbitration<'a>> {
-        let mut arbitration = Arbitration::new(&self.reader, (&self.arbiter, previous), scored, units)?;
-        arbitration.explored(explorers.clone());
-        if let Some(limits) = limits {
-            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
-        }
+    /// Everything but the places.
+    fn arbitration(&'a self, scored: &Scored<'_>, before: &Settled<'a>) -> Result<Arbitration<'a>> {
+        let mut arbitration = Arbitration::new(&self.reader, (&self.arbiter, before.previous), scored, before.units)?;
+        arbitration.explored(before.explorers.clone());
+        arbitration.segment_explorers(scored)?;
         Ok(arbitration)
     }
 }
 
 /// Decides every customer under both policies.
-fn compare(
-    sides: &[Deciding<'_>; 2],
+fn compare<'a>(
+    sides: &'a [Deciding<'a>; 2],
     scored: &Scored<'_>,
-    before: &Settled<'_>,
+    before: &Settled<'a>,
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
-    let Settled { held_out, explorers, .. } = *before;
-    let limits = [sides[0].limits(explorers), sides[1].limits(explorers)];
-    let arbitration = |side: usize| {
-        let (settled, previous) = ((limits[side].as_ref(), explorers), (held_out, before.previous));
-        sides[side].arbitration(scored, before.units, settled, previous)
+    let held_out = before.held_out;
+    let [one, other] = [sides[0].arbitration(scored, before)?, sides[1].arbitration(scored, before)?];
+    let left = |side: usize, arbitration: &Arbitration<'_>| {
+        sides[side].limits.as_ref().map(|limits| limits.less(arbitration.explorers()))
     };
-    let arbitrations = [arbitration(0)?, arbitration(1)?];
+    let limits = [left(0, &one), left(1, &other)];
+    let mut arbitrations = [one, other];
+    for (arbitration, limits) in arbitrations.iter_mut().zip(&limits) {
+        if let Some(limits) = limits {
+            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
+        }
+    }
     let empty = || Side {
         offers: keys.iter().map(|key| OfferSide { offer: key.clone(), ..OfferSide::default() }).collect(),
         ..Side::default()

@@ -96,10 +96,23 @@ pub struct OfferFate {
     pub value: Option<i64>,
     /// Its parts.
     pub parts: Option<ValueParts>,
+    /// What it is ranked by: the value with levers, and where a step prepares an offer what that is worth.
+    pub ranked: Option<i64>,
+    /// The step of the approach that is due, where the offer is made in one and no rule removed it.
+    pub step: Option<StepFate>,
     /// Reason codes, the strongest first; none where a rule removed the offer.
     pub reasons: Vec<String>,
     /// What became of it.
     pub fate: Fate,
+}
+
+/// The step of an approach that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFate {
+    /// Its name.
+    pub name: String,
+    /// Whether it makes the offer.
+    pub makes_offer: bool,
 }
 
 /// What an expected value is made of; amounts in minor units.
@@ -284,13 +297,8 @@ impl Retracing<'_> {
         let arbiter = Arbiter::new(self.scene.config, self.goods, &conditions.declared, &effects)?;
         let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
         let control = self.scene.quiet();
-        let ledger = Ledger::published(
-            &RealFs,
-            self.run,
-            (&keys, &self.scene.config.decide.channels),
-            &self.tables.customers,
-            &control,
-        )?;
+        let ledger =
+            Ledger::published(&RealFs, self.run, (&keys, &self.scene.config.decide), &self.tables.customers, &control)?;
         let reader = Reader {
             scene: &self.scene,
             tables: self.tables,
@@ -332,6 +340,8 @@ impl Retracing<'_> {
                 propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
                 contact: with_contact(&models[offer], propensity[offer]),
                 value: worths[offer].map(|worth| worth.expected().0),
+                ranked: worths[offer].map(|worth| worth.ranked().0),
+                step: worths[offer].and_then(|_| conditions.approaches.step(&state.stands, 0, offer)).map(step),
                 parts: worths[offer].map(|worth| parts(&worth, effects[offer], self.scene.config, intervals[offer])),
                 reasons: reasons[offer].clone(),
                 fate: self.fate(offer, &ranked, arbiter.threshold().0, &conditions),
@@ -478,6 +488,10 @@ fn linear_grounds<'a>(models: &'a [PublishedModel], nothing: &'a Encoder) -> Opt
     is_shared.then(|| Grounds::Linear(encoder, models.iter().map(|model| linear(model).map(weights)).collect()))
 }
 
+fn step((name, makes_offer): (&str, bool)) -> StepFate {
+    StepFate { name: name.to_owned(), makes_offer }
+}
+
 fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<[Minor; 2]>) -> ValueParts {
     ValueParts {
         is_incremental: effects.contact.is_some() && config.decide.valuation.basis == ValueBasis::Incremental,
@@ -487,7 +501,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         incentive: worth.incentive.0,
         contact_cost: worth.contact_cost.0,
         churn: worth.churn_cost,
-        lever: (worth.ranked() - worth.expected()).0,
+        lever: worth.pull().0,
         interval: interval.map(|ends| ends.map(|end| end.0)),
     }
 }

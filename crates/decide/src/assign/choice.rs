@@ -62,8 +62,9 @@ impl Menu {
         for (position, class) in classes.iter().enumerate() {
             let of_segment = &all[usize::from(class.segment) * n_offers * n_channels..][..n_offers * n_channels];
             for offer in 0..n_offers {
-                let reached = (0..n_channels).filter(|&channel| class.reach.contains(terms.channels[channel]));
                 let base = offer * n_channels;
+                let is_reached = |channel: &usize| class.reach.contains(terms.channels[*channel]);
+                let reached = (0..n_channels).filter(is_reached).filter(|channel| terms.is_open(base + channel));
                 let is_same = |a: usize, b: usize| is_same(class.segment, base + a, base + b);
                 menu.enter(position * n_offers + offer, reached, (&of_segment[base..], &is_same), width);
             }

@@ -19,6 +19,8 @@ pub struct Wanted {
     /// Its value through the cheapest channel, levers included, not rounded, above the policy's threshold where that is below 0; for
     /// the offer made first last time with what another must be worth more.
     pub value: f64,
+    /// The one channel it may go through, where a step says so.
+    pub channel: Option<u8>,
 }
 
 /// What a block of customers could get.
@@ -100,12 +102,13 @@ impl Problem<'_> {
         self.visit(rows, |customer, candidates, _| {
             let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold || is_due[one.offer.0 as usize];
             let wanted = |one: &Candidate| Wanted {
+                channel: self.due(customer, one.offer.0 as usize).and_then(|step| step.channel),
                 offer: one.offer.0 as u16,
                 value: one.worth.exact() - floor + one.ahead.0 as f64,
             };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
-            let places = self.places(customer);
+            let places = self.places_among(customer, candidates.iter().filter(is_wanted));
             block.places.push(places.min(usize::from(u8::MAX)) as u8);
             // Any of them may be given every place, so each must have room for all.
             let open = self.customers.open(customer);
@@ -150,6 +153,15 @@ impl Problem<'_> {
         Ok(ranked)
     }
 
+    /// Offers the customer may get at most. A place may come through any channel that one of the offers needs, so each of these must have
+    /// room for all.
+    fn places_among<'c>(&self, customer: usize, candidates: impl Iterator<Item = &'c Candidate>) -> usize {
+        let usual = self.channel(customer);
+        let needed = candidates.filter_map(|one| self.channel_of(customer, one.offer.0 as usize, usual));
+        let left = |channel: Channel| self.customers.left_through(customer, channel.index);
+        needed.chain(usual).map(left).fold(self.places(customer), usize::min)
+    }
+
     /// The pair with the cost of the channel it got.
     fn through(&self, customer: usize, one: &Candidate, channel: u8) -> Candidate {
         let channel = self.policy.channels.iter().find(|other| other.index == channel);
@@ -177,9 +189,10 @@ impl Problem<'_> {
             })
             .collect();
         chosen.sort_unstable_by_key(|(one, _)| one.key());
-        let is_full = chosen.len() >= self.places(customer);
+        let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold;
+        let is_full = chosen.len() >= self.places_among(customer, candidates.iter().filter(is_wanted));
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
-        for one in candidates.iter().filter(|one| one.value >= self.policy.threshold) {
+        for one in candidates.iter().filter(is_wanted) {
             let same_family = chosen.iter().find(|(other, _)| family(other.offer) == family(one.offer));
             let last = chosen.last().filter(|_| is_full);
             let rival = [same_family, last].into_iter().flatten().find(|(other, _)| other.key() <= one.key());

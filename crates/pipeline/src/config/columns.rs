@@ -116,6 +116,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
         "number",
         "The probability with which this was done. With it, `targeted` rows count as a draw where `control` rows of the same offer have one minus it: a run's offers and its holdout.",
     ),
+    may(
+        "contacts",
+        "step",
+        "text",
+        "Which step of an approach it was (`decide.approach`), as the offer table names it.",
+    ),
     may("contacts", "responded", "time", "When the customer answered."),
     may(
         "contacts",

@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod approach;
 mod derived;
 mod limits;
 mod own;
@@ -53,6 +54,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     holds(checker, &view);
     tone::check(checker, &view);
     timing::check(checker, &view);
+    approach::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
     tests(checker, &view);

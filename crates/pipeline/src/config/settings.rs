@@ -79,7 +79,7 @@ pub use features::{
     Utilisation, Weekday,
 };
 
-pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
+pub use timing::{ApproachSetting, ChannelLimit, Effect, Lane, OwnRule, StepSetting, Timing, Trigger};
 pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
@@ -556,6 +556,8 @@ pub struct Capacity {
     pub min: i64,
     /// Most that contacts may cost, in minor units; rows are not counted then.
     pub budget_minor: Option<i64>,
+    /// The condition on customers whose rows count, as it was written; everybody's without one.
+    pub condition: Option<String>,
 }
 
 /// `[decide]`.

@@ -1,8 +1,9 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    ContactHistory, ContactPolicy, Customers, Declared, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
-    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, rank, rank_placed, wanted, worths,
+    Approaches, ContactHistory, ContactPolicy, Customers, Declared, Ladder, PlacedOffers, RankPolicy, Ranked, Rule,
+    Verdict, WantedOffers, Worth, apply_approaches, apply_contact_policy, apply_declared, eligibility, rank,
+    rank_placed, wanted, worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -128,6 +129,7 @@ impl Arbiter {
             contacts_left: None,
             channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
             fatigue_cost: fatigue_cost.as_deref(),
+            approaches: Some(Approaches { all: &state.approaches, stands: &state.stands }),
         };
         let history = ContactHistory {
             n_contacts: &contacts.n,
@@ -145,6 +147,7 @@ impl Arbiter {
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         apply_declared(&self.declared, &state.found.view(), &mut verdicts);
+        apply_approaches(&customers, &mut verdicts);
         rest(&state.is_resting, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
     }

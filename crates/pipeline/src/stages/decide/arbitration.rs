@@ -1,6 +1,6 @@
 //! Arbitration: what was settled over all customers at once, and what becomes of any block of them after it.
 
-use osusume_decide::{Choice, Decision, Member, Ranked, resting_members};
+use osusume_decide::{Choice, Decision, Member, Ranked, Stand, resting_members};
 use osusume_model::{Minor, Result};
 
 use super::arbiter::Arbiter;
@@ -25,6 +25,8 @@ pub(crate) struct Decided {
     pub(crate) is_explorer: Vec<bool>,
     /// What holds of the declared conditions.
     pub(crate) found: Found,
+    /// Where customers stand in approaches.
+    pub(crate) stands: Vec<Stand>,
     /// For each choice, the probability with which whoever is outside the holdout would have been made it.
     pub(crate) probability: Vec<f64>,
 }
@@ -88,6 +90,26 @@ impl<'a> Arbitration<'a> {
         self.explorers = explorers;
     }
 
+    /// Finds out what limits count the explorers by, where an earlier draw does not tell.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(crate) fn segment_explorers(&mut self, scored: &Scored<'_>) -> Result<()> {
+        if self.explorers.all.is_empty() || !self.reader.conditions.has_segments() {
+            return Ok(());
+        }
+        let Reader { scene, tables, as_of, conditions, .. } = *self.reader;
+        for batch in scored.batches(&self.reader.columns())? {
+            scene.check_stop()?;
+            let rows = self.reader.rows(&batch?.0);
+            let found = conditions.look(scene, tables, &rows, as_of)?.found();
+            for (position, &customer) in rows.customer.iter().enumerate() {
+                self.explorers.set_segment(customer, found.segment(position));
+            }
+        }
+        Ok(())
+    }
+
     /// Who explores.
     pub(crate) fn explorers(&self) -> &Explorers {
         &self.explorers
@@ -138,7 +160,7 @@ impl<'a> Arbitration<'a> {
                 members.extend(units.household(customer).map(|household| Member {
                     household,
                     customer,
-                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever),
+                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.worth.ranked()),
                     draw: units.hash(HOUSEHOLD_KEY, customer),
                 }));
             }
@@ -180,7 +202,7 @@ impl<'a> Arbitration<'a> {
         let by_rank = ranked;
         let ranked = explored.unwrap_or_else(|| by_rank.clone());
         let probability = self.probabilities(&state, &ranked, &by_rank);
-        Ok(Decided { ranked, is_explorer, probability, found: state.found })
+        Ok(Decided { ranked, is_explorer, probability, found: state.found, stands: state.stands })
     }
 
     /// What the ranking gives every customer, explorers too.
@@ -191,7 +213,7 @@ impl<'a> Arbitration<'a> {
         };
         let wanted = self.arbiter.wanted(scene, state, propensity, as_of, settlement.is_due())?;
         let shares_none = self.shares_none(customers, is_held_out);
-        let placed = settlement.of_block((customers, &shares_none), &wanted, tables);
+        let placed = settlement.of_block((customers, &shares_none), (&wanted, &state.found), tables);
         self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())
     }
 
@@ -220,8 +242,8 @@ impl<'a> Arbitration<'a> {
                 return 1.0;
             }
             let first = customer * n_offers;
-            let options =
-                self.explorers.options(&ranked.expected_values[first..first + n_offers], state.open(customer));
+            let reach = (state.found.segment(customer), |offer| state.reach(customer, offer));
+            let options = self.explorers.options(&ranked.expected_values[first..first + n_offers], reach);
             let is_option = options.iter().any(|(offer, _)| *offer == choice.offer);
             let is_chosen = matches!(by_rank.decisions[first + choice.offer.0 as usize], Decision::Chosen { .. });
             explore.probability(options.len(), is_option, is_chosen)

@@ -1,5 +1,6 @@
 //! Decide: who is offered what through which channel, and why not; the holdout goes through the same and is written apart.
 
+mod approach;
 mod arbiter;
 mod arbitration;
 mod capacity;
@@ -134,7 +135,7 @@ pub(crate) fn decide(
     let ledger = Ledger::gather(
         &**job.staging.fs(),
         earlier.ledger,
-        (&offers, &job.config.decide.channels),
+        (&offers, &job.config.decide),
         &tables.customers,
         &job.quiet(),
     )?
@@ -142,7 +143,7 @@ pub(crate) fn decide(
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
     let previous = Previous::read(&**job.staging.fs(), earlier.previous, &offers, &tables.customers, &job.quiet())?;
-    let limits = Limits::of(job.config, &goods.catalogue.offers)?;
+    let limits = Limits::of(job.config, &goods.catalogue.offers, conditions)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
     let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous), &scored, units)?;
@@ -221,7 +222,7 @@ impl<'a> Decider<'a> {
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, is_explorer, probability, found } = decided;
+        let Decided { ranked, is_explorer, probability, found, stands } = decided;
         let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
             (true, _) => HOLDOUT,
             (_, true) => EXPLORE,
@@ -249,6 +250,7 @@ impl<'a> Decider<'a> {
             let held_out = is_held_out[row];
             let fraction = self.holdout.fraction;
             let offer = choice.offer.0 as usize;
+            let step = self.conditions.approaches.step(stands, row, offer);
             let offered = OfferRow {
                 customer_id: tables.customers.id(block.customer[row]).to_owned(),
                 rank: choice.rank as i16,
@@ -266,6 +268,8 @@ impl<'a> Decider<'a> {
                 reasons: self.explainer.reasons(block, &encoded, row, offer)?,
                 arm: arm(row),
                 action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
+                step: step.map(|(name, _)| name.to_owned()),
+                is_check: step.is_some_and(|(_, makes_offer)| !makes_offer),
                 moment: look.moment(row, offer, expires),
             };
             if held_out { shadow.push(offered) } else { offers.push(offered) }
