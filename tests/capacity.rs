@@ -297,3 +297,26 @@ fn conditions_of_limits_must_be_conditions() {
     let nine: Vec<String> = (0..9).map(|i| format!("{{max=5,when=\"customers_birth_year > {}\"}}", 1950 + i)).collect();
     refused(&format!("decide.capacity=[{}]", nine.join(",")), "decide.capacity");
 }
+
+/// A minimum above all who may have the offer is met as far as it goes, proved to be out of reach and said; places for nobody are said too.
+#[test]
+fn what_cannot_be_met_is_said() {
+    let company = Company::new();
+    let told = |set: &str| {
+        let arguments =
+            ["run", PIPELINE, "--as-of", AS_OF, "--no-export", "--set", "decide.contact_cost_minor=30", "--set", set];
+        let output = company.osusume(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let run_id = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap();
+        (run_id, format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    };
+    let (run_id, said) = told("decide.capacity=[{offer=\"tv\",min=100000}]");
+    let limit = &summary(&company, &run_id)["decisions"]["capacity"]["limits"][0];
+    let made = rows(&company, &run_id, "offers").iter().filter(|row| row.offer == "tv").count() as i64;
+    assert!(made > 30, "{made}");
+    assert_eq!((limit["used"].as_i64(), limit["missing"].as_i64()), (Some(made), Some(100_000 - made)));
+    assert_eq!(limit["conflict"], serde_json::json!([0]));
+    assert!(said.contains(&(100_000 - made).to_string()) || said.contains("99,"), "{said}");
+    let (run_id, said) = told("decide.capacity=[{budget_minor=0}]");
+    assert!(rows(&company, &run_id, "offers").is_empty() && said.contains("E4023"), "{said}");
+}

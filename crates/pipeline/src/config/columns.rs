@@ -102,7 +102,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     may("voice", "arrived", "time", ARRIVED),
     must("contacts", "customer", "id", "Who was contacted, or kept back as a control."),
     must("contacts", "at", "time", "When."),
-    must("contacts", "offer", "id", "With which offer."),
+    must(
+        "contacts",
+        "offer",
+        "id",
+        "With which offer. What is neither an offer of the run nor a product counts toward limits all the same, and is counted in `summary.json` (`decisions.contacts_of_unknown_offers`).",
+    ),
     may("contacts", "channel", "text", "Through which channel."),
     may(
         "contacts",

@@ -6,7 +6,11 @@ use osusume_model::{Date, Result};
 use super::approach::{Made, NO_STEP};
 use super::ledger::{Contact, Ledger, ToCome};
 use super::state::Reader;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
 use crate::config::{ChannelLimit, HoldAfter, HoldEvent, Role};
+use crate::job::Scene;
+use crate::seam::Block;
 use crate::stages::features::drawn_only;
 
 /// One entry a customer.
@@ -90,6 +94,34 @@ impl Reader<'_> {
         }
         Ok(made)
     }
+}
+
+/// Contacts about what is neither an offer of this run, nor a product, nor named in `decide.mandatory`. They count toward limits like any
+/// other and belong to no approach; whether offers were made that nobody knows any more or names are wrong, nothing here tells.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(super) fn about_nothing_known(scene: &Scene<'_>, tables: &Checked, goods: &Goods) -> Result<u64> {
+    let Some(source) = scene.config.source_of(Role::Contacts) else { return Ok(0) };
+    let Some(table) = tables.table(&source.name) else { return Ok(0) };
+    let mandatory = &scene.config.decide.timing.mandatory;
+    let is_known = |name: &str| {
+        let is_offer = goods.catalogue.offers.iter().any(|offer| offer.key == name);
+        is_offer || goods.position(name).is_some() || mandatory.iter().any(|one| one == name)
+    };
+    let names = table.dictionary("offer").unwrap_or_default();
+    let is_unknown: Vec<bool> = names.iter().map(|name| !is_known(name.trim())).collect();
+    if !is_unknown.contains(&true) {
+        return Ok(0);
+    }
+    let mut n = 0;
+    for customers in tables.passes() {
+        let block = Block::read(table, customers, &["offer"], &scene.quiet())?;
+        let Some(codes) = block.codes("offer") else { continue };
+        let rows = 0..block.offsets.last().copied().unwrap_or(0) as usize;
+        n += rows.filter(|&row| codes.get(row).is_some_and(|code| is_unknown[code as usize])).count() as u64;
+    }
+    Ok(n)
 }
 
 /// One customer's contacts, in the order of time, and the offers that are out.

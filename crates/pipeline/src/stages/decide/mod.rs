@@ -96,6 +96,9 @@ pub struct DecisionCounts {
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
+    /// Contacts about what is neither an offer of this run nor a product: they count toward limits all the same.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub contacts_of_unknown_offers: u64,
     /// Customers by lane, those of the holdout included.
     pub lanes: BTreeMap<String, u64>,
     /// How places were settled; absent where there are places for all.
@@ -104,6 +107,12 @@ pub struct DecisionCounts {
     /// How many first offers are others than in the run before; absent without one whose offers still stood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
+}
+
+/// Whether there is nothing to say.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What was published before a run that it decides by.
@@ -153,6 +162,7 @@ pub(crate) fn decide(
         arbitration.settle(&scored, left, &is_held_out)?;
     }
     let mut writer = Writer::create(job, goods, conditions, as_of)?;
+    writer.counts.contacts_of_unknown_offers = contacts::about_nothing_known(job, tables, goods)?;
     writer.counts.capacity = arbitration.summary(job.config);
     writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
