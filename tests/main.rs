@@ -42,5 +42,6 @@ mod stop;
 mod support;
 mod timing;
 mod tone;
+mod units;
 mod what_if;
 mod why;

@@ -51,7 +51,7 @@ pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;
 pub use holdout::{Design, Holdout};
-pub use household::{Member, resting_members};
+pub use household::{Claim, Member, asked_members, resting_members};
 pub use ladder::Ladder;
 pub use rank::{
     Channel, Choice, Decision, PlacedOffers, RankPolicy, Ranked, Wanted, WantedOffers, rank, rank_placed, wanted,

@@ -55,6 +55,8 @@ pub enum Rule {
     ApproachDone,
     /// None of the triggers that unlock the offer holds.
     NoTrigger,
+    /// What is offered is sold to a household or an account together, and another member is asked.
+    UnitAsked,
     /// Others of the household are asked.
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
@@ -73,7 +75,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -94,6 +96,7 @@ impl Rule {
         Self::ApproachStopped,
         Self::ApproachDone,
         Self::NoTrigger,
+        Self::UnitAsked,
         Self::HouseholdLimit,
         Self::NoCapacity,
         Self::NotDrawn,
@@ -125,6 +128,7 @@ impl Rule {
             Self::ApproachStopped => "approach_stopped",
             Self::ApproachDone => "approach_done",
             Self::NoTrigger => "no_trigger",
+            Self::UnitAsked => "unit_asked",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::NotDrawn => "not_drawn",
@@ -150,6 +154,7 @@ impl Rule {
             | Self::ApproachStopped
             | Self::ApproachDone
             | Self::NoTrigger
+            | Self::UnitAsked
             | Self::HouseholdLimit
             | Self::NoCapacity
             | Self::NotDrawn => Layer::Applicability,

@@ -20,7 +20,7 @@ use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
     Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Previous,
-    Reader, Scored,
+    Reader, Scored, Shared,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -131,15 +131,25 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
     let conditions = [bind(&now)?, bind(&then)?];
     let (ledger, specs, conditions) = (&ledger, specs.as_slice(), &conditions);
-    let base =
-        Reader { scene: &scene, tables: &tables, goods: &goods, ledger, conditions: &conditions[0], specs, as_of };
+    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
+    let shared = &Shared::gather(&scene, &tables, &goods, &units, as_of)?;
+    let conditions_now = &conditions[0];
+    let base = Reader {
+        scene: &scene,
+        tables: &tables,
+        goods: &goods,
+        ledger,
+        shared,
+        conditions: conditions_now,
+        specs,
+        as_of,
+    };
     let other = Scene { config: &then, ..scene };
     let models = read_models(run, &goods.catalogue.offers, specs)?;
     let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
     let asked = Reader { scene: &other, conditions: &conditions[1], ..base };
     let sides = [Deciding::new(base, &effects)?, Deciding::new(asked, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
-    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
     let before = Settled { units: &units, held_out: &held_out, explorers: &explorers, previous: &previous };
     let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;

@@ -26,11 +26,12 @@ use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
     Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, Placed,
-    Reader, SHADOW, State, Weights,
+    Reader, SHADOW, Shared, State, Weights,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
 use crate::stages::train::{AnyModel, Curves, Effects, Parts, PublishedModel, raw_kinds, read_models};
+use crate::units::Units;
 
 /// Where the run to explain is found.
 #[derive(Clone, Copy, Debug)]
@@ -299,7 +300,10 @@ impl Retracing<'_> {
         let control = self.scene.quiet();
         let ledger =
             Ledger::published(&RealFs, self.run, (&keys, &self.scene.config.decide), &self.tables.customers, &control)?;
+        let units = Units::read(self.scene.config, self.tables, as_of, &control)?;
+        let shared = Shared::gather(&self.scene, self.tables, self.goods, &units, as_of)?;
         let reader = Reader {
+            shared: &shared,
             scene: &self.scene,
             tables: self.tables,
             goods: self.goods,
@@ -312,7 +316,9 @@ impl Retracing<'_> {
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
-        let state = State { is_resting: vec![rests(&decided)], incumbents, ..reader.read(&block)? };
+        let is_asked_of_others = (0..keys.len()).map(|offer| self.is_asked_of_others(&decided, offer)).collect();
+        let is_resting = vec![rests(&decided)];
+        let state = State { is_resting, is_asked_of_others, incumbents, ..reader.read(&block)? };
         let lane = conditions.lane(&state.found, 0).to_owned();
         let explores = arm(&decided) == Some(EXPLORE);
         let ranked = if self.scene.config.decide.capacity.is_empty() && !explores {
@@ -382,6 +388,12 @@ impl Retracing<'_> {
         let before = before.filter(|column| column.is_valid(0)).map(|column| column.value(0));
         let at = before.and_then(|name| self.goods.catalogue.offers.iter().position(|offer| offer.key == name));
         vec![at.map_or(NO_OFFER, |at| at as u32)]
+    }
+
+    /// Whether the offer was removed because another member of its unit is asked: settled over all of them, so it is read and not retraced.
+    fn is_asked_of_others(&self, decided: &RecordBatch, offer: usize) -> bool {
+        let words = decided.column_by_name(self.key(offer)).and_then(|column| column.as_string_opt::<i32>());
+        words.is_some_and(|words| words.is_valid(0) && words.value(0) == Rule::UnitAsked.id())
     }
 
     fn key(&self, offer: usize) -> &str {

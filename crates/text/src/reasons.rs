@@ -263,6 +263,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ["a rule of the pipeline file removes it", "パイプラインファイルのルールにより対象外です"],
     ),
     (
+        "unit_asked",
+        ["another member is asked", "同一世帯・口座の別の方に案内"],
+        [
+            "it is sold to a household or an account together, and another member is asked about it",
+            "世帯またはアカウント単位の商品のため、同じ単位の別のお客様にご案内しています",
+        ],
+    ),
+    (
         "household_limit",
         ["household limit", "世帯あたりの上限"],
         ["others of the household are asked in this run", "同じ世帯のほかのお客様にご案内しています"],
@@ -381,7 +389,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 30);
+        assert_eq!(rules().count(), 31);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

@@ -148,6 +148,11 @@ impl Arbiter {
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         apply_declared(&self.declared, &state.found.view(), &mut verdicts);
         apply_approaches(&customers, &mut verdicts);
+        for (verdict, _) in verdicts.iter_mut().zip(&state.is_asked_of_others).filter(|(_, is_asked)| **is_asked) {
+            if *verdict == Verdict::Eligible {
+                *verdict = Verdict::Removed(Rule::UnitAsked);
+            }
+        }
         rest(&state.is_resting, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
     }

@@ -9,6 +9,7 @@ use super::conditions::Found;
 use super::explorers::{Drawing, Explorer, Explorers, draw};
 use super::previous::Previous;
 use super::scored::Scored;
+use super::shared::{Asked, claims};
 use super::state::{Reader, State};
 use crate::config::Config;
 use crate::stages::score::RawBlock;
@@ -36,6 +37,8 @@ pub(crate) struct Arbitration<'a> {
     reader: &'a Reader<'a>,
     arbiter: &'a Arbiter,
     previous: &'a Previous,
+    /// Who is asked about what is sold to households and accounts.
+    asked: Asked,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
     explorers: Explorers,
@@ -54,7 +57,13 @@ impl<'a> Arbitration<'a> {
         units: &Units,
     ) -> Result<Self> {
         let explorers = Explorers::nobody();
-        let mut new = Self { reader, arbiter, previous, resting: Vec::new(), explorers, settlement: None };
+        let (asked, resting) = (Asked::default(), Vec::new());
+        let mut new = Self { reader, arbiter, previous, asked, resting, explorers, settlement: None };
+        if reader.shared.is_offered() {
+            let mut all = Vec::new();
+            new.visit(scored, |customers, _, ranked| claims(reader.shared, units, customers, &ranked, &mut all))?;
+            new.asked = Asked::of(all);
+        }
         if let Some(max) = reader.scene.config.decide.per_household {
             new.resting = new.resting_members(scored, units, max)?;
         }
@@ -173,6 +182,9 @@ impl<'a> Arbitration<'a> {
         let mut state = self.reader.read(rows)?;
         if self.reader.scene.config.decide.switch_gain > 0.0 {
             state.incumbents = self.previous.incumbents(&rows.customer, self.reader.goods.catalogue.offers.len());
+        }
+        if !self.asked.is_empty() {
+            state.is_asked_of_others = self.asked.of_others(self.reader.shared, &rows.customer);
         }
         if !self.resting.is_empty() {
             state.is_resting = rows.customer.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();

@@ -13,6 +13,7 @@ mod ledger;
 mod previous;
 mod rows;
 mod scored;
+mod shared;
 mod state;
 mod valuation;
 
@@ -37,6 +38,7 @@ pub use self::previous::Stability;
 pub(crate) use self::previous::{Previous, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
+pub(crate) use self::shared::Shared;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 pub(crate) use self::valuation::{churn_per_contact, lever};
 
@@ -140,7 +142,8 @@ pub(crate) fn decide(
     let decider = Decider::new(job, goods, (specs, conditions), models, units)?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
-    let reader = Reader { scene: job, tables, goods, ledger: &nothing, conditions, specs, as_of };
+    let shared = Shared::gather(job, tables, goods, units, as_of)?;
+    let reader = Reader { scene: job, tables, goods, ledger: &nothing, shared: &shared, conditions, specs, as_of };
     let ledger = Ledger::gather(
         &**job.staging.fs(),
         earlier.ledger,

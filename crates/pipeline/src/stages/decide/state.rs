@@ -12,6 +12,7 @@ use super::conditions::{Conditions, Found};
 use super::contacts::Contacts;
 use super::held::Known;
 use super::ledger::Ledger;
+use super::shared::Shared;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{HoldAfter, HoldEvent, Role, Source};
@@ -34,6 +35,8 @@ pub(crate) struct State {
     pub(crate) days_since_purchase: Vec<u16>,
     /// Others of the household are asked; empty where nobody rests for that.
     pub(crate) is_resting: Vec<bool>,
+    /// Customers × offers: another member of the unit it is sold to is asked; empty where that is nobody's case.
+    pub(crate) is_asked_of_others: Vec<bool>,
     /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
     pub(crate) incumbents: Vec<u32>,
     /// What holds of the declared conditions.
@@ -69,6 +72,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) tables: &'a Checked,
     pub(crate) goods: &'a Goods,
     pub(crate) ledger: &'a Ledger,
+    /// What households and accounts hold together.
+    pub(crate) shared: &'a Shared,
     pub(crate) conditions: &'a Conditions,
     /// The features of the run.
     pub(crate) specs: &'a [FeatureSpec],
@@ -104,6 +109,7 @@ impl Reader<'_> {
             days_since_complaint,
             days_since_purchase: latest,
             is_resting: Vec::new(),
+            is_asked_of_others: Vec::new(),
             incumbents: Vec::new(),
             found,
             approaches: Arc::clone(&self.conditions.approaches.all),
@@ -177,6 +183,7 @@ impl Reader<'_> {
         let takes = takes.map(|(c, approach)| self.days_since(take(c, approach))).collect();
         // Where no offer stands on the ladder, decisions know no products.
         let (offsets, held) = if self.goods.rules().is_empty() { nothing } else { known.held() };
+        let (offsets, held) = self.shared.with_units(customers, offsets, held);
         Ok(Held { offsets, products: held, since: since.collect(), takes })
     }
 
