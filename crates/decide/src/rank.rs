@@ -110,6 +110,8 @@ pub struct Ranked {
     pub decisions: Vec<Decision>,
     /// Customers × offers: the value of every pair that no rule removed, levers included, for "by how much"; `None` for the others.
     pub expected_values: Vec<Option<Minor>>,
+    /// The same as if each were the only offer of this run: what lots are drawn by, however many offers the customer gets otherwise.
+    pub single_values: Vec<Option<Minor>>,
 }
 
 /// Ranks the offers that `verdicts` leave by (value, propensity, order of offers), best first. The offer a customer was made first last
@@ -143,6 +145,7 @@ impl Ranked {
             all.choices.extend(block.choices);
             all.decisions.extend(block.decisions);
             all.expected_values.extend(block.expected_values);
+            all.single_values.extend(block.single_values);
         }
         all
     }
@@ -243,6 +246,7 @@ impl<'a> Problem<'a> {
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
             ranked.expected_values.push(None);
+            ranked.single_values.push(candidate.ok().map(|candidate| candidate.value));
             candidates.extend(candidate.ok());
         }
         let places = self.wear_as_many_as_pay(customer, candidates);

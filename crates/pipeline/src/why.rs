@@ -19,14 +19,14 @@ use osusume_tables::{read_batches, read_rows};
 use crate::calendar::Calendar;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Config, ValueBasis};
+use crate::config::{Config, Decide, ValueBasis};
 use crate::host::Host;
 use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
     Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, PROPENSITY,
-    Placed, RANDOM, Reader, SHADOW, Shared, State, Weights,
+    Placed, RANDOM, Reader, SHADOW, Shared, State, Weights, least_worth,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
@@ -345,7 +345,7 @@ impl Retracing<'_> {
             // Places and other arms were settled over all customers, so what this one got is read and not retraced.
             let placed = self.placed(customer)?;
             let ranked = arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &placed.view())?;
-            rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed))
+            rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed, &self.scene.config.decide))
         };
         let standing = self.check(&decided, &ranked, (&conditions, &lane))?;
         let found = Retraced {
@@ -586,10 +586,13 @@ fn arm(decided: &RecordBatch) -> Option<&str> {
 }
 
 /// What became of the one customer of `placed`, where another policy than the ranking placed it.
-fn set_apart(placed: &Ranked, rule: Rule, order: &Placed) -> Ranked {
+fn set_apart(placed: &Ranked, rule: Rule, order: &Placed, decide: &Decide) -> Ranked {
     let mut ranked = placed.clone();
     let n_offers = placed.decisions.len();
     ranked.set_apart(placed, 0, n_offers, rule);
+    if rule == Rule::NotDrawn {
+        ranked.tell_undrawn(0, n_offers, least_worth(decide));
+    }
     // Another policy ranks otherwise than by the values told here.
     let order: Vec<OfferId> = order.view().offers.iter().map(|(offer, _)| *offer).collect();
     ranked.reorder(0, n_offers, &order);

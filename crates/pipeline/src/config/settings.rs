@@ -601,6 +601,8 @@ pub struct Decide {
     pub explore_fraction: f64,
     /// Offers their lot is drawn from at most.
     pub explore_among: usize,
+    /// What an offer must be worth to be a lot; `None` where worth does not matter.
+    pub explore_min_value_minor: Option<i64>,
     /// Policy arms.
     pub learning: Learning,
     /// Days in which contacts are counted.

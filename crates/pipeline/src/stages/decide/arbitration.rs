@@ -7,7 +7,7 @@ use super::arbiter::Arbiter;
 use super::arms::{Apart, apart, set_apart, word};
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
 use super::conditions::Found;
-use super::explorers::{Drawing, Explorer, Explorers, draw};
+use super::explorers::{Drawing, Explorer, Explorers, draw, least_worth};
 use super::held_back::HeldBack;
 use super::previous::Previous;
 use super::scored::Scored;
@@ -111,7 +111,7 @@ impl<'a> Arbitration<'a> {
         let limits = limits.map(|limits| limits.less(&self.apart.used(limits)));
         let limits = limits.as_ref();
         let explore = draw(decide, self.reader.as_of);
-        let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide, limits);
+        let mut drawing = Drawing::new(explore, decide, limits);
         self.visit(scored, |customers, state, ranked| {
             let ids: Vec<(u32, &str)> = customers.iter().map(|&one| (one, self.reader.id(one))).collect();
             drawing.add(&ids, &self.shares_none(customers, &is_held_out(customers)), state, &ranked);
@@ -341,6 +341,7 @@ impl<'a> Arbitration<'a> {
                 set_apart(&mut ranked, &drawn, (position, n_offers), member);
             } else if lots[position].is_some() {
                 ranked.set_apart(&drawn, position, n_offers, Rule::NotDrawn);
+                ranked.tell_undrawn(position, n_offers, least_worth(&scene.config.decide));
             }
         }
         Ok(ranked)
@@ -362,7 +363,7 @@ impl<'a> Arbitration<'a> {
             }
             let first = customer * n_offers;
             let reach = (state.found.segment(customer), |offer| state.reach(customer, offer));
-            let options = self.explorers.options(&ranked.expected_values[first..first + n_offers], reach);
+            let options = self.explorers.options(&ranked.single_values[first..first + n_offers], reach);
             let is_option = options.iter().any(|(offer, _)| *offer == choice.offer);
             let is_chosen = matches!(by_rank.decisions[first + choice.offer.0 as usize], Decision::Chosen { .. });
             explore.probability(options.len(), is_option, is_chosen)

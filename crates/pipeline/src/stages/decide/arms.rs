@@ -251,9 +251,9 @@ impl<'a> Lots<'a> {
     }
 
     fn add(&mut self, customers: &[u32], of: &[Option<Arm>], state: &State, ranked: &Ranked) {
-        let n_offers = ranked.expected_values.len() / customers.len().max(1);
+        let n_offers = ranked.single_values.len() / customers.len().max(1);
         for position in (0..customers.len()).filter(|&position| of[position] == Some(Arm::Random)) {
-            let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
+            let values = &ranked.single_values[position * n_offers..(position + 1) * n_offers];
             let segment = state.found.segment(position);
             let mut options = self.options.options(values, (segment, |offer| state.reach(position, offer)));
             // The order of offers rather than of values: a lot then says nothing of what anything is worth.

@@ -270,19 +270,24 @@ impl Look<'_> {
         }
     }
 
-    /// What the triggers say of an offer that ends on `expires`.
+    /// What the triggers say of an offer that ends on `expires`, or before it where a trigger ends it: days of contact lie before that end.
     pub(crate) fn moment(&self, row: usize, offer: usize, expires: Date) -> Moment {
+        let triggers = || self.conditions.triggers.iter().filter(|trigger| trigger.offers[offer]);
+        let end = |trigger: &Trigger| match trigger.effect {
+            BoundEffect::Expire(days) if self.moment_of(trigger, row, expires).is_some() => {
+                Some(self.as_of.date + days as i32)
+            }
+            _ => None,
+        };
+        let expires = triggers().filter_map(end).fold(expires, Date::min);
         let mut moment = Moment { expires, ..Moment::default() };
-        for trigger in self.conditions.triggers.iter().filter(|trigger| trigger.offers[offer]) {
+        for trigger in triggers() {
             let Some((from, until)) = self.moment_of(trigger, row, expires) else { continue };
             moment.trigger.get_or_insert_with(|| trigger.name.clone());
             if let BoundEffect::Date { .. } = trigger.effect
                 && moment.from.is_none()
             {
                 (moment.from, moment.until) = (Some(from), until);
-            }
-            if let BoundEffect::Expire(days) = trigger.effect {
-                moment.expires = moment.expires.min(self.as_of.date + days as i32);
             }
         }
         moment.until = moment.until.map(|until| until.min(moment.expires));

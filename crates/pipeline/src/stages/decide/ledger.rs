@@ -191,7 +191,7 @@ impl Ledger {
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<()> {
-        let optional = optional_columns(fs, path, &["step", "is_shadow", "arm"])?;
+        let optional = optional_columns(fs, path, &["step", "is_shadow", "arm", "contact_until"])?;
         let columns = ["customer_id", "as_of", "offer", "channel", "expires_on"].into_iter().chain(optional);
         for batch in read_batches(fs, path, &columns.collect::<Vec<_>>())? {
             check_stop(control)?;
@@ -202,6 +202,13 @@ impl Ledger {
             let arms = batch.column_by_name("arm").and_then(|column| column.as_string_opt::<i32>());
             let steps = batch.column_by_name("step").and_then(|column| column.as_string_opt::<i32>());
             let shadows = batch.column_by_name("is_shadow").and_then(|column| column.as_boolean_opt());
+            let until =
+                batch.column_by_name("contact_until").and_then(|column| column.as_primitive_opt::<Date32Type>());
+            // Nobody is contacted about an offer from the day on which it is too late for it.
+            let end = |row: usize| {
+                let until = until.filter(|until| until.is_valid(row)).map(|until| until.value(row));
+                Date(until.map_or(ends.value(row), |until| until.min(ends.value(row))))
+            };
             // Rows of the shadow that stand for one offer of a customer who gets others are no contact, made or not.
             let is_counted = |row: &usize| arms.is_none_or(|arms| arms.value(*row) != OFFER_HOLDOUT);
             for row in (0..batch.num_rows()).filter(is_counted) {
@@ -211,7 +218,7 @@ impl Ledger {
                     let is_shadow = shadows.map_or(is_shadow, |flags| flags.value(row));
                     let offer = self.position(offers.value(row));
                     let channel = self.channels.iter().position(|channel| channel == channels.value(row));
-                    let (as_of, expires) = (Date(dates.value(row)), Date(ends.value(row)));
+                    let (as_of, expires) = (Date(dates.value(row)), end(row));
                     let channels = channel.map_or(0, |channel| 1 << channel);
                     self.rows.push(Outstanding { customer, as_of, offer, channels, step, expires, is_shadow });
                 }

@@ -34,7 +34,7 @@ pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
-pub(crate) use self::explorers::Explorers;
+pub(crate) use self::explorers::{Explorers, least_worth};
 pub(crate) use self::held::Known;
 pub(crate) use self::held_back::HeldBack;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
