@@ -13,7 +13,7 @@ use crate::benefit::Benefits;
 use crate::calendar::{Calendar, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{self, Config, Role, Source};
+use crate::config::{self, Config, Decide, Role, Source};
 use crate::copies::CopiesTold;
 use crate::history::History;
 use crate::host::Host;
@@ -252,7 +252,7 @@ fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Pow
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
 fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<()> {
-    if job.config.decide.timing.has_no_conditions() && job.config.offers.benefits.is_empty() {
+    if has_no_conditions(&job.config.decide) && job.config.offers.benefits.is_empty() {
         return Ok(());
     }
     let specs = crate::stages::features::dictionary(job, tables, goods, schedule)?;
@@ -261,6 +261,11 @@ fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedul
         Benefits::bind(job.config, goods, &specs).map(drop),
     ];
     Fault::all(faults.into_iter().filter_map(Result::err).collect())
+}
+
+/// Whether nothing in `decide` speaks of columns or offers.
+fn has_no_conditions(decide: &Decide) -> bool {
+    decide.timing.has_no_conditions() && decide.capacity.iter().all(|limit| limit.condition.is_none())
 }
 
 /// A file as a run's manifest names it.
