@@ -66,7 +66,7 @@ fn words_of_contacts_channels_and_margins_that_mean_nothing_are_warned_of() {
     company.edit("pipelines/isp.toml", |toml| toml.replace("\"telephone\", \"mail\"", "\"telephone\", \"male\""));
     let (page, exit) = checked(&company, &[]);
     assert_eq!((codes.map(|code| told(&page, code)), exit), ([0, 2, 1, 1, 1], 0), "{page}");
-    for said in ["says nothing known: 対象 (", "says nothing known: HY (", "names the channel `male`"] {
+    for said in ["contacts add: 対象 (", "contacts add: HY (", "names the channel `male`"] {
         assert!(page.contains(said), "{said}: {page}");
     }
     let run = company.osusume(&["run", "pipelines/isp.toml", "--as-of", BEFORE, "--no-export", "--language", "en"]);

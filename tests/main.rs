@@ -11,6 +11,7 @@ mod baskets;
 mod benefit;
 mod calendar;
 mod capacity;
+mod columns;
 mod contact;
 mod copies;
 mod delivery;

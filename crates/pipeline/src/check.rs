@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{AsOf, Code, Date, Fault, Result};
+use osusume_model::{Arg, AsOf, Code, Date, Fault, Result};
 use osusume_storage::{Digest, Fs, InputEntry, Lock, LockInfo, RealFs, RunId, Runs, Staging};
 use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
@@ -128,7 +128,6 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
     checks.customers = u64::from(tables.n_customers());
-    checks.power = power(config, fs, checks.customers)?;
     checks.over.extend(ingest::check_consents(config, &tables).err());
     checks.over.extend(ingest::check_values(config, &tables).err());
     checks.over.extend(crate::arrivals::late(&job, &tables)?);
@@ -148,6 +147,10 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         Ok(told) => (checks.dates, checks.copies) = told,
         Err(fault) => checks.over.push(fault),
     }
+    // How many customers there will be is known where nothing is wrong.
+    if checks.over.is_empty() {
+        checks.power = power(config, fs, checks.customers)?;
+    }
     Ok(checks)
 }
 
@@ -163,7 +166,13 @@ fn rows(config: &Config, written: &Tables) -> Checks {
     let customers: Vec<&str> = config.sources_of(Role::Customers).map(|source| source.name.as_str()).collect();
     let is_cause = sources.iter().any(|one| customers.contains(&one.name.as_str()) && one.count.rejected > 0);
     told.retain(|fault| !(is_cause && fault.code() == Code::UnknownCustomer));
-    let over = sources.iter().filter_map(|source| over(config, source, &written.rejects, &told)).collect();
+    let mut over: Vec<(&SourceCheck, Fault)> =
+        sources.iter().filter_map(|one| Some((one, over(config, one, &written.rejects, &told)?))).collect();
+    if over.iter().any(|(source, _)| source.defines_customers) {
+        // What is too much only because of them is in the table.
+        over.retain(|(source, _)| source.defines_customers || !is_consequence(source, &written.rejects));
+    }
+    let over = over.into_iter().map(|(_, fault)| fault).collect();
     Checks {
         customers: 0,
         sources,
@@ -177,6 +186,12 @@ fn rows(config: &Config, written: &Tables) -> Checks {
         copies: Vec::new(),
         power: None,
     }
+}
+
+/// Whether every rejected row of a source is one of a customer who is not known.
+fn is_consequence(source: &SourceCheck, rejects: &[RejectCount]) -> bool {
+    let mut own = rejects.iter().filter(|reject| reject.source == source.name);
+    own.all(|reject| reject.code == Code::UnknownCustomer)
 }
 
 /// Rejected rows by source, code and column, in the order of `told`.
@@ -357,8 +372,8 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
     let own: Vec<&RejectCount> = rejects.iter().filter(|reject| reject.source == source.name).collect();
     let worst = own.iter().max_by_key(|reject| reject.count)?;
     let files: Vec<String> = own.iter().map(|reject| reject.file.display().to_string()).collect();
-    let limit =
-        if count.rejected > limit { limit.to_string() } else { format!("{} %", quality.max_reject_rate * 100.0) };
+    let is_over_count = count.rejected > limit;
+    let limit = if is_over_count { limit.into() } else { Arg::from(format!("{} %", quality.max_reject_rate * 100.0)) };
     let worst_text = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
     let is_own = |fault: &&Fault| fault.place().file.as_ref().is_some_and(|file| files.contains(file));
     Some(

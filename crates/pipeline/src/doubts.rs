@@ -82,7 +82,11 @@ fn unknown_words(
     unknown.retain(|(count, word)| *count > 0 && !is_known(word.trim()));
     unknown.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(b.1)));
     let total: u64 = unknown.iter().map(|(count, _)| count).sum();
-    let shown = unknown.iter().take(GOT_SHOWN).map(|(count, word)| format!("{word} ({count})")).collect();
+    let shown = unknown
+        .iter()
+        .take(GOT_SHOWN)
+        .map(|(count, word)| format!("{word} ({})", osusume_text::thousands(*count as i64)))
+        .collect();
     Ok((total > 0).then_some((total, shown)))
 }
 

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use osusume_model::{Code, Fault, Result};
+use osusume_model::{Arg, Code, Fault, Result};
 use osusume_storage::write_fault;
 
 use crate::DateFormat;
@@ -15,6 +15,7 @@ use crate::block::{BlockStart, InputFile, Reject};
 use crate::ingest::SourceCount;
 use crate::output::{OutputFile, Target};
 use crate::spec::{OnError, RejectLimits, SourceSpec};
+use crate::value::FLAGS_SHOWN;
 
 /// Faults kept whole for each file, code and column.
 const DETAILED: u64 = 5;
@@ -199,9 +200,9 @@ impl Quarantine {
             return Ok(());
         }
         let limit = if count.rejected > max_rejects {
-            max_rejects.to_string()
+            Arg::from(max_rejects)
         } else {
-            format!("{} %", max_reject_rate * 100.0)
+            Arg::from(format!("{} %", max_reject_rate * 100.0))
         };
         Err(Fault::new(Code::TooManyRejects)
             .in_file(path.display().to_string())
@@ -305,11 +306,6 @@ pub(crate) fn reject_fault(path: &Path, spec: &SourceSpec, start: BlockStart, re
             Some((_, line)) => fault.with("other", line),
             None => fault,
         },
-        Code::WrongType if reject.expected == "date or time" && spec.dates != DateFormat::default() => fault
-            .with("format", spec.dates.pattern())
-            .with("expected", &*reject.expected)
-            .with("bytes", reject.value_bytes)
-            .with("shape", reject.shape.as_str()),
         Code::RowTooShort | Code::RowTooLong => {
             let (expected, got) = reject.expected.split_once(" fields, got ").unwrap_or((&reject.expected, ""));
             fault.with("got", got).with("expected", expected)
@@ -318,10 +314,22 @@ pub(crate) fn reject_fault(path: &Path, spec: &SourceSpec, start: BlockStart, re
         Code::AmbiguousTime => fault.with("zone", spec.zone.as_str()),
         Code::RecordTooLarge => fault.with("bytes", u64::from(place.bytes)).with("limit", &*reject.expected),
         Code::WrongEncoding => fault.with("encoding", &*reject.expected),
-        _ => fault
-            .with("expected", &*reject.expected)
-            .with("bytes", reject.value_bytes)
-            .with("shape", reject.shape.as_str()),
+        _ => {
+            let fault = fault.with("expected", &*reject.expected).with("bytes", reject.value_bytes);
+            spelled(fault.with("shape", reject.shape.as_str()), spec, &reject.expected)
+        }
+    }
+}
+
+/// A fault that also says how values of the kind are written.
+fn spelled(fault: Fault, spec: &SourceSpec, expected: &str) -> Fault {
+    match (fault.code(), expected) {
+        (Code::WrongType, "flag") => fault.with("flags", FLAGS_SHOWN),
+        (Code::WrongType, "date or time") => {
+            let fault = fault.with("times", "2026-03-01, 2026-03-01T09:00:00+09:00");
+            if spec.dates == DateFormat::default() { fault } else { fault.with("format", spec.dates.pattern()) }
+        }
+        _ => fault,
     }
 }
 

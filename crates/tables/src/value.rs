@@ -294,11 +294,14 @@ fn parse_short_decimal(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// Words of flags, as messages show them.
+pub(crate) const FLAGS_SHOWN: &str = "yes/no, true/false, 1/0, はい/いいえ, 有/無, あり/なし, 可/不可, ○/×";
+
 fn parse_flag(text: &[u8]) -> Result<i64, CellFault> {
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
-    if is(&["1", "true", "t", "yes", "y", "はい", "有", "可", "○", "◯", "〇"]) {
+    if is(&["1", "true", "t", "yes", "y", "はい", "有", "有り", "あり", "可", "○", "◯", "〇"]) {
         Ok(1)
-    } else if is(&["0", "false", "f", "no", "n", "いいえ", "無", "不可", "×", "✕"]) {
+    } else if is(&["0", "false", "f", "no", "n", "いいえ", "無", "無し", "なし", "不可", "×", "✕"]) {
         Ok(0)
     } else {
         Err(CellFault::wrong_type(ColumnKind::Flag))
@@ -404,7 +407,18 @@ mod tests {
 
     #[test]
     fn flags() {
-        let japanese = [("はい", 1), ("有", 1), ("可", 1), ("○", 1), ("いいえ", 0), ("無", 0), ("不可", 0), ("×", 0)];
+        let japanese = [
+            ("はい", 1),
+            ("有", 1),
+            ("可", 1),
+            ("○", 1),
+            ("いいえ", 0),
+            ("無", 0),
+            ("不可", 0),
+            ("×", 0),
+            ("あり", 1),
+            ("無し", 0),
+        ];
         for (text, expected) in [("Y", 1), ("true", 1), ("0", 0), ("No", 0)].into_iter().chain(japanese) {
             assert_eq!(parse_flag(text.as_bytes()), Ok(expected));
         }

@@ -78,6 +78,7 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
     }
     match placeholder.split_once(':') {
         Some((name, "kind")) => lookup(name).map(|arg| kind(plain(&arg, language), language)),
+        Some((name, "shape")) => lookup(name).map(|arg| shape(&plain(&arg, language), language)),
         Some((name, _plain)) => lookup(name).map(|arg| plain(&arg, language)),
         None => lookup(placeholder).map(|arg| match arg {
             Arg::Int(value) => thousands(value),
@@ -167,6 +168,27 @@ const KINDS: &[(&str, [&str; 2])] = &[
 fn kind(id: String, language: Language) -> String {
     let known = KINDS.iter().find(|(known, _)| *known == id);
     known.map_or(id, |(_, [en, ja])| language.pick(*en, *ja).to_owned())
+}
+
+/// Classes of characters by the word quarantine files have for them.
+const CLASSES: [(&str, [&str; 2]); 8] = [
+    ("digits", ["digits", "数字"]),
+    ("letters", ["letters", "英字"]),
+    ("kana_or_kanji", ["kana or kanji", "かな・漢字"]),
+    ("spaces", ["spaces", "空白"]),
+    ("signs", ["signs", "記号"]),
+    ("points", ["points", "点・コンマ"]),
+    ("control", ["control characters", "制御文字"]),
+    ("other", ["other characters", "その他の文字"]),
+];
+
+/// The classes of a cell's characters in words.
+fn shape(id: &str, language: Language) -> String {
+    let class = |id: &str| {
+        let known = CLASSES.iter().find(|(known, _)| *known == id);
+        known.map_or_else(|| id.to_owned(), |(_, [en, ja])| language.pick(*en, *ja).to_owned())
+    };
+    id.split('+').map(class).collect::<Vec<_>>().join(language.pick(", ", "と"))
 }
 
 fn plain(arg: &Arg, language: Language) -> String {

@@ -4,10 +4,9 @@ use osusume_model::{Arg, Code, Exit, Fault, Result};
 use osusume_pipeline::check::{CheckRequest, Checks, SetAside, SourceCheck, check as check_pipeline};
 use osusume_pipeline::config::Config;
 use osusume_pipeline::{CopiesTold, Power, with_threads};
-use osusume_text::report::code_title;
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
-use osusume_text::{render_warning, thousands};
+use osusume_text::{first_title, render_warning, thousands};
 use serde_json::{Value, json};
 
 use crate::args::{CheckArgs, OutputFormat};
@@ -71,7 +70,10 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
             text.push('\n');
         }
     }
-    if checks.over.is_empty() {
+    if !checks.over.is_empty() {
+        // The errors follow on the other stream.
+        text.push('\n');
+    } else {
         let command = format!("osusume run {}{}", args.pipeline.pipeline.display(), as_of_option(config, args));
         let next = console.say(Word::NextRun, &[("command", Arg::from(command))]);
         text.push('\n');
@@ -192,7 +194,7 @@ fn set_aside(console: &Console, checks: &Checks) -> String {
             first.code().id().to_owned(),
             column.clone().unwrap_or_else(|| "-".to_owned()),
             format!("{} / {}", thousands(*count as i64), thousands(*read as i64)),
-            code_title(first.code().id(), console.language).unwrap_or_default(),
+            first_title(first, console.language),
             place.file.as_ref().map_or_else(String::new, |file| format!("{file}{line}")),
         ]);
     }

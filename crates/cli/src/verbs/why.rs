@@ -162,7 +162,9 @@ impl Explained<'_> {
             return Some(self.say(Word::Check, &args));
         }
         let amount = |amount: f64| self.money(amount.round_ties_even() as i64);
-        let mut args = vec![("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
+        let months = Arg::Int(i64::from(self.why.months));
+        let mut args =
+            vec![("months", months), ("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
         args.extend(parts.is_incremental.then(|| ("without", amount(parts.alone * parts.gain))));
         let incentive = parts.contacted * parts.incentive as f64;
         args.extend((parts.incentive != 0).then(|| ("incentive", amount(incentive))));
@@ -248,7 +250,7 @@ fn object(why: &Why, console: &Console) -> Value {
     let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();
     json!({
         "run_id": why.run_id, "as_of": why.as_of.to_string(), "arm": standing, "currency": why.currency,
-        "minor_digits": why.minor_digits, "lane": why.lane, "offers": offers,
+        "minor_digits": why.minor_digits, "months": why.months, "lane": why.lane, "offers": offers,
     })
 }
 

@@ -46,12 +46,12 @@ impl Path {
     }
 }
 
-fn join(parent: &str, name: &str) -> String {
+pub(super) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 /// A key as TOML would have it written.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     let is_shown = |c: char| !c.is_ascii() && !c.is_control();
     let shown = |c: char| if is_shown(c) { c.to_string() } else { c.escape_default().collect() };

@@ -127,14 +127,15 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WrongType,
-        title: "expected {expected:kind}, got {bytes} {bytes?byte:bytes}: {shape}",
+        title: "expected {expected:kind}, got {bytes} {bytes?byte:bytes}: {shape:shape}",
         help: &[
             "correct the value<< in line {line}>> or declare another type<<, or set `quality.on_error = \"{instead:plain}\"` and raise both `quality.max_rejects` and `quality.max_reject_rate`>>",
             "<<dates are read as `{format:plain}`, which `date_format` of the source declares, or as 2026-03-01>>",
-            "times read 2026-03-01 or 2026-03-01T09:00:00+09:00; flags yes/no, true/false, 1/0, はい/いいえ, 有/無, 可/不可, or ○/×",
+            "<<times read {times:plain}>>",
+            "<<flags read {flags:plain}>>",
         ],
         cause: "A value cannot be read as the declared type. The message shows its length and the classes of its characters instead of the value itself, because values may be personal data.",
-        example: "expected a date, got 10 bytes: digits+slash",
+        example: "expected a date, got 10 bytes: digits and signs",
     },
     Message {
         code: Code::ValueMissing,

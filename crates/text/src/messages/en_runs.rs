@@ -497,8 +497,8 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WordsUnknown,
-        title: "`{column}` of {rows} of {of} rows of `{source}` says nothing known: {got}; known are {allowed}",
-        help: &["write these words where the table is made; such rows are left out of what is learned from contacts"],
+        title: "in {rows} of {of} rows of `{source}`, `{column}` is no known word, so they tell nothing of what contacts add: {got}; known are {allowed}",
+        help: &["write these words where the table is made"],
         cause: "Draws and offers of past contacts tell what a contact adds. A row whose word is another one than those of the pipeline cannot be told apart from a row about something else, so it is not compared, and without a word of warning nobody would miss it.",
         example: "customer,at,offer,arm\nC000017,2026-03-01,P-REG,treated      # targeted, random, or control",
     },

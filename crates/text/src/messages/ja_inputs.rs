@@ -131,14 +131,15 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WrongType,
-        title: "{expected:kind}として読み取れない値です（{bytes}バイト、{shape}）",
+        title: "{expected:kind}として読み取れない値です（{bytes}バイト、{shape:shape}）",
         help: &[
             "<<{line}行目の>>値を修正するか、別の型を指定してください。<<`quality.on_error = \"{instead:plain}\"` を設定し、`quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げることもできます。>>",
             "<<日付は、このデータの `date_format` で宣言した `{format:plain}`、または 2026-03-01 の形式で読み取ります。>>",
-            "日時は 2026-03-01 または 2026-03-01T09:00:00+09:00、フラグは yes/no、true/false、1/0、はい/いいえ、有/無、可/不可、○/× の形式で記入します。",
+            "<<日時は {times:plain} の形式で記入します。>>",
+            "<<フラグには {flags:plain} のいずれかの組の値を記入します。>>",
         ],
         cause: "値が、指定された型として読み取れません。個人情報の可能性があるため値そのものは表示せず、長さと文字の種類だけを示しています。",
-        example: "日付として読み取れない値です（10バイト、digits+slash）",
+        example: "日付として読み取れない値です（10バイト、数字＋記号）",
     },
     Message {
         code: Code::ValueMissing,

@@ -497,8 +497,8 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WordsUnknown,
-        title: "`{source}` の{of}行のうち{rows}行は、`{column}` の値が不明です: {got}（使える値: {allowed}）",
-        help: &["表を出力する側で、この値に直してください。該当する行は、連絡の効果の学習には使われません。"],
+        title: "`{source}` の{of}行のうち{rows}行は、`{column}` が認識できない値のため、連絡の効果の推定に使えません: {got}（使える値: {allowed}）",
+        help: &["表を出力する側で、使える値に直してください。"],
         cause: "連絡の効果は、過去の連絡のオファーと割り付けから推定します。パイプラインの知らない値の行は比較に使えず、警告がなければ、使われなかったことに気付けません。",
         example: "customer,at,offer,arm\nC000017,2026-03-01,P-REG,対象      # targeted、random、control のいずれか",
     },
@@ -542,16 +542,16 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::MarginNegative,
-        title: "利益がマイナスの商品をオファーしようとしています: {names}",
+        title: "粗利がマイナスの商品をオファーしようとしています: {names}",
         help: &["商品の表の `margin` の符号と単位を確認してください。"],
-        cause: "利益がマイナスの商品は、成約するたびに損失になるため、オファーする価値がありません。費用の列を指定しているか、符号が逆になっていることがほとんどです。",
+        cause: "粗利がマイナスの商品は、成約するたびに損失になるため、オファーする価値がありません。費用の列を指定しているか、符号が逆になっていることがほとんどです。",
         example: "product,family,tier,margin\nP-REG,plan,2,-3900",
     },
     Message {
         code: Code::MarginBelowStep,
-        title: "上位の商品の利益が下位の商品を下回っています: {names}",
+        title: "上位の商品の粗利が下位の商品を下回っています: {names}",
         help: &["これらの商品の `margin` と `tier` を確認してください。意図したものであれば、対応は不要です。"],
-        cause: "アップグレードは今の商品を置き換えるため、利益の少ない上位商品に替わると損失になります。2つの商品の利益または段階が入れ替わっていることがほとんどです。",
+        cause: "アップグレードは今の商品を置き換えるため、粗利の少ない上位商品に替わると損失になります。2つの商品の粗利または段階が入れ替わっていることがほとんどです。",
         example: "product,family,tier,margin\nP-REG,plan,2,3900\nP-PRM,plan,3,1000",
     },
     Message {

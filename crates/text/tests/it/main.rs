@@ -16,7 +16,7 @@ fn sample(code: Code, name: &str) -> Arg {
         (Code::WrongFormat, "found") => Arg::from("gzip"),
         (Code::WrongFormat, "expected") => Arg::from("CSV"),
         (Code::WrongType, "expected") => Arg::from("date"),
-        (Code::WrongType, "shape") => Arg::from("digits+slash"),
+        (Code::WrongType, "shape") => Arg::from("digits+signs"),
         (Code::ColumnType, "found") => Arg::from("text"),
         (Code::ColumnType | Code::ConfigWrongKind, "expected") => Arg::from("integer"),
         (Code::ConfigWrongKind, "got") => Arg::from("string"),
