@@ -59,7 +59,12 @@ from regret_company import Company, make_tables, run
 from regret_learners import Oracle, digest, file_digest, two_models
 
 ROOT = Path(__file__).resolve().parents[1]
-WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts"]
+WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts", "restaurant"]
+# Those whose customers are real: the table they want, and how many customers there are in it.
+PLANTED = {
+    "telco_planted": ("telco-churn/WA_Fn-UseC_-Telco-Customer-Churn.csv.gz", 7_043),
+    "journey_planted": ("complete-journey/demographics.parquet", 8_010),
+}
 # The company that the oracle learns from.
 ORACLE_SEED = 9_001
 # Student's t, one-sided 95 % and two-sided 95 %, by degrees of freedom.
@@ -85,9 +90,10 @@ def main():
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", default=WORLDS)
+    parser.add_argument("--worlds", nargs="+", help="all of them without it, those with real customers where --data has their tables")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("OSUSUME_DATA", ROOT / "../shared/data")), help="of the published tables")
     parser.add_argument("--seeds", nargs="+", type=int, default=[101, 102, 103, 104, 105])
-    parser.add_argument("--customers", type=int, help="20,000, and 2,000 of `contacts`, without it")
+    parser.add_argument("--customers", type=int, help="20,000, 2,000 of `contacts`, and as many as are real, without it")
     parser.add_argument("--oracle-customers", type=int, default=40_000, help="of the company that the oracle learns from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the pipeline, as `run --set`")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
@@ -98,7 +104,12 @@ def arguments():
     parser.add_argument("--report", type=Path, help="print the table of such a file, nothing else")
     parser.add_argument("--verbose", action="store_true", help="every policy of every seed")
     options = parser.parse_args()
-    options.source_of = lambda world: [world]
+    table = lambda world: options.data / PLANTED[world][0]
+    options.source_of = lambda world: [world, "--covariates", table(world).resolve()] if world in PLANTED else [world]
+    for world in PLANTED:
+        if not options.report and not options.worlds and not table(world).exists():
+            print(f"skipped: {world}, there is no {table(world)}", file=sys.stderr)
+    options.worlds = options.worlds or WORLDS + [world for world in PLANTED if table(world).exists()]
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
     return options
@@ -106,7 +117,7 @@ def arguments():
 
 def of_seed(options, world, seed):
     """The line of one company: found, or measured and noted."""
-    customers = options.customers or (2_000 if world == "contacts" else 20_000)
+    customers = options.customers or (PLANTED[world][1] if world in PLANTED else 2_000 if world == "contacts" else 20_000)
     text = (options.pipelines / f"{world}.toml").read_bytes()
     key = digest(options.binary.read_bytes(), text, options.set, customers, options.oracle_customers)
     if options.lines and options.lines.exists():

@@ -9,8 +9,10 @@ at once. No code is shared with the program: this file reads CSV and Parquet wit
 
 Counted are decisions (customers x offers). A violation is a row of the offer table (or of the holdout's shadow table) that a consent,
 a limit, a hold, the ladder, a prerequisite, an exclusion, a capacity, the places of a customer or a family, or the holdout forbids.
-A disagreement is any other decision that names a rule which does not hold, or none where one holds. Rules that this file does not
-know (declared ones) are counted apart. Exit code 1 when there is a violation or a disagreement.
+A disagreement is any other decision that names a rule which does not hold, or none where one holds. Conditions that the pipeline
+declares (rules, triggers, lanes) are evaluated anew over the run's feature table; the features themselves are taken as they are.
+Conditions that this file cannot read are named, and what they decide is counted apart. Exit code 1 when there is a violation or a
+disagreement.
 """
 
 import argparse
@@ -30,12 +32,14 @@ ROOT = Path(__file__).resolve().parents[1]
 FIRST = date(2026, 10, 1)
 # The metrics that pipelines ask for by name come first, so the others are thinned.
 USAGE_ROWS_A_CUSTOMER = 60
-RULES = ["no_consent", "higher_tier_held", "already_held", "ladder_step", "prerequisite", "excluded", "contact_limit",
-         "hold_after_complaint", "hold_after_purchase"]
+RULES = ["not_valid", "no_consent", "higher_tier_held", "already_held", "ladder_step", "prerequisite", "excluded", "contact_limit",
+         "channel_limit", "too_soon", "hold_after_complaint", "hold_after_purchase", "hold_after_ignored", "no_trigger", "lane"]
 OPEN = "open"
-# Words of decisions that no rule stands behind.
-UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn",
-             "harmful"]
+# Words of decisions that no rule stands behind, and the layers that settle them: a rule of a later layer is told after them.
+UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn", "harmful"]
+# What is settled over all customers, before a rule of the last layer is told.
+SETTLED = ["no_capacity", "household_limit", "not_drawn", "harmful"]
+LAYERS = ["eligibility", "applicability", "suitability"]
 
 
 def main():
@@ -49,6 +53,7 @@ def main():
     years.add_argument("--customers", type=int, default=50_000)
     years.add_argument("--months", type=int, default=12)
     years.add_argument("--seed", type=int, default=101)
+    years.add_argument("--pipelines", type=Path, default=ROOT / "pipelines", help="other files than the shipped ones, with stricter rules")
     years.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
     options = parser.parse_args()
     total = Count()
@@ -89,7 +94,7 @@ def year(options, world):
         place = Path(directory)
         (place / "pipelines").mkdir()
         pipeline = place / f"pipelines/{world}.toml"
-        shutil.copy(ROOT / f"pipelines/{world}.toml", pipeline)
+        shutil.copy(options.pipelines / f"{world}.toml", pipeline)
         tables, sent = place / "data" / world, place / "sent.parquet"
         day = FIRST
         for _ in range(options.months):
@@ -160,13 +165,30 @@ class Tables:
         newest = table.sort("at", "refused").unique(["customer", "channel"], keep="last", maintain_order=True)
         return newest.filter(~pl.col("refused")).select("customer", "channel")
 
-    def contacts(self, days):
-        found = []
+    def contacts(self):
+        """Every contact made and known, with the days since."""
+        found, mandatory = [], self.config["decide"].get("mandatory", [])
         for source in self.of_role("contacts"):
-            table = self.instants(self.read(source, "customer", "at", "arm", "arrived"), "at", "arrived")
-            table = table.filter((pl.col("at") >= self.midnight(self.as_of - timedelta(days=days))) & (pl.col("at") < self.now))
-            found.append(table.filter((pl.col("arrived") < self.now) & (pl.col("arm") != "control")).select("customer"))
-        return pl.concat(found).group_by("customer").agg(contacts=pl.len())
+            table = self.instants(self.read(source, "customer", "at", "arm", "arrived", "channel", "offer", "responded", "sent"), "at", "arrived", "responded")
+            table = table.filter((pl.col("at") < self.now) & (pl.col("arrived") < self.now) & (pl.col("arm") != "control"))
+            for name in ("channel", "offer"):
+                table = table if name in table.columns else table.with_columns(pl.lit(None, pl.String).alias(name))
+            if "sent" in table.columns:
+                table = table.filter(~pl.col("sent").is_in(["no", "false", "0"]).fill_null(False))
+            if "responded" not in table.columns:
+                table = table.with_columns(responded=pl.lit(None, pl.Datetime("us", "UTC")))
+            table = table.filter(~pl.col("offer").is_in(mandatory).fill_null(False))
+            found.append(table.select("customer", "at", "channel", "responded", days=self.days_since("at")))
+        return pl.concat(found)
+
+    def ignored(self, contacts, rule):
+        """Customers whose newest contacts went unanswered, with the days since the newest of them."""
+        n, wait = rule.get("n", 3), rule.get("answer_days", 7)
+        old = contacts.filter(pl.col("days") > wait).sort("customer", "at")
+        newest = old.group_by("customer", maintain_order=True).tail(n)
+        answered = (pl.col("responded") < self.now).fill_null(False)
+        by_customer = newest.group_by("customer").agg(rows=pl.len(), answered=answered.any(), ignored=pl.col("days").min())
+        return by_customer.filter((pl.col("rows") == n) & ~pl.col("answered")).select("customer", "ignored")
 
     def complaints(self):
         found = []
@@ -204,7 +226,7 @@ class Tables:
 def catalogue(tables):
     """Products with what they stand for, their family and tier, and the offers that follow from them."""
     (source,) = tables.of_role("products")
-    table = tables.read(source, "product", "family", "tier", "requires", "excludes", "replaces").with_columns(pl.col("tier").cast(pl.Int64))
+    table = tables.read(source, "product", "family", "tier", "requires", "excludes", "replaces", "valid_from", "valid_until").with_columns(pl.col("tier").cast(pl.Int64))
     rows = {row["product"]: row for row in table.iter_rows(named=True)}
     names = lambda row, key: [name for name in (row.get(key) or "").split("|") if name]
     successor = {old: new for new, row in rows.items() for old in names(row, "replaces")}
@@ -226,6 +248,7 @@ def catalogue(tables):
         lower = [r["tier"] for p, r in rows.items() if r["family"] == row["family"] and p not in successor and r["tier"] < row["tier"]]
         found[product] = {
             "family": row["family"], "tier": row["tier"], "lower": max(lower, default=0), "is_step": bool(lower) and row["family"] in kinds["upsell"],
+            "valid_from": row.get("valid_from") or "", "valid_until": row.get("valid_until") or "",
             "requires": [name for name in names(row, "requires") if name in families],
             "not_families": [name for name in names(row, "excludes") if name in families],
             "not_products": [name for name in names(row, "excludes") if name not in families]}
@@ -239,6 +262,8 @@ def check(pipeline, run):
     offers = pl.concat([pl.read_parquet(run / name).with_columns(arm=pl.lit(arm))
                         for name, arm in (("offers.parquet", "offer"), ("shadow.parquet", "holdout"))])
     decisions = pl.read_parquet(run / "decisions.parquet")
+    # Explorers are contacted, too.
+    decisions = decisions.with_columns(arm=pl.when(pl.col("arm") == "holdout").then(pl.lit("holdout")).otherwise(pl.lit("offer")))
     as_of = date.fromisoformat(run.name[:10])
     tables = Tables(pipeline, as_of)
     keys = pl.read_parquet_metadata(run / "scores.parquet")["offers"].split("\n")
@@ -247,9 +272,13 @@ def check(pipeline, run):
     count.decisions, count.rows = decisions.height * len(keys), offers.height
     products, known_offers = catalogue(tables)
     tiers = held(tables, products, people)
+    declared = Declared(tables.config["decide"], run)
+    tiers = declared.judged(tiers)
+    if "lane" in decisions.columns and declared.knows_lanes():
+        count.broke("in another lane than the conditions say", (tiers["declared/lane"] != decisions["lane"]).sum())
     said_by_offer = []
     for key in keys:
-        verdict = verdicts(tiers, known_offers[key], tables.config["decide"])
+        verdict = verdicts(tiers, key, known_offers[key], tables, declared)
         said = tiers.select("customer_id", "arm", said=pl.lit(None, pl.String), verdict=verdict).with_columns(said=decisions[key])
         said_by_offer.append(said.with_columns(offer=pl.lit(key)))
         judge(count, key, said)
@@ -257,7 +286,90 @@ def check(pipeline, run):
     both = chosen.join(offers.select("customer_id", "offer", "arm"), on=["customer_id", "offer", "arm"], how="inner")
     count.broke("rows of no decision, or decisions without a row", abs(chosen.height - both.height) + abs(offers.height - both.height))
     places(count, tables, people, offers, known_offers)
+    declared.rows(count, offers, tiers, as_of)
     return count
+
+
+class Declared:
+    """What a pipeline declares of its own, evaluated over the run's feature table."""
+
+    def __init__(self, decide, run):
+        self.rules, self.triggers, self.lanes = (decide.get(key, []) for key in ("rule", "trigger", "lane"))
+        index = pl.read_parquet(run / "tables/customer_index.parquet")
+        (name,) = (name for name in index.columns if index[name].dtype == pl.String)
+        ids = index.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("customer"), customer_id=name)
+        self.features = pl.read_parquet(run / "features/scoring.parquet").join(ids, on="customer")
+        dictionary = json.loads((run / "features/dictionary.json").read_text())["features"]
+        levels = {feature["name"]: feature.get("levels") for feature in dictionary}
+        for name, of in levels.items():
+            if of and name in self.features.columns:
+                codes = {number: level for number, level in enumerate(of)}
+                self.features = self.features.with_columns(pl.col(name).replace_strict(codes, default=None, return_dtype=pl.String))
+        self.unread = set()
+
+    def condition(self, text):
+        """The condition for every customer of the feature table; true only where it is known to be."""
+        try:
+            plain = text.replace("==", "=").replace("!=", "<>")
+            held = self.features.select("customer_id", holds=pl.sql_expr(plain).fill_null(False))
+            return held.filter("holds").select("customer_id")
+        except Exception as unreadable:  # noqa: BLE001: whatever it cannot read is counted apart
+            if text not in self.unread:
+                print(f"not read: {text!r}: {unreadable}", file=sys.stderr)
+            self.unread.add(text)
+            return None
+
+    def holds(self, people, text):
+        found = self.condition(text)
+        return pl.Series([None] * people.height, dtype=pl.Boolean) if found is None else people["customer_id"].is_in(found["customer_id"].implode())
+
+    def knows_lanes(self):
+        return not any(lane["when"] in self.unread for lane in self.lanes)
+
+    def judged(self, people):
+        for rule in self.rules:
+            holds = self.holds(people, rule.get("when", rule.get("unless")))
+            people = people.with_columns((holds if "when" in rule else ~holds).alias(f"rule/{rule['name']}"))
+        for trigger in self.triggers:
+            people = people.with_columns(self.holds(people, trigger["when"]).alias(f"trigger/{trigger['name']}"))
+        lane = pl.lit("offer")
+        for own in reversed(self.lanes):
+            people = people.with_columns(self.holds(people, own["when"]).alias(f"lane/{own['name']}"))
+            lane = pl.when(pl.col(f"lane/{own['name']}").fill_null(False)).then(pl.lit(own["name"])).otherwise(lane)
+        return people.with_columns(lane.alias("declared/lane"))
+
+    def speaks_of(self, declared, key, family):
+        return not declared.get("offers") or key in declared["offers"] or family in declared["offers"]
+
+    def barred(self, layer, key, family):
+        """Conditions of a layer that remove the offer, with what decisions say then."""
+        found = []
+        if layer == "applicability":
+            unlocks = [t for t in self.triggers if t["effect"] == "unlock" and self.speaks_of(t, key, family)]
+            if unlocks:
+                found.append((~pl.any_horizontal([pl.col(f"trigger/{t['name']}") for t in unlocks]), "no_trigger"))
+        if layer == "suitability":
+            for lane in self.lanes:
+                if not (lane.get("offers") and self.speaks_of(lane, key, family)):
+                    found.append((pl.col("declared/lane") == lane["name"], "lane"))
+        rules = [rule for rule in self.rules if rule["layer"] == layer and self.speaks_of(rule, key, family)]
+        return found + [(pl.col(f"rule/{rule['name']}").fill_null(False), f"rule:{rule['name']}") for rule in rules]
+
+    def rows(self, count, offers, people, as_of):
+        """Triggers of the offer table: they hold, and what lets an offer expire does so in time."""
+        if "trigger" not in offers.columns:
+            return
+        joined = offers.join(people.select("customer_id", pl.col("^trigger/.*$")), on="customer_id", how="left")
+        for trigger in self.triggers:
+            mine = joined.filter(pl.col("trigger") == trigger["name"])
+            count.broke(f"trigger {trigger['name']} named where it does not hold", mine.filter(~pl.col(f"trigger/{trigger['name']}")).height)
+            count.broke("an offer named by a trigger that does not speak of it", mine.filter(
+                pl.lit(bool(trigger.get("offers"))) & ~pl.col("offer").is_in(trigger.get("offers", [])) & ~pl.col("family").is_in(trigger.get("offers", []))).height)
+            if trigger["effect"] == "expire":
+                last = as_of + timedelta(days=trigger["days"])
+                count.broke("expires later than its trigger says", mine.filter(pl.col("expires_on") > last).height)
+        dated = offers.filter(pl.col("contact_from").is_not_null() & pl.col("contact_until").is_not_null())
+        count.broke("to be contacted after the last day", dated.filter(pl.col("contact_from") > pl.col("contact_until")).height)
 
 
 def state(tables, run, decisions):
@@ -266,13 +378,23 @@ def state(tables, run, decisions):
     limit = decide.get("contact_limit", {})
     consents = tables.consents(decide["channels"], decide.get("consent", {}).get("purpose", "marketing"))
     allowed = consents.group_by("customer").agg(allowed=pl.col("channel"))
+    contacts = tables.contacts()
+    recent = contacts.filter(pl.col("days") <= limit.get("days", 30)).group_by("customer").agg(contacts=pl.len())
+    newest = contacts.group_by("customer").agg(contacted=pl.col("days").min())
     people = decisions.select("customer_id", "arm")
-    for table in (allowed, tables.contacts(limit.get("days", 30)), tables.complaints()):
+    known = [allowed, recent, newest, tables.complaints()]
+    for place, bound in enumerate(decide.get("channel_limit", [])):
+        # A contact of which no channel is told counts for all.
+        through = (pl.col("channel") == bound["channel"]) | pl.col("channel").is_null()
+        used = contacts.filter(through & (pl.col("days") <= bound["days"])).group_by("customer").len(f"used/{place}")
+        known.append(used)
+    known += [tables.ignored(contacts, rule) for rule in decide.get("hold_after", []) if rule["event"] == "ignored"]
+    for table in known:
         people = people.join(table, left_on="customer_id", right_on="customer", how="left", maintain_order="left")
     # Of the holdout, rows of earlier runs stand for the contacts that were not made.
     out = pl.read_parquet(run / "outstanding.parquet").group_by("customer_id").agg(outstanding=pl.len())
     people = people.join(out, on="customer_id", how="left", maintain_order="left")
-    return people.with_columns(made=pl.col("contacts").fill_null(0) + pl.col("outstanding").fill_null(0))
+    return people.with_columns(pl.col("^used/.*$").fill_null(0), made=pl.col("contacts").fill_null(0) + pl.col("outstanding").fill_null(0))
 
 
 def held(tables, products, people):
@@ -289,26 +411,44 @@ def held(tables, products, people):
     return result.with_columns(pl.col("^tier/.*$").fill_null(0), *missing)
 
 
-def verdicts(tiers, offer, decide):
+def verdicts(tiers, key, offer, tables, declared):
     """The first rule that removes the offer, in the order in which they are told."""
+    decide = tables.config["decide"]
     tier = lambda family: pl.col(f"tier/{family}")
     own = tier(offer["family"])
     hold = {rule["event"]: rule["days"] for rule in decide.get("hold_after", [])}
-    barred = [(pl.col("allowed").is_null(), "no_consent"), (own > offer["tier"], "higher_tier_held")]
+    day = str(tables.as_of)
+    out_of_days = bool((offer["valid_from"] and offer["valid_from"] > day) or (offer["valid_until"] and offer["valid_until"] < day))
+    barred = [(pl.lit(out_of_days), "not_valid"), (pl.col("allowed").is_null(), "no_consent"), (own > offer["tier"], "higher_tier_held")]
     barred.append((own == offer["tier"] if offer["is_step"] else own > 0, "already_held"))
     if offer["is_step"]:
         barred.append((own < offer["lower"], "ladder_step"))
     barred.append((pl.any_horizontal(pl.lit(False), *[tier(family) == 0 for family in offer["requires"]]), "prerequisite"))
     has = [pl.col("held").list.contains(product).fill_null(False) for product in offer["not_products"]]
     barred.append((pl.any_horizontal(pl.lit(False), *[tier(family) > 0 for family in offer["not_families"]], *has), "excluded"))
-    if "max" in decide.get("contact_limit", {}):
-        barred.append((pl.col("made") >= decide["contact_limit"]["max"], "contact_limit"))
+    barred += declared.barred("eligibility", key, offer["family"])
+    limit = decide.get("contact_limit", {})
+    if "max" in limit:
+        barred.append((pl.col("made") >= limit["max"], "contact_limit"))
+    if decide.get("channel_limit"):
+        barred.append((~pl.any_horizontal([usable(decide, channel) for channel in decide["channels"]]), "channel_limit"))
+    if limit.get("min_days_between"):
+        barred.append(((pl.col("contacted") < limit["min_days_between"]).fill_null(False), "too_soon"))
     barred.append(((pl.col("complained") < hold.get("complaint", 0)).fill_null(False), "hold_after_complaint"))
     barred.append(((pl.col("bought") < hold.get("purchase", 0)).fill_null(False), "hold_after_purchase"))
+    if "ignored" in hold:
+        barred.append(((pl.col("ignored") < hold["ignored"]).fill_null(False), "hold_after_ignored"))
+    barred += declared.barred("applicability", key, offer["family"]) + declared.barred("suitability", key, offer["family"])
     verdict = pl.lit(OPEN)
     for condition, rule in reversed(barred):
         verdict = pl.when(condition).then(pl.lit(rule)).otherwise(verdict)
     return verdict
+
+
+def usable(decide, channel):
+    """Whether the customer may still be reached through the channel."""
+    bounds = [pl.col(f"used/{place}") < bound["max"] for place, bound in enumerate(decide.get("channel_limit", [])) if bound["channel"] == channel]
+    return pl.all_horizontal(pl.col("allowed").list.contains(channel).fill_null(False), *bounds)
 
 
 def judge(count, key, said):
@@ -317,10 +457,13 @@ def judge(count, key, said):
         if row["said"] == "chosen":
             count.broke(f"{key} offered against {row['verdict']}", number if row["verdict"] != OPEN else 0)
         elif row["said"] in UNDECIDED:
-            count.disagreements += number if row["verdict"] != OPEN else 0
-            if row["verdict"] != OPEN:
+            # What is settled over all customers is told before a rule of the last layer.
+            late = row["verdict"] == "lane" or row["verdict"].startswith("rule:")
+            fits = row["verdict"] == OPEN or (row["said"] in SETTLED and late)
+            count.disagreements += 0 if fits else number
+            if not fits:
                 count.what[f"{key} {row['said']} but {row['verdict']}"] = number
-        elif row["said"] in RULES:
+        elif row["said"] in RULES or row["said"].startswith("rule:"):
             count.disagreements += number if row["said"] != row["verdict"] else 0
             if row["said"] != row["verdict"]:
                 count.what[f"{key} {row['said']} but {row['verdict']}"] = number
@@ -340,6 +483,17 @@ def places(count, tables, people, offers, known_offers):
     if "max" in decide.get("contact_limit", {}):
         over = by_customer.filter(pl.col("rows") + pl.col("made") > decide["contact_limit"]["max"])
         count.broke("contact limit passed", over.height)
+    for place, bound in enumerate(decide.get("channel_limit", [])):
+        through = joined.filter(pl.col("channel") == bound["channel"]).group_by("customer_id").agg(rows=pl.len(), used=pl.col(f"used/{place}").first())
+        count.broke(f"channel limit {bound} passed", through.filter(pl.col("rows") + pl.col("used") > bound["max"]).height)
+    if decide.get("contact_limit", {}).get("min_days_between"):
+        count.broke("two contacts where days must lie between", by_customer.filter(pl.col("rows") > 1).height)
+    if "per_household" in decide:
+        (source,) = tables.of_role("customers")
+        homes = tables.read(source, "customer", "household").unique("customer", keep="last")
+        asked = offers.filter(pl.col("arm") == "offer").select("customer_id").unique().join(homes, left_on="customer_id", right_on="customer")
+        over = asked.filter(pl.col("household").fill_null("") != "").group_by("household").len().filter(pl.col("len") > decide["per_household"])
+        count.broke("more of a household asked than may be", over.height)
     families = offers.group_by("customer_id", "family").len().filter(pl.col("len") > 1)
     count.broke("two offers of a family", families.height)
     delivered = offers.filter(pl.col("arm") == "offer")

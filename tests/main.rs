@@ -26,6 +26,7 @@ mod inspect;
 mod leakage;
 mod ledger;
 mod oddities;
+mod offer_terms;
 mod own;
 mod policy;
 mod prove;
