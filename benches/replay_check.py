@@ -36,10 +36,9 @@ RULES = ["not_valid", "no_consent", "higher_tier_held", "already_held", "ladder_
          "channel_limit", "too_soon", "hold_after_complaint", "hold_after_purchase", "hold_after_ignored", "no_trigger", "lane"]
 OPEN = "open"
 # Words of decisions that no rule stands behind, and the layers that settle them: a rule of a later layer is told after them.
-UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn", "harmful"]
+UNDECIDED = ["below_threshold", "outranked", "no_capacity", "not_scored", "household_limit", "not_drawn", "harmful", "offer_holdout"]
 # What is settled over all customers, before a rule of the last layer is told.
-SETTLED = ["no_capacity", "household_limit", "not_drawn", "harmful"]
-LAYERS = ["eligibility", "applicability", "suitability"]
+SETTLED = ["no_capacity", "household_limit", "not_drawn", "harmful", "offer_holdout"]
 
 
 def main():
@@ -262,7 +261,7 @@ def check(pipeline, run):
     offers = pl.concat([pl.read_parquet(run / name).with_columns(arm=pl.lit(arm))
                         for name, arm in (("offers.parquet", "offer"), ("shadow.parquet", "holdout"))])
     decisions = pl.read_parquet(run / "decisions.parquet")
-    # Explorers are contacted, too.
+    # Explorers and arms of other policies are contacted, too.
     decisions = decisions.with_columns(arm=pl.when(pl.col("arm") == "holdout").then(pl.lit("holdout")).otherwise(pl.lit("offer")))
     as_of = date.fromisoformat(run.name[:10])
     tables = Tables(pipeline, as_of)

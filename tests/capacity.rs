@@ -1,14 +1,10 @@
 //! Places for fewer customers than want them: who gets them, what is said of the others, and that both arms are told alike.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{Float64Type, Int64Type};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use super::support::{AS_OF, Company, names, text};
+use super::support::{AS_OF, Company, Row, decisions, names, rows, text};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 /// Places for calls and for one offer, a campaign that was promised, and a holdout that is large enough to look at.
@@ -27,45 +23,9 @@ fn run(company: &Company, more: &[&str]) -> String {
     names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap()
 }
 
-struct Row {
-    customer: String,
-    offer: String,
-    channel: String,
-    value: i64,
-    propensity: f64,
-}
-
-fn rows(company: &Company, run: &str, name: &str) -> Vec<Row> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/{name}.parquet"))).unwrap();
-    let mut rows = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        let values = batch.column_by_name("expected_value_minor").unwrap().as_primitive::<Int64Type>();
-        let propensities = batch.column_by_name("propensity").unwrap().as_primitive::<Float64Type>();
-        rows.extend((0..batch.num_rows()).map(|row| Row {
-            customer: text("customer_id", row),
-            offer: text("offer", row),
-            channel: text("channel", row),
-            value: values.value(row),
-            propensity: propensities.value(row),
-        }));
-    }
-    rows
-}
-
 /// The word for each customer's offer in the decisions.
 fn words(company: &Company, run: &str, offer: &str) -> BTreeMap<String, String> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/decisions.parquet"))).unwrap();
-    let mut words = BTreeMap::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        words.extend((0..batch.num_rows()).map(|row| (text("customer_id", row), text(offer, row))));
-    }
-    words
+    decisions(company, run).into_iter().map(|(customer, (_, fates))| (customer, fates[offer].clone())).collect()
 }
 
 #[test]
@@ -222,4 +182,35 @@ fn limits_that_say_nothing_are_refused() {
     refused("decide.capacity=[{}]", "decide.capacity[0].max");
     company.edit("pipelines/isp.toml", |pipeline| pipeline.replace("household = \"household_id\", ", ""));
     refused("decide.per_household=1", "sources.customers.columns.household");
+}
+
+/// A minimum makes as many offers that nobody would be made otherwise as it takes, and no household is asked twice for them.
+#[test]
+fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
+    let company = Company::new();
+    let policy = ["--set", "decide.min_value_minor=400", "--set", "decide.per_household=1"];
+    let free = run(&company, &policy);
+    let worth_it = rows(&company, &free, "offers").iter().filter(|row| row.offer == "tv").count();
+    let least = worth_it + 7;
+    let capacity = format!("decide.capacity=[{{offer=\"tv\",min={least}}}]");
+    let due = run(&company, &[&policy[..], &["--set", &capacity]].concat());
+    let offers = rows(&company, &due, "offers");
+    let tv: Vec<&Row> = offers.iter().filter(|row| row.offer == "tv").collect();
+    assert_eq!(tv.len(), least);
+    let poor = tv.iter().filter(|row| row.value < 400).count();
+    assert!((1..=least - worth_it.min(least)).contains(&poor), "{poor} of {least}, {worth_it} are worth it");
+    assert!(offers.iter().all(|row| row.value >= 400 || row.offer == "tv"));
+    let customers = std::fs::read_to_string(company.path("data/isp/customers.csv")).unwrap();
+    let household: BTreeMap<&str, &str> = customers
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .filter(|cells| !cells[1].is_empty())
+        .map(|cells| (cells[0], cells[1]))
+        .collect();
+    let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in &offers {
+        let Some(home) = household.get(row.customer.as_str()) else { continue };
+        let other = asked.insert(home, &row.customer);
+        assert!(other.is_none_or(|other| other == row.customer), "{home}: {other:?} and {}", row.customer);
+    }
 }

@@ -272,10 +272,13 @@ fn command_line() {
 #[test]
 fn every_golden_file_is_used() {
     let used = [
+        include_str!("arms.rs"),
         include_str!("baskets.rs"),
         include_str!("errors.rs"),
         include_str!("evaluate.rs"),
         include_str!("flat.rs"),
+        include_str!("offer_holdout.rs"),
+        include_str!("power.rs"),
         include_str!("why.rs"),
     ]
     .concat();

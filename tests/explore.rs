@@ -1,14 +1,10 @@
 //! Explorers: who gets an offer by lot, how likely that was, and what it leaves alone.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 
-use arrow::array::AsArray;
-use arrow::datatypes::{Float64Type, Int64Type};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use super::support::{AS_OF, Company, names};
+use super::support::{AS_OF, Company, Row, decisions, names, rows};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 const EXPLORE: [&str; 6] = [
@@ -26,65 +22,13 @@ fn run(company: &Company, more: &[&str]) -> String {
     names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap()
 }
 
-struct Row {
-    customer: String,
-    offer: String,
-    arm: String,
-    value: i64,
-    probability: f64,
-    channel: String,
-}
-
-fn rows(company: &Company, run: &str) -> Vec<Row> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/offers.parquet"))).unwrap();
-    let mut rows = Vec::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        let values = batch.column_by_name("expected_value_minor").unwrap().as_primitive::<Int64Type>();
-        let probabilities = batch.column_by_name("action_probability").unwrap().as_primitive::<Float64Type>();
-        rows.extend((0..batch.num_rows()).map(|row| Row {
-            customer: text("customer_id", row),
-            offer: text("offer", row),
-            arm: text("arm", row),
-            value: values.value(row),
-            probability: probabilities.value(row),
-            channel: text("channel", row),
-        }));
-    }
-    rows
-}
-
-/// Of every customer the arm, and what became of every offer.
-fn decisions(company: &Company, run: &str) -> BTreeMap<String, (String, Vec<String>)> {
-    let file = File::open(company.path(&format!("runs/isp/{run}/decisions.parquet"))).unwrap();
-    let mut found = BTreeMap::new();
-    for batch in ParquetRecordBatchReaderBuilder::try_new(file).unwrap().build().unwrap() {
-        let batch = batch.unwrap();
-        let schema = batch.schema();
-        let words: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).collect();
-        let words: Vec<&str> = words
-            .into_iter()
-            .filter(|name| !name.ends_with("/won_by") && !["customer_id", "arm"].contains(name))
-            .collect();
-        let text =
-            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned();
-        found.extend((0..batch.num_rows()).map(|row| {
-            let fates = words.iter().map(|name| text(name, row)).collect();
-            (text("customer_id", row), (text("arm", row), fates))
-        }));
-    }
-    found
-}
-
 #[test]
 fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
     let company = Company::new();
     let free = run(&company, &EXPLORE[2..]);
-    let ranked: BTreeMap<String, (String, Vec<String>)> = decisions(&company, &free);
+    let ranked = decisions(&company, &free);
     let explored = run(&company, &EXPLORE);
-    let (found, offers) = (decisions(&company, &explored), rows(&company, &explored));
+    let (found, offers) = (decisions(&company, &explored), rows(&company, &explored, "offers"));
     let by_arm = |arm: &str| found.values().filter(|(of, _)| of == arm).count() as f64;
     let share = by_arm("explore") / (by_arm("explore") + by_arm("offer"));
     assert!((share - 0.3).abs() < 0.06, "{share}");
@@ -98,20 +42,20 @@ fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
     for row in &offers {
         lots.entry(&row.customer).or_default().push(row);
     }
-    let is_open = |fate: &str| ["chosen", "outranked"].contains(&fate);
+    let is_open = |fate: &String| ["chosen", "outranked"].contains(&fate.as_str());
     let mut by_options: BTreeMap<usize, [u32; 2]> = BTreeMap::new();
     for (customer, (arm, fates)) in &found {
         let own = lots.get(customer.as_str()).map_or(&[][..], Vec::as_slice);
         assert!(own.iter().all(|row| row.arm == *arm));
-        let open = ranked[customer].1.iter().filter(|fate| is_open(fate)).count();
+        let open = ranked[customer].1.values().filter(|fate| is_open(fate)).count();
         let m = open.min(3);
         if arm == "explore" {
             assert!(own.len() <= 1);
-            assert_eq!(fates.iter().filter(|fate| *fate == "not_drawn").count(), open - own.len(), "{customer}");
+            assert_eq!(fates.values().filter(|fate| *fate == "not_drawn").count(), open - own.len(), "{customer}");
             let counts = by_options.entry(m).or_default();
             counts[usize::from(own.is_empty())] += 1;
         }
-        let chosen = ranked[customer].1.iter().filter(|fate| *fate == "chosen").count();
+        let chosen = ranked[customer].1.values().filter(|fate| *fate == "chosen").count();
         for row in own {
             let lot = 0.3 / (m + 1) as f64;
             let expected = match arm.as_str() {
@@ -142,7 +86,7 @@ fn explorers_leave_the_others_their_places() {
     let company = Company::new();
     let capacity = "decide.capacity=[{channel=\"telephone\",max=60},{offer=\"tv\",max=20},{offer=\"storage\",max=0}]";
     let limited = run(&company, &[&EXPLORE[..], &["--set", capacity]].concat());
-    let offers = rows(&company, &limited);
+    let offers = rows(&company, &limited, "offers");
     let count = |is: &dyn Fn(&&Row) -> bool| offers.iter().filter(is).count();
     assert_eq!(count(&|row| row.channel == "telephone"), 60);
     assert!(count(&|row| row.offer == "tv") <= 20);

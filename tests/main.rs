@@ -5,7 +5,9 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
 mod additive;
+mod arms;
 mod baskets;
+mod benefit;
 mod calendar;
 mod capacity;
 mod contact;
@@ -20,15 +22,18 @@ mod features;
 mod flat;
 mod follows;
 mod grocer;
+mod guard;
 mod hierarchy;
 mod household;
 mod inspect;
 mod leakage;
 mod ledger;
 mod oddities;
+mod offer_holdout;
 mod offer_terms;
 mod own;
 mod policy;
+mod power;
 mod prove;
 mod quota;
 mod real_tables;

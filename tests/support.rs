@@ -1,10 +1,15 @@
 //! A small company in a directory of its own, and the command run inside it.
 
-use std::fs;
+use std::collections::BTreeMap;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use arrow::array::AsArray;
+use arrow::datatypes::{Float64Type, Int16Type, Int64Type};
+use arrow::record_batch::RecordBatch;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use tempfile::TempDir;
 
 /// The built command.
@@ -117,6 +122,67 @@ pub(crate) fn files_below(dir: &Path) -> Vec<(String, Vec<u8>)> {
 /// Output as text.
 pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// One row of an offer table or a shadow.
+#[derive(Clone, Debug)]
+pub(crate) struct Row {
+    pub(crate) customer: String,
+    pub(crate) rank: i16,
+    pub(crate) offer: String,
+    pub(crate) channel: String,
+    pub(crate) arm: String,
+    pub(crate) value: i64,
+    pub(crate) propensity: f64,
+    pub(crate) probability: f64,
+}
+
+/// The batches of a table.
+fn batches(path: &Path) -> Vec<RecordBatch> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap().build().unwrap();
+    reader.map(Result::unwrap).collect()
+}
+
+fn cell(batch: &RecordBatch, name: &str, row: usize) -> String {
+    batch.column_by_name(name).unwrap().as_string::<i32>().value(row).to_owned()
+}
+
+/// The rows of a run's table `name`, without its ending.
+pub(crate) fn rows(company: &Company, run: &str, name: &str) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for batch in batches(&company.path(&format!("runs/isp/{run}/{name}.parquet"))) {
+        let number =
+            |name: &str, row: usize| batch.column_by_name(name).unwrap().as_primitive::<Float64Type>().value(row);
+        let values = batch.column_by_name("expected_value_minor").unwrap().as_primitive::<Int64Type>();
+        let ranks = batch.column_by_name("rank").unwrap().as_primitive::<Int16Type>();
+        rows.extend((0..batch.num_rows()).map(|row| Row {
+            customer: cell(&batch, "customer_id", row),
+            rank: ranks.value(row),
+            offer: cell(&batch, "offer", row),
+            channel: cell(&batch, "channel", row),
+            arm: cell(&batch, "arm", row),
+            value: values.value(row),
+            propensity: number("propensity", row),
+            probability: number("action_probability", row),
+        }));
+    }
+    rows
+}
+
+/// Of every customer of a run the arm, and by offer what became of it.
+pub(crate) fn decisions(company: &Company, run: &str) -> BTreeMap<String, (String, BTreeMap<String, String>)> {
+    let mut found = BTreeMap::new();
+    for batch in batches(&company.path(&format!("runs/isp/{run}/decisions.parquet"))) {
+        let schema = batch.schema();
+        let is_offer =
+            |name: &&str| !name.ends_with("/won_by") && !["customer_id", "arm", "lane", "previous"].contains(name);
+        let offers: Vec<&str> = schema.fields().iter().map(|field| field.name().as_str()).filter(is_offer).collect();
+        found.extend((0..batch.num_rows()).map(|row| {
+            let fates = offers.iter().map(|offer| ((*offer).to_owned(), cell(&batch, offer, row))).collect();
+            (cell(&batch, "customer_id", row), (cell(&batch, "arm", row), fates))
+        }));
+    }
+    found
 }
 
 fn copy_tree(from: &Path, to: &Path) {

@@ -87,6 +87,8 @@ impl Page<'_> {
             let value = console.say(Word::ExplorersValue, &[("count", count("explorers"))]);
             lines.push((console.word(Word::Explorers).to_owned(), value));
         }
+        lines.extend(self.power().map(|shows| (console.word(Word::ShowsLabel).to_owned(), shows)));
+        lines.extend(self.arms().map(|arms| (console.word(Word::Arms).to_owned(), arms)));
         lines.extend(self.stability().map(|value| (console.word(Word::Stability).to_owned(), value)));
         lines.extend(self.lanes().map(|lanes| (console.word(Word::Lanes).to_owned(), lanes)));
         for (word, count) in self.left_out() {
@@ -99,6 +101,31 @@ impl Page<'_> {
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// What the holdout can show.
+    fn power(&self) -> Option<String> {
+        let power = self.run.summary["decisions"].get("power")?;
+        let number = |name: &str, factor: f64, digits: usize| {
+            Some(Arg::Number(format!("{:.*}", digits, factor * power[name].as_f64()?)))
+        };
+        let args = [
+            ("rate", number("base_rate", 100.0, 2)?),
+            ("effect", number("detectable", 100.0, 2)?),
+            ("lift", number("detect", 100.0, 0)?),
+            ("months", number("months", 1.0, 1)?),
+        ];
+        Some(self.console.say(Word::Shows, &args))
+    }
+
+    /// Customers by policy arm, where there are several.
+    fn arms(&self) -> Option<String> {
+        let arms = self.run.summary["decisions"].get("arms")?.as_object()?;
+        let one = |(arm, count): (&String, &Value)| {
+            let args = [("arm", Arg::from(arm.as_str())), ("count", Arg::from(number(count)))];
+            self.console.say(Word::ArmValue, &args)
+        };
+        Some(arms.iter().map(one).collect::<Vec<_>>().join(", "))
     }
 
     /// How first offers compare with those of the run before, where there is one.
@@ -136,7 +163,12 @@ impl Page<'_> {
     fn expected_value(&self) -> String {
         let minor = self.run.summary["decisions"]["expected_value_minor"].as_i64().unwrap_or(0);
         let amount = self.money(minor);
-        self.console.phrase(Phrase::ExpectedValueValue, &[("amount", Arg::Number(amount))])
+        let phrase = match self.text("value_counts") {
+            "added" => Phrase::ExpectedValueAdded,
+            "mixed" => Phrase::ExpectedValueMixed,
+            _ => Phrase::ExpectedValueTakes,
+        };
+        self.console.phrase(phrase, &[("amount", Arg::Number(amount))])
     }
 
     fn learned(&self) -> Option<String> {

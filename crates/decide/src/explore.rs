@@ -53,13 +53,15 @@ impl Explore {
 }
 
 impl Ranked {
-    /// Replaces what became of the customer at `position` by what `other` says of them: in `other` the lot is what was placed, so whatever
-    /// else could have been made was not drawn.
-    pub fn explored(&mut self, other: &Self, position: usize, n_offers: usize) {
+    /// Replaces what became of the customer at `position` by what `other` says of them: in `other` what another policy gave them is what
+    /// was placed, so whatever else could have been made was removed by `rule`.
+    pub fn set_apart(&mut self, other: &Self, position: usize, n_offers: usize, rule: Rule) {
         let cells = position * n_offers..(position + 1) * n_offers;
         for cell in cells {
             self.decisions[cell] = match other.decisions[cell] {
-                Decision::Removed(Rule::NoCapacity) | Decision::Outranked { .. } => Decision::Removed(Rule::NotDrawn),
+                Decision::Removed(Rule::NoCapacity | Rule::WearOut) | Decision::Outranked { .. } => {
+                    Decision::Removed(rule)
+                }
                 decision => decision,
             };
         }
@@ -69,6 +71,18 @@ impl Ranked {
         };
         let lot = other.choices[own(&other.choices)].to_vec();
         self.choices.splice(own(&self.choices), lot);
+    }
+
+    /// Orders the choices of the customer at `position` as `order` has them, the first as rank 1, whatever they are worth.
+    pub fn reorder(&mut self, position: usize, n_offers: usize, order: &[OfferId]) {
+        let first = self.choices.partition_point(|choice| (choice.customer as usize) < position);
+        let own = self.choices[first..].iter().take_while(|choice| choice.customer as usize == position).count();
+        let own = &mut self.choices[first..first + own];
+        own.sort_by_key(|choice| order.iter().position(|offer| *offer == choice.offer));
+        for (choice, rank) in own.iter_mut().zip(1..) {
+            choice.rank = rank;
+            self.decisions[position * n_offers + choice.offer.0 as usize] = Decision::Chosen { rank };
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 use osusume_model::{keyed_hash, unit_interval};
 use osusume_numeric::distributions::{normal_quantile, two_sided_z};
 
+use crate::rule::{Rule, Verdict};
+
 /// A share of the units set apart by a salted hash.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Holdout {
@@ -18,6 +20,16 @@ impl Holdout {
     /// The arm never changes while salt and fraction stay, and a larger fraction only adds units.
     pub fn contains(&self, id: &[u8]) -> bool {
         unit_interval(keyed_hash(&self.salt, id)) < self.fraction
+    }
+}
+
+/// Removes the offers a customer is held out of; `is_held` has an entry a pair. What was not possible before any of the customer's own
+/// conditions is asked stays as it is, so whoever is held out can be told from the verdicts.
+pub fn hold_back(is_held: &[bool], verdicts: &mut [Verdict]) {
+    for (verdict, _) in verdicts.iter_mut().zip(is_held).filter(|(_, is_held)| **is_held) {
+        if !matches!(verdict, Verdict::Removed(rule) if *rule < Rule::OfferHoldout) {
+            *verdict = Verdict::Removed(Rule::OfferHoldout);
+        }
     }
 }
 
@@ -52,6 +64,18 @@ impl Design {
         let linear = zz * (1.0 - 2.0 * b) / offered;
         let constant = zz * b * (1.0 - b) * (1.0 / offered + 1.0 / held);
         (linear + (linear * linear + 4.0 * quadratic * constant).sqrt()) / (2.0 * quadratic)
+    }
+
+    /// Units both arms together need for a holdout of `fraction` to show `effect`, ∞ where an arm is empty or there is none: the normal
+    /// approximation `(z_confidence + z_power)² [b (1 − b) / fraction + (b + d)(1 − b − d) / (1 − fraction)] / d²`.
+    pub fn units_for(&self, fraction: f64, effect: f64) -> f64 {
+        let is_held = fraction > 0.0 && fraction < 1.0;
+        if !is_held || effect <= 0.0 {
+            return f64::INFINITY;
+        }
+        let (b, z) = (self.base_rate, two_sided_z(self.confidence) + normal_quantile(self.power));
+        let with = b + effect;
+        z * z * (b * (1.0 - b) / fraction + with * (1.0 - with) / (1.0 - fraction)) / (effect * effect)
     }
 
     /// The smallest fraction that shows `effect`, to 1/1,000; `None` when even an even split does not.
@@ -106,6 +130,62 @@ mod tests {
             let power = exact_power(held, offered, base_rate, effect, 1.96);
             assert!((power - 0.8).abs() < 0.03, "power {power} with an effect of {effect}");
         }
+    }
+
+    #[test]
+    fn offers_are_held_back_whatever_the_customer_is() {
+        use Verdict::{Eligible, Removed};
+        let mut verdicts =
+            [Eligible, Eligible, Removed(Rule::AlreadyHeld), Removed(Rule::NoConsent), Removed(Rule::Lane)];
+        hold_back(&[false, true, true, true, true], &mut verdicts);
+        let held = Removed(Rule::OfferHoldout);
+        assert_eq!(verdicts, [Eligible, held, held, Removed(Rule::NoConsent), held]);
+        hold_back(&[], &mut verdicts);
+        assert_eq!(verdicts[0], Eligible);
+    }
+
+    #[test]
+    fn units_are_those_of_another_program() {
+        // By Python's statistics.NormalDist: (z(.975) + z(.8))² [b(1−b)/f + c(1−c)/(1−f)] / d².
+        let cases = [
+            (0.03, 0.1, 0.1, 284_702.123_904_8),
+            (0.02, 0.2, 0.05, 204_393.090_261_2),
+            (0.005, 0.3, 0.2, 114_932.672_121_1),
+        ];
+        for (base_rate, relative, fraction, expected) in cases {
+            let design = Design { n_units: 0, base_rate, power: 0.8, confidence: 0.95 };
+            let units = design.units_for(fraction, relative * base_rate);
+            assert!((units / expected - 1.0).abs() < 1e-6, "{units} and not {expected}");
+            // So many units detect just that.
+            let effect = Design { n_units: units.ceil() as u64, ..design }.detectable_effect(fraction);
+            assert!((effect / (relative * base_rate) - 1.0).abs() < 1e-4, "{effect}");
+            assert!(design.units_for(0.0, 0.01).is_infinite() && design.units_for(0.5, 0.0).is_infinite());
+        }
+    }
+
+    #[test]
+    fn simulated_campaigns_show_the_effect_as_often_as_promised() {
+        use osusume_evaluate::{Assignment, rate_effect};
+        let (base_rate, relative, fraction) = (0.08, 0.25, 0.2);
+        let design = Design { n_units: 0, base_rate, power: 0.8, confidence: 0.95 };
+        let n = design.units_for(fraction, relative * base_rate).ceil() as usize;
+        let uniform = |campaign: u32, unit: usize, what: &str| {
+            unit_interval(keyed_hash(&format!("{campaign}/{what}"), &unit.to_le_bytes()))
+        };
+        let (probabilities, clusters) = (vec![1.0; n], (0..n as u32).collect::<Vec<_>>());
+        let campaigns = 400;
+        let seen = (0..campaigns).filter(|&campaign| {
+            let holdout = Holdout { salt: campaign.to_string(), fraction };
+            let is_offered: Vec<bool> = (0..n).map(|unit| !holdout.contains(&unit.to_le_bytes())).collect();
+            let rate = |offered: bool| if offered { base_rate * (1.0 + relative) } else { base_rate };
+            let is_taken: Vec<bool> =
+                (0..n).map(|unit| uniform(campaign, unit, "take") < rate(is_offered[unit])).collect();
+            let assignment = Assignment { is_offered: &is_offered, probabilities: &probabilities, clusters: &clusters };
+            rate_effect(&assignment, &is_taken, 0.95).unwrap().interval.unwrap().lower > 0.0
+        });
+        let power = seen.count() as f64 / f64::from(campaigns);
+        // Three standard deviations of 400 coins of 0.8.
+        assert!((power - 0.8).abs() < 0.06, "{power} with {n} units");
     }
 
     #[test]

@@ -21,6 +21,7 @@
 //!
 //! Not here: propensities (crate `propensity`), tables and files (crate `pipeline`), sentences (crate `text`).
 
+mod arms;
 mod assign;
 mod block;
 mod catalogue;
@@ -39,6 +40,7 @@ mod rule;
 mod testing;
 mod value;
 
+pub use arms::{Arm, Arms};
 pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
 pub use contact::{ContactHistory, ContactPolicy, NEVER, apply_contact_policy};
@@ -46,7 +48,7 @@ pub use declared::{Circumstances, Declared, DeclaredRule, MAX_DECLARED, MAX_LANE
 pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;
-pub use holdout::{Design, Holdout};
+pub use holdout::{Design, Holdout, hold_back};
 pub use household::{Member, resting_members};
 pub use ladder::Ladder;
 pub use rank::{
@@ -55,4 +57,4 @@ pub use rank::{
 };
 pub use reasons::{Direction, Reason, reasons};
 pub use rule::{Layer, Rule, Verdict};
-pub use value::{Lever, Lifetime, OfferTerms, Response, Worth};
+pub use value::{Lever, Lifetime, OfferTerms, Response, Worth, worn};

@@ -21,6 +21,8 @@ pub enum Rule {
     Suppressed,
     /// No channel of the run has the customer's consent.
     NoConsent,
+    /// The customer is among those the offer is never made to, so that its own effect can be measured.
+    OfferHoldout,
     /// The product, or one of its tier, is held; for a cross-sell anything of the family.
     AlreadyHeld,
     /// A higher tier of the family is held.
@@ -51,8 +53,12 @@ pub enum Rule {
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
     NoCapacity,
+    /// One contact more would take more from the others than it adds.
+    WearOut,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
+    /// The customer is in an arm whose offers another policy chooses, and it chose something else.
+    OtherArm,
     /// A contact makes takes of the offer rarer.
     Harmful,
     /// The customer is in a lane in which the offer is not made.
@@ -65,10 +71,11 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
+        Self::OfferHoldout,
         Self::AlreadyHeld,
         Self::HigherTierHeld,
         Self::LadderStep,
@@ -84,7 +91,9 @@ impl Rule {
         Self::NoTrigger,
         Self::HouseholdLimit,
         Self::NoCapacity,
+        Self::WearOut,
         Self::NotDrawn,
+        Self::OtherArm,
         Self::Harmful,
         Self::Lane,
         Self::NotScored,
@@ -96,6 +105,7 @@ impl Rule {
             Self::NotValid => "not_valid",
             Self::Suppressed => "suppressed",
             Self::NoConsent => "no_consent",
+            Self::OfferHoldout => "offer_holdout",
             Self::AlreadyHeld => "already_held",
             Self::HigherTierHeld => "higher_tier_held",
             Self::LadderStep => "ladder_step",
@@ -111,7 +121,9 @@ impl Rule {
             Self::NoTrigger => "no_trigger",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
+            Self::WearOut => "wear_out",
             Self::NotDrawn => "not_drawn",
+            Self::OtherArm => "other_arm",
             Self::Harmful => "harmful",
             Self::Lane => "lane",
             Self::NotScored => "not_scored",
@@ -132,7 +144,9 @@ impl Rule {
             | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity
-            | Self::NotDrawn => Layer::Applicability,
+            | Self::WearOut
+            | Self::NotDrawn
+            | Self::OtherArm => Layer::Applicability,
             Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,
             Self::Declared(layer, _) => layer,
             _ => Layer::Eligibility,

@@ -9,6 +9,7 @@ use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
 
+use crate::benefit::Benefits;
 use crate::calendar::{Calendar, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -16,6 +17,7 @@ use crate::config::{self, Config, Role, Source};
 use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
+use crate::power::Power;
 use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule};
 use crate::stages::decide::Conditions;
 use crate::stages::ingest;
@@ -69,6 +71,8 @@ pub struct Checks {
     pub dates: Vec<(Date, bool)>,
     /// What dated copies there are of tables that are loaded again whole; empty when no as-of date is known.
     pub copies: Vec<CopiesTold>,
+    /// What the holdout of a run could show, by the rate of takes the current run knew, else by an example; absent without a holdout.
+    pub power: Option<Power>,
 }
 
 /// Reads every source and draws up offers and dates, in a scratch directory that is removed again.
@@ -137,16 +141,37 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
         offers,
         dates,
         copies,
+        power: power(config, fs, customers)?,
     })
+}
+
+/// Take rate for which the holdout's power is told where no run knows one.
+const EXAMPLE_RATE: f64 = 0.02;
+
+/// What the holdout of a run of so many customers could show.
+fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Power>> {
+    let runs = Runs::new(Arc::clone(fs), runs_root(config));
+    // A run that cannot be read is what `runs verify` tells of.
+    let current = runs.current()?.and_then(|_| runs.open_current().ok());
+    let known = current.and_then(|run| crate::power::held_out(&run).ok());
+    let (before, rate) = known.map_or((None, None), |(before, rate)| (Some(before), rate));
+    let rate = rate.unwrap_or(EXAMPLE_RATE);
+    let fraction = crate::power::fraction(config, customers, rate, before);
+    Ok(crate::power::power(config, customers, fraction, rate))
 }
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
 fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
-    let Some(as_of) = as_of.filter(|_| !job.config.decide.timing.has_no_conditions()) else { return Ok(()) };
+    let has_none = job.config.decide.timing.has_no_conditions() && job.config.offers.benefits.is_empty();
+    let Some(as_of) = as_of.filter(|_| !has_none) else { return Ok(()) };
     // Too little history is told on its own.
     let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
     let specs = crate::stages::features::dictionary(job, tables, goods, &schedule)?;
-    Conditions::bind(job.config, tables, goods, &specs).map(drop)
+    let faults = [
+        Conditions::bind(job.config, tables, goods, &specs).map(drop),
+        Benefits::bind(job.config, goods, &specs).map(drop),
+    ];
+    Fault::all(faults.into_iter().filter_map(Result::err).collect())
 }
 
 /// A file as a run's manifest names it.

@@ -40,8 +40,14 @@ pub struct Evaluation {
     pub holdout_fraction: f64,
     /// Customers the run decided about who are in no table any more; they are in no number below.
     pub lost_customers: u64,
-    /// Everybody outside the holdout against everybody in it.
+    /// Everybody whom the ranking decided against everybody in the holdout.
     pub total: TotalEvaluation,
+    /// The arms of a run with `decide.arms`, the holdout first; empty for other runs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub arms: Vec<PolicyArm>,
+    /// Each of them against each that stands before it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<ArmComparison>,
     /// One entry an offer, in the order of the run.
     pub offers: Vec<OfferEvaluation>,
 }
@@ -60,6 +66,36 @@ pub struct TotalEvaluation {
     pub revenue: Option<Effect>,
     /// Difference of the share still a customer at the end of the label window.
     pub retention: Effect,
+}
+
+/// One policy arm: everybody in it, whether anything was offered to them or not; a take is at least one take of any of the run's offers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PolicyArm {
+    /// `holdout`, `offer` (the ranking), `propensity` or `random`.
+    pub arm: String,
+    /// What became of them.
+    #[serde(flatten)]
+    pub numbers: ArmEvaluation,
+}
+
+/// One arm less another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ArmComparison {
+    /// The arm.
+    pub arm: String,
+    /// The one it is compared with.
+    pub against: String,
+    /// Difference of the share of customers with at least one take.
+    pub takes: Effect,
+    /// Difference of revenue per customer as in the totals; absent where no table has money.
+    pub revenue: Option<Effect>,
+    /// Difference of the share still a customer at the end of the label window.
+    pub retention: Effect,
+    /// `better` or `worse` where an interval of `verdict_confidence` of the revenue (of the takes, where no table has money) leaves 0 out,
+    /// else `not_shown`.
+    pub verdict: String,
+    /// `confidence` for all comparisons together: 1 − (1 − confidence) / their number.
+    pub verdict_confidence: f64,
 }
 
 /// One offer.
@@ -81,6 +117,18 @@ pub struct OfferEvaluation {
     pub incremental_takes: Option<Span>,
     /// Takers and others among the assigned. A description: takers differ from others in more than the offer.
     pub described: Described,
+    /// The assigned against those from whom this offer alone was held back; absent where nobody is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_back: Option<HeldBackEvaluation>,
+}
+
+/// Customers who would have been assigned an offer and never are, but for that one offer treated as everybody.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct HeldBackEvaluation {
+    /// What became of them.
+    pub customers: ArmEvaluation,
+    /// The attach rate of the assigned less theirs: what this offer adds to all the others.
+    pub effect: Effect,
 }
 
 /// One arm of a comparison. `customers` are those with a known outcome; means over them are weighted by 1 / logged probability of the arm.

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result};
-use osusume_report::{Arm, Effect, Report};
+use osusume_report::{Arm, ArmEffect, Effect, Report};
 use osusume_storage::{Current, Fs, RealFs, Runs};
 use osusume_text::Language;
 
-use crate::evaluation::{ArmEvaluation, EVALUATION, Effect as Measured, Evaluation};
+use crate::evaluation::{ArmComparison, ArmEvaluation, EVALUATION, Effect as Measured, Evaluation};
 use crate::runs::read_json;
 use crate::stages::report::NUMBERS;
 
@@ -77,6 +77,7 @@ fn told(found: &Evaluation) -> osusume_report::Evaluation {
         revenue_minor: found.total.revenue.as_ref().and_then(interval),
         retention: interval(&found.total.retention),
         offers: found.offers.iter().map(effect).collect(),
+        arms: found.comparisons.iter().map(|one| arm_effect(found, one)).collect(),
     }
 }
 
@@ -86,6 +87,26 @@ fn effect(offer: &crate::evaluation::OfferEvaluation) -> Effect {
         offered: arm(&offer.assigned),
         held_back: arm(&offer.shadow),
         difference: interval(&offer.effect),
+    }
+}
+
+fn arm_effect(found: &Evaluation, one: &ArmComparison) -> ArmEffect {
+    let numbers = |name: &str| {
+        let known = found.arms.iter().find(|known| known.arm == name);
+        arm(&known.map_or_else(ArmEvaluation::default, |known| known.numbers.clone()))
+    };
+    let takes = Effect {
+        offer: one.arm.clone(),
+        offered: numbers(&one.arm),
+        held_back: numbers(&one.against),
+        difference: interval(&one.takes),
+    };
+    ArmEffect {
+        against: one.against.clone(),
+        takes,
+        revenue_minor: one.revenue.as_ref().and_then(interval),
+        retention: interval(&one.retention),
+        verdict: one.verdict.clone(),
     }
 }
 

@@ -19,8 +19,8 @@ use crate::host::Host;
 use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
-    Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, Ledger, Limits, OFFERS, Previous,
-    Reader, Scored,
+    Apart, Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, HeldBack, Ledger, Limits,
+    OFFERS, Previous, Reader, Scored,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -127,6 +127,8 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let held_out = HeldOut::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
+    let apart = Apart::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
+    let held_back = HeldBack::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let specs = specs(run)?;
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
     let conditions = [bind(&now)?, bind(&then)?];
@@ -141,7 +143,14 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
-    let before = Settled { units: &units, held_out: &held_out, explorers: &explorers, previous: &previous };
+    let before = Settled {
+        units: &units,
+        held_out: &held_out,
+        apart: &apart,
+        held_back: &held_back,
+        explorers: &explorers,
+        previous: &previous,
+    };
     let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
@@ -160,7 +169,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
 /// The parts of a configuration that a decision does not rest on.
 const IRRELEVANT: [&str; 4] = ["export", "prove", "report", "run"];
 /// Keys of `[decide]` whose change needs another run: who is held out and who is scored is settled before anybody decides.
-const SETTLED: [&str; 5] = ["holdout", "explore", "consent", "channels", "response"];
+const SETTLED: [&str; 6] = ["holdout", "arms", "explore", "consent", "channels", "response"];
 
 /// The keys of `[decide]` that differ; a fault for every other one that does.
 fn check_asked(now: &Config, asked: &Config) -> Result<Vec<Changed>> {
@@ -264,6 +273,8 @@ impl HeldOut {
 struct Settled<'a> {
     units: &'a Units,
     held_out: &'a HeldOut,
+    apart: &'a Apart,
+    held_back: &'a HeldBack,
     explorers: &'a Explorers,
     previous: &'a Previous,
 }
@@ -282,40 +293,32 @@ impl<'a> Deciding<'a> {
         Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
     }
 
-    fn limits(&self, explorers: &Explorers) -> Option<Limits> {
-        self.limits.as_ref().map(|limits| limits.less(explorers))
-    }
-
-    fn arbitration(
-        &'a self,
-        scored: &Scored<'_>,
-        units: &Units,
-        (limits, explorers): (Option<&'a Limits>, &Explorers),
-        (held_out, previous): (&HeldOut, &'a Previous),
-    ) -> Result<Arbitration<'a>> {
-        let mut arbitration = Arbitration::new(&self.reader, (&self.arbiter, previous), scored, units)?;
-        arbitration.explored(explorers.clone());
-        if let Some(limits) = limits {
-            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
-        }
-        Ok(arbitration)
+    /// The policy's places, and what it decides by but for who gets them.
+    fn begun(&'a self, scored: &Scored<'_>, before: &Settled<'a>) -> Result<(Arbitration<'a>, Option<Limits>)> {
+        let settled = (&self.arbiter, before.previous, before.held_back.clone());
+        let mut arbitration = Arbitration::new(&self.reader, settled, scored, before.units)?;
+        arbitration.drawn(before.apart.clone(), before.explorers.clone());
+        let left = self.limits.as_ref().map(|limits| arbitration.left(limits));
+        Ok((arbitration, left))
     }
 }
 
 /// Decides every customer under both policies.
-fn compare(
-    sides: &[Deciding<'_>; 2],
+fn compare<'a>(
+    sides: &'a [Deciding<'a>; 2],
     scored: &Scored<'_>,
-    before: &Settled<'_>,
+    before: &Settled<'a>,
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
-    let Settled { held_out, explorers, .. } = *before;
-    let limits = [sides[0].limits(explorers), sides[1].limits(explorers)];
-    let arbitration = |side: usize| {
-        let (settled, previous) = ((limits[side].as_ref(), explorers), (held_out, before.previous));
-        sides[side].arbitration(scored, before.units, settled, previous)
-    };
-    let arbitrations = [arbitration(0)?, arbitration(1)?];
+    let held_out = before.held_out;
+    let [(one, left_of_one), (other, left_of_other)] =
+        [sides[0].begun(scored, before)?, sides[1].begun(scored, before)?];
+    let mut arbitrations = [one, other];
+    for (arbitration, left) in arbitrations.iter_mut().zip([&left_of_one, &left_of_other]) {
+        if let Some(limits) = left {
+            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
+        }
+    }
     let empty = || Side {
         offers: keys.iter().map(|key| OfferSide { offer: key.clone(), ..OfferSide::default() }).collect(),
         ..Side::default()

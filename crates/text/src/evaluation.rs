@@ -52,6 +52,30 @@ pub enum Told {
     Lift,
     /// Column: the same in the holdout.
     ShadowLift,
+    /// Heading of offers held back one by one. Args: confidence.
+    HeldBack,
+    /// Column: customers held out of the offer.
+    HeldBackReach,
+    /// Heading of the policy arms.
+    Arms,
+    /// Heading of their comparisons. Args: confidence.
+    Compared,
+    /// The arm the ranking decided.
+    ByRanking,
+    /// The arm ranked by what a take is worth.
+    ByPropensity,
+    /// The arm of offers drawn.
+    AtRandom,
+    /// One arm less another. Args: arm, against.
+    Less,
+    /// Column: what a comparison shows.
+    Verdict,
+    /// The first arm earns more.
+    Better,
+    /// It earns less.
+    Worse,
+    /// Neither is shown.
+    NotShown,
     /// A rate in percent. Args: value.
     Percent,
     /// A difference of rates. Args: value, lower, upper.
@@ -88,7 +112,7 @@ pub enum Told {
 
 impl Told {
     /// Every one of them.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 50] = [
         Self::Headline,
         Self::Already,
         Self::Days,
@@ -111,6 +135,18 @@ impl Told {
         Self::Extra,
         Self::Lift,
         Self::ShadowLift,
+        Self::HeldBack,
+        Self::HeldBackReach,
+        Self::Arms,
+        Self::Compared,
+        Self::ByRanking,
+        Self::ByPropensity,
+        Self::AtRandom,
+        Self::Less,
+        Self::Verdict,
+        Self::Better,
+        Self::Worse,
+        Self::NotShown,
         Self::Percent,
         Self::Points,
         Self::PointsOnly,
@@ -183,6 +219,21 @@ fn offer_templates(told: Told) -> [&'static str; 2] {
         Told::Extra => ["takes added", "増えた成約"],
         Told::Lift => ["top decile lift", "上位1割のリフト"],
         Told::ShadowLift => ["in the holdout", "（対照群）"],
+        Told::HeldBack => [
+            "one offer held back, all others as ever ({confidence}% intervals)",
+            "オファー別の対照群との比較（他のオファーは通常どおり、{confidence}%信頼区間）",
+        ],
+        Told::HeldBackReach => ["held out of it", "対象から除外"],
+        told @ (Told::Arms
+        | Told::Compared
+        | Told::ByRanking
+        | Told::ByPropensity
+        | Told::AtRandom
+        | Told::Less
+        | Told::Verdict
+        | Told::Better
+        | Told::Worse
+        | Told::NotShown) => arm_templates(told),
         Told::Percent => ["{value}%", "{value}％"],
         Told::Points => ["{value} points ({lower} to {upper})", "{value}ポイント（{lower}～{upper}）"],
         Told::PointsOnly => ["{value} points", "{value}ポイント"],
@@ -190,6 +241,21 @@ fn offer_templates(told: Told) -> [&'static str; 2] {
         Told::FewClusters => ["{value}, too few households for an interval", "{value}（世帯数が少なく区間なし）"],
         Told::EmptyArm => ["nothing to compare with", "比較対象なし"],
         other => description_templates(other),
+    }
+}
+
+fn arm_templates(told: Told) -> [&'static str; 2] {
+    match told {
+        Told::Arms => ["by policy arm", "選び方の群別"],
+        Told::Compared => ["difference ({confidence}% intervals)", "群間の差（{confidence}%信頼区間）"],
+        Told::ByRanking => ["ranking by value", "価値の順位"],
+        Told::ByPropensity => ["propensity x margin", "成約確率×粗利"],
+        Told::AtRandom => ["any offer by lot", "無作為の抽選"],
+        Told::Less => ["{arm} less {against}", "{arm}－{against}"],
+        Told::Verdict => ["all comparisons considered", "多重比較を考慮した判定"],
+        Told::Better => ["better", "優れている"],
+        Told::Worse => ["worse", "劣っている"],
+        _ => ["no difference shown", "差は示されていない"],
     }
 }
 

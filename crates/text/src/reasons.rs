@@ -123,6 +123,14 @@ fn family_words(family: Family, language: Language) -> [&'static str; 2] {
 /// The ids of the rules that remove an offer, with a short label and a sentence in each language.
 const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
     (
+        "offer_holdout",
+        ["held out of the offer", "このオファーの対照群"],
+        [
+            "the customer is among those this offer is never made to, so that its effect can be measured",
+            "このオファーの効果を測るため、このオファーだけは案内しない対照群のお客様です",
+        ],
+    ),
+    (
         "already_held",
         ["already held", "契約済み"],
         ["the customer already holds this product", "すでにこの商品を契約しています"],
@@ -247,11 +255,27 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "wear_out",
+        ["too many at once", "案内の重なり"],
+        [
+            "one contact more would take more from the customer's other offers than it adds",
+            "案内を重ねると、ほかのオファーの効果を弱める分が上回ります",
+        ],
+    ),
+    (
         "not_drawn",
         ["another was drawn", "抽選による変更"],
         [
             "the customer explores: one of the best offers, or none, was drawn by lot, and it was not this one",
             "このお客様は探索対象です。上位のオファーまたは提案なしから抽選し、別の結果になりました",
+        ],
+    ),
+    (
+        "other_arm",
+        ["another policy chose", "別の方針による選択"],
+        [
+            "the customer is in an arm whose offers are chosen otherwise, to measure the ranking by; this one was not chosen",
+            "方針比較のため、このお客様のオファーは別の方法で選ばれており、このオファーは選ばれませんでした",
         ],
     ),
     (
@@ -352,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 26);
+        assert_eq!(rules().count(), 29);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

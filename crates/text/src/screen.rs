@@ -96,7 +96,7 @@ pub enum Word {
     NoArrival,
     /// Row label: holdout, before a run.
     DetectableHoldout,
-    /// What a holdout can show. Args: customers, effect.
+    /// What a holdout can show. Args: customers, rate, effect, lift, months.
     Detectable,
     /// Headline of `check` with sources over their limits. Args: pipeline.
     CheckFailed,
@@ -160,6 +160,14 @@ pub enum Word {
     Explorers,
     /// Customers who got an offer by lot, or none. Args: count.
     ExplorersValue,
+    /// What the holdout of a run shows. Args: rate, effect, lift, months.
+    Shows,
+    /// Row label of it.
+    ShowsLabel,
+    /// Row label: policy arms.
+    Arms,
+    /// One of them with its customers. Args: arm, count.
+    ArmValue,
     /// A minimum that is missed. Args: count.
     Missed,
     /// A minimum that cannot be met beside the other limits, as was proved. Args: count.
@@ -202,7 +210,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 94] = [
+    pub const ALL: [Self; 98] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -278,6 +286,10 @@ impl Word {
         Self::StabilityValue,
         Self::Explorers,
         Self::ExplorersValue,
+        Self::Shows,
+        Self::ShowsLabel,
+        Self::Arms,
+        Self::ArmValue,
         Self::Missed,
         Self::Impossible,
         Self::Every,
@@ -388,6 +400,13 @@ fn finding_templates(word: Word) -> [&'static str; 2] {
             "{count} customers, one of their best offers or none by lot",
             "{count} 人（上位のオファーまたは提案なしから抽選）",
         ],
+        Word::Shows => [
+            "at {rate} takes per 100 customers, differences above {effect} points (80 % power); {lift} % more takes in about {months} months",
+            "顧客100人当たりの成約が{rate}件のとき、{effect}ポイントを超える差（検出力80%）。{lift}%の増加の検出には約{months}か月",
+        ],
+        Word::ShowsLabel => ["holdout shows", "検出できる差"],
+        Word::Arms => ["policy arms", "選び方の群"],
+        Word::ArmValue => ["{arm} {count}", "{arm} {count} 人"],
         Word::Missed => ["{count} short of the minimum", "最低数に {count} 不足"],
         Word::Impossible => [
             "{count} short of the minimum: the rules and limits leave no more",
@@ -431,8 +450,8 @@ fn page_templates(word: Word) -> [&'static str; 2] {
         ],
         Word::DetectableHoldout => ["holdout", "比較対照群"],
         Word::Detectable => [
-            "about {customers} customers; at a take rate of 2 %, differences above {effect} percentage points show (80 % power)",
-            "約{customers}人。成約率2%のとき、{effect}ポイントを超える差を検出できます（検出力80%）",
+            "about {customers} customers; at a take rate of {rate} %, one run shows differences above {effect} percentage points (80 % power); {lift} % more takes show in about {months} months",
+            "約{customers}人。成約率{rate}%のとき、1回の実行で{effect}ポイントを超える差を検出できます（検出力80%）。成約が{lift}%増える効果は約{months}か月で検出できます",
         ],
         Word::CheckFailed => ["{pipeline} is not ready to run", "{pipeline}はまだ実行できません"],
         Word::Warning => ["warning", "警告"],

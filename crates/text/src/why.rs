@@ -9,6 +9,12 @@ crate::phrases::phrases! {
     /// The customer explores.
     Explorer = "this customer explores: one of their best offers, or none, was drawn by lot",
         "このお客様は探索対象のため、上位のオファーまたは提案なしから抽選しました";
+    /// The customer is in the arm ranked by what a take is worth.
+    ByPropensity = "this customer is in the arm `propensity`: offers are ranked by what a take is worth, to measure the ranking by",
+        "比較用の群 propensity のお客様のため、成約の価値の順にオファーを選びました";
+    /// The customer is in the arm whose offers are drawn.
+    Random = "this customer is in the arm `random`: one of the offers the rules leave was drawn by lot, to measure the ranking by",
+        "比較用の群 random のお客様のため、ルールに合うオファーから1つを抽選しました";
     /// The customer was none on the day.
     Inactive = "not a customer on this day: nothing was held or had been bought, so nothing was decided",
         "基準日の時点では、契約も購入履歴もないため、判断の対象外です";

@@ -3,7 +3,7 @@
 use osusume_model::{Arg, Exit, Fault, Result};
 use osusume_pipeline::check::{CheckRequest, Checks, SourceCheck, check as check_pipeline};
 use osusume_pipeline::config::Config;
-use osusume_pipeline::{CopiesTold, with_threads};
+use osusume_pipeline::{CopiesTold, Power, with_threads};
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
 use osusume_text::{render_warning, thousands};
@@ -17,10 +17,6 @@ use crate::process::{Signals, lock_info};
 use crate::settings::{load, memory, threads};
 use crate::table::{Align, labelled, table};
 
-/// Take rate for which the power of the holdout is told.
-const EXAMPLE_RATE: f64 = 0.02;
-/// Standard errors between nothing and a difference found with 80 % power in a two-sided test at 5 %: 1.960 + 0.842.
-const POWER_ERRORS: f64 = 2.802;
 /// First faults shown.
 const FAULTS_SHOWN: usize = 20;
 
@@ -60,7 +56,7 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
     } else {
         console.say(Word::CheckFailed, &name)
     };
-    let facts = facts(config, console, checks);
+    let facts = facts(console, checks);
     let mut text = format!("{headline}\n\n{facts}\n{}", sources(console, checks));
     // What is over its limits is told as an error, with the same places.
     if checks.over.is_empty() && !checks.faults.is_empty() {
@@ -90,13 +86,13 @@ fn as_of_option(config: &Config, args: &CheckArgs) -> String {
     }
 }
 
-fn facts(config: &Config, console: &Console, checks: &Checks) -> String {
+fn facts(console: &Console, checks: &Checks) -> String {
     let mut lines = vec![
         (console.phrase(Phrase::Customers, &[]), thousands(checks.customers as i64)),
         (console.word(Word::OfferKeys).to_owned(), checks.offers.join(", ")),
         (console.word(Word::Dates).to_owned(), dates(console, checks)),
     ];
-    lines.extend(holdout(config, console, checks));
+    lines.extend(holdout(console, checks.power.as_ref()));
     for source in &checks.sources {
         lines.extend(no_arrival(console, source));
         lines.extend(not_static(console, source, checks));
@@ -121,21 +117,18 @@ fn dates(console: &Console, checks: &Checks) -> String {
     shown.collect::<Vec<_>>().join(", ")
 }
 
-/// What the holdout could show at an example rate: the rates are not known before a run.
-fn holdout(config: &Config, console: &Console, checks: &Checks) -> Option<(String, String)> {
-    let (fraction, customers) = (config.decide.holdout_fraction, checks.customers as f64);
-    let held = customers * fraction;
-    if held < 1.0 {
-        return None;
-    }
-    let effect = detectable_effect(EXAMPLE_RATE, held, customers - held) * 100.0;
-    let args = [("customers", Arg::from(held.round() as u64)), ("effect", Arg::Number(format!("{effect:.2}")))];
+/// What the holdout of a run could show.
+fn holdout(console: &Console, power: Option<&Power>) -> Option<(String, String)> {
+    let power = power?;
+    let percent = |share: f64, digits: usize| Arg::Number(format!("{:.*}", digits, 100.0 * share));
+    let args = [
+        ("customers", Arg::from((power.customers as f64 * power.holdout_fraction).round() as u64)),
+        ("rate", percent(power.base_rate, 2)),
+        ("effect", percent(power.detectable, 2)),
+        ("lift", percent(power.detect, 0)),
+        ("months", Arg::Number(format!("{:.1}", power.months))),
+    ];
     Some((console.word(Word::DetectableHoldout).to_owned(), console.say(Word::Detectable, &args)))
-}
-
-/// The smallest difference of two take rates near `rate` that groups of these sizes show with 80 % power (normal approximation).
-fn detectable_effect(rate: f64, held: f64, offered: f64) -> f64 {
-    POWER_ERRORS * (rate * (1.0 - rate) * (1.0 / held + 1.0 / offered)).sqrt()
 }
 
 fn no_arrival(console: &Console, source: &SourceCheck) -> Option<(String, String)> {
@@ -199,17 +192,6 @@ fn object(config: &Config, checks: &Checks) -> Value {
         "offers": checks.offers,
         "dates": checks.dates.iter().map(date).collect::<Vec<_>>(),
         "copies": checks.copies,
+        "holdout": checks.power,
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_larger_holdout_shows_smaller_effects() {
-        // 2.802 · sqrt(0.02 · 0.98 · (1/1000 + 1/19000)) by hand.
-        assert!((detectable_effect(0.02, 1000.0, 19_000.0) - 0.012_727).abs() < 1e-5);
-        assert!(detectable_effect(0.02, 10_000.0, 10_000.0) < detectable_effect(0.02, 1000.0, 19_000.0));
-    }
 }

@@ -1,7 +1,9 @@
 //! `osusume evaluate PIPELINE [RUN]`.
 
 use osusume_model::{Arg, DAY_US, Date, Exit, Minor};
-use osusume_pipeline::evaluation::{ArmEvaluation, Effect, Evaluation, Group, OfferEvaluation, Span};
+use osusume_pipeline::evaluation::{
+    ArmComparison, ArmEvaluation, Effect, Evaluation, Group, OfferEvaluation, PolicyArm, Span,
+};
 use osusume_pipeline::{EvaluateRequest, Evaluated, evaluate as evaluate_run, with_threads};
 use osusume_text::evaluation::{Told, say};
 use osusume_text::{Effect as Consequence, money_with_digits, thousands};
@@ -69,9 +71,17 @@ impl Page<'_> {
     fn text(&self, done: &Evaluated) -> String {
         let file = done.dir.join(osusume_pipeline::evaluation::EVALUATION).display().to_string();
         let places = labelled(INDENT, &[(&self.word(Told::Numbers), file)]);
-        let parts =
-            [self.head(done.is_new), self.everybody(), self.offers(), self.described(), self.left_out(), places];
-        parts.join("\n")
+        let parts = [
+            self.head(done.is_new),
+            self.everybody(),
+            self.arms(),
+            self.offers(),
+            self.held_back(),
+            self.described(),
+            self.left_out(),
+            places,
+        ];
+        parts.iter().filter(|part| !part.is_empty()).cloned().collect::<Vec<_>>().join("\n")
     }
 
     fn head(&self, is_new: bool) -> String {
@@ -118,6 +128,57 @@ impl Page<'_> {
         table(INDENT, &[Align::Left, Align::Right, Align::Right, Align::Left], &rows)
     }
 
+    /// The policy arms, and each against each; nothing for a run without.
+    fn arms(&self) -> String {
+        let (arms, comparisons) = (&self.evaluation.arms, &self.evaluation.comparisons);
+        if arms.is_empty() {
+            return String::new();
+        }
+        let heads = [Told::Arms, Told::Customers, Told::TookAny, Told::RevenueAfter, Told::Retention];
+        let mut rows = vec![heads.iter().map(|&told| self.word(told)).collect::<Vec<_>>()];
+        rows.extend(arms.iter().map(|PolicyArm { arm, numbers }| {
+            vec![
+                self.arm(arm),
+                count(numbers.customers),
+                self.percent(numbers.attach_rate),
+                self.money(numbers.revenue_after_minor),
+                self.percent(numbers.retention),
+            ]
+        }));
+        let of_arms = table(INDENT, &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right], &rows);
+        let first = self.say(Told::Compared, &self.confidence());
+        let heads = [Told::TookAny, Told::RevenueAfter, Told::Retention, Told::Verdict].map(|told| self.word(told));
+        let mut rows = vec![std::iter::once(first).chain(heads).collect::<Vec<_>>()];
+        rows.extend(comparisons.iter().map(|comparison| self.comparison(comparison)));
+        format!("{of_arms}\n{}", table(INDENT, &[Align::Left; 5], &rows))
+    }
+
+    fn comparison(&self, comparison: &ArmComparison) -> Vec<String> {
+        let ArmComparison { arm, against, takes, revenue, retention, verdict, .. } = comparison;
+        let pair = [("arm", Arg::from(self.arm(arm))), ("against", Arg::from(self.arm(against)))];
+        let verdict = match verdict.as_str() {
+            "better" => Told::Better,
+            "worse" => Told::Worse,
+            _ => Told::NotShown,
+        };
+        vec![
+            self.say(Told::Less, &pair),
+            self.points(takes),
+            revenue.as_ref().map_or_else(|| NONE.to_owned(), |revenue| self.amounts(revenue)),
+            self.points(retention),
+            self.word(verdict),
+        ]
+    }
+
+    fn arm(&self, arm: &str) -> String {
+        self.word(match arm {
+            "holdout" => Told::HeldOut,
+            "propensity" => Told::ByPropensity,
+            "random" => Told::AtRandom,
+            _ => Told::ByRanking,
+        })
+    }
+
     fn offers(&self) -> String {
         let heads = [
             Told::Offer,
@@ -159,6 +220,30 @@ impl Page<'_> {
             lift(assigned),
             lift(shadow),
         ]
+    }
+
+    /// Offers held back one by one; nothing where none is.
+    fn held_back(&self) -> String {
+        let heads = [Told::Offer, Told::Reach, Told::Rate, Told::HeldBackReach, Told::Rate, Told::Effect];
+        let mut rows = vec![heads.iter().map(|&told| self.word(told)).collect::<Vec<_>>()];
+        rows.extend(self.evaluation.offers.iter().filter_map(|offer| {
+            let held_back = offer.held_back.as_ref()?;
+            Some(vec![
+                offer.offer.clone(),
+                count(offer.assigned.customers),
+                self.percent(offer.assigned.attach_rate),
+                count(held_back.customers.customers),
+                self.percent(held_back.customers.attach_rate),
+                self.points(&held_back.effect),
+            ])
+        }));
+        if rows.len() == 1 {
+            return String::new();
+        }
+        let mut align = [Align::Right; 6];
+        align[0] = Align::Left;
+        let heading = self.say(Told::HeldBack, &self.confidence());
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
     }
 
     fn described(&self) -> String {

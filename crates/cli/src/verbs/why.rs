@@ -63,6 +63,8 @@ impl Explained<'_> {
             Standing::Offered => {}
             Standing::Holdout => page = page + &self.say(Word::Holdout, &[]) + "\n",
             Standing::Explorer => page = page + &self.say(Word::Explorer, &[]) + "\n",
+            Standing::ByPropensity => page = page + &self.say(Word::ByPropensity, &[]) + "\n",
+            Standing::Random => page = page + &self.say(Word::Random, &[]) + "\n",
             Standing::Inactive => return page + &self.say(Word::Inactive, &[]) + "\n",
         }
         if let Some(lane) = &self.why.lane {
@@ -228,6 +230,8 @@ fn object(why: &Why, console: &Console) -> Value {
         Standing::Offered => "offer",
         Standing::Holdout => "holdout",
         Standing::Explorer => "explore",
+        Standing::ByPropensity => "propensity",
+        Standing::Random => "random",
         Standing::Inactive => "inactive",
     };
     let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();

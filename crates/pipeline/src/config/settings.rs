@@ -70,17 +70,23 @@ macro_rules! words {
     };
 }
 
+mod benefit;
 mod features;
+mod guard;
+mod learning;
 mod timing;
 mod value;
 
+pub use benefit::Benefit;
 pub use features::{
     DerivedFeature, Features, Night, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Quota, QuotaCounted, Reach,
     Utilisation, Weekday,
 };
 
+pub use guard::Guard;
+pub use learning::Learning;
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
-pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
+pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
     /// What one row of a source is.
@@ -381,6 +387,8 @@ pub struct Offers {
     pub gap_days: u32,
     /// Days a take must be kept.
     pub kept_days: u32,
+    /// What offers are good for, in words; the first that holds is taken.
+    pub benefits: Vec<Benefit>,
 }
 
 /// `train.as_of` and `train.tests`.
@@ -581,8 +589,8 @@ pub struct Decide {
     pub is_consent_required: bool,
     /// The purpose a consent must name.
     pub consent_purpose: String,
-    /// Share of customers held out, in [0, 0.5].
-    pub holdout_fraction: f64,
+    /// Share of customers held out, in [0, 0.5]; `None` for as many as an effect worth detecting asks for.
+    pub holdout_fraction: Option<f64>,
     /// Key of the holdout's draw.
     pub holdout_salt: Secret,
     /// By what share more another offer must be worth to take the place of the first one of the run before.
@@ -591,6 +599,8 @@ pub struct Decide {
     pub explore_fraction: f64,
     /// Offers their lot is drawn from at most.
     pub explore_among: usize,
+    /// Policy arms.
+    pub learning: Learning,
     /// Days in which contacts are counted.
     pub contact_limit_days: u32,
     /// Most contacts within those days.

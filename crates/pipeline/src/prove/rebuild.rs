@@ -98,7 +98,11 @@ impl Builder for Stages<'_> {
                 let learned = learn(
                     &job,
                     self.as_of,
-                    Before { inputs: &inputs, earlier: Earlier { ledger: &[], previous: None }, last: None },
+                    Before {
+                        inputs: &inputs,
+                        earlier: Earlier { ledger: &[], previous: None, held_out: None },
+                        last: None,
+                    },
                     &mut clock,
                 )?;
                 (learned.tables.checked, learned.goods, learned.schedule, learned.found)

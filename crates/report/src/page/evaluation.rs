@@ -7,7 +7,7 @@ use super::section;
 use super::words::{Words, share};
 use crate::chart::{interval, scale_top};
 use crate::markup::{Markup, element};
-use crate::numbers::{Arm, Effect, Evaluation};
+use crate::numbers::{Arm, ArmEffect, Effect, Evaluation};
 
 pub(super) fn evaluation(words: &Words<'_>) -> Markup {
     let Some(found) = &words.numbers.evaluation else { return Markup::default() };
@@ -23,8 +23,55 @@ pub(super) fn evaluation(words: &Words<'_>) -> Markup {
     let table = Words::table("effects", &heads, effects.into_iter().map(|effect| row(words, effect, reach)));
     let early = if found.is_complete { Markup::default() } else { words.line("p", "", Line::EvaluationEarly) };
     let until = words.paragraph("", Line::EvaluationText, &[("date", words.day(&found.until).into())]);
-    let parts = [until, early, table, words.line("p", "fine", Line::EvaluationNothing), beside(words, found)];
+    let nothing = words.line("p", "fine", Line::EvaluationNothing);
+    let parts = [until, early, table, nothing, beside(words, found), arms(words, found)];
     section(words, Line::Evaluation, parts)
+}
+
+/// The policy arms, each against each; nothing for a run without.
+fn arms(words: &Words<'_>, found: &Evaluation) -> Markup {
+    if found.arms.is_empty() {
+        return Markup::default();
+    }
+    let heads = [
+        ("name", words.word(Line::EvaluationArm)),
+        ("num", words.word(Line::EvaluationArmTakes)),
+        ("num", words.word(Line::EvaluationArmRevenue)),
+        ("num", words.word(Line::EvaluationArmRetention)),
+        ("name", words.word(Line::EvaluationVerdict)),
+    ];
+    let rows = found.arms.iter().map(|one| arm_row(words, one));
+    let table = Words::table("arms", &heads, rows);
+    [words.line("p", "", Line::EvaluationArms), table].into_iter().collect()
+}
+
+fn arm_row(words: &Words<'_>, one: &ArmEffect) -> Vec<Markup> {
+    let name = |arm: &str| {
+        words.word(match arm {
+            "holdout" => Line::ArmHoldout,
+            "propensity" => Line::ArmPropensity,
+            "random" => Line::ArmRandom,
+            _ => Line::ArmRanking,
+        })
+    };
+    let verdict = match one.verdict.as_str() {
+        "better" => Line::VerdictBetter,
+        "worse" => Line::VerdictWorse,
+        _ => Line::VerdictNotShown,
+    };
+    let shown = |values: Option<[f64; 3]>, of: &dyn Fn(f64) -> String| {
+        Markup::text(&values.map_or_else(|| "–".to_owned(), |values| words.interval(values, of)))
+    };
+    let points = |share: f64| format!("{:+.2}", share * 100.0);
+    let money = |minor: f64| words.money(Some(minor.round() as i64));
+    let pair = [("arm", Arg::from(name(&one.takes.offer))), ("against", Arg::from(name(&one.against)))];
+    vec![
+        Markup::text(&words.say(Line::ArmLess, &pair)),
+        shown(one.takes.difference, &points),
+        shown(one.revenue_minor, &money),
+        shown(one.retention, &points),
+        Markup::text(words.word(verdict)),
+    ]
 }
 
 /// Revenue and retention of everybody, in sentences.

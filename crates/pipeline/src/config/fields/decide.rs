@@ -1,7 +1,7 @@
 //! Who gets what: `decide`.
 
 use super::super::field::Default::{Absent, Follows, Is, Required};
-use super::super::field::Kind::{Choice, Flag, Integer, List, Map, Number, Table, Tables, Text};
+use super::super::field::Kind::{AutoOr, Choice, Flag, Integer, List, Map, Number, Table, Tables, Text};
 use super::super::field::{Field, ListCheck};
 use super::super::words::Form;
 use super::MANY;
@@ -66,9 +66,45 @@ pub(super) const FIELDS: &[Field] = &[
         Is("{}"),
         "Customers never contacted, so that what the offers earned can be measured. They are drawn once, by hash.",
     ),
-    Field::new("decide.holdout.fraction", Number, Is("0.05"), "The share of customers held out.")
+    Field::new(
+        "decide.holdout.fraction",
+        AutoOr(&Number),
+        Is("0.05"),
+        "The share of customers held out. `auto` takes as many as show an effect worth detecting (`decide.holdout.detect`) in one run, by the \
+         rate of takes learned from, and never fewer than the newest published run of an earlier date, so that nobody once held out comes back.",
+    )
+    .unit("share")
+    .between(0.0, 0.5),
+    Field::new(
+        "decide.holdout.detect",
+        Number,
+        Is("0.1"),
+        "The effect worth detecting: by what share more takes there are with the offers than without, to be seen with 80 % power by a two-sided \
+         test at 5 %. `osusume check` and every run say in how many months the holdout shows it.",
+    )
+    .unit("share")
+    .above(0.0, 10.0),
+    Field::new("decide.holdout.at_most", Number, Is("0.2"), "The largest share that `auto` takes, however small the company.")
+        .unit("share")
+        .above(0.0, 0.5),
+    Field::new(
+        "decide.holdout.offers",
+        Table,
+        Is("{}"),
+        "Customers a single offer is never made to, so that its own effect can be measured while every other offer goes on. Each offer draws its \
+         own, by hash and for good; the rule `offer_holdout` removes it, and `shadow.parquet` has it where it would have been made.",
+    ),
+    Field::new("decide.holdout.offers.fraction", Number, Is("0.0"), "The share of customers held out of each offer.")
         .unit("share")
         .between(0.0, 0.5),
+    Field::new(
+        "decide.holdout.per_offer",
+        Map(&Number),
+        Is("{}"),
+        "The same by offer, instead of `decide.holdout.offers.fraction` (`tv = 0.05`).",
+    )
+    .unit("share")
+    .between(0.0, 0.5),
     Field::new(
         "decide.holdout.salt",
         Text,

@@ -1,8 +1,9 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    ContactHistory, ContactPolicy, Customers, Declared, Ladder, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
-    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, rank, rank_placed, wanted, worths,
+    ContactHistory, ContactPolicy, Customers, Declared, Ladder, Lever, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
+    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, hold_back, rank, rank_placed, wanted,
+    worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -16,12 +17,12 @@ use crate::stages::consents::all_channels;
 use crate::stages::train::Effects;
 
 /// Rules and policy of a run. It knows nothing of models: propensities come from outside.
+#[derive(Clone)]
 pub(crate) struct Arbiter {
     ladder: Ladder,
     policy: RankPolicy,
     contact: ContactPolicy,
     declared: Declared,
-    fatigue: Vec<Minor>,
 }
 
 impl Arbiter {
@@ -39,8 +40,18 @@ impl Arbiter {
             policy: policy(config, &goods.catalogue.offers, effects),
             contact: contact_policy(config),
             declared: declared.clone(),
-            fatigue: config.decide.timing.fatigue.iter().map(|&minor| Minor(minor)).collect(),
         })
+    }
+
+    /// The same rules, offers valued by the take alone: propensity × margin less what the contact costs, without what a contact adds or
+    /// puts at risk, levers, and what was offered last time.
+    pub(super) fn by_taking(&self) -> Self {
+        let mut policy = self.policy.clone();
+        (policy.churn_per_contact, policy.switch_gain) = (0.0, 0.0);
+        for terms in &mut policy.offers {
+            (terms.response, terms.lever) = (None, Lever::default());
+        }
+        Self { policy, ..self.clone() }
     }
 
     /// The expected value below which making no offer is worth more.
@@ -117,7 +128,6 @@ impl Arbiter {
         then: impl FnOnce(&Customers<'_>, &[Verdict], &dyn Control) -> osusume_decide::Result<T>,
     ) -> Result<T> {
         let contacts = &state.contacts;
-        let fatigue_cost = self.fatigue_cost(&contacts.n);
         let customers = Customers {
             held_offsets: &state.held_offsets,
             held: &state.held,
@@ -127,7 +137,7 @@ impl Arbiter {
             incumbents: (!state.incumbents.is_empty()).then_some(state.incumbents.as_slice()),
             contacts_left: None,
             channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
-            fatigue_cost: fatigue_cost.as_deref(),
+            recent_contacts: Some(&contacts.n),
         };
         let history = ContactHistory {
             n_contacts: &contacts.n,
@@ -146,15 +156,8 @@ impl Arbiter {
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         apply_declared(&self.declared, &state.found.view(), &mut verdicts);
         rest(&state.is_resting, &mut verdicts);
+        hold_back(&state.is_held_back, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
-    }
-}
-
-impl Arbiter {
-    /// What one contact more costs each customer in goodwill; `None` where the file declares no price.
-    fn fatigue_cost(&self, n_contacts: &[u16]) -> Option<Vec<Minor>> {
-        let last = self.fatigue.len().checked_sub(1)?;
-        Some(n_contacts.iter().map(|&n| self.fatigue[usize::from(n).min(last)]).collect())
     }
 }
 

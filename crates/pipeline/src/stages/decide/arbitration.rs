@@ -1,15 +1,18 @@
 //! Arbitration: what was settled over all customers at once, and what becomes of any block of them after it.
 
-use osusume_decide::{Choice, Decision, Member, Ranked, resting_members};
-use osusume_model::{Minor, Result};
+use osusume_decide::{Arm, Choice, Decision, Member, Ranked, Rule, resting_members};
+use osusume_model::{Minor, OfferId, Result};
 
 use super::arbiter::Arbiter;
+use super::arms::{Apart, apart, set_apart, word};
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
 use super::conditions::Found;
 use super::explorers::{Drawing, Explorer, Explorers, draw};
+use super::held_back::HeldBack;
 use super::previous::Previous;
 use super::scored::Scored;
 use super::state::{Reader, State};
+use super::{EXPLORE, OFFER};
 use crate::config::Config;
 use crate::stages::score::RawBlock;
 use crate::units::Units;
@@ -21,10 +24,12 @@ const HOUSEHOLD_KEY: &str = "household";
 pub(crate) struct Decided {
     /// Choices, decisions and values.
     pub(crate) ranked: Ranked,
-    /// Who explores.
-    pub(crate) is_explorer: Vec<bool>,
+    /// The arm of each customer, were they not held out.
+    pub(crate) arms: Vec<&'static str>,
     /// What holds of the declared conditions.
     pub(crate) found: Found,
+    /// Offers that customers held out of them would have been made by the ranking, by customer and rank.
+    pub(crate) as_if: Vec<Choice>,
     /// For each choice, the probability with which whoever is outside the holdout would have been made it.
     pub(crate) probability: Vec<f64>,
 }
@@ -34,32 +39,51 @@ pub(crate) struct Arbitration<'a> {
     reader: &'a Reader<'a>,
     arbiter: &'a Arbiter,
     previous: &'a Previous,
+    held_back: HeldBack,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
+    apart: Apart,
     explorers: Explorers,
+    /// What the customers of other arms and explorers use of each limit.
+    used: Vec<i64>,
     settlement: Option<Settlement<'a>>,
 }
 
 impl<'a> Arbitration<'a> {
-    /// Settles what the households of `units` say; [`Self::explore`] and [`Self::settle`] come after it.
+    /// Settles what the households of `units` say; [`Self::part`], [`Self::explore`] and [`Self::settle`] come after it.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(crate) fn new(
         reader: &'a Reader<'a>,
-        (arbiter, previous): (&'a Arbiter, &'a Previous),
+        (arbiter, previous, held_back): (&'a Arbiter, &'a Previous, HeldBack),
         scored: &Scored<'_>,
         units: &Units,
     ) -> Result<Self> {
-        let explorers = Explorers::nobody();
-        let mut new = Self { reader, arbiter, previous, resting: Vec::new(), explorers, settlement: None };
+        let (explorers, apart) = (Explorers::nobody(), Apart::default());
+        let (resting, used) = (Vec::new(), Vec::new());
+        let mut new = Self { reader, arbiter, previous, held_back, resting, apart, explorers, used, settlement: None };
         if let Some(max) = reader.scene.config.decide.per_household {
             new.resting = new.resting_members(scored, units, max)?;
         }
         Ok(new)
     }
 
-    /// Draws the explorers among those outside the holdout.
+    /// Settles what the customers of other arms get, among those outside the holdout.
+    ///
+    /// # Errors
+    /// Faults of reading, and a stop asked for.
+    pub(crate) fn part(
+        &mut self,
+        scored: &Scored<'_>,
+        (limits, units): (Option<&Limits>, &Units),
+        is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
+    ) -> Result<()> {
+        self.apart = apart(self, scored, units, limits, is_held_out)?;
+        Ok(())
+    }
+
+    /// Draws the explorers among those outside the holdout and the other arms.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
@@ -73,27 +97,31 @@ impl<'a> Arbitration<'a> {
         if decide.explore_fraction <= 0.0 {
             return Ok(());
         }
+        let limits = limits.map(|limits| limits.less(&self.apart.used(limits)));
+        let limits = limits.as_ref();
         let explore = draw(decide, self.reader.as_of);
         let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide, limits);
         self.visit(scored, |customers, state, ranked| {
             let ids: Vec<(u32, &str)> = customers.iter().map(|&one| (one, self.reader.id(one))).collect();
-            drawing.add(&ids, &is_held_out(customers), state, &ranked);
+            drawing.add(&ids, &self.shares_none(customers, &is_held_out(customers)), state, &ranked);
         })?;
         self.explorers = drawing.finish();
         Ok(())
     }
 
-    /// Takes explorers as an earlier draw has them.
-    pub(crate) fn explored(&mut self, explorers: Explorers) {
-        self.explorers = explorers;
+    /// Takes arms and explorers as an earlier draw has them.
+    pub(crate) fn drawn(&mut self, apart: Apart, explorers: Explorers) {
+        (self.apart, self.explorers) = (apart, explorers);
     }
 
-    /// Who explores.
-    pub(crate) fn explorers(&self) -> &Explorers {
-        &self.explorers
+    /// What the customers of other arms and explorers leave of `limits` to the ranking.
+    pub(crate) fn left(&mut self, limits: &Limits) -> Limits {
+        let both = self.apart.used(limits).into_iter().zip(self.explorers.used(&limits.all));
+        self.used = both.map(|(apart, explored)| apart + explored).collect();
+        limits.less(&self.used)
     }
 
-    /// Gives the places of `limits` to the customers who are neither in the holdout nor explorers.
+    /// Gives the places of `limits` to the customers who are neither in the holdout nor in another arm nor explorers.
     ///
     /// # Errors
     /// Faults of reading, and a stop asked for.
@@ -104,18 +132,19 @@ impl<'a> Arbitration<'a> {
         is_held_out: &dyn Fn(&[u32]) -> Vec<bool>,
     ) -> Result<()> {
         let shares_none = |customers: &[u32]| self.shares_none(customers, &is_held_out(customers));
-        let settlement = settle(self, scored, limits, &shares_none)?;
+        let settlement = settle((self, self.arbiter), scored, limits, &shares_none)?;
         self.settlement = Some(settlement);
         Ok(())
     }
 
     fn shares_none(&self, customers: &[u32], is_held_out: &[bool]) -> Vec<bool> {
-        let none = |(&customer, held_out): (&u32, &bool)| *held_out || self.explorers.of(customer).is_some();
+        let is_apart = |customer: u32| self.apart.of(customer).is_some() || self.explorers.of(customer).is_some();
+        let none = |(&customer, held_out): (&u32, &bool)| *held_out || is_apart(customer);
         customers.iter().zip(is_held_out).map(none).collect()
     }
 
     /// Ranks every customer as if places were not scarce.
-    fn visit(&self, scored: &Scored<'_>, mut each: impl FnMut(&[u32], &State, Ranked)) -> Result<()> {
+    pub(super) fn visit(&self, scored: &Scored<'_>, mut each: impl FnMut(&[u32], &State, Ranked)) -> Result<()> {
         let Reader { scene, tables, as_of, .. } = *self.reader;
         for batch in scored.batches(&self.reader.columns())? {
             scene.check_stop()?;
@@ -132,15 +161,28 @@ impl<'a> Arbitration<'a> {
     /// Who rests because others of the household are asked. Members are compared by what they would get if nobody else were there.
     fn resting_members(&self, scored: &Scored<'_>, units: &Units, max: usize) -> Result<Vec<u32>> {
         let mut members = Vec::new();
+        // A minimum may want offers that nobody is worth otherwise: then everybody who could get one is compared.
+        let is_due = self.reader.scene.config.decide.capacity.iter().any(|one| one.min > 0);
         self.visit(scored, |customers, _, ranked| {
+            let n_offers = ranked.decisions.len() / customers.len().max(1);
+            let mut best: Vec<Option<Minor>> = vec![None; customers.len()];
+            if is_due {
+                let values = ranked.expected_values.chunks_exact(n_offers.max(1));
+                best.iter_mut().zip(values).for_each(|(best, values)| *best = values.iter().flatten().max().copied());
+            }
             for choices in ranked.choices.chunk_by(|one, other| one.customer == other.customer) {
-                let customer = customers[choices[0].customer as usize];
-                members.extend(units.household(customer).map(|household| Member {
+                let sum = choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever);
+                best[choices[0].customer as usize] = Some(sum);
+            }
+            for (&customer, value) in customers.iter().zip(best) {
+                let household = value.and_then(|_| units.household(customer));
+                let member = |(household, value)| Member {
                     household,
                     customer,
-                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever),
+                    value,
                     draw: units.hash(HOUSEHOLD_KEY, customer),
-                }));
+                };
+                members.extend(household.zip(value).map(member));
             }
         })?;
         Ok(resting_members(members, max))
@@ -152,6 +194,7 @@ impl<'a> Arbitration<'a> {
         if self.reader.scene.config.decide.switch_gain > 0.0 {
             state.incumbents = self.previous.incumbents(&rows.customer, self.reader.goods.catalogue.offers.len());
         }
+        state.is_held_back = self.held_back.of_block(&rows.customer, self.reader.goods.catalogue.offers.len());
         if !self.resting.is_empty() {
             state.is_resting = rows.customer.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
         }
@@ -171,51 +214,113 @@ impl<'a> Arbitration<'a> {
     /// # Errors
     /// Faults of reading, and a stop asked for.
     pub(crate) fn rank(&self, rows: &RawBlock, is_held_out: &[bool], propensity: &[f32]) -> Result<Decided> {
-        let (state, customers) = (self.state(rows)?, rows.customer.as_slice());
-        let ranked = self.by_rank(customers, is_held_out, &state, propensity)?;
+        let (mut state, customers) = (self.state(rows)?, rows.customer.as_slice());
+        let shares_none = self.shares_none(customers, is_held_out);
+        let ranked = self.by_rank(customers, &shares_none, &state, propensity)?;
         let lots: Vec<Option<Explorer>> = customers.iter().map(|&one| self.explorers.of(one)).collect();
-        let is_explorer: Vec<bool> = lots.iter().map(Option::is_some).collect();
-        let explored =
-            is_explorer.contains(&true).then(|| self.by_lot(&lots, &state, &ranked, propensity)).transpose()?;
+        let arm = |(lot, &customer): (&Option<Explorer>, &u32)| {
+            let otherwise = if lot.is_some() { EXPLORE } else { OFFER };
+            self.apart.of(customer).map_or(otherwise, |member| word(member.arm))
+        };
+        let arms: Vec<&'static str> = lots.iter().zip(customers).map(arm).collect();
+        let is_other = arms.iter().any(|arm| *arm != OFFER);
+        let others = is_other.then(|| self.by_others(customers, &lots, (&state, propensity), &ranked)).transpose()?;
         let by_rank = ranked;
-        let ranked = explored.unwrap_or_else(|| by_rank.clone());
-        let probability = self.probabilities(&state, &ranked, &by_rank);
-        Ok(Decided { ranked, is_explorer, probability, found: state.found })
+        let ranked = others.unwrap_or_else(|| by_rank.clone());
+        let probability = self.probabilities(customers, &state, &ranked, &by_rank);
+        let is_asked: Vec<bool> = (0..customers.len()).map(|row| !is_held_out[row] && arms[row] == OFFER).collect();
+        let as_if = self.as_if((customers, &shares_none), &is_asked, &mut state, propensity)?;
+        Ok(Decided { ranked, arms, probability, found: state.found, as_if })
     }
 
     /// What the ranking gives every customer, explorers too.
-    fn by_rank(&self, customers: &[u32], is_held_out: &[bool], state: &State, propensity: &[f32]) -> Result<Ranked> {
+    fn by_rank(&self, customers: &[u32], shares_none: &[bool], state: &State, propensity: &[f32]) -> Result<Ranked> {
         let Reader { scene, tables, as_of, .. } = *self.reader;
         let Some(settlement) = &self.settlement else {
             return self.arbiter.rank(scene, state, propensity, as_of);
         };
         let wanted = self.arbiter.wanted(scene, state, propensity, as_of, settlement.is_due())?;
-        let shares_none = self.shares_none(customers, is_held_out);
-        let placed = settlement.of_block((customers, &shares_none), &wanted, tables);
+        let placed = settlement.of_block((customers, shares_none), &wanted, tables);
         self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())
     }
 
-    /// The same with what explorers drew.
-    fn by_lot(&self, lots: &[Option<Explorer>], state: &State, ranked: &Ranked, propensity: &[f32]) -> Result<Ranked> {
+    /// What the customers of whom `is_asked` holds would have been made of the offers they are held out of, each as if it were the only one
+    /// that is not held back from them: then they differ from those who are made it by nothing but the draw.
+    fn as_if(
+        &self,
+        (customers, shares_none): (&[u32], &[bool]),
+        is_asked: &[bool],
+        state: &mut State,
+        propensity: &[f32],
+    ) -> Result<Vec<Choice>> {
+        let n_offers = self.reader.goods.catalogue.offers.len();
+        let held = |position: usize| if is_asked[position] { self.held_back.of(customers[position]) } else { &[] };
+        let most = (0..customers.len()).map(|position| held(position).len()).max().unwrap_or(0);
+        let mut as_if = Vec::new();
+        for nth in 0..most {
+            let restored: Vec<Option<OfferId>> =
+                (0..customers.len()).map(|position| held(position).get(nth).map(|(_, offer)| *offer)).collect();
+            let cells = |(position, offer): (usize, &Option<OfferId>)| {
+                offer.map(|offer| position * n_offers + offer.0 as usize)
+            };
+            let cells: Vec<usize> = restored.iter().enumerate().filter_map(cells).collect();
+            for &cell in &cells {
+                state.is_held_back[cell] = false;
+            }
+            // They shared the places without this offer; with it, the prices say what they would get.
+            let at_prices: Vec<bool> =
+                shares_none.iter().zip(&restored).map(|(none, one)| *none || one.is_some()).collect();
+            let ranked = self.by_rank(customers, &at_prices, state, propensity)?;
+            for &cell in &cells {
+                state.is_held_back[cell] = true;
+            }
+            let is_restored = |choice: &&Choice| restored[choice.customer as usize] == Some(choice.offer);
+            as_if.extend(ranked.choices.iter().filter(is_restored).copied());
+        }
+        as_if.sort_by_key(|choice| (choice.customer, choice.rank, choice.offer));
+        Ok(as_if)
+    }
+
+    /// The same with what explorers drew, and what other arms gave.
+    fn by_others(
+        &self,
+        customers: &[u32],
+        lots: &[Option<Explorer>],
+        (state, propensity): (&State, &[f32]),
+        ranked: &Ranked,
+    ) -> Result<Ranked> {
         let Reader { scene, as_of, .. } = *self.reader;
-        let placed = Placed::of_each(lots.iter().map(|one| one.and_then(|one| one.lot)));
+        let mut placed = Placed::default();
+        for (lot, &customer) in lots.iter().zip(customers) {
+            match self.apart.of(customer) {
+                Some(member) => placed.push(&member.placed),
+                None => placed.push(lot.and_then(|one| one.lot).as_slice()),
+            }
+        }
         let drawn = self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())?;
         let n_offers = ranked.decisions.len() / lots.len();
         let mut ranked = ranked.clone();
-        for position in (0..lots.len()).filter(|&position| lots[position].is_some()) {
-            ranked.explored(&drawn, position, n_offers);
+        for (position, &customer) in customers.iter().enumerate() {
+            if let Some(member) = self.apart.of(customer) {
+                set_apart(&mut ranked, &drawn, (position, n_offers), member);
+            } else if lots[position].is_some() {
+                ranked.set_apart(&drawn, position, n_offers, Rule::NotDrawn);
+            }
         }
         Ok(ranked)
     }
 
-    fn probabilities(&self, state: &State, ranked: &Ranked, by_rank: &Ranked) -> Vec<f64> {
+    fn probabilities(&self, customers: &[u32], state: &State, ranked: &Ranked, by_rank: &Ranked) -> Vec<f64> {
         let explore = &self.explorers.explore;
-        if explore.fraction <= 0.0 {
+        if explore.fraction <= 0.0 && self.apart.is_empty() {
             return vec![1.0; ranked.choices.len()];
         }
         let n_offers = ranked.decisions.len() / state.consents.len().max(1);
         let of = |choice: &Choice| {
             let customer = choice.customer as usize;
+            if let Some(member) = self.apart.of(customers[customer]) {
+                return member.probability * self.share(member.arm);
+            }
             if state.found.is_in_lane(customer) {
                 return 1.0;
             }
@@ -229,8 +334,18 @@ impl<'a> Arbitration<'a> {
         ranked.choices.iter().map(of).collect()
     }
 
+    /// The share of those outside the holdout whom an arm was drawn from.
+    fn share(&self, arm: Arm) -> f64 {
+        let learning = &self.reader.scene.config.decide.learning;
+        match arm {
+            Arm::Full => 1.0,
+            Arm::Propensity => learning.propensity_arm,
+            Arm::Random => learning.random_arm,
+        }
+    }
+
     /// How places were settled; `None` where there are places for all.
     pub(crate) fn summary(&self, config: &Config) -> Option<CapacitySummary> {
-        self.settlement.as_ref().map(|settlement| settlement.summary(config, &self.explorers))
+        self.settlement.as_ref().map(|settlement| settlement.summary(config, &self.used))
     }
 }

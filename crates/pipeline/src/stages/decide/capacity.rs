@@ -5,11 +5,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use osusume_decide::{Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Terms, WantedOffers, assign};
+use osusume_decide::{
+    Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Placement, Terms, WantedOffers, assign,
+};
 use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
 
+use super::arbiter::Arbiter;
 use super::arbitration::Arbitration;
-use super::explorers::Explorers;
 use super::scored::Scored;
 use super::state::Reader;
 use super::valuation::contact_cost;
@@ -41,7 +43,8 @@ pub struct CapacityRow {
     pub budget_minor: Option<i64>,
     /// Rows of the offer table that count, or what they cost.
     pub used: i64,
-    /// What one place more would be worth, or one minor unit of a budget, in minor units; below 0 what each row of a minimum costs.
+    /// What one place more would be worth above `decide.min_value_minor`, or one minor unit of a budget, in minor units; below 0 what
+    /// each row of a minimum costs.
     pub price_minor: f64,
     /// By how much more the offer of the next customer outside would have had to be worth for the last place, in minor units; absent where
     /// a place is worth nothing.
@@ -62,7 +65,7 @@ pub struct CapacitySummary {
     pub limits: Vec<CapacityRow>,
     /// Sum of the values assigned, in minor units, before they are rounded.
     pub value_minor: f64,
-    /// What no assignment within the limits exceeds.
+    /// That, and by how much any assignment within the limits could bring more above `decide.min_value_minor`, at most.
     pub bound_minor: f64,
 }
 
@@ -75,6 +78,8 @@ pub(crate) struct Limits {
     families: Vec<u16>,
     /// Bits of the channels, in order of preference.
     channels: Vec<u8>,
+    /// What a contact costs through each.
+    costs: Vec<f64>,
     /// Whether a minimum counts the offer.
     is_due: Vec<bool>,
 }
@@ -112,21 +117,33 @@ impl Limits {
         let n = channels.len();
         let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
         let is_due = (0..offers.len()).map(is_counted).collect();
-        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), is_due }))
+        let costs = channels.iter().map(|channel| contact_cost(&config.decide, channel) as f64).collect();
+        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), costs, is_due }))
     }
 
-    /// What explorers leave to the others.
-    pub(crate) fn less(&self, explorers: &Explorers) -> Self {
+    /// What those who use so much of each limit leave to the others.
+    pub(crate) fn less(&self, used: &[i64]) -> Self {
         let mut left = self.clone();
-        for (limit, used) in left.all.iter_mut().zip(explorers.used(&self.all)) {
+        for (limit, &used) in left.all.iter_mut().zip(used) {
             limit.max = limit.max.map(|max| (max - used).max(0));
             limit.min = (limit.min - used).max(0);
         }
         left
     }
 
+    /// This share of every limit, as far as others, who use so much of each, leave it. What is due is left to the rest.
+    pub(super) fn share(&self, share: f64, used: &[i64]) -> Self {
+        let mut own = self.clone();
+        for (limit, &used) in own.all.iter_mut().zip(used) {
+            limit.max = limit.max.map(|max| ((share * max as f64).round() as i64).min(max - used).max(0));
+            limit.min = 0;
+        }
+        own.is_due.fill(false);
+        own
+    }
+
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, limits: &self.all }
+        Terms { families: &self.families, channels: &self.channels, costs: &self.costs, limits: &self.all }
     }
 }
 
@@ -150,15 +167,23 @@ pub(crate) struct Settlement<'a> {
     /// Customers who shared the places, ascending; positions of the assignment.
     customers: Vec<u32>,
     assignment: Assignment,
+    /// Sum of what the placements are worth in money, not rounded.
+    value: f64,
     /// Channels holdout customers may be reached through.
     at_prices: AtPrices<'a>,
 }
 
 /// What the customers of a block get, owned.
-#[derive(Default)]
 pub(crate) struct Placed {
     offsets: Vec<usize>,
     offers: Vec<(OfferId, u8)>,
+}
+
+impl Default for Placed {
+    /// Nobody yet.
+    fn default() -> Self {
+        Self { offsets: vec![0], offers: Vec::new() }
+    }
 }
 
 impl Placed {
@@ -167,14 +192,10 @@ impl Placed {
         Self { offsets: vec![0, offers.len()], offers }
     }
 
-    /// Of customers who get one offer at most.
-    pub(super) fn of_each(lots: impl Iterator<Item = Option<(OfferId, u8)>>) -> Self {
-        let mut placed = Self { offsets: vec![0], offers: Vec::new() };
-        for lot in lots {
-            placed.offers.extend(lot);
-            placed.offsets.push(placed.offers.len());
-        }
-        placed
+    /// Appends what the next customer gets.
+    pub(super) fn push(&mut self, offers: &[(OfferId, u8)]) {
+        self.offers.extend_from_slice(offers);
+        self.offsets.push(self.offers.len());
     }
 
     pub(crate) fn view(&self) -> PlacedOffers<'_> {
@@ -182,13 +203,13 @@ impl Placed {
     }
 }
 
-/// Asks every customer what it could get, and assigns the places; `shares_none` says of a block of customers who has
-/// none of them.
+/// Asks every customer what it could get by the arbiter's values, and assigns the places; `shares_none` says of a block of customers who
+/// has none of them.
 ///
 /// # Errors
 /// Faults of reading, and a stop asked for.
 pub(super) fn settle<'a>(
-    arbitration: &Arbitration<'_>,
+    (arbitration, arbiter): (&Arbitration<'_>, &Arbiter),
     scored: &Scored<'_>,
     limits: &'a Limits,
     shares_none: &dyn Fn(&[u32]) -> Vec<bool>,
@@ -200,7 +221,7 @@ pub(super) fn settle<'a>(
         let (rows, propensity) = batch?;
         let rows = arbitration.reader().rows(&rows);
         let (state, block) = (arbitration.state(&rows)?, rows.customer.as_slice());
-        let wanted = arbitration.arbiter().wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
+        let wanted = arbiter.wanted(scene, &state, &propensity, as_of, &limits.is_due)?;
         for (position, (&customer, none)) in block.iter().zip(shares_none(block)).enumerate() {
             sets.insert(wanted.reach[position].0);
             if !none {
@@ -212,7 +233,8 @@ pub(super) fn settle<'a>(
     }
     let assignment = assign(&wants.bids(), &limits.terms(), &scene.quiet()).map_err(|error| decide_fault(&error))?;
     let at_prices = AtPrices::new(limits.terms(), &assignment.choice_prices, sets.into_iter().map(ChannelSet));
-    Ok(Settlement { limits, customers, assignment, at_prices })
+    let value = wants.worth(&assignment, &limits.terms());
+    Ok(Settlement { limits, customers, assignment, value, at_prices })
 }
 
 /// What customers could get, as the solver takes it.
@@ -220,13 +242,22 @@ struct Wants {
     offsets: Vec<usize>,
     offers: Vec<u16>,
     values: Vec<f32>,
+    /// What each is worth in money.
+    worths: Vec<f32>,
     places: Vec<u8>,
     reach: Vec<ChannelSet>,
 }
 
 impl Wants {
     fn new() -> Self {
-        Self { offsets: vec![0], offers: Vec::new(), values: Vec::new(), places: Vec::new(), reach: Vec::new() }
+        Self {
+            offsets: vec![0],
+            offers: Vec::new(),
+            values: Vec::new(),
+            worths: Vec::new(),
+            places: Vec::new(),
+            reach: Vec::new(),
+        }
     }
 
     /// Appends the customer at `position` of a block.
@@ -236,10 +267,23 @@ impl Wants {
             let draw = unit_interval(keyed_hash(NUDGE_KEY, format!("{}\n{id}", one.offer).as_bytes()));
             self.offers.push(one.offer);
             self.values.push((one.value * (1.0 + NUDGE * draw)) as f32);
+            self.worths.push(one.worth as f32);
         }
         self.offsets.push(self.offers.len());
         self.places.push(wanted.places[position]);
         self.reach.push(wanted.reach[position]);
+    }
+
+    /// What the placements are worth in money, each through its channel.
+    fn worth(&self, assignment: &Assignment, terms: &Terms<'_>) -> f64 {
+        let of = |one: &Placement| {
+            let customer = one.customer as usize;
+            let own = self.offsets[customer]..self.offsets[customer + 1];
+            let at = own.start + self.offers[own].partition_point(|&offer| offer < one.offer);
+            let channel = terms.channels.iter().position(|&bit| bit == one.channel).unwrap_or(0);
+            f64::from(self.worths[at]) - terms.extra(self.reach[customer], channel)
+        };
+        assignment.placements.iter().map(of).sum()
     }
 
     fn bids(&self) -> Bids<'_> {
@@ -293,9 +337,8 @@ impl Settlement<'_> {
         &self.limits.is_due
     }
 
-    /// The numbers of the settlement.
-    pub(crate) fn summary(&self, config: &Config, explorers: &Explorers) -> CapacitySummary {
-        let explored = explorers.used(&self.limits.all);
+    /// The numbers of the settlement; `apart` is what was given away of each limit before it.
+    pub(crate) fn summary(&self, config: &Config, apart: &[i64]) -> CapacitySummary {
         let assignment = &self.assignment;
         let row = |(at, one): (usize, &Capacity)| {
             let shortfall = assignment.shortfalls.iter().find(|shortfall| shortfall.limit == at);
@@ -305,7 +348,7 @@ impl Settlement<'_> {
                 min: one.min,
                 max: one.max,
                 budget_minor: one.budget_minor,
-                used: assignment.used[at] + explored[at],
+                used: assignment.used[at] + apart[at],
                 price_minor: assignment.prices[at],
                 next_short_minor: assignment.last[at].map(|loser| loser.by),
                 missing: shortfall.map(|shortfall| shortfall.missing),
@@ -315,8 +358,8 @@ impl Settlement<'_> {
         let rows = config.decide.capacity.iter().enumerate();
         CapacitySummary {
             limits: rows.map(row).collect(),
-            value_minor: assignment.value,
-            bound_minor: assignment.bound,
+            value_minor: self.value,
+            bound_minor: self.value + (assignment.bound - assignment.value),
         }
     }
 }

@@ -53,11 +53,27 @@ impl Explorers {
         }
     }
 
+    /// Nobody yet, with what lots can be drawn from.
+    pub(super) fn drawing(explore: Explore, threshold: Minor, decide: &Decide, limits: Option<&Limits>) -> Self {
+        let n_channels = decide.channels.len();
+        let mut order: Vec<u8> = (0..n_channels as u8).collect();
+        order.sort_by_key(|&channel| contact_cost(decide, &decide.channels[usize::from(channel)]));
+        let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
+        let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
+        let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
+        let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
+        Self { explore, all: Vec::new(), threshold, n_channels, order, is_closed }
+    }
+
+    /// Where an offer through a channel stands in what a limit counts.
+    pub(super) fn at(&self, (offer, channel): (OfferId, u8)) -> usize {
+        offer.0 as usize * self.n_channels + usize::from(channel)
+    }
+
     /// What a customer's lot is drawn from: offers and the first channel each may be made through. `values` has an entry an offer.
     pub(super) fn options(&self, values: &[Option<Minor>], reach: ChannelSet) -> Vec<(OfferId, u8)> {
         let is_open = |offer: OfferId, channel: u8| {
-            let at = offer.0 as usize * self.n_channels + usize::from(channel);
-            !self.is_closed.get(at).is_some_and(|is_closed| *is_closed)
+            !self.is_closed.get(self.at((offer, channel))).is_some_and(|is_closed| *is_closed)
         };
         let channel = |offer| self.order.iter().copied().find(|&one| reach.contains(one) && is_open(offer, one));
         let options = self.explore.options(values, self.threshold);
@@ -123,7 +139,7 @@ impl Explorers {
     }
 }
 
-fn texts<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a StringArray> {
+pub(super) fn texts<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a StringArray> {
     let texts = batch.column(column).as_string_opt::<i32>();
     texts.ok_or_else(|| Fault::new(Code::FileDamaged).in_file(path.display().to_string()).because("not text"))
 }
@@ -149,29 +165,23 @@ pub(super) struct Drawing<'a> {
 
 impl<'a> Drawing<'a> {
     pub(super) fn new(explore: Explore, threshold: Minor, decide: &Decide, limits: Option<&'a Limits>) -> Self {
-        let n_channels = decide.channels.len();
-        let mut order: Vec<u8> = (0..n_channels as u8).collect();
-        order.sort_by_key(|&channel| contact_cost(decide, &decide.channels[usize::from(channel)]));
+        let explorers = Explorers::drawing(explore, threshold, decide, limits);
         let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
-        let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
-        let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
-        let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
-        let explorers = Explorers { explore, all: Vec::new(), threshold, n_channels, order, is_closed };
         Self { explorers, limits, drawn: Vec::new(), expected: vec![0.0; limits.len()] }
     }
 
-    /// A block of customers with their ids; those in the holdout or in a declared lane draw no lot.
-    pub(super) fn add(&mut self, customers: &[(u32, &str)], is_held_out: &[bool], state: &State, ranked: &Ranked) {
+    /// A block of customers with their ids; those in the holdout, another arm or a declared lane draw no lot.
+    pub(super) fn add(&mut self, customers: &[(u32, &str)], is_left_out: &[bool], state: &State, ranked: &Ranked) {
         let n_offers = ranked.expected_values.len() / customers.len().max(1);
         for (position, &(customer, id)) in customers.iter().enumerate() {
             // In a lane of its own a customer is left to the care taken there.
-            if is_held_out[position] || state.found.is_in_lane(position) {
+            if is_left_out[position] || state.found.is_in_lane(position) {
                 continue;
             }
             let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
             let options = self.explorers.options(values, state.open(position));
             for option in &options {
-                let at = option.0.0 as usize * self.explorers.n_channels + usize::from(option.1);
+                let at = self.explorers.at(*option);
                 let share = 1.0 / (options.len() + 1) as f64;
                 self.limits
                     .iter()
@@ -211,8 +221,7 @@ impl<'a> Drawing<'a> {
 impl Explorers {
     /// What their lots use of each limit.
     pub(super) fn used(&self, limits: &[Limit]) -> Vec<i64> {
-        let at = |(offer, channel): (OfferId, u8)| offer.0 as usize * self.n_channels + usize::from(channel);
-        let lots: Vec<usize> = self.all.iter().filter_map(|one| one.lot.map(at)).collect();
+        let lots: Vec<usize> = self.all.iter().filter_map(|one| one.lot.map(|lot| self.at(lot))).collect();
         limits.iter().map(|limit| lots.iter().map(|&lot| limit.uses[lot]).sum()).collect()
     }
 }

@@ -14,7 +14,7 @@ use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Record
 use osusume_tables::arrow::datatypes::{DataType, Date32Type, Field, Schema};
 use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
-use super::{OFFERS, Reader, SHADOW};
+use super::{OFFER_HOLDOUT, OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
 use crate::config::Config;
 use crate::job::Job;
@@ -156,13 +156,19 @@ impl Ledger {
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "as_of", "offer", "channel", "expires_on"])? {
+        let mut columns = vec!["customer_id", "as_of", "offer", "channel", "expires_on"];
+        // Rows of the shadow that stand for one offer of a customer who gets others are no contact, made or not.
+        let has_arms = path.ends_with(SHADOW);
+        columns.extend(has_arms.then_some("arm"));
+        for batch in read_batches(fs, path, &columns)? {
             check_stop(control)?;
             let batch = batch?;
             let (ids, offers) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let channels = texts(&batch, "channel", path)?;
             let (dates, ends) = (dates(&batch, "as_of", path)?, dates(&batch, "expires_on", path)?);
-            for row in 0..batch.num_rows() {
+            let arms = if has_arms { Some(texts(&batch, "arm", path)?) } else { None };
+            let is_counted = |row: &usize| arms.is_none_or(|arms| arms.value(*row) != OFFER_HOLDOUT);
+            for row in (0..batch.num_rows()).filter(is_counted) {
                 if let Some(customer) = customers.find(ids.value(row)) {
                     let offer = self.position(offers.value(row));
                     let channel = self.channels.iter().position(|channel| channel == channels.value(row));

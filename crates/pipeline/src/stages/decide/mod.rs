@@ -2,12 +2,14 @@
 
 mod arbiter;
 mod arbitration;
+mod arms;
 mod capacity;
 mod conditions;
 mod contacts;
 mod explain;
 mod explorers;
 mod held;
+mod held_back;
 mod ledger;
 mod previous;
 mod rows;
@@ -18,19 +20,21 @@ mod valuation;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use osusume_decide::{Holdout, Rule};
-use osusume_model::{AsOf, FeatureSpec, Offer, Result};
+use osusume_decide::{Choice, Holdout, Rule};
+use osusume_model::{AsOf, Date, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
 
 pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::arbitration::{Arbitration, Decided};
+pub(crate) use self::arms::Apart;
 pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
 pub(crate) use self::explorers::Explorers;
 pub(crate) use self::held::Known;
+pub(crate) use self::held_back::HeldBack;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub use self::previous::Stability;
 pub(crate) use self::previous::{Previous, previous_run};
@@ -39,14 +43,16 @@ pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 pub(crate) use self::valuation::{churn_per_contact, lever};
 
-use self::conditions::Look;
+use self::conditions::{Look, Moment};
 use self::rows::{DecisionRow, OfferRow};
 use super::score::RawBlock;
 use super::train::{Columns, Contact, Evidence, Models, OfferModel};
+use crate::benefit::{self, Benefits};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
 use crate::job::Job;
+use crate::power::Power;
 use crate::units::Units;
 
 /// The published offer table.
@@ -65,6 +71,12 @@ pub(crate) const OFFER: &str = "offer";
 pub(crate) const HOLDOUT: &str = "holdout";
 /// The arm of those who were sent what a lot gave them.
 pub(crate) const EXPLORE: &str = "explore";
+/// The arm of rows of the shadow that stand for one offer held back from a customer who may get others.
+pub(crate) const OFFER_HOLDOUT: &str = "offer_holdout";
+/// The arm of those whose offers were ranked by what a take is worth.
+pub(crate) const PROPENSITY: &str = "propensity";
+/// The arm of those who were sent any offer the rules leave.
+pub(crate) const RANDOM: &str = "random";
 
 /// The numbers a run ends with.
 #[derive(Clone, Debug, Default, PartialEq, serde::Serialize)]
@@ -73,8 +85,16 @@ pub struct DecisionCounts {
     pub customers: u64,
     /// Those in the holdout.
     pub holdout: u64,
+    /// The share that is drawn into it.
+    pub holdout_fraction: f64,
+    /// What it can show; absent where nobody is held out, or nothing was taken.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub power: Option<Power>,
     /// Those outside it who explore.
     pub explorers: u64,
+    /// Those outside it by policy arm; empty where everybody is decided by the ranking.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub arms: BTreeMap<String, u64>,
     /// Those outside the holdout with at least one offer.
     pub with_offer: u64,
     /// Those outside the holdout with none.
@@ -91,7 +111,13 @@ pub struct DecisionCounts {
     pub expected_value_by_offer: Vec<(String, i64)>,
     /// Rows of the offer table by channel.
     pub channels: BTreeMap<String, u64>,
-    /// Rows of the shadow table.
+    /// Rows of the offer table by the trigger that stands in them, `""` for none; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, u64>,
+    /// Rows of the offer table with a benefit text, by language; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub benefit_texts: BTreeMap<String, u64>,
+    /// Rows of the shadow table that stand for the holdout.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
@@ -112,6 +138,8 @@ pub(crate) struct Earlier<'a> {
     pub(crate) ledger: &'a [Run],
     /// The run whose first offers are compared with this one's.
     pub(crate) previous: Option<&'a Run>,
+    /// The share the run before held out, where this one's follows from it.
+    pub(crate) held_out: Option<f64>,
 }
 
 /// Decides about every scored customer and writes offers, shadow and decisions.
@@ -125,9 +153,9 @@ pub(crate) fn decide(
     (specs, conditions): (&[FeatureSpec], &Conditions),
     models: &Models,
     units: &Units,
-    (as_of, earlier): (AsOf, Earlier<'_>),
+    (as_of, earlier, holdout_fraction): (AsOf, Earlier<'_>, f64),
 ) -> Result<DecisionCounts> {
-    let decider = Decider::new(job, goods, (specs, conditions), models, units)?;
+    let decider = Decider::new(job, goods, (specs, conditions), models, (units, holdout_fraction))?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
     let reader = Reader { scene: job, tables, goods, ledger: &nothing, conditions, specs, as_of };
@@ -145,13 +173,16 @@ pub(crate) fn decide(
     let limits = Limits::of(job.config, &goods.catalogue.offers)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
-    let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous), &scored, units)?;
+    let held_back = HeldBack::draw(&job.config.decide, &offers, tables, units);
+    let mut arbitration = Arbitration::new(&reader, (&decider.arbiter, &previous, held_back), &scored, units)?;
+    arbitration.part(&scored, (limits.as_ref(), units), &is_held_out)?;
     arbitration.explore(&scored, limits.as_ref(), &is_held_out)?;
-    let left = limits.map(|limits| limits.less(arbitration.explorers()));
+    let left = limits.map(|limits| arbitration.left(&limits));
     if let Some(left) = &left {
         arbitration.settle(&scored, left, &is_held_out)?;
     }
     let mut writer = Writer::create(job, goods, conditions, as_of)?;
+    writer.counts.holdout_fraction = holdout_fraction;
     writer.counts.capacity = arbitration.summary(job.config);
     writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
@@ -176,6 +207,7 @@ struct Decider<'a> {
     units: &'a Units,
     arbiter: Arbiter,
     explainer: Explainer<'a>,
+    benefits: Benefits<'a>,
     holdout: Holdout,
 }
 
@@ -185,7 +217,7 @@ impl<'a> Decider<'a> {
         goods: &'a Goods,
         (specs, conditions): (&[FeatureSpec], &'a Conditions),
         models: &'a Models,
-        units: &'a Units,
+        (units, holdout_fraction): (&'a Units, f64),
     ) -> Result<Self> {
         let config = job.config;
         let grounds = match &models.columns {
@@ -202,10 +234,8 @@ impl<'a> Decider<'a> {
             units,
             arbiter: Arbiter::new(config, goods, &conditions.declared, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
-            holdout: Holdout {
-                salt: config.decide.holdout_salt.reveal().to_owned(),
-                fraction: config.decide.holdout_fraction,
-            },
+            benefits: Benefits::bind(config, goods, specs)?,
+            holdout: Holdout { salt: config.decide.holdout_salt.reveal().to_owned(), fraction: holdout_fraction },
         })
     }
 
@@ -221,12 +251,8 @@ impl<'a> Decider<'a> {
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, is_explorer, probability, found } = decided;
-        let arm = |row: usize| match (is_held_out[row], is_explorer[row]) {
-            (true, _) => HOLDOUT,
-            (_, true) => EXPLORE,
-            _ => OFFER,
-        };
+        let Decided { ranked, arms, probability, found, as_if } = decided;
+        let arm = |row: usize| if is_held_out[row] { HOLDOUT } else { arms[row] };
         let n_offers = self.goods.catalogue.offers.len();
         let decisions: Vec<DecisionRow> = block
             .customer
@@ -244,32 +270,30 @@ impl<'a> Decider<'a> {
         let encoded = self.explainer.encode(block)?;
         let (mut offers, mut shadow) = (Vec::new(), Vec::new());
         let expires = writer.expires;
-        for (choice, probability) in ranked.choices.iter().zip(probability) {
+        let fraction = self.holdout.fraction;
+        let made = ranked.choices.iter().zip(probability).map(|(choice, probability)| {
             let row = choice.customer as usize;
-            let held_out = is_held_out[row];
-            let fraction = self.holdout.fraction;
-            let offer = choice.offer.0 as usize;
-            let offered = OfferRow {
-                customer_id: tables.customers.id(block.customer[row]).to_owned(),
-                rank: choice.rank as i16,
-                offer,
-                channel: self.job.config.decide.channels[choice.channel as usize].clone(),
-                propensity: choice.propensity,
-                margin: choice.margin.0,
-                expected_value: choice.expected_value.0,
-                interval: choice.interval.map(|ends| ends.map(|end| end.0)),
-                lever: choice.lever.0,
-                contact_cost: choice.worth.contact_cost.0,
-                parts: self.models.offers[offer].contact.as_ref().map(|contact| contact.parts(choice.propensity)),
-                evidence: evidence(self.job.config, self.models.offers[offer].contact.as_ref()),
-                basis: self.models.offers[offer].basis(),
-                reasons: self.explainer.reasons(block, &encoded, row, offer)?,
-                arm: arm(row),
-                action_probability: if held_out { fraction } else { (1.0 - fraction) * probability },
-                moment: look.moment(row, offer, expires),
-            };
-            if held_out { shadow.push(offered) } else { offers.push(offered) }
+            (choice, arm(row), if is_held_out[row] { fraction } else { (1.0 - fraction) * probability })
+        });
+        let learning = &self.job.config.decide.learning;
+        let held_back = as_if.iter().map(|choice| {
+            let key = &self.goods.catalogue.offers[choice.offer.0 as usize].key;
+            (choice, OFFER_HOLDOUT, (1.0 - fraction) * learning.held_back(key))
+        });
+        for (choice, arm, action_probability) in made.chain(held_back) {
+            let row = choice.customer as usize;
+            let customer = tables.customers.id(block.customer[row]);
+            let moment = look.moment(row, choice.offer.0 as usize, expires);
+            let reasons = self.explainer.reasons(block, &encoded, row, choice.offer.0 as usize)?;
+            let told = benefit_row((block, row, choice.offer.0 as usize), &moment, &reasons, writer.as_of.date);
+            let benefit = self.benefits.of(&told);
+            let offered =
+                OfferRow { benefit, ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons) };
+            if [HOLDOUT, OFFER_HOLDOUT].contains(&arm) { shadow.push((row, offered)) } else { offers.push(offered) }
         }
+        // Rows of a customer stand together, in the order of customers, whoever is held out of what.
+        shadow.sort_by_key(|(row, _)| *row);
+        let shadow: Vec<OfferRow> = shadow.into_iter().map(|(_, offered)| offered).collect();
         writer.count(&decisions, &offers, &shadow, is_held_out);
         if let Some(stability) = &mut writer.counts.stability {
             let mut first = vec![None; block.customer.len()];
@@ -277,12 +301,56 @@ impl<'a> Decider<'a> {
                 first[choice.customer as usize] = Some(choice.offer.0 as usize);
             }
             let fates = ranked.decisions.chunks_exact(n_offers);
-            for (row, fates) in fates.enumerate().filter(|(row, _)| !is_held_out[*row]) {
+            // What a lot or another policy gave is no change of the ranking's mind.
+            for (row, fates) in fates.enumerate().filter(|(row, _)| arm(*row) == OFFER) {
                 stability.add(previous.of(block.customer[row]), first[row], fates);
             }
         }
         writer.write(&decisions, &offers, &shadow)
     }
+
+    fn offer_row(
+        &self,
+        choice: &Choice,
+        (customer, arm, action_probability): (&str, &'static str, f64),
+        moment: Moment,
+        reasons: [Option<String>; 3],
+    ) -> OfferRow {
+        let offer = choice.offer.0 as usize;
+        let contact = self.models.offers[offer].contact.as_ref();
+        OfferRow {
+            customer_id: customer.to_owned(),
+            rank: choice.rank as i16,
+            offer,
+            channel: self.job.config.decide.channels[choice.channel as usize].clone(),
+            propensity: choice.propensity,
+            margin: choice.margin.0,
+            expected_value: choice.expected_value.0,
+            interval: choice.interval.map(|ends| ends.map(|end| end.0)),
+            lever: choice.lever.0,
+            contact_cost: choice.worth.contact_cost.0,
+            fatigue: choice.worth.fatigue.0,
+            parts: contact.map(|contact| contact.parts(choice.propensity).worn(choice.worth.kept)),
+            evidence: evidence(self.job.config, contact),
+            basis: self.models.offers[offer].basis(),
+            reasons,
+            arm,
+            action_probability,
+            moment,
+            benefit: [None, None],
+        }
+    }
+}
+
+/// What a text is told of a row.
+fn benefit_row<'a>(
+    (block, at, offer): (&'a RawBlock, usize, usize),
+    moment: &'a Moment,
+    reasons: &'a [Option<String>; 3],
+    as_of: Date,
+) -> benefit::Row<'a> {
+    let (expires, contact, trigger) = (moment.expires, [moment.from, moment.until], moment.trigger.as_deref());
+    benefit::Row { block, at, offer, as_of, expires, contact, trigger, reasons }
 }
 
 fn weights(model: &OfferModel) -> Option<Weights<'_>> {
@@ -303,6 +371,19 @@ pub(crate) fn evidence(config: &Config, contact: Option<&Contact>) -> &'static s
     }
 }
 
+/// No row yet of each trigger and without any, where the pipeline file declares one.
+fn triggers(config: &Config) -> BTreeMap<String, u64> {
+    let declared = config.decide.timing.triggers.iter().map(|trigger| (trigger.name.clone(), 0));
+    let none = (!config.decide.timing.triggers.is_empty()).then(|| (String::new(), 0));
+    declared.chain(none).collect()
+}
+
+/// No text yet of each language, where the pipeline file declares any.
+fn benefit_texts(config: &Config) -> BTreeMap<String, u64> {
+    let languages = ["en", "ja"].into_iter().filter(|_| !config.offers.benefits.is_empty());
+    languages.map(|language| (language.to_owned(), 0)).collect()
+}
+
 struct Writer {
     offers: ParquetSink,
     shadow: ParquetSink,
@@ -311,7 +392,7 @@ struct Writer {
     decision_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     catalogue: Vec<Offer>,
     as_of: AsOf,
-    expires: osusume_model::Date,
+    expires: Date,
     rule_ids: Vec<String>,
     by_offer: Vec<u64>,
     value_by_offer: Vec<i64>,
@@ -338,6 +419,9 @@ impl Writer {
             // The propensity speaks of the days up to the end of the label window, and of none after it.
             expires: as_of.date + days as i32,
             counts: DecisionCounts {
+                triggers: triggers(job.config),
+                benefit_texts: benefit_texts(job.config),
+                arms: arms::words(&job.config.decide).map(|arm| (arm.to_owned(), 0)).collect(),
                 lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
                 ..DecisionCounts::default()
             },
@@ -353,6 +437,9 @@ impl Writer {
         counts.holdout += held_out;
         counts.with_offer += with_offer;
         counts.without_offer += decisions.len() as u64 - held_out - with_offer;
+        for row in decisions.iter().filter(|row| row.arm != HOLDOUT && row.arm != EXPLORE) {
+            counts.arms.entry(row.arm.to_owned()).and_modify(|count| *count += 1);
+        }
         counts.explorers += decisions.iter().filter(|row| row.arm == EXPLORE).count() as u64;
         for (row, &held_out) in decisions.iter().zip(is_held_out) {
             // A missing consent is the customer's, so it removes every offer or none.
@@ -361,12 +448,19 @@ impl Writer {
             counts.unreachable += u64::from(is_barred && !held_out);
             *counts.lanes.entry(row.lane.to_owned()).or_default() += 1;
         }
-        counts.shadow_rows += shadow.len() as u64;
+        // What is held back one by one is counted by its rule.
+        counts.shadow_rows += shadow.iter().filter(|row| row.arm == HOLDOUT).count() as u64;
         for row in offers {
             counts.expected_value_minor = counts.expected_value_minor.saturating_add(row.expected_value);
             self.by_offer[row.offer] += 1;
             self.value_by_offer[row.offer] = self.value_by_offer[row.offer].saturating_add(row.expected_value);
             *counts.channels.entry(row.channel.clone()).or_default() += 1;
+            if let Some(trigger) = counts.triggers.get_mut(row.moment.trigger.as_deref().unwrap_or_default()) {
+                *trigger += 1;
+            }
+            for ((_, texts), text) in counts.benefit_texts.iter_mut().zip(&row.benefit) {
+                *texts += u64::from(text.is_some());
+            }
         }
         let removed = decisions.iter().flat_map(|row| &row.offers).map(|(code, _)| *code);
         let is_rule = |code: &str| {

@@ -11,7 +11,7 @@ use osusume_tables::arrow::datatypes::Int16Type;
 use osusume_tables::{CustomerIndex, read_batches};
 
 use super::ledger::checked_path;
-use super::{DECISIONS, OFFERS, PREVIOUS, SHADOW};
+use super::{DECISIONS, HOLDOUT, OFFER, OFFERS, PREVIOUS, SHADOW};
 use crate::config::Offers;
 
 /// The newest published run of a date before `as_of` whose offers still stood then.
@@ -54,12 +54,16 @@ impl Previous {
         let mut previous = Self::empty(run.current.run_id.to_string(), offers, customers);
         for name in [OFFERS, SHADOW] {
             let path = checked_path(fs, run, name, control)?;
-            for batch in read_batches(fs, &path, &["customer_id", "offer", "rank"])? {
+            for batch in read_batches(fs, &path, &["customer_id", "offer", "rank", "arm"])? {
                 check_stop(control)?;
                 let batch = batch?;
                 let (ids, names) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
                 let ranks = batch.column(2).as_primitive_opt::<Int16Type>().ok_or_else(|| damaged(&path))?;
-                for row in (0..batch.num_rows()).filter(|&row| ranks.value(row) == 1) {
+                // What a lot or another policy gave was not the ranking's choice, and what is held back from a customer who gets other
+                // offers was nobody's first.
+                let arms = texts(&batch, 3, &path)?;
+                let is_made = |row: usize| ranks.value(row) == 1 && [OFFER, HOLDOUT].contains(&arms.value(row));
+                for row in (0..batch.num_rows()).filter(|&row| is_made(row)) {
                     previous.set(customers, ids.value(row), names.value(row));
                 }
             }

@@ -31,6 +31,8 @@ pub(crate) struct State {
     pub(crate) days_since_purchase: Vec<u16>,
     /// Others of the household are asked; empty where nobody rests for that.
     pub(crate) is_resting: Vec<bool>,
+    /// Customers × offers: held out of the offer; empty where nobody is.
+    pub(crate) is_held_back: Vec<bool>,
     /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
     pub(crate) incumbents: Vec<u32>,
     /// What holds of the declared conditions.
@@ -80,6 +82,7 @@ impl Reader<'_> {
             days_since_complaint: self.complaints(customers)?,
             days_since_purchase: latest,
             is_resting: Vec::new(),
+            is_held_back: Vec::new(),
             incumbents: Vec::new(),
             found: self.conditions.look(self.scene, self.tables, rows, self.as_of)?.found(),
         })

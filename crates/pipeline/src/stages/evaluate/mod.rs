@@ -93,7 +93,8 @@ pub fn evaluate(request: &EvaluateRequest<'_>, host: &dyn Host) -> Result<Evalua
     let calendar = Calendar::new(&ran.pipeline.time_zone)?;
     let scene = Scene { config: &config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
-    let evaluator = Evaluator { job: &job, run: &run, holdout_fraction: ran.decide.holdout_fraction };
+    let (holdout_fraction, _) = crate::power::held_out(&run)?;
+    let evaluator = Evaluator { job: &job, run: &run, holdout_fraction };
     let found = evaluator.find(request.as_of);
     // The tables were needed for the numbers only; a failure to clean up must not hide why there are none.
     drop(staging.discard());
@@ -195,6 +196,7 @@ impl Evaluator<'_> {
     fn evaluation(&self, numbers: &Numbers<'_>, schedule: &Schedule) -> Result<Evaluation> {
         let (label, pipeline) = (schedule.label, &self.job.config.pipeline);
         let window_first = schedule.score.date + label.gap as i32;
+        let (arms, comparisons) = numbers.arms()?;
         Ok(Evaluation {
             format_version: crate::evaluation::EVALUATION_VERSION,
             run_id: self.run.current.run_id.to_string(),
@@ -211,6 +213,8 @@ impl Evaluator<'_> {
             holdout_fraction: self.holdout_fraction,
             lost_customers: numbers.published.lost.iter().sum(),
             total: numbers.total(self.holdout_fraction)?,
+            arms,
+            comparisons,
             offers: numbers.offers()?,
         })
     }

@@ -5,9 +5,12 @@ use osusume_model::{Code, Fault, Result};
 use osusume_windows::Label;
 
 use super::outcomes::Outcomes;
-use super::published::{Assigned, HOLDOUT, OFFER, PublishedRun};
+use super::published::{ARMS, Assigned, HOLDOUT, OFFER, PublishedRun};
 use crate::catalogue::Goods;
-use crate::evaluation::{ArmEvaluation, DecileLift, Described, Effect, Group, OfferEvaluation, Span, TotalEvaluation};
+use crate::evaluation::{
+    ArmComparison, ArmEvaluation, DecileLift, Described, Effect, Group, HeldBackEvaluation, OfferEvaluation, PolicyArm,
+    Span, TotalEvaluation,
+};
 use crate::units::Units;
 
 /// Confidence of every interval.
@@ -69,7 +72,7 @@ impl Numbers<'_> {
         let n_offers = self.goods.catalogue.offers.len();
         let mut known = Known::default();
         for (customer, arm) in self.published.arm.iter().enumerate() {
-            let Some(arm) = *arm else { continue };
+            let Some(arm) = arm.filter(|arm| *arm <= OFFER) else { continue };
             let probability = if arm == OFFER { 1.0 - fraction } else { fraction };
             let row = Assigned { customer: customer as u32, propensity: 0.0, probability };
             let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
@@ -86,13 +89,79 @@ impl Numbers<'_> {
             offer: arm(OFFER),
             holdout: arm(HOLDOUT),
             takes: effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?,
-            revenue: self.revenue_effect(&known)?,
+            revenue: self.revenue_effect(&known, CONFIDENCE)?,
             retention: effect(rate_effect(&known.assignment(), &is_retained, CONFIDENCE))?,
         })
     }
 
+    /// Every arm of a run that has several, and every one against every other.
+    ///
+    /// # Errors
+    /// `Bug` for probabilities a run cannot have.
+    pub(super) fn arms(&self) -> Result<(Vec<PolicyArm>, Vec<ArmComparison>)> {
+        let present: Vec<usize> = (0..ARMS.len()).filter(|&arm| self.published.arm.contains(&Some(arm))).collect();
+        if !present.iter().any(|&arm| arm > OFFER) {
+            return Ok((Vec::new(), Vec::new()));
+        }
+        let pairs: Vec<[usize; 2]> = present.iter().flat_map(|&b| present.iter().map(move |&a| [a, b])).collect();
+        let pairs: Vec<[usize; 2]> = pairs.into_iter().filter(|[a, b]| a > b).collect();
+        let told = |&arm: &usize| PolicyArm {
+            arm: ARMS[arm].to_owned(),
+            numbers: ArmEvaluation {
+                lost: self.published.lost[arm],
+                mean_propensity: None,
+                ..self.arm(&self.members([arm, usize::MAX]), OFFER)
+            },
+        };
+        let compared = |pair: &[usize; 2]| self.compared(*pair, pairs.len());
+        Ok((present.iter().map(told).collect(), pairs.iter().map(compared).collect::<Result<_>>()?))
+    }
+
+    /// The members of two arms, the first as those offered. Every member was as likely as any other, so nobody weighs more.
+    fn members(&self, [first, second]: [usize; 2]) -> Known {
+        let n_offers = self.goods.catalogue.offers.len();
+        let mut known = Known::default();
+        for (customer, arm) in self.published.arm.iter().enumerate() {
+            let Some(is_first) = arm.filter(|arm| *arm == first || *arm == second).map(|arm| arm == first) else {
+                continue;
+            };
+            let row = Assigned { customer: customer as u32, propensity: 0.0, probability: 1.0 };
+            let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
+            known.push(&row, self.units.cluster(row.customer), is_first, labels.contains(&Label::Positive));
+        }
+        known
+    }
+
+    /// One arm against another; `n_pairs` of them are compared.
+    fn compared(&self, pair: [usize; 2], n_pairs: usize) -> Result<ArmComparison> {
+        let known = self.members(pair);
+        let is_retained: Vec<bool> = known.customers.iter().map(|&c| self.outcomes.is_retained[c as usize]).collect();
+        let takes = |confidence| effect(rate_effect(&known.assignment(), &known.is_taken, confidence));
+        let revenue = |confidence| self.revenue_effect(&known, confidence);
+        // Of several comparisons one shows a difference by chance more often than each says.
+        let strict = 1.0 - (1.0 - CONFIDENCE) / n_pairs as f64;
+        let judged = match revenue(strict)? {
+            Some(revenue) => revenue,
+            None => takes(strict)?,
+        };
+        let verdict = match judged.interval {
+            Some(span) if span.lower > 0.0 => "better",
+            Some(span) if span.upper < 0.0 => "worse",
+            _ => "not_shown",
+        };
+        Ok(ArmComparison {
+            arm: ARMS[pair[0]].to_owned(),
+            against: ARMS[pair[1]].to_owned(),
+            takes: takes(CONFIDENCE)?,
+            revenue: revenue(CONFIDENCE)?,
+            retention: effect(rate_effect(&known.assignment(), &is_retained, CONFIDENCE))?,
+            verdict: verdict.to_owned(),
+            verdict_confidence: strict,
+        })
+    }
+
     /// Revenue in the window, less what the window before tells of it.
-    fn revenue_effect(&self, known: &Known) -> Result<Option<Effect>> {
+    fn revenue_effect(&self, known: &Known, confidence: f64) -> Result<Option<Effect>> {
         if self.outcomes.revenue.is_empty() {
             return Ok(None);
         }
@@ -100,7 +169,7 @@ impl Numbers<'_> {
             known.customers.iter().map(|&customer| self.outcomes.revenue[customer as usize][at] as f64).collect()
         };
         let after = adjusted(&revenue(1), &revenue(0));
-        effect(mean_effect(&known.assignment(), &after, CONFIDENCE)).map(Some)
+        effect(mean_effect(&known.assignment(), &after, confidence)).map(Some)
     }
 
     /// Every offer of the run.
@@ -142,7 +211,29 @@ impl Numbers<'_> {
             shadow,
             effect,
             described: self.described(&known),
+            held_back: self.held_back(offer, at)?,
         })
+    }
+
+    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so nobody
+    /// on either side weighs more than another.
+    fn held_back(&self, offer: usize, at: Option<usize>) -> Result<Option<HeldBackEvaluation>> {
+        let of_hold = &self.published.held_back[offer];
+        if of_hold.rows.is_empty() && of_hold.lost == 0 {
+            return Ok(None);
+        }
+        let mut known = Known::default();
+        let mut counts = [ArmEvaluation { lost: of_hold.lost, ..ArmEvaluation::default() }, ArmEvaluation::default()];
+        for (arm, rows) in [(HOLDOUT, &of_hold.rows), (OFFER, &self.published.assigned[offer][OFFER].rows)] {
+            for row in rows {
+                let row = Assigned { probability: 1.0, ..*row };
+                self.judge(&row, at, arm, &mut known, &mut counts[arm]);
+            }
+        }
+        let effect = effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?;
+        let ArmEvaluation { gap_takes, immature, not_eligible, lost, .. } = counts[HOLDOUT];
+        let customers = ArmEvaluation { gap_takes, immature, not_eligible, lost, ..self.arm(&known, HOLDOUT) };
+        Ok(Some(HeldBackEvaluation { customers, effect }))
     }
 
     /// Somebody who took it inside the gap stays in the comparison as one who did not take it in the window: to leave people out by what

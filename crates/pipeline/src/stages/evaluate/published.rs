@@ -15,8 +15,10 @@ use crate::stages::score::{SCORES, propensities};
 
 /// Position of the holdout in what has an entry an arm.
 pub(super) const HOLDOUT: usize = 0;
-/// Position of those outside it.
+/// Position of those whom the ranking decided.
 pub(super) const OFFER: usize = 1;
+/// The words of all arms, by position; those after the first two were decided by another policy.
+pub(super) const ARMS: [&str; 4] = [decide::HOLDOUT, decide::OFFER, decide::PROPENSITY, decide::RANDOM];
 
 /// A customer an offer was assigned to, or would have been.
 #[derive(Clone, Copy, Debug)]
@@ -40,13 +42,15 @@ pub(super) struct PublishedRun {
     pub(super) arm: Vec<Option<usize>>,
     /// Customers decided about, and those of each arm who are in no table any more.
     pub(super) n_decided: u64,
-    pub(super) lost: [u64; 2],
-    /// Ids of those who got an offer by lot, or none: they are in neither arm.
-    pub(super) explorers: BTreeSet<String>,
+    pub(super) lost: [u64; ARMS.len()],
+    /// Ids of those whose offers the ranking did not choose: they are in neither arm of an offer.
+    pub(super) apart: BTreeSet<String>,
     /// Keys of the offers, in the run's order.
     pub(super) offers: Vec<String>,
     /// By offer, its arms.
     pub(super) assigned: Vec<[ArmRows; 2]>,
+    /// By offer, customers outside the holdout who would have been made it but for being held out of this one.
+    pub(super) held_back: Vec<ArmRows>,
     /// Customers × offers; NaN for whom the run did not score.
     pub(super) propensity: Vec<f32>,
 }
@@ -64,9 +68,10 @@ impl PublishedRun {
         let mut read = Self {
             arm: vec![None; customers.len()],
             n_decided: 0,
-            lost: [0; 2],
-            explorers: BTreeSet::new(),
+            lost: [0; ARMS.len()],
+            apart: BTreeSet::new(),
             assigned: vec![<[ArmRows; 2]>::default(); offers.len()],
+            held_back: vec![ArmRows::default(); offers.len()],
             propensity: vec![f32::NAN; customers.len() * offers.len()],
             offers,
         };
@@ -83,14 +88,14 @@ impl PublishedRun {
             let (ids, arms) = (texts(&batch, "customer_id", path)?, texts(&batch, "arm", path)?);
             for (id, arm) in ids.iter().flatten().zip(arms.iter().flatten()) {
                 self.n_decided += 1;
-                let arm = match arm {
-                    decide::HOLDOUT => HOLDOUT,
-                    decide::OFFER => OFFER,
-                    // What a lot gave is no part of what the ranking earned.
-                    decide::EXPLORE => {
-                        self.explorers.insert(id.to_owned());
-                        continue;
-                    }
+                let position = ARMS.iter().position(|word| *word == arm);
+                if position.is_none_or(|position| position > OFFER) {
+                    self.apart.insert(id.to_owned());
+                }
+                let arm = match (position, arm) {
+                    (Some(position), _) => position,
+                    // What a lot gave is no part of what any policy earned.
+                    (None, decide::EXPLORE) => continue,
                     _ => return Err(damaged(path, "arm")),
                 };
                 match customers.find(id) {
@@ -122,22 +127,24 @@ impl PublishedRun {
     }
 
     fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability"])? {
+        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability", "arm"])? {
             let batch = batch?;
             let (ids, keys) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let propensity = numbers(&batch, "propensity", path)?;
             let probability = numbers(&batch, "action_probability", path)?;
+            let arms = texts(&batch, "arm", path)?;
             for row in 0..batch.num_rows() {
                 let offer = self.offers.iter().position(|key| key == keys.value(row));
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
                 let probability = Some(probability.value(row)).filter(|&p| p > 0.0 && p <= 1.0);
                 let probability = probability.ok_or_else(|| damaged(path, "action_probability"))?;
-                if self.explorers.contains(ids.value(row)) {
+                if self.apart.contains(ids.value(row)) {
                     continue;
                 }
-                // Who explores was drawn by a hash of its own: among the others every offer of an arm was as likely as every other.
-                let probability = if self.explorers.is_empty() { probability } else { 1.0 };
-                let rows = &mut self.assigned[offer][arm];
+                // They were drawn by hashes of their own: among the others every offer of an arm was as likely as every other.
+                let probability = if self.apart.is_empty() { probability } else { 1.0 };
+                let is_held_back = arms.value(row) == decide::OFFER_HOLDOUT;
+                let rows = if is_held_back { &mut self.held_back[offer] } else { &mut self.assigned[offer][arm] };
                 match customers.find(ids.value(row)) {
                     Some(customer) => {
                         rows.rows.push(Assigned { customer, propensity: propensity.value(row), probability });

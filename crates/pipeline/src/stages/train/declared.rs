@@ -5,7 +5,7 @@ use osusume_model::{Code, Fault, Offer, Result, suggest};
 use crate::catalogue::Goods;
 use crate::config::{Config, LearnFrom, Role};
 
-/// Checks `train.prior`, `decide.response` and `decide.levers` against the offers that follow from the tables, before anything is computed.
+/// Checks `train.prior`, `decide.response`, `decide.levers` and `decide.holdout.per_offer` against the offers that follow from the tables, before anything is computed.
 ///
 /// # Errors
 /// `ConfigUnknownName` for an offer there is not, `ConfigNotAllowed` for one that is named twice and for `train.learn_from` without the
@@ -29,6 +29,8 @@ pub(crate) fn check_declared(config: &Config, goods: &Goods) -> Result<()> {
     faults.extend(responses.map(|name| unknown(&format!("decide.response.{name}"), name, &keys)));
     let levers = config.decide.valuation.levers.keys().filter(|name| !is_known(name));
     faults.extend(levers.map(|name| unknown(&format!("decide.levers.{name}"), name, &keys)));
+    let held_back = config.decide.learning.offer_fractions.keys().filter(|name| !keys.contains(&name.as_str()));
+    faults.extend(held_back.map(|name| unknown(&format!("decide.holdout.per_offer.{name}"), name, &keys)));
     faults.extend(without_contacts(config));
     Fault::all(faults)
 }
