@@ -213,7 +213,7 @@ fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
     let audits = guard::audit(job, &tables.checked, &models, schedule.score)?;
-    let summary = Summary { mined, copies, audits, ..summary };
+    let summary = Summary { audits, mined, copies, ..summary };
     let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
     let shown = clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
     // Counts by group are shown nowhere but as the report withholds them.

@@ -20,7 +20,7 @@ use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
     Apart, Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, HeldBack, Ledger, Limits,
-    OFFERS, Previous, Reader, Scored,
+    OFFERS, Previous, Reader, Scored, Shared,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -123,7 +123,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let goods = goods(&now, &tables)?;
     let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let scene = Scene { config: &now, calendar: &calendar, host };
-    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide.channels), &tables.customers, &scene.quiet())?;
+    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide), &tables.customers, &scene.quiet())?;
     let held_out = HeldOut::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
     let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
@@ -133,15 +133,25 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
     let conditions = [bind(&now)?, bind(&then)?];
     let (ledger, specs, conditions) = (&ledger, specs.as_slice(), &conditions);
-    let base =
-        Reader { scene: &scene, tables: &tables, goods: &goods, ledger, conditions: &conditions[0], specs, as_of };
+    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
+    let shared = &Shared::gather(&scene, &tables, &goods, &units, as_of)?;
+    let conditions_now = &conditions[0];
+    let base = Reader {
+        scene: &scene,
+        tables: &tables,
+        goods: &goods,
+        ledger,
+        shared,
+        conditions: conditions_now,
+        specs,
+        as_of,
+    };
     let other = Scene { config: &then, ..scene };
     let models = read_models(run, &goods.catalogue.offers, specs)?;
     let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
     let asked = Reader { scene: &other, conditions: &conditions[1], ..base };
     let sides = [Deciding::new(base, &effects)?, Deciding::new(asked, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
-    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
     let before = Settled {
         units: &units,
@@ -290,7 +300,7 @@ impl<'a> Deciding<'a> {
     fn new(reader: Reader<'a>, effects: &[Effects<'_>]) -> Result<Self> {
         let (config, goods) = (reader.scene.config, reader.goods);
         let arbiter = Arbiter::new(config, goods, &reader.conditions.declared, effects)?;
-        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
+        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers, reader.conditions)? })
     }
 
     /// The policy's places, and what it decides by but for who gets them.
@@ -298,6 +308,7 @@ impl<'a> Deciding<'a> {
         let settled = (&self.arbiter, before.previous, before.held_back.clone());
         let mut arbitration = Arbitration::new(&self.reader, settled, scored, before.units)?;
         arbitration.drawn(before.apart.clone(), before.explorers.clone());
+        arbitration.segment_drawn(scored)?;
         let left = self.limits.as_ref().map(|limits| arbitration.left(limits));
         Ok((arbitration, left))
     }

@@ -127,7 +127,9 @@ fn within_customers(groups: &mut [Group], of: fn(&mut Group) -> &mut Cell) {
     let shown = counts(&mut groups.iter_mut().map(|group| *of(group)));
     let shown_others = counts(&mut others.iter().copied());
     if [total - shown, total_others - shown_others].into_iter().any(crate::cell::is_small) {
-        groups.iter_mut().for_each(|group| *of(group) = Cell::WITHHELD);
+        for group in groups.iter_mut() {
+            *of(group) = Cell::WITHHELD;
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
-use crate::{ChannelSet, DecideError, Lever, Response};
+use crate::{Approach, ApproachStep, Approaches, ChannelSet, DecideError, Lever, Response, Stand, apply_approaches};
 use osusume_model::{NoControl, OfferKind, Product};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -279,6 +279,50 @@ proptest! {
         }
     }
 
+    /// Steps bind their offers to a channel, and one without an offer stands for it less what is still to be paid for.
+    #[test]
+    fn steps_choose_channels_and_defer_what_is_earned(company in company(), policy in policy(), bound in 0..2_u8, later in 0..2_u8) {
+        let n_offers = company.catalogue.offers.len();
+        let mail = |channel, makes_offer| ApproachStep { wait_days: 0, channel, makes_offer };
+        let steps = vec![mail(Some(bound), false), mail(Some(later), true)];
+        let all = [Approach { offers: (0..n_offers).map(|offer| offer % 2 == 0).collect(), steps, ..Approach::default() }];
+        let stands: Vec<Stand> = (0..company.people.len()).map(|at| Stand::Due((at % 2) as u8)).collect();
+        let columns = Columns::of(&company.people);
+        let customers = Customers { approaches: Some(Approaches { all: &all, stands: &stands }), ..columns.customers() };
+        let mut verdicts = company.verdicts(&columns);
+        apply_approaches(&customers, &mut verdicts);
+        let propensities = company.propensities();
+        let policy = of_company(&policy, &company);
+        let ladder = company.ladder();
+        let got = rank(&ladder, &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
+        let free = rank(&ladder, &columns.customers(), (&verdicts, &propensities), &policy, &NoControl).unwrap();
+        let cost = |channel: u8| policy.channels.iter().find(|one| one.index == channel).unwrap().contact_cost;
+        let cheapest = |customer: usize| {
+            let open = policy.channels.iter().filter(|one| company.people[customer].consents.contains(one.index));
+            open.map(|one| one.contact_cost).min().unwrap()
+        };
+        for (cell, value) in got.expected_values.iter().enumerate() {
+            let (customer, offer) = (cell / n_offers, cell % n_offers);
+            let Some(value) = value else { continue };
+            let own = match (offer % 2, customer % 2) {
+                (1, _) => cheapest(customer),
+                (_, 0) => cost(bound) + cost(later),
+                _ => cost(later),
+            };
+            prop_assert_eq!(*value + own, free.expected_values[cell].unwrap() + cheapest(customer));
+        }
+        for choice in got.choices.iter().filter(|choice| choice.offer.0 % 2 == 0) {
+            let is_check = choice.customer % 2 == 0;
+            prop_assert_eq!(choice.channel, if is_check { bound } else { later });
+            prop_assert_eq!(choice.worth.prepares.is_some(), is_check);
+            if is_check {
+                let churn = choice.worth.churn_cost.round_ties_even() as i64;
+                prop_assert!((choice.expected_value.0 + churn + cost(bound).0).abs() <= 1);
+                prop_assert_eq!(choice.interval, None);
+            }
+        }
+    }
+
     /// Of all sets of a customer's offers the one is made that brings the most over what each must be worth, each contact worn by the others
     /// and by recent ones.
     #[test]
@@ -291,8 +335,8 @@ proptest! {
         let policy = RankPolicy { wear_out: wear, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
         let ranked = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
         let n_offers = company.catalogue.offers.len();
-        for customer in 0..company.people.len() {
-            let of = |offer: usize, n: usize| plain_worn(&company, &policy, (customer, offer), recent[customer] as usize + n - 1);
+        for (customer, recent) in recent.iter().enumerate() {
+            let of = |offer: usize, n: usize| plain_worn(&company, &policy, (customer, offer), usize::from(*recent) + n - 1);
             let fates = &ranked.decisions[customer * n_offers..][..n_offers];
             let is_open = |offer: &usize| !matches!(fates[*offer], Decision::Removed(rule) if rule != Rule::WearOut);
             let open: Vec<usize> = (0..n_offers).filter(is_open).collect();
@@ -322,9 +366,9 @@ proptest! {
         let policy = RankPolicy { fatigue, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
         let got = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
         let n_offers = company.catalogue.offers.len();
-        for customer in 0..company.people.len() {
+        for (customer, recent) in recent.iter().enumerate() {
             let mean = |n: usize| {
-                let paid = |k: usize| policy.fatigue[(recent[customer] as usize + k).min(policy.fatigue.len() - 1)].0;
+                let paid = |k: usize| policy.fatigue[(usize::from(*recent) + k).min(policy.fatigue.len() - 1)].0;
                 (0..n).map(paid).sum::<i64>() / n as i64
             };
             let of = |offer: usize, n: usize| {

@@ -431,6 +431,7 @@ fn capacity(at: At) -> Capacity {
         max: at.find("max").and_then(integer),
         min: at.find("min").and_then(integer).unwrap_or(0),
         budget_minor: at.find("budget_minor").and_then(integer),
+        condition: text("when"),
     }
 }
 

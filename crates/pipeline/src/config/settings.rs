@@ -85,7 +85,7 @@ pub use features::{
 
 pub use guard::Guard;
 pub use learning::Learning;
-pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
+pub use timing::{ApproachSetting, ChannelLimit, Effect, Lane, OwnRule, StepSetting, Timing, Trigger};
 pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
@@ -564,6 +564,8 @@ pub struct Capacity {
     pub min: i64,
     /// Most that contacts may cost, in minor units; rows are not counted then.
     pub budget_minor: Option<i64>,
+    /// The condition on customers whose rows count, as it was written; everybody's without one.
+    pub condition: Option<String>,
 }
 
 /// `[decide]`.

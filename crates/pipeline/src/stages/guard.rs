@@ -106,7 +106,7 @@ fn grouping(
         let columns = [column.as_str(), "arrived"];
         let before = if is_arrival_known { as_of.instant.0 } else { i64::MAX };
         for customers in tables.passes() {
-            let block = Block::read(table, customers, &columns[..1 + usize::from(is_arrival_known)], &job.quiet())?;
+            let block = Block::read(table, customers, &columns[..=usize::from(is_arrival_known)], &job.quiet())?;
             let codes = block.codes(&column);
             let value = |row: usize| match codes {
                 Some(codes) => codes.get(row).map_or(f64::NAN, f64::from),
@@ -158,7 +158,7 @@ fn people(job: &Job<'_>, tables: &Checked) -> Result<Vec<Person>> {
             let Some(next) = scores.next() else { break };
             chances.extend(propensities(&next?));
         }
-        let arm = batch.column_by_name("arm").map(|column| column.as_string::<i32>());
+        let arm = batch.column_by_name("arm").map(AsArray::as_string::<i32>);
         for at in 0..batch.num_rows() {
             let person = &mut people[indexes[row] as usize];
             person.is_audited = arm.is_some_and(|arm| arm.value(at) != HOLDOUT);

@@ -183,4 +183,5 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.capacity[].max", Integer, Absent, "Rows of the offer table at most.").unit("rows").between(0.0, 1e9),
     Field::new("decide.capacity[].budget_minor", Integer, Absent, "Instead of a number of rows: what contacting the customers of these rows may cost together.").unit("minor units").between(0.0, MANY),
     Field::new("decide.capacity[].min", Integer, Absent, "Rows at least, as far as there are customers the rules leave; also of offers worth less than `decide.min_value_minor`.").unit("rows").between(0.0, 1e9),
+    Field::new("decide.capacity[].when", Text, Absent, "Count only rows of customers for whom this condition holds, as in `decide.rule[].when`: `\"customers_prefecture == 'osaka'\"`. The limit then says nothing of anybody else; 8 different conditions at most.").form(Form::Some),
 ];

@@ -22,6 +22,8 @@ const SHARE: f64 = 0.1;
 pub(crate) struct Explorer {
     pub(crate) customer: u32,
     pub(crate) lot: Option<(OfferId, u8)>,
+    /// What limits count the customer by.
+    pub(crate) segment: u16,
 }
 
 /// All explorers of a run.
@@ -36,8 +38,8 @@ pub(crate) struct Explorers {
     n_channels: usize,
     /// Channels as customers are reached: the cheapest first, the preferred one of equals.
     order: Vec<u8>,
-    /// Whether a limit leaves nothing, by offer and channel; empty where nothing is closed.
-    is_closed: Vec<bool>,
+    /// The limits that leave nothing.
+    closed: Vec<Limit>,
 }
 
 impl Explorers {
@@ -49,7 +51,7 @@ impl Explorers {
             threshold: Minor(0),
             n_channels: 0,
             order: Vec::new(),
-            is_closed: Vec::new(),
+            closed: Vec::new(),
         }
     }
 
@@ -59,10 +61,8 @@ impl Explorers {
         let mut order: Vec<u8> = (0..n_channels as u8).collect();
         order.sort_by_key(|&channel| contact_cost(decide, &decide.channels[usize::from(channel)]));
         let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
-        let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
-        let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
-        let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
-        Self { explore, all: Vec::new(), threshold, n_channels, order, is_closed }
+        let closed = limits.iter().filter(|limit| limit.max == Some(0)).cloned().collect();
+        Self { explore, all: Vec::new(), threshold, n_channels, order, closed }
     }
 
     /// Where an offer through a channel stands in what a limit counts.
@@ -70,14 +70,26 @@ impl Explorers {
         offer.0 as usize * self.n_channels + usize::from(channel)
     }
 
-    /// What a customer's lot is drawn from: offers and the first channel each may be made through. `values` has an entry an offer.
-    pub(super) fn options(&self, values: &[Option<Minor>], reach: ChannelSet) -> Vec<(OfferId, u8)> {
+    /// What a customer's lot is drawn from: offers and the first channel of `reach` each may be made through. `values` has an entry an offer.
+    pub(super) fn options(
+        &self,
+        values: &[Option<Minor>],
+        (segment, reach): (u16, impl Fn(OfferId) -> ChannelSet),
+    ) -> Vec<(OfferId, u8)> {
         let is_open = |offer: OfferId, channel: u8| {
-            !self.is_closed.get(self.at((offer, channel))).is_some_and(|is_closed| *is_closed)
+            let at = self.at((offer, channel));
+            self.closed.iter().all(|limit| limit.uses_in(segment, at) == 0)
         };
-        let channel = |offer| self.order.iter().copied().find(|&one| reach.contains(one) && is_open(offer, one));
+        let channel = |offer| self.order.iter().copied().find(|&one| reach(offer).contains(one) && is_open(offer, one));
         let options = self.explore.options(values, self.threshold);
         options.into_iter().filter_map(|offer| Some((offer, channel(offer)?))).collect()
+    }
+
+    /// Tells what limits count a customer by, if it explores.
+    pub(super) fn set_segment(&mut self, customer: u32, segment: u16) {
+        if let Ok(at) = self.all.binary_search_by_key(&customer, |one| one.customer) {
+            self.all[at].segment = segment;
+        }
     }
 
     /// The lot of a customer who explores.
@@ -104,7 +116,9 @@ impl Explorers {
             let (ids, arms) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
             let explorers = (0..batch.num_rows()).filter(|&row| arms.value(row) == EXPLORE);
             all.extend(
-                explorers.filter_map(|row| Some(Explorer { customer: customers.find(ids.value(row))?, lot: None })),
+                explorers.filter_map(|row| {
+                    Some(Explorer { customer: customers.find(ids.value(row))?, lot: None, segment: 0 })
+                }),
             );
         }
         all.sort_unstable();
@@ -179,20 +193,21 @@ impl<'a> Drawing<'a> {
                 continue;
             }
             let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
-            let options = self.explorers.options(values, state.open(position));
+            let segment = state.found.segment(position);
+            let options = self.explorers.options(values, (segment, |offer| state.reach(position, offer)));
             for option in &options {
                 let at = self.explorers.at(*option);
                 let share = 1.0 / (options.len() + 1) as f64;
                 self.limits
                     .iter()
                     .zip(&mut self.expected)
-                    .for_each(|(limit, sum)| *sum += limit.uses[at] as f64 * share);
+                    .for_each(|(limit, sum)| *sum += limit.uses_in(segment, at) as f64 * share);
             }
             let explore = &self.explorers.explore;
             let place = explore.position(id.as_bytes());
             if place < explore.fraction {
                 let lot = explore.lot(id.as_bytes(), options.len()).map(|lot| options[lot]);
-                self.drawn.push((place, Explorer { customer, lot }));
+                self.drawn.push((place, Explorer { customer, lot, segment }));
             }
         }
     }
@@ -221,7 +236,9 @@ impl<'a> Drawing<'a> {
 impl Explorers {
     /// What their lots use of each limit.
     pub(super) fn used(&self, limits: &[Limit]) -> Vec<i64> {
-        let lots: Vec<usize> = self.all.iter().filter_map(|one| one.lot.map(|lot| self.at(lot))).collect();
-        limits.iter().map(|limit| lots.iter().map(|&lot| limit.uses[lot]).sum()).collect()
+        let at = |one: &Explorer| one.lot.map(|lot| (one.segment, self.at(lot)));
+        let lots: Vec<(u16, usize)> = self.all.iter().filter_map(at).collect();
+        let used = |limit: &Limit| lots.iter().map(|&(segment, lot)| limit.uses_in(segment, lot)).sum();
+        limits.iter().map(used).collect()
     }
 }
