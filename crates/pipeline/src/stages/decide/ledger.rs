@@ -14,6 +14,7 @@ use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, Date32Array, Record
 use osusume_tables::arrow::datatypes::{DataType, Date32Type, Field, Schema};
 use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
+use super::previous::has_column;
 use super::{OFFER_HOLDOUT, OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
 use crate::config::Config;
@@ -158,7 +159,7 @@ impl Ledger {
     ) -> Result<()> {
         let mut columns = vec!["customer_id", "as_of", "offer", "channel", "expires_on"];
         // Rows of the shadow that stand for one offer of a customer who gets others are no contact, made or not.
-        let has_arms = path.ends_with(SHADOW);
+        let has_arms = path.ends_with(SHADOW) && has_column(fs, path, "arm")?;
         columns.extend(has_arms.then_some("arm"));
         for batch in read_batches(fs, path, &columns)? {
             check_stop(control)?;

@@ -37,7 +37,7 @@ pub(crate) use self::held::Known;
 pub(crate) use self::held_back::HeldBack;
 pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
 pub use self::previous::Stability;
-pub(crate) use self::previous::{Previous, previous_run};
+pub(crate) use self::previous::{Previous, has_column, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};

@@ -127,12 +127,15 @@ impl PublishedRun {
     }
 
     fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability", "arm"])? {
+        let has_arms = decide::has_column(fs, path, "arm")?;
+        let mut columns = vec!["customer_id", "offer", "propensity", "action_probability"];
+        columns.extend(has_arms.then_some("arm"));
+        for batch in read_batches(fs, path, &columns)? {
             let batch = batch?;
             let (ids, keys) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let propensity = numbers(&batch, "propensity", path)?;
             let probability = numbers(&batch, "action_probability", path)?;
-            let arms = texts(&batch, "arm", path)?;
+            let arms = if has_arms { Some(texts(&batch, "arm", path)?) } else { None };
             for row in 0..batch.num_rows() {
                 let offer = self.offers.iter().position(|key| key == keys.value(row));
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
@@ -143,7 +146,7 @@ impl PublishedRun {
                 }
                 // They were drawn by hashes of their own: among the others every offer of an arm was as likely as every other.
                 let probability = if self.apart.is_empty() { probability } else { 1.0 };
-                let is_held_back = arms.value(row) == decide::OFFER_HOLDOUT;
+                let is_held_back = arms.is_some_and(|arms| arms.value(row) == decide::OFFER_HOLDOUT);
                 let rows = if is_held_back { &mut self.held_back[offer] } else { &mut self.assigned[offer][arm] };
                 match customers.find(ids.value(row)) {
                     Some(customer) => {
