@@ -67,7 +67,7 @@ fn members_are_drawn_apart_and_the_others_are_decided_as_ever() {
     }
     // A lot is drawn from what the rules leave: as many as are neither removed nor scored, and the probability says so.
     for customer in members(&found, "random") {
-        let is_left = |fate: &&String| ["chosen", "outranked", "below_threshold"].contains(&fate.as_str());
+        let is_left = |fate: &&String| ["chosen", "outranked", "below_threshold", "wear_out"].contains(&fate.as_str());
         let left = without[customer].1.values().filter(is_left).count();
         let own = by_customer.get(customer).map_or(&[][..], Vec::as_slice);
         assert_eq!(own.len(), usize::from(left > 0), "{customer}");

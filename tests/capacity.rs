@@ -183,3 +183,34 @@ fn limits_that_say_nothing_are_refused() {
     company.edit("pipelines/isp.toml", |pipeline| pipeline.replace("household = \"household_id\", ", ""));
     refused("decide.per_household=1", "sources.customers.columns.household");
 }
+
+/// A minimum makes as many offers that nobody would be made otherwise as it takes, and no household is asked twice for them.
+#[test]
+fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
+    let company = Company::new();
+    let policy = ["--set", "decide.min_value_minor=400", "--set", "decide.per_household=1"];
+    let free = run(&company, &policy);
+    let worth_it = rows(&company, &free, "offers").iter().filter(|row| row.offer == "tv").count();
+    let least = worth_it + 7;
+    let capacity = format!("decide.capacity=[{{offer=\"tv\",min={least}}}]");
+    let due = run(&company, &[&policy[..], &["--set", &capacity]].concat());
+    let offers = rows(&company, &due, "offers");
+    let tv: Vec<&Row> = offers.iter().filter(|row| row.offer == "tv").collect();
+    assert_eq!(tv.len(), least);
+    let poor = tv.iter().filter(|row| row.value < 400).count();
+    assert!((1..=least - worth_it.min(least)).contains(&poor), "{poor} of {least}, {worth_it} are worth it");
+    assert!(offers.iter().all(|row| row.value >= 400 || row.offer == "tv"));
+    let customers = std::fs::read_to_string(company.path("data/isp/customers.csv")).unwrap();
+    let household: BTreeMap<&str, &str> = customers
+        .lines()
+        .map(|line| line.split(',').collect::<Vec<_>>())
+        .filter(|cells| !cells[1].is_empty())
+        .map(|cells| (cells[0], cells[1]))
+        .collect();
+    let mut asked: BTreeMap<&str, &str> = BTreeMap::new();
+    for row in &offers {
+        let Some(home) = household.get(row.customer.as_str()) else { continue };
+        let other = asked.insert(home, &row.customer);
+        assert!(other.is_none_or(|other| other == row.customer), "{home}: {other:?} and {}", row.customer);
+    }
+}

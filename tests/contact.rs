@@ -64,6 +64,9 @@ per_customer = 2
 channels = ["mail"]
 min_value_minor = 100
 value = "taking"
+# What is planted here is more than contacts usually do, and offers are valued one by one.
+believed_response = { mean = 0.0, spread = 0.3, between_offers = 0.2 }
+wear_out = 0.0
 consent = { required = false }
 holdout = { fraction = 0.3, salt = "plan" }
 "#;

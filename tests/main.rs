@@ -7,6 +7,7 @@
 mod additive;
 mod arms;
 mod baskets;
+mod benefit;
 mod calendar;
 mod capacity;
 mod contact;
@@ -21,6 +22,7 @@ mod features;
 mod flat;
 mod follows;
 mod grocer;
+mod guard;
 mod hierarchy;
 mod household;
 mod inspect;

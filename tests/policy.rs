@@ -149,7 +149,10 @@ fn weariness_has_a_price() {
     let [weary, none] = [0, 1].map(|i| lucky[i].as_str());
     let company = company(&[(weary, 12, "tv", "mail", false, "yes")]);
     let values = |settings: &[&str]| -> BTreeMap<(String, String), i64> {
-        let run = decide(&company, &[settings, &["decide.hold_after=[]", "decide.min_value_minor=0"]].concat());
+        let run = decide(
+            &company,
+            &[settings, &["decide.hold_after=[]", "decide.min_value_minor=0", "decide.per_customer=1"]].concat(),
+        );
         rows(&company, &run).into_iter().map(|(id, offer, _, value)| ((id, offer), value)).collect()
     };
     let (before, after) = (values(&[]), values(&["decide.fatigue=[0,25]"]));

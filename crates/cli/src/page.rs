@@ -163,7 +163,12 @@ impl Page<'_> {
     fn expected_value(&self) -> String {
         let minor = self.run.summary["decisions"]["expected_value_minor"].as_i64().unwrap_or(0);
         let amount = self.money(minor);
-        self.console.phrase(Phrase::ExpectedValueValue, &[("amount", Arg::Number(amount))])
+        let phrase = match self.text("value_counts") {
+            "added" => Phrase::ExpectedValueAdded,
+            "mixed" => Phrase::ExpectedValueMixed,
+            _ => Phrase::ExpectedValueTakes,
+        };
+        self.console.phrase(phrase, &[("amount", Arg::Number(amount))])
     }
 
     fn learned(&self) -> Option<String> {

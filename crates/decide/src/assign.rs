@@ -43,7 +43,8 @@ pub struct Bids<'a> {
     pub offsets: &'a [usize],
     /// Offers, ascending within a customer.
     pub offers: &'a [u16],
-    /// Value of each bid, finite. One below 0 is made only where a limit's minimum wants it.
+    /// Value of each bid through the cheapest channel the customer is reached by, finite. One below 0 is made only where a limit's minimum
+    /// wants it.
     pub values: &'a [f32],
     /// Offers each customer may get at most.
     pub places: &'a [u8],
@@ -95,8 +96,20 @@ pub struct Terms<'a> {
     pub families: &'a [u16],
     /// Bits of the channels in [`ChannelSet`], in order of preference.
     pub channels: &'a [u8],
+    /// What an offer costs through each channel, in the order of `channels`; nothing where this is empty. Values of bids are through the
+    /// cheapest channel a customer is reached by, so a dearer one takes the difference off.
+    pub costs: &'a [f64],
     /// The limits.
     pub limits: &'a [Limit],
+}
+
+impl Terms<'_> {
+    /// What an offer costs more through a channel, by its position, than through the cheapest of those reached.
+    pub fn extra(&self, reach: ChannelSet, channel: usize) -> f64 {
+        let Some(cost) = self.costs.get(channel) else { return 0.0 };
+        let reached = self.channels.iter().zip(self.costs).filter(|(bit, _)| reach.contains(**bit));
+        cost - reached.map(|(_, cost)| *cost).fold(f64::INFINITY, f64::min).min(*cost)
+    }
 }
 
 /// One offer made.

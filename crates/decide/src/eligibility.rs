@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use osusume_model::{Control, Date, Minor, ProductId, Tier};
+use osusume_model::{Control, Date, ProductId, Tier};
 
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
@@ -49,8 +49,8 @@ pub struct Customers<'a> {
     /// Customers × channels, in the order of their bits: contacts left through each; `None` without a limit. A channel with none is as
     /// good as not consented to.
     pub channels_left: Option<&'a [u16]>,
-    /// What a contact costs beside its channel's price, by what it adds to the customer's weariness; `None` where nothing says so.
-    pub fatigue_cost: Option<&'a [Minor]>,
+    /// Contacts each customer has had lately, which tire and wear those to come; `None` for none.
+    pub recent_contacts: Option<&'a [u16]>,
 }
 
 impl<'a> Customers<'a> {
@@ -103,7 +103,7 @@ impl<'a> Customers<'a> {
         let n_flags = self.bought.map_or(0, <[bool]>::len);
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
         assert!(self.channels_left.is_none_or(|left| left.len() % n.max(1) == 0), "one number a customer and channel");
-        assert!(self.fatigue_cost.is_none_or(|costs| costs.len() == n), "one cost a customer");
+        assert!(self.recent_contacts.is_none_or(|recent| recent.len() == n), "one number a customer");
     }
 }
 

@@ -59,7 +59,9 @@ impl Ranked {
         let cells = position * n_offers..(position + 1) * n_offers;
         for cell in cells {
             self.decisions[cell] = match other.decisions[cell] {
-                Decision::Removed(Rule::NoCapacity) | Decision::Outranked { .. } => Decision::Removed(rule),
+                Decision::Removed(Rule::NoCapacity | Rule::WearOut) | Decision::Outranked { .. } => {
+                    Decision::Removed(rule)
+                }
                 decision => decision,
             };
         }

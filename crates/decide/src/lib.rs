@@ -57,4 +57,4 @@ pub use rank::{
 };
 pub use reasons::{Direction, Reason, reasons};
 pub use rule::{Layer, Rule, Verdict};
-pub use value::{Lever, Lifetime, OfferTerms, Response, Worth};
+pub use value::{Lever, Lifetime, OfferTerms, Response, Worth, worn};

@@ -34,6 +34,11 @@ pub struct RankPolicy {
     pub lifetime: Lifetime,
     /// Share of what a customer's holdings are still worth that a contact loses, in [−1, 1].
     pub churn_per_contact: f64,
+    /// Share of its effect that each contact of a customer loses by another one, in [0, 1).
+    pub wear_out: f64,
+    /// What one contact more costs in goodwill, by the contacts a customer has had: the first number after none, the last after as many or
+    /// more; nothing where this is empty.
+    pub fatigue: Vec<Minor>,
     /// By what share more another offer must be worth to take the place of the one a customer was made first last time; at least 0.
     pub switch_gain: f64,
     /// What is the same of each offer for all customers, one an offer.
@@ -112,8 +117,8 @@ pub struct Ranked {
 ///
 /// `verdicts` and `propensities` are customers × offers; NaN is a pair without a calibrated propensity and is removed as
 /// [`Rule::NotScored`], an offer whose effect lies below zero as [`Rule::Harmful`]. The value is [`Worth::ranked`]. Going down
-/// the order, an offer is chosen unless its family already has `per_family` offers or the customer `per_customer`, or as many as contacts
-/// are left.
+/// the order, an offer is chosen unless its family already has `per_family` offers or the customer `per_customer`, as many as contacts
+/// are left, or as many as are worth making although each wears the others ([`Rule::WearOut`]); values are those of so many.
 /// A customer with none of the policy's channels gets nothing, whatever the verdicts say. O(customers × offers · log offers).
 ///
 /// # Errors
@@ -144,6 +149,7 @@ impl Ranked {
 }
 
 mod placed;
+mod wear;
 mod worth;
 
 pub use placed::{PlacedOffers, Wanted, WantedOffers, rank_placed, wanted};
@@ -165,6 +171,8 @@ struct Candidate {
     propensity: f64,
     margin: Minor,
     worth: Worth,
+    /// Probability of a take with a contact that nothing has worn.
+    fresh: f64,
     /// What it is worth, levers included.
     value: Minor,
     /// What another must be worth more to be ranked before it: something where it was made first last time.
@@ -200,11 +208,11 @@ impl<'a> Problem<'a> {
         for customer in rows {
             let channel = self.channel(customer);
             candidates.clear();
-            self.weigh((customer, channel), &mut possessions, &mut candidates, &mut ranked)?;
+            let places = self.weigh((customer, channel), &mut possessions, &mut candidates, &mut ranked)?;
             candidates.retain(|candidate| candidate.value >= self.policy.threshold);
             candidates.sort_unstable_by_key(Candidate::key);
             if let Some(channel) = channel {
-                self.choose(customer, channel, &candidates, &mut ranked);
+                self.choose((customer, places), channel, &candidates, &mut ranked);
             }
         }
         Ok(ranked)
@@ -217,14 +225,14 @@ impl<'a> Problem<'a> {
         channels.min_by_key(|channel| channel.contact_cost).copied()
     }
 
-    /// Appends the customer's decisions and values, and collects what is left to choose from.
+    /// Appends the customer's decisions and values, and collects what is left to choose from; how many of it the customer gets at most.
     fn weigh(
         &self,
         (customer, channel): (usize, Option<Channel>),
         possessions: &mut Possessions,
         candidates: &mut Vec<Candidate>,
         ranked: &mut Ranked,
-    ) -> Result<()> {
+    ) -> Result<usize> {
         possessions.read(self.ladder, &self.gains, self.customers.held_by(customer));
         let n_offers = self.ladder.n_offers();
         for offer_idx in 0..n_offers {
@@ -235,10 +243,20 @@ impl<'a> Problem<'a> {
             };
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
-            ranked.expected_values.push(candidate.ok().map(|candidate| candidate.value));
+            ranked.expected_values.push(None);
             candidates.extend(candidate.ok());
         }
-        Ok(())
+        let places = self.wear_as_many_as_pay(customer, candidates);
+        self.tell_values(candidates, ranked);
+        Ok(places)
+    }
+
+    /// Writes what the candidates are worth to the values of the last customer.
+    fn tell_values(&self, candidates: &[Candidate], ranked: &mut Ranked) {
+        let base = ranked.expected_values.len() - self.ladder.n_offers();
+        for one in candidates {
+            ranked.expected_values[base + one.offer.0 as usize] = Some(one.value);
+        }
     }
 
     /// Offers the customer may get at most: as many as contacts are left, and as many through the channel they would come by.
@@ -268,28 +286,34 @@ impl<'a> Problem<'a> {
     }
 
     /// Goes down the sorted candidates, filling the customer's places.
-    fn choose(&self, customer: usize, channel: Channel, candidates: &[Candidate], ranked: &mut Ranked) {
+    fn choose(
+        &self,
+        (customer, places): (usize, usize),
+        channel: Channel,
+        candidates: &[Candidate],
+        ranked: &mut Ranked,
+    ) {
         let first = ranked.choices.len();
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
         let base = ranked.decisions.len() - self.ladder.n_offers();
-        let places = self.places(customer);
+        let is_worn = places < self.places(customer);
         for candidate in candidates {
             let chosen = &ranked.choices[first..];
             let mut in_family = chosen.iter().filter(|choice| family(choice.offer) == family(candidate.offer));
-            let rival = if in_family.clone().count() >= self.policy.per_family {
-                in_family.next_back()
-            } else if chosen.len() >= places {
-                chosen.last()
-            } else {
+            let rank = (chosen.len() + 1) as u16;
+            let decision = if in_family.clone().count() >= self.policy.per_family {
+                in_family.next_back().map(|rival| Decision::Outranked { by: rival.offer })
+            } else if chosen.len() < places {
                 None
-            };
-            ranked.decisions[base + candidate.offer.0 as usize] = if let Some(rival) = rival {
-                Decision::Outranked { by: rival.offer }
+            } else if is_worn {
+                Some(Decision::Removed(Rule::WearOut))
             } else {
-                let rank = (chosen.len() + 1) as u16;
-                ranked.choices.push(self.choice(candidate, customer, rank, channel.index));
-                Decision::Chosen { rank }
+                chosen.last().map(|rival| Decision::Outranked { by: rival.offer })
             };
+            if decision.is_none() {
+                ranked.choices.push(self.choice(candidate, customer, rank, channel.index));
+            }
+            ranked.decisions[base + candidate.offer.0 as usize] = decision.unwrap_or(Decision::Chosen { rank });
         }
     }
 }

@@ -53,6 +53,8 @@ pub enum Rule {
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
     NoCapacity,
+    /// One contact more would take more from the others than it adds.
+    WearOut,
     /// The customer explores, and the lot fell on something else.
     NotDrawn,
     /// The customer is in an arm whose offers another policy chooses, and it chose something else.
@@ -69,7 +71,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -89,6 +91,7 @@ impl Rule {
         Self::NoTrigger,
         Self::HouseholdLimit,
         Self::NoCapacity,
+        Self::WearOut,
         Self::NotDrawn,
         Self::OtherArm,
         Self::Harmful,
@@ -118,6 +121,7 @@ impl Rule {
             Self::NoTrigger => "no_trigger",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
+            Self::WearOut => "wear_out",
             Self::NotDrawn => "not_drawn",
             Self::OtherArm => "other_arm",
             Self::Harmful => "harmful",
@@ -140,6 +144,7 @@ impl Rule {
             | Self::NoTrigger
             | Self::HouseholdLimit
             | Self::NoCapacity
+            | Self::WearOut
             | Self::NotDrawn
             | Self::OtherArm => Layer::Applicability,
             Self::Harmful | Self::Lane | Self::NotScored => Layer::Suitability,

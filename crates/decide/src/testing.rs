@@ -60,7 +60,7 @@ impl Columns {
             incumbents: None,
             contacts_left: None,
             channels_left: None,
-            fatigue_cost: None,
+            recent_contacts: None,
         }
     }
 }

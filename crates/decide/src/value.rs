@@ -99,15 +99,19 @@ pub struct OfferTerms {
 pub struct Worth {
     /// Probability of a take without a contact; 0 where nothing tells it and the take itself is valued.
     pub alone: f64,
-    /// Probability of a take with it.
+    /// Probability of a take with it, after other contacts have worn it.
     pub contacted: f64,
+    /// Share of what the contact would add alone that other contacts leave of it, in (0, 1].
+    pub kept: f64,
     /// Expected discounted margin that a take adds up to the horizon, without those who step back: negative where what is held is
     /// worth more.
     pub gain: f64,
     /// What the company gives to a taker.
     pub incentive: Minor,
-    /// What the contact costs.
+    /// What the contact costs through its channel.
     pub contact_cost: Minor,
+    /// What one contact more costs in goodwill, as one of those of the run.
+    pub fatigue: Minor,
     /// What the contact costs in customers who leave because of it.
     pub churn_cost: f64,
     /// A wish of the business.
@@ -120,29 +124,44 @@ impl Worth {
         self.contacted * (self.gain - self.incentive.0 as f64) - self.alone * self.gain
     }
 
-    /// What the contact adds: [`Self::gross`] − churn, rounded once, less the contact's cost.
+    /// What the contact adds: [`Self::gross`] − churn, rounded once, less what the contact costs in money and goodwill.
     ///
     /// Rounding is half to even, so that sums of many values carry no bias; results beyond an `i64` stay at its ends.
     pub fn expected(&self) -> Minor {
-        rounded(self.gross() - self.churn_cost) - self.contact_cost
+        rounded(self.gross() - self.churn_cost) - self.contact_cost - self.fatigue
     }
 
     /// The same with the lever: what offers are ranked by.
     pub fn ranked(&self) -> Minor {
-        rounded(self.lever.factor * self.gross() - self.churn_cost) + self.lever.added - self.contact_cost
+        rounded(self.lever.factor * self.gross() - self.churn_cost) + self.lever.added
+            - self.contact_cost
+            - self.fatigue
     }
 
     /// [`Self::ranked`] before it is rounded.
     pub(crate) fn exact(&self) -> f64 {
-        self.lever.factor * self.gross() - self.churn_cost + self.lever.added.0 as f64 - self.contact_cost.0 as f64
+        let paid = self.contact_cost.0 as f64 + self.fatigue.0 as f64;
+        self.lever.factor * self.gross() - self.churn_cost + self.lever.added.0 as f64 - paid
     }
 
     /// The same pair if a contact added `log_odds` to the log-odds of a take.
     #[must_use]
     pub(crate) fn at(self, response: &Response, propensity: f64, log_odds: f64) -> Self {
         let [alone, contacted] = split(propensity, response.contacted_share, log_odds);
-        Self { alone, contacted, ..self }
+        Self { alone, ..self }.worn(contacted, self.kept)
     }
+
+    /// The same pair where `kept` is left of what a contact adds that alone would make the probability `fresh`.
+    #[must_use]
+    pub(crate) fn worn(self, fresh: f64, kept: f64) -> Self {
+        Self { contacted: worn(self.alone, fresh, kept), kept, ..self }
+    }
+}
+
+/// The probability of a take with a contact of whose effect `kept` is left, alone `alone`, and with one that nothing wears `fresh`.
+/// What makes takes rarer does so undiminished.
+pub fn worn(alone: f64, fresh: f64, kept: f64) -> f64 {
+    if fresh > alone { alone + kept * (fresh - alone) } else { fresh }
 }
 
 fn rounded(amount: f64) -> Minor {

@@ -8,8 +8,8 @@
 //!
 //! **Model.** δ of an offer is the log odds ratio of a take, contacted against not. The likelihood of a comparison is profiled over the
 //! odds of those held back; where takes are rare it is that of the contacted share of all takes, a binomial, so zero takes in an arm need
-//! no correction. δ ~ N(family, τ²), family ~ N(all, σ²), all ~ N(0, [`COMMON_SPREAD`]²), and τ and σ half normal: an effect is drawn
-//! toward its family as far as the offers are alike and its own takes are few. Nothing is plugged in: all of it is summed over grids,
+//! no correction. δ ~ N(family, τ²), family ~ N(all, σ²), all ~ N(mean, spread²), and τ and σ half normal, as [`ResponsePrior`] has them:
+//! an effect is drawn toward its family as far as the offers are alike and its own takes are few. Nothing is plugged in: all of it is summed over grids,
 //! exactly on the tree of offers, families and the whole (Pearl, 1988), so the interval knows that the spread is itself a guess.
 
 mod shrink;
@@ -22,9 +22,19 @@ use osusume_numeric::elementary::exp;
 use crate::effect::{Assignment, MIN_CLUSTERS, arms, within_clusters};
 use crate::error::Result;
 
-/// Standard deviation of what all offers have in common. Contacts mostly change the odds by −20 % to +40 %; a company whose contacts
-/// double them is still believed once some hundred takes say so.
-pub(crate) const COMMON_SPREAD: f64 = 0.3;
+/// What is believed of the effects of contacts before any draw tells, in log-odds.
+///
+/// A company of 20,000 customers has a hundred takes an arm over all offers: their own error, 0.12 to 0.2, is as large as what contacts
+/// mostly do. So what is believed decides whether anybody is contacted, until there is more to go by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ResponsePrior {
+    /// What contacts do on average.
+    pub mean: f64,
+    /// How far that average of one company may lie from it: a standard deviation, above 0.
+    pub spread: f64,
+    /// How far families, and offers of a family, lie apart: the scale of a half normal, above 0.
+    pub between_offers: f64,
+}
 
 /// Customers of one arm.
 #[derive(Clone, Copy, Debug, PartialEq)]

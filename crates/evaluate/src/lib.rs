@@ -7,7 +7,7 @@
 //!
 //! Main entries: [`auc`], [`auc_difference`], [`log_loss`], [`brier`], [`observed_over_expected`], [`slope_and_intercept`],
 //! [`pooled_slope`], [`decile_table`], [`bands()`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`],
-//! and [`contact_effects`] over all offers.
+//! and [`contact_effects`] over all offers; and of a group beside everybody: [`ratio_to_everybody`].
 //!
 //! ```
 //! let (scores, labels) = ([0.1, 0.4, 0.35, 0.8], [false, false, true, true]);
@@ -17,6 +17,7 @@
 //! Not here: fitting of models or calibrators (crate `propensity`), splits by customer and time (crate `pipeline`).
 
 mod auc;
+mod audit;
 mod bands;
 mod bins;
 mod calibration;
@@ -30,9 +31,10 @@ mod loss;
 mod slope;
 
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
+pub use audit::ratio_to_everybody;
 pub use bands::{Band, Tenth, bands, tenths};
 pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expected, reliability_bins};
-pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, comparison, contact_effects, split};
+pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, ResponsePrior, comparison, contact_effects, split};
 pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, adjusted, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};

@@ -1,7 +1,7 @@
 //! The values a delivered row can hold.
 
 use osusume_model::{Code, Date, Fault, Minor, Result};
-use osusume_text::{minor_digits, reasons};
+use osusume_text::{Language, minor_digits, reasons};
 
 use crate::Lineage;
 
@@ -46,6 +46,8 @@ pub struct OfferRow<'a> {
     pub trigger: Option<&'a str>,
     /// First day to contact the customer about it, and the day from which it is too late.
     pub contact: [Option<Date>; 2],
+    /// What it is good for, in English and in Japanese. Absent in tables without the columns.
+    pub benefit: [Option<&'a str>; 2],
     /// Probability with which this action was chosen.
     pub action_probability: Option<f64>,
 }
@@ -105,6 +107,12 @@ pub enum Field {
     ContactFrom,
     /// First day on which it is too late to contact.
     ContactUntil,
+    /// What the offer is good for, in the delivery's language.
+    Benefit,
+    /// The same in English.
+    BenefitEn,
+    /// The same in Japanese.
+    BenefitJa,
     /// Probability with which this action was chosen.
     ActionProbability,
     /// The run.
@@ -119,7 +127,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -150,6 +158,9 @@ impl Field {
         Self::Trigger,
         Self::ContactFrom,
         Self::ContactUntil,
+        Self::Benefit,
+        Self::BenefitEn,
+        Self::BenefitJa,
         Self::ActionProbability,
         Self::RunId,
         Self::Pipeline,
@@ -190,6 +201,9 @@ impl Field {
             Self::Trigger => "trigger",
             Self::ContactFrom => "contact_from",
             Self::ContactUntil => "contact_until",
+            Self::Benefit => "benefit",
+            Self::BenefitEn => "benefit_en",
+            Self::BenefitJa => "benefit_ja",
             Self::ActionProbability => "action_probability",
             Self::RunId => "run_id",
             Self::Pipeline => "pipeline",
@@ -259,6 +273,9 @@ impl Field {
             Self::Trigger => row.trigger.and_then(text),
             Self::ContactFrom => row.contact[0].map(|date| date.to_string()),
             Self::ContactUntil => row.contact[1].map(|date| date.to_string()),
+            Self::Benefit if lineage.language == Language::Ja => row.benefit[1].and_then(text),
+            Self::Benefit | Self::BenefitEn => row.benefit[0].and_then(text),
+            Self::BenefitJa => row.benefit[1].and_then(text),
             Self::ActionProbability => share(row.action_probability, self)?,
             Self::RunId => text(lineage.run_id),
             Self::Pipeline => text(lineage.pipeline),

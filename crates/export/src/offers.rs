@@ -63,6 +63,8 @@ pub(crate) struct Arrays<'a> {
     reasons: [&'a StringArray; 3],
     expires_on: &'a Date32Array,
     moment: Option<Moment<'a>>,
+    /// Tables of earlier versions have no texts.
+    benefit: Option<[&'a StringArray; 2]>,
     action_probability: &'a Float64Array,
 }
 
@@ -91,6 +93,7 @@ impl<'a> Arrays<'a> {
             ],
             expires_on: column(batch, "expires_on", path)?,
             moment: batch.column_by_name("trigger").map(|_| moment(batch, path)).transpose()?,
+            benefit: batch.column_by_name("benefit_en").map(|_| benefit(batch, path)).transpose()?,
             action_probability: column(batch, "action_probability", path)?,
         })
     }
@@ -132,6 +135,7 @@ impl<'a> Arrays<'a> {
             expires_on: date(self.expires_on),
             trigger: self.moment.and_then(|moment| text(moment.trigger)),
             contact: self.moment.map_or([None; 2], |moment| moment.contact.map(date)),
+            benefit: self.benefit.map_or([None; 2], |texts| texts.map(text)),
             action_probability: share(self.action_probability),
         })
     }
@@ -140,6 +144,10 @@ impl<'a> Arrays<'a> {
 fn moment<'a>(batch: &'a RecordBatch, path: &Path) -> Result<Moment<'a>> {
     let contact = [column(batch, "contact_from", path)?, column(batch, "contact_until", path)?];
     Ok(Moment { trigger: column(batch, "trigger", path)?, contact })
+}
+
+fn benefit<'a>(batch: &'a RecordBatch, path: &Path) -> Result<[&'a StringArray; 2]> {
+    Ok([column(batch, "benefit_en", path)?, column(batch, "benefit_ja", path)?])
 }
 
 fn parts<'a>(batch: &'a RecordBatch, path: &Path) -> Result<[&'a Float64Array; 5]> {

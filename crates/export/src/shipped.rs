@@ -82,6 +82,7 @@ fn excel_ja() -> Profile {
         (Field::ReasonText(0), "理由1"),
         (Field::ReasonText(1), "理由2"),
         (Field::ReasonText(2), "理由3"),
+        (Field::BenefitJa, "案内文"),
         (Field::ExpiresOn, "有効期限"),
         (Field::RunId, "実行ID"),
         (Field::Pipeline, "パイプライン"),
@@ -118,6 +119,7 @@ fn salesforce_bulk2() -> Profile {
         (Field::ReasonText(0), "Reason1__c"),
         (Field::ReasonText(1), "Reason2__c"),
         (Field::ReasonText(2), "Reason3__c"),
+        (Field::Benefit, "Benefit__c"),
         (Field::ExpiresOn, "ExpiresOn__c"),
         (Field::RunId, "RunId__c"),
         (Field::Pipeline, "Pipeline__c"),
@@ -148,6 +150,7 @@ fn hubspot_import() -> Profile {
         (Field::ReasonText(0), "osusume_reason_1"),
         (Field::ReasonText(1), "osusume_reason_2"),
         (Field::ReasonText(2), "osusume_reason_3"),
+        (Field::Benefit, "osusume_benefit"),
         (Field::ExpiresOn, "osusume_expires_on"),
         (Field::RunId, "osusume_run_id"),
         (Field::Pipeline, "osusume_pipeline"),
@@ -180,6 +183,8 @@ fn kintone() -> Profile {
         Field::Trigger,
         Field::ContactFrom,
         Field::ContactUntil,
+        Field::BenefitEn,
+        Field::BenefitJa,
         Field::ActionProbability,
     ];
     let mut columns = plain().columns;

@@ -29,6 +29,8 @@ pub(crate) struct Goods {
     pub(crate) canonical: Vec<u32>,
     /// English and Japanese name of each product, where the table has them.
     pub(crate) names: Vec<[Option<String>; 2]>,
+    /// What each product costs a month, in minor units, where the table says so.
+    pub(crate) prices: Vec<Option<i64>>,
     /// Levels of each attribute that is a category: product position → level.
     pub(crate) attributes: BTreeMap<String, Join>,
     /// Values of each attribute that is a number, by product; NaN where absent.
@@ -54,6 +56,8 @@ impl Goods {
         let mut goods = Self::of_products(products);
         let names = ["name_en", "name_ja"].map(|name| columns.columns.get(name));
         goods.names = rows.par_iter().map(|&row| names.map(|column| text(column?, row).map(str::to_owned))).collect();
+        let price = columns.columns.get("price");
+        goods.prices = rows.iter().map(|&row| integer(price?, row)).collect();
         goods.attributes = columns.joins(config, &rows);
         goods.numbers = columns.numbers(config, &rows);
         goods.sold = sold.unwrap_or_default();
@@ -80,7 +84,8 @@ impl Goods {
         let canonical = canonical(&products);
         let catalogue = Catalogue { products, ..Catalogue::default() };
         let (names, attributes, sold) = (Vec::new(), BTreeMap::new(), Names::default());
-        Self { catalogue, families, family, tier, canonical, names, attributes, numbers: BTreeMap::new(), sold }
+        let prices = Vec::new();
+        Self { catalogue, families, family, tier, canonical, names, prices, attributes, numbers: BTreeMap::new(), sold }
     }
 
     fn offers(&self, config: &Config) -> Result<Vec<Offer>> {

@@ -9,6 +9,7 @@ use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
 
+use crate::benefit::Benefits;
 use crate::calendar::{Calendar, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -161,11 +162,16 @@ fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Pow
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
 fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
-    let Some(as_of) = as_of.filter(|_| !job.config.decide.timing.has_no_conditions()) else { return Ok(()) };
+    let has_none = job.config.decide.timing.has_no_conditions() && job.config.offers.benefits.is_empty();
+    let Some(as_of) = as_of.filter(|_| !has_none) else { return Ok(()) };
     // Too little history is told on its own.
     let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
     let specs = crate::stages::features::dictionary(job, tables, goods, &schedule)?;
-    Conditions::bind(job.config, tables, goods, &specs).map(drop)
+    let faults = [
+        Conditions::bind(job.config, tables, goods, &specs).map(drop),
+        Benefits::bind(job.config, goods, &specs).map(drop),
+    ];
+    Fault::all(faults.into_iter().filter_map(Result::err).collect())
 }
 
 /// A file as a run's manifest names it.

@@ -8,6 +8,7 @@ mod additive;
 mod arrivals;
 pub mod baskets;
 mod beginnings;
+mod benefit;
 mod calendar;
 mod catalogue;
 pub mod check;

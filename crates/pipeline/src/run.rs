@@ -12,10 +12,11 @@ use osusume_storage::{
 use osusume_tables::{Files, Ingest, InputFile, RejectCount, SourceSpec, Ties, expand};
 use rayon::prelude::*;
 
+use crate::benefit::Benefits;
 use crate::calendar::{Calendar, LabelDays, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AsOfPlan, Config, Export, Role, Source};
+use crate::config::{AsOfPlan, Config, Export, Role, Source, ValueBasis};
 use crate::copies::{self, CopiesTold};
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
@@ -23,8 +24,8 @@ use crate::registry::link_models;
 use crate::stages::decide::{Conditions, DecisionCounts};
 use crate::stages::features::FeatureTables;
 use crate::stages::mine::MineSummary;
-use crate::stages::train::Models;
-use crate::stages::{decide, features, ingest, report, score, train};
+use crate::stages::train::{Models, OfferModel};
+use crate::stages::{decide, features, guard, ingest, report, score, train};
 use crate::summary::{OfferSummary, Summary, write_summary};
 use crate::units::Units;
 
@@ -211,10 +212,13 @@ fn produce(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut Clock<'_>
     let Learned { tables, goods, schedule, units, mined, copies, found, models, decided } = learned;
     let counts = counts(job.config, &tables.checked, found.unknown_products);
     let summary = summarize(job, &tables, &schedule, &found, &models, decided, &goods);
-    let summary = Summary { mined, copies, ..summary };
-    write_summary(job.staging, &summary, &found.specs)?;
+    let audits = guard::audit(job, &tables.checked, &models, schedule.score)?;
+    let summary = Summary { audits, mined, copies, ..summary };
     let told = report::Told { summary: &summary, models: &models, specs: &found.specs, goods: &goods, units: &units };
-    clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
+    let shown = clock.stage(Stage::Report, || report::write(job, &told, &schedule))?;
+    // Counts by group are shown nowhere but as the report withholds them.
+    let summary = Summary { audits: shown, ..summary };
+    write_summary(job.staging, &summary, &found.specs)?;
     Ok(Produced { summary, counts })
 }
 
@@ -261,6 +265,8 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
         return Err(Fault::new(Code::NoCustomers));
     }
     let conditions = Conditions::bind(job.config, &tables.checked, &goods, &found.specs)?;
+    // Said before anything is learned.
+    Benefits::bind(job.config, &goods, &found.specs)?;
     let models =
         clock.stage(Stage::Train, || train::train(job, (&tables.checked, &found), &goods, &schedule, &units))?;
     clock.stage(Stage::Score, || score::score(job, &found.specs, &models, &tables.checked, schedule.score))?;
@@ -532,6 +538,16 @@ fn manifest(
     }
 }
 
+/// What the expected values of a run count.
+fn value_counts(config: &Config, models: &Models) -> &'static str {
+    let is_added = |model: &OfferModel| model.contact.is_some();
+    match config.decide.valuation.basis {
+        ValueBasis::Incremental if models.offers.iter().all(is_added) => "added",
+        ValueBasis::Incremental if models.offers.iter().any(is_added) => "mixed",
+        _ => "takes",
+    }
+}
+
 fn summarize(
     job: &Job<'_>,
     tables: &ReadTables,
@@ -555,6 +571,8 @@ fn summarize(
         training_opted_out: found.opted_out,
         learn_from: job.config.train.learn_from.id(),
         features: found.specs.len() as u64,
+        value_counts: value_counts(job.config, models),
+        audits: Vec::new(),
         is_cross_section: job.config.is_cross_section(),
         as_of_dates: schedule.mature.iter().map(|date| date.date.to_string()).collect(),
         open: crate::summary::open_labels(schedule, &found.open),

@@ -60,6 +60,10 @@ pub struct Summary {
     pub pooled: Vec<Pooled>,
     /// What was decided.
     pub decided: DecisionCounts,
+    /// What expected values count: `added` by contacts, all `takes`, or `mixed`, the one for some offers and the other for the rest.
+    pub value_counts: &'static str,
+    /// Whom the offers reach, by declared groups; small counts are withheld.
+    pub audits: Vec<osusume_report::Audit>,
     /// What was mined, where the pipeline file asks for it.
     pub mined: Option<MineSummary>,
     /// What dated copies there are of tables that are loaded again whole.
@@ -243,8 +247,11 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
             "rows": summary.training_rows, "share_of_customers": summary.training_sample, "opted_out": summary.training_opted_out, "learn_from": summary.learn_from, "features": summary.features,
             "as_of_dates": summary.as_of_dates, "tests": summary.pooled, "open_labels": open,
         },
-        "offers": offers, "decisions": summary.decided, "rules": summary.mined,
+        "offers": offers, "value_counts": summary.value_counts, "decisions": summary.decided, "rules": summary.mined,
     });
+    if !summary.audits.is_empty() {
+        value["guard"] = json!(summary.audits);
+    }
     if !summary.copies.is_empty() {
         value["copies"] = json!(summary.copies);
     }

@@ -275,6 +275,16 @@ struct Retracing<'a> {
     specs: &'a [FeatureSpec],
 }
 
+/// What was found of one customer, by offer.
+struct Retraced<'a> {
+    worths: Vec<Option<Worth>>,
+    reasons: Vec<Vec<String>>,
+    threshold: i64,
+    propensity: &'a [f32],
+    ranked: &'a Ranked,
+    conditions: &'a Conditions,
+}
+
 impl Retracing<'_> {
     /// The customer's standing, lane and fates; `row` is that of the tables with one row an active customer.
     fn customer(&self, customer: u32, row: u64) -> Result<(Standing, Option<String>, Vec<OfferFate>)> {
@@ -286,15 +296,7 @@ impl Retracing<'_> {
         let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
         let conditions = Conditions::bind(self.scene.config, self.tables, self.goods, self.specs)?;
         let arbiter = Arbiter::new(self.scene.config, self.goods, &conditions.declared, &effects)?;
-        let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-        let control = self.scene.quiet();
-        let ledger = Ledger::published(
-            &RealFs,
-            self.run,
-            (&keys, &self.scene.config.decide.channels),
-            &self.tables.customers,
-            &control,
-        )?;
+        let ledger = self.ledger()?;
         let reader = Reader {
             scene: &self.scene,
             tables: self.tables,
@@ -325,31 +327,50 @@ impl Retracing<'_> {
             let ranked = arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &placed.view())?;
             rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed))
         };
-        let mut worths = arbiter.worths(&self.scene, &state, &propensity, as_of)?;
+        let standing = self.check(&decided, &ranked, (&conditions, &lane))?;
+        let found = Retraced {
+            worths: arbiter.worths(&self.scene, &state, &propensity, as_of)?,
+            reasons: self.reasons(&models, &block, &ranked)?,
+            threshold: arbiter.threshold().0,
+            propensity: &propensity,
+            ranked: &ranked,
+            conditions: &conditions,
+        };
+        Ok((standing, Some(lane), self.fates(found, &models, &effects)))
+    }
+
+    /// The offers of earlier runs that counted as contacts.
+    fn ledger(&self) -> Result<Ledger> {
+        let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+        let named = (keys.as_slice(), self.scene.config.decide.channels.as_slice());
+        Ledger::published(&RealFs, self.run, named, &self.tables.customers, &self.scene.quiet())
+    }
+
+    /// What became of each offer, in the order it is told.
+    fn fates(&self, found: Retraced<'_>, models: &[PublishedModel], effects: &[Effects<'_>]) -> Vec<OfferFate> {
+        let Retraced { mut worths, reasons, threshold, propensity, ranked, conditions } = found;
         let mut intervals = vec![None; worths.len()];
         for choice in &ranked.choices {
             let offer = choice.offer.0 as usize;
             (worths[offer], intervals[offer]) = (Some(choice.worth), choice.interval);
         }
-        let standing = self.check(&decided, &ranked, (&conditions, &lane))?;
-        let reasons = self.reasons(&models, &block, &ranked)?;
-        let n_offers = self.goods.catalogue.offers.len();
-        let mut fates: Vec<OfferFate> = (0..n_offers)
-            .map(|offer| OfferFate {
-                offer: self.key(offer).to_owned(),
-                kind: crate::words::offer_kind(self.goods.catalogue.offers[offer].kind),
-                family: self.goods.catalogue.offers[offer].family.clone(),
-                basis: models[offer].basis.clone(),
-                propensity: Some(f64::from(propensity[offer])).filter(|p| !p.is_nan()),
-                contact: with_contact(&models[offer], propensity[offer]),
-                value: worths[offer].map(|worth| worth.expected().0),
-                parts: worths[offer].map(|worth| parts(&worth, effects[offer], self.scene.config, intervals[offer])),
-                reasons: reasons[offer].clone(),
-                fate: self.fate(offer, &ranked, arbiter.threshold().0, &conditions),
+        let told = self.goods.catalogue.offers.iter().zip(reasons).enumerate();
+        let mut fates: Vec<OfferFate> = told
+            .map(|(at, (offer, reasons))| OfferFate {
+                offer: offer.key.clone(),
+                kind: crate::words::offer_kind(offer.kind),
+                family: offer.family.clone(),
+                basis: models[at].basis.clone(),
+                propensity: Some(f64::from(propensity[at])).filter(|p| !p.is_nan()),
+                contact: with_contact(&models[at], propensity[at], worths[at].map_or(1.0, |worth| worth.kept)),
+                value: worths[at].map(|worth| worth.expected().0),
+                parts: worths[at].map(|worth| parts(&worth, effects[at], self.scene.config, intervals[at])),
+                reasons,
+                fate: self.fate(at, ranked, threshold, conditions),
             })
             .collect();
         fates.sort_by_key(|fate| (fate.fate.order(), std::cmp::Reverse(fate.value)));
-        Ok((standing, Some(lane), fates))
+        fates
     }
 
     /// What the run gave the customer, sent or not.
@@ -498,7 +519,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         alone: worth.alone,
         gain: worth.gain,
         incentive: worth.incentive.0,
-        contact_cost: worth.contact_cost.0,
+        contact_cost: (worth.contact_cost + worth.fatigue).0,
         churn: worth.churn_cost,
         lever: (worth.ranked() - worth.expected()).0,
         interval: interval.map(|ends| ends.map(|end| end.0)),
@@ -506,10 +527,10 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
 }
 
 /// A propensity taken apart as the offer table has it.
-fn with_contact(model: &PublishedModel, propensity: f32) -> Option<WithContact> {
+fn with_contact(model: &PublishedModel, propensity: f32, kept: f64) -> Option<WithContact> {
     let contact = model.contact.as_ref().filter(|_| !propensity.is_nan())?;
     let evidence = contact.evidence.word();
-    let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity));
+    let Parts { alone, contacted, uplift, interval } = contact.parts(f64::from(propensity)).worn(kept);
     Some(WithContact { contacted, alone, uplift, interval, evidence })
 }
 

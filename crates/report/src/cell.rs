@@ -8,7 +8,7 @@ pub const SMALLEST_SHOWN: u64 = 10;
 /// A count of customers, rows of customers, or takes; `null` in JSON when it is withheld.
 ///
 /// A withheld count may be small, or be one a small count could be worked out from; the report does not tell which.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Cell(Option<u64>);
 

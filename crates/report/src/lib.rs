@@ -11,6 +11,7 @@
 
 mod cell;
 mod chart;
+mod guard;
 mod markup;
 mod numbers;
 mod page;
@@ -21,10 +22,11 @@ use osusume_model::{Code, Fault, Result};
 use osusume_text::Language;
 
 pub use cell::{Cell, SMALLEST_SHOWN};
+pub use guard::{Audit, Group};
 pub use numbers::{
-    About, Arm, ArmEffect, Band, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, Effect,
-    Evaluation, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Reloaded,
-    Rule, SourceRow, StepBackRow, Test, TestRow,
+    About, Arm, ArmEffect, Band, CauseRow, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions,
+    Effect, Evaluation, Feature, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, Push, ReasonRow,
+    RejectRow, Reloaded, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
 /// Version of `report.json`.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Cell;
+use crate::{Audit, Cell};
 
 /// Everything a report says. Numbers that could not be computed are absent; every fraction is finite.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -20,6 +20,9 @@ pub struct Numbers {
     pub decisions: Decisions,
     /// One entry an offer, in the order of the offer table's columns.
     pub offers: Vec<OfferRow>,
+    /// Whom the offers reach, by declared groups; empty where none are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audits: Vec<Audit>,
     /// What models learned from.
     pub learning: Learning,
     /// What is bought or held together; empty where nothing was mined.
@@ -96,6 +99,15 @@ pub struct Decisions {
     /// Customers decided about by lane, in the order of their names; none where the pipeline declares no lane.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub lanes: Vec<LaneRow>,
+    /// Offers by the trigger that stands in their row, `null` for none; empty where the pipeline declares no trigger.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub triggers: Vec<TriggerRow>,
+    /// Places and budgets for all customers together, in the order of the pipeline file.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub limits: Vec<LimitRow>,
+    /// How many first offers are others than in the run before; absent without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stability: Option<StabilityRow>,
     /// Pairs of a customer and an offer that were decided about.
     pub pairs: Cell,
     /// What became of the pairs, every pair once: the rule's id, `offered`, or `shadow`.
@@ -136,6 +148,72 @@ pub struct LaneRow {
     /// Its name.
     pub lane: String,
     /// How many, those held back included.
+    pub customers: Cell,
+}
+
+/// Offers with one trigger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TriggerRow {
+    /// Its name; `null` for offers without any.
+    pub trigger: Option<String>,
+    /// Rows of the offer table.
+    pub offers: Cell,
+}
+
+/// A limit over all customers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitRow {
+    /// The offer whose rows count; `null` for every offer's.
+    pub offer: Option<String>,
+    /// The channel whose rows count; `null` for every channel's.
+    pub channel: Option<String>,
+    /// Most rows.
+    pub max: Option<i64>,
+    /// Least rows.
+    pub min: Option<i64>,
+    /// Instead of rows, most that contacts may cost, in minor units.
+    pub budget_minor: Option<i64>,
+    /// Rows that count, or what they cost.
+    pub used: Cell,
+    /// What one place more would earn, or one minor unit of a budget; below 0 what each row of a minimum costs. In minor units.
+    pub price_minor: f64,
+    /// By how much more the next customer's offer would have had to be worth, in minor units.
+    pub next_short_minor: Option<f64>,
+    /// Whether a minimum is missed.
+    pub is_missed: bool,
+    /// Rows that a minimum is missed by.
+    pub missing: Cell,
+}
+
+/// First offers beside those of the run before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct StabilityRow {
+    /// The run before.
+    pub run_id: String,
+    /// Customers with the same first offer.
+    pub kept: Cell,
+    /// With another one.
+    pub changed: Cell,
+    /// With none, after one.
+    pub ended: Cell,
+    /// With one, after none.
+    pub begun: Cell,
+    /// Share of those who had an offer and have another or none; `null` where it would tell a count withheld.
+    pub flip_rate: Option<f64>,
+    /// What became of the offers that are first no more.
+    pub causes: Vec<CauseRow>,
+}
+
+/// Why a first offer is first no more.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CauseRow {
+    /// A rule, `below_threshold`, `outranked` or `not_in_catalogue`.
+    pub cause: String,
+    /// Customers.
     pub customers: Cell,
 }
 

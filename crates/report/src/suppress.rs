@@ -5,7 +5,7 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Follow, Numbers, OfferRow, Rule, StepBackRow, Test};
+use crate::numbers::{Arm, Decisions, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -35,6 +35,15 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     }
     if let Some(churn) = &mut numbers.decisions.churn {
         arms([&mut churn.contacted, &mut churn.held_back]);
+    }
+    triggers(&mut numbers.decisions);
+    limits(&mut numbers.decisions, &numbers.offers);
+    if let Some(stability) = &mut numbers.decisions.stability {
+        changes(stability);
+    }
+    let is_reach_shown = numbers.customers.with_offer.get().is_some();
+    for audit in &mut numbers.audits {
+        crate::guard::suppress(audit, is_reach_shown);
     }
     primary(&mut numbers.learning.rows);
     together(numbers);
@@ -111,6 +120,47 @@ fn tie(numbers: &mut Numbers) {
 fn lanes(decisions: &mut Decisions) {
     let total = decisions.lanes.iter().filter_map(|row| row.customers.get()).sum();
     withhold(total, &mut decisions.lanes.iter_mut().map(|row| &mut row.customers).collect::<Vec<_>>());
+}
+
+/// Offers with and without each trigger are all offers.
+fn triggers(decisions: &mut Decisions) {
+    sum(&mut decisions.offers, decisions.triggers.iter_mut().map(|row| &mut row.offers).collect());
+}
+
+/// What counts toward a limit is a count of offers that the page shows, or a part of one.
+fn limits(decisions: &mut Decisions, offers: &[OfferRow]) {
+    let (all, channels) = (decisions.offers, &decisions.channels);
+    for limit in &mut decisions.limits {
+        let of_offer = limit.offer.as_ref().and_then(|key| offers.iter().find(|offer| offer.offer == *key));
+        let of_channel = limit.channel.as_ref().and_then(|name| channels.iter().find(|row| row.channel == *name));
+        let around = [Some(all), of_offer.map(|offer| offer.offered), of_channel.map(|row| row.offers)];
+        let is_told = |limit: &LimitRow, whole: Cell| match (whole.get(), limit.used.get()) {
+            (Some(_), Some(_)) if limit.budget_minor.is_some() => true,
+            (Some(whole), Some(used)) => !is_small(used) && !is_small(whole.saturating_sub(used)),
+            _ => false,
+        };
+        if !around.into_iter().flatten().all(|whole| is_told(limit, whole)) {
+            (limit.used, limit.missing) = (Cell::WITHHELD, Cell::WITHHELD);
+        }
+    }
+}
+
+/// Customers by what became of their first offer, and those of them with another or none by the cause.
+fn changes(row: &mut StabilityRow) {
+    let flipped = row.changed.get().zip(row.ended.get()).map(|(changed, ended)| changed + ended);
+    let mut parts = [&mut row.kept, &mut row.changed, &mut row.ended];
+    let total = parts.iter().filter_map(|cell| cell.get()).sum();
+    withhold(total, &mut parts);
+    primary(&mut row.begun);
+    let is_hidden = [row.kept, row.changed, row.ended].iter().any(|cell| cell.get().is_none());
+    if is_hidden {
+        row.flip_rate = None;
+    }
+    let mut causes: Vec<&mut Cell> = row.causes.iter_mut().map(|cause| &mut cause.customers).collect();
+    match flipped {
+        Some(flipped) if !is_hidden => withhold(flipped, &mut causes),
+        _ => causes.into_iter().for_each(|cell| *cell = Cell::WITHHELD),
+    }
 }
 
 fn decisions(decisions: &mut Decisions, offers: &mut [OfferRow]) {

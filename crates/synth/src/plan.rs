@@ -10,6 +10,8 @@ use crate::schema::{self, AttributeKind, WorldFile};
 pub(crate) const NEVER: i32 = i32::MIN / 2;
 /// Drivers every world has, in front of those of its file.
 const FIXED_DRIVERS: [&str; 4] = ["tenure_days", "days_to_renewal", "products_held", "recent_contacts"];
+/// Position of the last of them.
+pub(crate) const RECENT_CONTACTS: usize = 3;
 /// What `days_to_renewal` is when nothing renews.
 pub(crate) const NO_RENEWAL: f64 = 9_999.0;
 /// Masks are one word.

@@ -1,11 +1,12 @@
 //! What contacts earn and cost within twelve months, from the truth: takes they bring or spoil, and customers they drive away.
 
 use crate::World;
-use crate::hazard::rate_of_offer;
+use crate::hazard::{effect_of_contact, natural_rate};
 use crate::household::Snapshot;
 use crate::life::{STEP_DAYS, Setup, State, leaves_after};
 use crate::log::Log;
 use crate::math::happens;
+use crate::plan::{Gate, RECENT_CONTACTS, Term};
 use crate::rng::{Purpose, Stream};
 use crate::schema::WorldFile;
 use crate::truth::N_FUTURES;
@@ -139,11 +140,15 @@ impl Branch {
 
 /// A week of a future.
 #[derive(Clone, Copy)]
-struct Week {
+struct Week<'a> {
     day: i32,
     days: i32,
     contact: i32,
     last: i32,
+    /// By family, the day another member of the household last took something of it.
+    others: &'a [i32],
+    /// By eligible offer, the rate over 60 days without any contact about it.
+    unasked: &'a [f64],
 }
 
 fn play_future(
@@ -166,13 +171,34 @@ fn play_future(
         let days = STEP_DAYS.min(last - day);
         state.administer(setup, day, days, &mut rng, &mut scratch);
         state.advance(setup, day, days, &mut rng, &mut scratch);
+        let rates: Vec<f64> =
+            offers.0.iter().map(|offer| unasked(&state, setup, *offer, day, &snapshot.others)).collect();
         let of_all = std::iter::once(0).chain(numbers.iter().copied());
         for (branch, number) in branches.iter_mut().zip(of_all) {
-            branch.step(&mut state, setup, Week { day, days, contact, last }, number, (offers, &snapshot.others));
+            let week = Week { day, days, contact, last, others: &snapshot.others, unasked: &rates };
+            branch.step(&mut state, setup, week, number, offers);
         }
         day += days;
     }
     branches
+}
+
+/// The rate over 60 days without any contact about the offer; none where the family is quiet.
+fn unasked(state: &State, setup: Setup<'_>, offer: usize, day: i32, others: &[i32]) -> f64 {
+    let family = setup.plan.offers[offer].family;
+    if state.is_quiet(family, day) { 0.0 } else { natural_rate(state, setup, offer, day, others[family]) }
+}
+
+/// Whether a term looks at the number of recent contacts: then it has to be summed for each course of events.
+fn counts_contacts(terms: &[Term]) -> bool {
+    let counts = |gate: &Gate| match gate {
+        Gate::Above { driver, .. }
+        | Gate::Below { driver, .. }
+        | Gate::Between { driver, .. }
+        | Gate::Saturating { driver, .. } => *driver == RECENT_CONTACTS,
+        _ => false,
+    };
+    terms.iter().flat_map(|term| &term.gates).any(counts)
 }
 
 impl Branch {
@@ -181,15 +207,15 @@ impl Branch {
         &mut self,
         state: &mut State,
         setup: Setup<'_>,
-        week: Week,
+        week: Week<'_>,
         number: u32,
-        ((eligible, margins), others): ((&[usize], &[Margin]), &[i32]),
+        (eligible, margins): (&[usize], &[Margin]),
     ) {
-        let Week { day, days, contact, last } = week;
+        let Week { day, days, contact, last, .. } = week;
         let is_contacted = number > 0 && day + days > contact;
-        let quiet = state.drivers[3];
+        let quiet = state.drivers[RECENT_CONTACTS];
         if is_contacted && day - contact < setup.file.contact.fatigue_days {
-            state.drivers[3] += f64::from(number);
+            state.drivers[RECENT_CONTACTS] += f64::from(number);
         }
         let last_contact = if is_contacted { contact } else { state.last_contact() };
         self.stays *= 1.0 - leaves_after(state, setup, (day, days), last_contact);
@@ -197,23 +223,20 @@ impl Branch {
         let held = state.held.iter().flatten().map(|held| margin_of(setup.file, held.product).monthly);
         let beside = setup.file.shop.as_ref().map_or(0.0, |shop| shop.monthly_margin as f64);
         self.base += months * (held.sum::<f64>() + beside);
-        for (path, (offer, margin)) in self.paths.iter_mut().zip(eligible.iter().zip(margins)) {
-            let family = setup.plan.offers[*offer].family;
+        let effect = effect_of_contact(state, setup, day, state.drivers[RECENT_CONTACTS] - 1.0);
+        for (i, (path, (offer, margin))) in self.paths.iter_mut().zip(eligible.iter().zip(margins)).enumerate() {
+            let counts = is_contacted && counts_contacts(&setup.plan.offers[*offer].terms);
+            let natural = if counts { unasked(state, setup, *offer, day, week.others) } else { week.unasked[i] };
             let before = state.contacted[*offer];
             let rates = [before, if is_contacted { contact } else { before }].map(|contacted| {
-                state.contacted[*offer] = contacted;
-                if state.is_quiet(family, day) {
-                    0.0
-                } else {
-                    rate_of_offer(state, setup, *offer, day, others[family]) * f64::from(days) / 60.0
-                }
+                let lasts = day - contacted < setup.file.contact.lasts_days;
+                (if lasts { natural * (1.0 + effect) } else { natural }) * f64::from(days) / 60.0
             });
-            state.contacted[*offer] = before;
             let known = &setup.file.offer[*offer];
             let left = f64::from(last - day).min(STEPPED_BACK_DAYS) / DAYS_PER_MONTH;
             path.step(rates, (months, self.stays, left), *margin, (known.returned, known.stepped_back));
         }
-        state.drivers[3] = quiet;
+        state.drivers[RECENT_CONTACTS] = quiet;
     }
 }
 

@@ -57,7 +57,7 @@ fn filled(pair: [&'static str; 2], spec: &FeatureSpec, language: Language) -> St
 }
 
 /// Templates set names of tables off by blanks; between Japanese characters there are none.
-fn tight(text: &str) -> String {
+pub(crate) fn tight(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let is_wide = |at: Option<usize>| at.and_then(|at| chars.get(at)).is_none_or(|c| !c.is_ascii());
     let is_kept = |&(at, c): &(usize, &char)| *c != ' ' || !is_wide(at.checked_sub(1)) || !is_wide(Some(at + 1));

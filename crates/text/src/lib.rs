@@ -7,7 +7,7 @@
 //! Control characters in arguments are escaped, so that no file name or library message can drive a terminal.
 //!
 //! Main entries: [`render`] and [`exit_error_json`] for faults, [`explain`] for a code, [`labels`] for features,
-//! [`reasons`] for reason codes and removal rules, [`summary`] for the words of a run, [`report`] for those of its report, [`evaluation`]
+//! [`reasons`] for reason codes and removal rules, [`benefit`] for texts with a customer's own figures, [`summary`] for the words of a run, [`report`] for those of its report, [`evaluation`]
 //! for those of what it added, [`suggest`] for "did you mean".
 //!
 //! ```
@@ -29,6 +29,7 @@ mod phrases;
 mod render;
 mod template;
 
+pub mod benefit;
 pub mod demo;
 pub mod evaluation;
 pub mod flat;

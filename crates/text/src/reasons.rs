@@ -255,6 +255,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "wear_out",
+        ["too many at once", "案内の重なり"],
+        [
+            "one contact more would take more from the customer's other offers than it adds",
+            "案内を重ねると、ほかのオファーの効果を弱める分が上回ります",
+        ],
+    ),
+    (
         "not_drawn",
         ["another was drawn", "抽選による変更"],
         [
@@ -368,7 +376,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 28);
+        assert_eq!(rules().count(), 29);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

@@ -192,6 +192,43 @@ lines! {
     HoldoutText("{count} customers were drawn, each with a probability of {share}, by a hash of their household or customer id and are never contacted. They went through the same decisions, and their offers stand in `shadow.parquet`.", "世帯IDまたは顧客IDのハッシュにより{share}の確率で抽出した{count}人には案内しません。同じ決定処理を行い、その結果は `shadow.parquet` にあります。");
     PolicyText("At most {most} {most?offer:offers} a customer; an offer must be worth at least {least}.", "1人当たり最大{most}件。期待価値が{least}以上のオファーだけを案内します。");
 
+    Trigger("trigger", "きっかけ");
+    NoTrigger("none", "なし");
+
+    // Limits and stability.
+    Limits("Places and budgets", "枠と予算");
+    Limit("limit on", "対象");
+    LimitAllowed("allowed", "上限・下限");
+    LimitPrice("one place more earns", "枠を1つ増やした場合の価値");
+    LimitNext("next in line is short by", "次点までの差");
+    LimitsNote("Who gets the places is settled over all customers at once, so that together they earn the most. One place more earns: what the expected value would grow by; of a budget, by how much for each unit of money; below 0, what each row costs that a minimum asks for. Next in line: by how much more the best offer left out would have had to be worth. A dash: the limit binds nobody.", "枠は、全体の期待価値が最大になるよう全顧客をまとめて割り当てています。「枠を1つ増やした場合の価値」は期待価値の増加額で、予算では1単位当たりの増加額、負の値は下限を満たすための1件当たりの負担です。「次点までの差」は、枠に入らなかった最良のオファーに足りない価値です。ダッシュは、制約になっていない枠を示します。");
+    LimitMissed("The minimum of {limit} is missed by {rows}: there are not enough customers whom the rules leave it.", "{limit}の下限に{rows}件足りません（ルール上案内できる顧客が不足）。");
+    LimitMissedWithheld("The minimum of {limit} is missed: there are not enough customers whom the rules leave it.", "{limit}の下限を満たしていません（ルール上案内できる顧客が不足）。");
+    StabilityHead("What changed since the run before", "前回からの変化");
+    StabilityText("Beside run {run}, the first offer of {kept} customers is the same, of {changed} another one; {ended} have none any more, and {begun} have one who had none.", "前回の実行 {run} と比べ、第1位のオファーは{kept}人で同じ、{changed}人で別のものに変わり、{ended}人でなくなり、{begun}人に新たに加わりました。");
+    FlipRate("Of those who had an offer, {share} have another or none.", "前回オファーがあった顧客のうち、変更またはなしになった割合は{share}です。");
+    StabilityCause("why the earlier offer is first no more", "前回のオファーが第1位でなくなった理由");
+    NotInCatalogue("no longer offered", "取扱いの終了");
+
+    // The audit by group.
+    Guard("Whom the offers reach", "オファーの公平性");
+    GuardRestricted("By `{attribute}`, which no model sees", "`{attribute}` 別（モデルは参照しません）");
+    GuardOpen("By `{attribute}`, which models may use", "`{attribute}` 別（モデルが参照することがあります）");
+    GuardGroup("group", "区分");
+    GuardEligible("rules leave an offer (95 %)", "ルール上案内可能（95%）");
+    GuardWithOffer("with an offer (95 %)", "オファーあり（95%）");
+    GuardRatio("beside everybody", "全体との比");
+    GuardValue("value where offered (95 %)", "オファーがある顧客の価値（95%）");
+    GuardPropensity("mean probability", "確率の平均");
+    GuardEverybody("everybody", "全体");
+    GuardAbsent("not recorded", "記録なし");
+    GuardOthers("others together", "その他の合計");
+    GuardYes("yes", "はい");
+    GuardNo("no", "いいえ");
+    GuardShown("Shown are all customers decided about outside the holdout, in the group they belong to on the day; `offers.parquet` as it goes out, explorers included. Groups of fewer than 10 customers are joined. A count of 1 to 9, what is left of its group, and whatever could be worked out from them are withheld.", "対象は、比較対照群を除くすべての判断対象の顧客で、基準日時点の区分によります。探索対象を含め、実際に配信する `offers.parquet` を集計しました。10人未満の区分はまとめています。1～9人となる人数、区分の残りがそうなる人数、およびそれらを推定できる数値は非表示です。");
+    GuardColumns("Beside everybody: the share with an offer over that of all customers, with its 95 % interval; the gray mark is 1, no difference. Rules leave an offer: at least one that nothing about the customer rules out (consent, holdings, contacts, lanes, rules of your own). Mean probability: of the offers they leave. Observed / predicted: in the newest test, where a group has ten sales.", "全体との比: オファーがある割合を全体の割合で割った値と95%信頼区間です。灰色の線は1（差なし）です。ルール上案内可能: 同意、契約、連絡履歴、レーン、独自のルールのいずれでも除外されないオファーが1件以上ある割合です。確率の平均: それらのオファーの平均です。実績／予測: 最新のテストでの値で、成約が10件以上の区分だけを示します。");
+    GuardNotShown("Not shown: whether a difference is justified, what causes it, and groups of two attributes at once. A ratio whose interval contains 1 shows no difference, which does not prove that there is none. Other columns may stand for a restricted one.", "示していないもの: 差が正当かどうか、その原因、2つの属性を組み合わせた区分。区間が1を含む場合、差は示されていませんが、差がないことの証明ではありません。ほかの列が、制限した属性の代わりになっていることもあります。");
+
     // Learning and data.
     Learning("What was learned from", "学習データ");
     LearningText("{rows} rows at {dates} past dates, {first} to {last}, with {features} features each; {share} of the customers.", "過去の基準日{dates}回（{first}～{last}）の{rows}行、特徴量{features}個。対象は顧客の{share}です。");

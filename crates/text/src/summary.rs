@@ -26,8 +26,12 @@ pub enum Phrase {
     OfferRow,
     /// Row label: expected value.
     ExpectedValue,
-    /// What the offers are expected to earn. Args: amount.
-    ExpectedValueValue,
+    /// What the offers are expected to earn, where that is what contacts add. Args: amount.
+    ExpectedValueAdded,
+    /// The same where only some offers tell. Args: amount.
+    ExpectedValueMixed,
+    /// The same where every take counts. Args: amount.
+    ExpectedValueTakes,
     /// Row label: rejected rows.
     Rejected,
     /// Rows set aside. Args: count, path?.
@@ -88,7 +92,7 @@ pub enum Phrase {
 
 impl Phrase {
     /// Every phrase.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 40] = [
         Self::Published,
         Self::AlreadyPublished,
         Self::StagesDone,
@@ -98,7 +102,9 @@ impl Phrase {
         Self::OffersValue,
         Self::OfferRow,
         Self::ExpectedValue,
-        Self::ExpectedValueValue,
+        Self::ExpectedValueAdded,
+        Self::ExpectedValueMixed,
+        Self::ExpectedValueTakes,
         Self::Rejected,
         Self::RejectedValue,
         Self::Suppressed,
@@ -146,6 +152,10 @@ pub fn say(phrase: Phrase, language: Language, args: &[(&str, Arg)]) -> String {
 
 fn templates(phrase: Phrase) -> [&'static str; 2] {
     match phrase {
+        Phrase::ExpectedValue
+        | Phrase::ExpectedValueAdded
+        | Phrase::ExpectedValueMixed
+        | Phrase::ExpectedValueTakes => of_value(phrase),
         Phrase::Published => {
             ["published {run} of {pipeline}, as of {as_of}", "{pipeline}の{run}を公開しました（基準日: {as_of}）"]
         }
@@ -162,8 +172,6 @@ fn templates(phrase: Phrase) -> [&'static str; 2] {
             "{customers}人に{offers}件",
         ],
         Phrase::OfferRow => ["{offer}: {count} ({value})", "{offer}: {count}件（{value}）"],
-        Phrase::ExpectedValue => ["expected value", "期待価値"],
-        Phrase::ExpectedValueValue => ["{amount} in margin", "粗利で{amount}"],
         Phrase::Rejected => ["rejected", "エラー行"],
         Phrase::RejectedValue => ["{count} {count?row:rows}<<, see {path}>>", "{count}行<<（詳細: {path}）>>"],
         Phrase::Suppressed => ["suppressed", "配信停止"],
@@ -207,6 +215,25 @@ fn templates(phrase: Phrase) -> [&'static str; 2] {
         ],
         Phrase::StageDone => ["{stage} done in {seconds} s", "{stage}が完了しました（{seconds}秒）"],
         Phrase::StageReused => ["{stage} reused, nothing has changed", "{stage}は変更がないため再利用しました"],
+    }
+}
+
+/// What the expected value of a run counts.
+fn of_value(phrase: Phrase) -> [&'static str; 2] {
+    match phrase {
+        Phrase::ExpectedValueAdded => [
+            "{amount}: what the contacts are expected to add to margin, less their cost",
+            "{amount}（案内によって増える粗利の見込みから、案内の費用を引いた額）",
+        ],
+        Phrase::ExpectedValueMixed => [
+            "{amount}: margin less the cost of contact; what the contact adds where that is known, else every sale",
+            "{amount}（粗利から案内の費用を引いた額。案内の効果がわかるオファーは増分、それ以外は成約のすべて）",
+        ],
+        Phrase::ExpectedValueTakes => [
+            "{amount}: margin of every sale expected, contacted or not, less the cost of contact",
+            "{amount}（案内の有無によらない成約の粗利の見込みから、案内の費用を引いた額）",
+        ],
+        _ => ["expected value", "期待価値"],
     }
 }
 

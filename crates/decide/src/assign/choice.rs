@@ -30,8 +30,17 @@ pub(super) fn smoothed(gap: f64, width: f64) -> (f64, f64) {
 }
 
 impl Menu {
-    /// `prices` a unit of each limit; `width` of the smoothing, 0 for none.
+    /// `prices` a unit of each limit; `width` of the smoothing, 0 for none. What channels cost is in it.
     pub(super) fn new(market: &Market<'_>, prices: &[f64], width: f64) -> Self {
+        Self::on_terms(market, &market.terms, prices, width)
+    }
+
+    /// The same as if all channels cost the same.
+    pub(super) fn of_limits_alone(market: &Market<'_>, prices: &[f64]) -> Self {
+        Self::on_terms(market, &Terms { costs: &[], ..market.terms }, prices, 0.0)
+    }
+
+    fn on_terms(market: &Market<'_>, terms: &Terms<'_>, prices: &[f64], width: f64) -> Self {
         let n_choices = market.n_choices();
         let price_of = |cell: usize| -> f64 {
             let uses = market.uses_of((cell / n_choices) as u16, cell % n_choices);
@@ -39,10 +48,10 @@ impl Menu {
         };
         let all: Vec<f64> = (0..market.n_segments() * n_choices).map(price_of).collect();
         let is_same = |segment: u16, a: usize, b: usize| market.uses_of(segment, a) == market.uses_of(segment, b);
-        Self::of_choices(&market.terms, &market.classes, &all, &is_same, width)
+        Self::of_choices(terms, &market.classes, &all, &is_same, width)
     }
 
-    /// The same from the price of every offer through every channel in every segment.
+    /// The same from the price of every offer through every channel in every segment, to which what the channel costs is added.
     pub(super) fn of_choices(
         terms: &Terms<'_>,
         classes: &[Class],
@@ -61,11 +70,14 @@ impl Menu {
         };
         for (position, class) in classes.iter().enumerate() {
             let of_segment = &all[usize::from(class.segment) * n_offers * n_channels..][..n_offers * n_channels];
+            let extra: Vec<f64> = (0..n_channels).map(|channel| terms.extra(class.reach, channel)).collect();
             for offer in 0..n_offers {
                 let reached = (0..n_channels).filter(|&channel| class.reach.contains(terms.channels[channel]));
                 let base = offer * n_channels;
                 let is_same = |a: usize, b: usize| is_same(class.segment, base + a, base + b);
-                menu.enter(position * n_offers + offer, reached, (&of_segment[base..], &is_same), width);
+                let prices: Vec<f64> =
+                    of_segment[base..].iter().zip(&extra).map(|(price, extra)| price + extra).collect();
+                menu.enter(position * n_offers + offer, reached, (&prices, &is_same), width);
             }
         }
         menu

@@ -110,7 +110,7 @@ impl<'a> Crowd<'a> {
             crowd.through[cell * n_channels + second] += through_second;
             crowd.through[cell * n_channels + first] += rest - through_second;
         }
-        crowd.value = dual.unit.amount(value - given_away);
+        crowd.value = dual.unit.amount(value - given_away) - crowd.cost_of_channels();
         persons.sort_unstable_by_key(|(rank, _)| *rank);
         (crowd, gathered(market, field, persons))
     }
@@ -123,6 +123,16 @@ impl<'a> Crowd<'a> {
     /// The dual at the prices.
     pub(super) fn bound(&self) -> f64 {
         self.bound
+    }
+
+    /// What the crowd's channels cost more than the cheapest ones.
+    fn cost_of_channels(&self) -> f64 {
+        let (n_offers, n_channels) = (self.market.n_offers(), self.market.n_channels());
+        let cost = |(at, &n): (usize, &i64)| {
+            let class = self.market.classes[at / n_channels / n_offers];
+            n as f64 * self.market.terms.extra(class.reach, at % n_channels)
+        };
+        self.through.iter().enumerate().filter(|(_, n)| **n > 0).map(cost).sum()
     }
 
     /// What the crowd uses of each limit.
@@ -310,12 +320,14 @@ impl<'a> Crowd<'a> {
 
     /// Moves offers to channels that customers would rather be reached through, as far as there are places left in these.
     ///
-    /// A channel has no value of its own, so nothing is lost. Those whose move changes the same limits by the same amounts are moved
+    /// Between channels that cost the same nothing is lost. Those whose move changes the same limits by the same amounts are moved
     /// together, persons first, as many as there is room for.
     fn prefer_channels(&mut self, (part, people): (&Part, &mut [Person]), used: &mut [i64]) {
         let n_channels = self.market.n_channels();
         for to in 0..n_channels {
-            for from in to + 1..n_channels {
+            let costs = self.market.terms.costs;
+            let is_as_dear = |&from: &usize| costs.is_empty() || costs[from].total_cmp(&costs[to]).is_eq();
+            for from in (to + 1..n_channels).filter(is_as_dear) {
                 for (change, mut group) in self.groups((part, people), from, to) {
                     let wanted = group.persons.len() as i64 + group.cells.iter().map(|cell| cell.1).sum::<i64>();
                     let n = self.n_allowed(&change, used, wanted);

@@ -182,9 +182,12 @@ impl<'a> Exchange<'a> {
     fn moves_of(&self, person: usize, margin: f64) -> Vec<Move> {
         let Person { ref picks, version } = self.people[person];
         let (offers, values) = self.part.bids_of(person);
+        let terms = &self.market.terms;
         let reach = self.market.classes[self.part.class_of(person)].reach;
-        let channels: Vec<usize> =
-            (0..self.market.n_channels()).filter(|&c| reach.contains(self.market.terms.channels[c])).collect();
+        let channels: Vec<(usize, f64)> = (0..self.market.n_channels())
+            .filter(|&c| reach.contains(terms.channels[c]))
+            .map(|c| (c, terms.extra(reach, c)))
+            .collect();
         let has_room = picks.len() < self.part.places(person);
         let mut moves = Vec::new();
         for from in picks.iter().copied().chain(has_room.then_some(NOTHING)) {
@@ -207,10 +210,10 @@ impl<'a> Exchange<'a> {
                 if picks.iter().any(|&pick| pick != from && self.family(pick) == family) {
                     continue;
                 }
-                for &channel in &channels {
+                for &(channel, extra) in &channels {
                     let to = self.market.choice(offer, channel);
                     if to != from {
-                        consider(to, f64::from(gained));
+                        consider(to, f64::from(gained) - extra);
                     }
                 }
             }
@@ -326,9 +329,7 @@ impl<'a> Exchange<'a> {
         let n = self.uses.len();
         let edges: Vec<usize> = path.windows(2).map(|pair| pair[0] * n + pair[1]).collect();
         let moves: Vec<Move> = edges.iter().filter_map(|&edge| self.moves[edge].peek().map(|one| one.0)).collect();
-        let mut people: Vec<u32> = moves.iter().map(|one| one.person).collect();
-        people.sort_unstable();
-        if people.windows(2).any(|pair| pair[0] == pair[1]) {
+        if !self.are_possible_together(&moves) {
             // One person cannot make both moves: the dearer of the path's moves is given up, and the search goes on.
             let last = moves.iter().zip(&edges).max_by(|a, b| a.0.cmp(b.0)).map(|(_, &edge)| edge);
             last.map(|edge| self.moves[edge].pop());
@@ -337,6 +338,30 @@ impl<'a> Exchange<'a> {
         for one in &moves {
             self.make(one);
         }
+    }
+
+    /// Whether every person can make all of its moves at once: each gives up another pick, and what is taken finds room and families of
+    /// its own.
+    fn are_possible_together(&self, moves: &[Move]) -> bool {
+        let mut people: Vec<u32> = moves.iter().map(|one| one.person).collect();
+        people.sort_unstable();
+        people.chunk_by(|a, b| a == b).filter(|same| same.len() > 1).all(|same| {
+            let person = same[0] as usize;
+            let mut picks = self.people[person].picks.clone();
+            for one in moves.iter().filter(|one| one.person == same[0]) {
+                let given_up = picks.iter().position(|&pick| pick == one.from);
+                if one.from != NOTHING && given_up.is_none() {
+                    return false;
+                }
+                given_up.map(|at| picks.remove(at));
+            }
+            picks.extend(moves.iter().filter(|one| one.person == same[0] && one.to != NOTHING).map(|one| one.to));
+            let n = picks.len();
+            let mut families: Vec<u16> = picks.iter().map(|&pick| self.family(pick)).collect();
+            families.sort_unstable();
+            families.dedup();
+            n <= self.part.places(person) && families.len() == n
+        })
     }
 
     fn make(&mut self, one: &Move) {
@@ -384,7 +409,9 @@ impl<'a> Exchange<'a> {
         if choice == NOTHING {
             return 0.0;
         }
-        self.part.value_of(person, (choice as usize / self.market.n_channels()) as u16)
+        let (offer, channel) = (choice as usize / self.market.n_channels(), choice as usize % self.market.n_channels());
+        let reach = self.market.classes[self.part.class_of(person)].reach;
+        self.part.value_of(person, offer as u16) - self.market.terms.extra(reach, channel)
     }
 
     /// Sum of the values of the offers persons get.

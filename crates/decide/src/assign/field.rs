@@ -14,7 +14,7 @@ use crate::{DecideError, Result};
 /// As long as no choice's price moves by more than half of the margin, nobody decided would take anything else and nobody open anything
 /// that was left out, so all later passes touch the open alone, who lie side by side.
 ///
-/// Which channel an offer goes through is left open for the decided too: a channel has no value of its own, so that all customers
+/// Which channel an offer goes through is left open for the decided too: a channel costs all customers it reaches the same, so that all
 /// who can be reached by two of them stand between these as soon as their prices meet.
 #[derive(Default)]
 pub(super) struct Field {

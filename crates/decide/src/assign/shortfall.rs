@@ -84,7 +84,7 @@ fn is_proof(market: &Market<'_>, weights: &[i64]) -> bool {
     let Some(asked): Option<i128> = limits.iter().zip(weights).map(bound).sum() else { return false };
     // Whole numbers below 2⁵³, exact as prices.
     let prices: Vec<f64> = weights.iter().map(|&weight| weight as f64).collect();
-    let menu = Menu::new(market, &prices, 0.0);
+    let menu = Menu::of_limits_alone(market, &prices);
     let reached = |(taken, zeros): &mut (Taken, Vec<f32>), customer: usize| -> i128 {
         let offers = market.bids_of(customer).0;
         zeros.resize(offers.len(), 0.0);

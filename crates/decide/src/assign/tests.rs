@@ -12,6 +12,8 @@ struct Company {
     families: Vec<u16>,
     channels: Vec<u8>,
     limits: Vec<Limit>,
+    /// What offers cost through each channel; empty where that is the same.
+    costs: Vec<f64>,
 }
 
 #[derive(Clone, Debug)]
@@ -53,12 +55,19 @@ impl Company {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, limits: &self.limits }
+        Terms { families: &self.families, channels: &self.channels, costs: &self.costs, limits: &self.limits }
     }
 
     fn assign(&self) -> Assignment {
         let columns = self.columns();
         assign(&columns.bids(), &self.terms(), &NoControl).unwrap()
+    }
+
+    /// What a channel costs more than the cheapest the customer is reached by.
+    fn extra(&self, customer: &Customer, channel: usize) -> f64 {
+        let reached = (0..self.costs.len()).filter(|&c| customer.reach.contains(self.channels[c]));
+        let least = reached.map(|c| self.costs[c]).fold(f64::INFINITY, f64::min);
+        self.costs.get(channel).map_or(0.0, |cost| cost - least)
     }
 
     /// Every set of choices a customer may have: the uses and the value.
@@ -80,7 +89,7 @@ impl Company {
                         .collect();
                     let mut families: Vec<u16> = families.clone();
                     families.push(family);
-                    sets.push((families, more, sum + f64::from(value)));
+                    sets.push((families, more, sum + f64::from(value) - self.extra(customer, channel)));
                 }
             }
         }
@@ -123,6 +132,7 @@ impl Company {
                 let channel = self.channels.iter().position(|&bit| bit == placement.channel).unwrap();
                 let choice = usize::from(placement.offer) * self.channels.len() + channel;
                 value += f64::from(customer.bids.iter().find(|bid| bid.0 == placement.offer).unwrap().1);
+                value -= self.extra(customer, channel);
                 used.iter_mut()
                     .zip(&self.limits)
                     .for_each(|(used, limit)| *used += limit.uses_in(customer.segment, choice));
@@ -199,6 +209,7 @@ fn by_offer() -> impl Strategy<Value = Company> {
             customers,
             families: if same_family { vec![0, 0, 1, 2] } else { vec![0, 1, 2, 3] },
             channels: vec![0],
+            costs: vec![],
             limits: (0..4)
                 .map(|offer| {
                     let (min, max) = (0, caps[offer].1);
@@ -209,16 +220,34 @@ fn by_offer() -> impl Strategy<Value = Company> {
     )
 }
 
+/// What offers cost through two channels, or nothing.
+fn costs() -> impl Strategy<Value = Vec<f64>> {
+    let quarters = (0..40_u8, 0..40_u8).prop_map(|(a, b)| vec![f64::from(a) / 4.0, f64::from(b) / 4.0]);
+    prop_oneof![1 => Just(Vec::new()), 2 => quarters]
+}
+
+/// Channels that cost different amounts, with a limit each.
+fn by_channel() -> impl Strategy<Value = Company> {
+    let caps = prop::collection::vec((0..3_i64, prop::option::of(0..4_i64)), 2);
+    (customers(3, 2, 7), caps, costs()).prop_map(|(customers, caps, costs)| {
+        let limit = |(channel, (min, max)): (usize, (i64, Option<i64>))| {
+            places(3, 2, max.map_or(min, |max| min.min(max)), max, move |_, c| c == channel)
+        };
+        let limits = caps.into_iter().enumerate().map(limit).collect();
+        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs }
+    })
+}
+
 /// Limits on offers, channels and money at once, with minima.
 fn coupled() -> impl Strategy<Value = Company> {
     let caps = prop::collection::vec((0..2_i64, 0..4_i64), 5);
-    (customers(3, 2, 7), caps, prop::option::of(0..30_i64)).prop_map(|(customers, caps, budget)| {
+    (customers(3, 2, 7), caps, prop::option::of(0..30_i64), costs()).prop_map(|(customers, caps, budget, costs)| {
         let mut limits: Vec<Limit> = (0..3)
             .map(|offer| places(3, 2, caps[offer].0.min(caps[offer].1), Some(caps[offer].1), move |o, _| o == offer))
             .collect();
         limits.extend((0..2).map(|channel| places(3, 2, 0, Some(caps[3 + channel].1), move |_, c| c == channel)));
         limits.push(Limit { uses: vec![3, 1, 3, 1, 5, 1], min: 0, max: budget, segments: Vec::new() });
-        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits }
+        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs }
     })
 }
 
@@ -244,7 +273,7 @@ fn by_segment() -> impl Strategy<Value = Company> {
                 limits[1].uses[2] = 0;
                 limits.push(Limit { segments: vec![1], ..places(3, 1, 0, Some(one), |o, _| o == 2) });
             }
-            Company { customers, families: vec![0, 1, 2], channels: vec![0], limits }
+            Company { customers, families: vec![0, 1, 2], channels: vec![0], limits, costs: vec![] }
         },
     )
 }
@@ -311,6 +340,21 @@ proptest! {
         prop_assert!(assignment.bound >= optimum - 1e-6, "bound {} under {optimum}", assignment.bound);
     }
 
+    /// The same with limits on channels that cost different amounts: a place in a dear one goes to whom it is worth most.
+    #[test]
+    fn places_by_channel_are_assigned_at_the_optimum(company in by_channel()) {
+        let assignment = company.assign();
+        let value = company.check(&assignment);
+        let is_proved = check_shortfalls(&company, &assignment);
+        match company.optimum() {
+            Some(optimum) => {
+                prop_assert!((value - optimum).abs() < 1e-6, "{value} of {optimum}");
+                prop_assert!(assignment.bound >= optimum - 1e-6, "bound {} under {optimum}", assignment.bound);
+            }
+            None => prop_assert!(is_proved, "{:?}", assignment.shortfalls),
+        }
+    }
+
     /// With limits that cross, what is lost is at most one bid a limit.
     #[test]
     fn limits_that_cross_cost_at_most_a_bid_each(company in coupled()) {
@@ -321,7 +365,8 @@ proptest! {
             let is_met = company.limits.iter().zip(&assignment.used).all(|(limit, &used)| used >= limit.min);
             prop_assert!(value <= optimum + 1e-6 || !is_met);
             prop_assert!(assignment.bound >= optimum - 1e-6, "bound {} under {optimum}", assignment.bound);
-            let allowed = company.limits.len() as f64 * company.largest();
+            let dearest = company.costs.iter().copied().fold(0.0, f64::max);
+            let allowed = company.limits.len() as f64 * (company.largest() + dearest);
             prop_assert!(value >= assignment.bound - allowed - 1e-6, "{value} of {}", assignment.bound);
         }
     }
@@ -351,7 +396,7 @@ fn large(n: usize) -> Company {
         places(6, 2, tenth, None, |o, _| o == 5),
     ];
     limits.extend((0..3).map(|offer| places(6, 2, 0, Some(tenth / 4), move |o, _| o == offer)));
-    Company { customers, families: vec![0, 1, 2, 3, 4, 5], channels: vec![0, 1], limits }
+    Company { customers, families: vec![0, 1, 2, 3, 4, 5], channels: vec![0, 1], limits, costs: vec![0.0, 0.1] }
 }
 
 /// Many customers under limits that all bind: everything holds, and the gap to the bound is small.
@@ -414,7 +459,7 @@ fn the_order_of_customers_changes_nothing() {
 fn the_last_place_was_lost_by_the_difference() {
     let customers = [3.0, 9.0, 5.5, 8.0, 1.0].into_iter().zip(0..).map(|(value, key)| one_bid(value, key)).collect();
     let limits = vec![places(1, 1, 0, Some(2), |_, _| true), places(1, 1, 0, Some(9), |_, _| true)];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
     let last = company.assign().last;
     let loser = last[0].unwrap();
     assert_eq!((loser.customer, loser.offer), (2, 0));
@@ -428,7 +473,7 @@ fn minima_that_cannot_be_met_are_named() {
     let customers: Vec<Customer> = (0..30_000).map(|key| one_bid(1.0 + noise(key) as f32, key)).collect();
     let cost = Limit { uses: vec![3], min: 0, max: Some(299), segments: vec![] };
     let limits = vec![places(1, 1, 100, None, |_, _| true), cost];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
     let assignment = company.assign();
     company.check(&assignment);
     assert_eq!(assignment.shortfalls, [Shortfall { limit: 0, missing: 1, conflict: vec![0, 1] }]);
@@ -453,7 +498,8 @@ fn no_limits_leave_everybody_the_best() {
 fn equal_bids_fill_every_place() {
     let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(1), segment: 0, key: 7 };
     let limits = vec![places(1, 1, 0, Some(300), |_, _| true)];
-    let company = Company { customers: vec![customer; 30_000], families: vec![0], channels: vec![0], limits };
+    let company =
+        Company { customers: vec![customer; 30_000], families: vec![0], channels: vec![0], limits, costs: vec![] };
     let assignment = company.assign();
     assert!((company.check(&assignment) - 1500.0).abs() < 1e-9);
 }
@@ -463,7 +509,8 @@ fn equal_bids_fill_every_place() {
 fn places_in_the_preferred_channel_are_used_up() {
     let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(0b1_0010), segment: 0, key: 7 };
     let limits = vec![places(1, 2, 0, Some(30), |_, channel| channel == 0), places(1, 2, 0, Some(50), |_, _| true)];
-    let company = Company { customers: vec![customer; 2_000], families: vec![0], channels: vec![4, 1], limits };
+    let company =
+        Company { customers: vec![customer; 2_000], families: vec![0], channels: vec![4, 1], limits, costs: vec![] };
     let assignment = company.assign();
     company.check(&assignment);
     assert_eq!(assignment.used, [30, 50]);
@@ -475,7 +522,7 @@ fn nearly_equal_bids_are_told_apart_by_the_price() {
     let of = |i: u64| one_bid(96.0 + 1e-3 * noise(i) as f32, i);
     let customers = (0..700).map(of).collect();
     let limits = vec![places(1, 1, 0, Some(100), |_, _| true)];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
     let assignment = company.assign();
     let at = AtPrices::new(company.terms(), &assignment.choice_prices, [ChannelSet(1)]);
     let is_told = |customer: &&Customer| !at.choose(ChannelSet(1), 1, (&[0], &[customer.bids[0].1])).is_empty();

@@ -101,7 +101,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
             incumbents: None,
             contacts_left: None,
             channels_left: None,
-            fatigue_cost: None,
+            recent_contacts: None,
         };
         let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();
         assert_eq!(got, expected);

@@ -11,14 +11,19 @@ use crate::block::for_each_block;
 use crate::ladder::Ladder;
 use crate::{ChannelSet, Customers, Result, Rule, Verdict, Worth};
 
+/// What is worth no less than the threshold is wanted by so much at least.
+const LEAST: f64 = 1e-3;
+
 /// One offer a customer could get.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Wanted {
     /// The offer.
     pub offer: u16,
-    /// Its value through the cheapest channel, levers included, not rounded, above the policy's threshold where that is below 0; for
-    /// the offer made first last time with what another must be worth more.
+    /// What it is worth above the policy's threshold through the cheapest channel, levers included, not rounded; for the offer made first
+    /// last time with what another must be worth more. Above 0 where the offer is worth the threshold.
     pub value: f64,
+    /// The part of it that is money: without the threshold and what keeps the offer made last time.
+    pub worth: f64,
 }
 
 /// What a block of customers could get.
@@ -30,8 +35,7 @@ pub struct WantedOffers {
     pub offers: Vec<Wanted>,
     /// Offers each customer may get at most.
     pub places: Vec<u8>,
-    /// The channels of the policy that are open to each customer, have room for all of the places, and are worth their cost for one of the
-    /// offers at least.
+    /// The channels of the policy that are open to each customer and have room for all of the places.
     pub reach: Vec<ChannelSet>,
 }
 
@@ -96,27 +100,23 @@ pub fn rank_placed(
 impl Problem<'_> {
     fn wanted_block(&self, rows: Range<usize>, is_due: &[bool]) -> Result<WantedOffers> {
         let mut block = WantedOffers::default();
-        let floor = (self.policy.threshold.0 as f64).min(0.0);
-        self.visit(rows, |customer, candidates, _| {
+        self.visit(rows, |(customer, places), candidates, _| {
             let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold || is_due[one.offer.0 as usize];
-            let wanted = |one: &Candidate| Wanted {
-                offer: one.offer.0 as u16,
-                value: one.worth.exact() - floor + one.ahead.0 as f64,
+            let wanted = |one: &Candidate| {
+                let worth = one.worth.exact();
+                let above = worth - self.policy.threshold.0 as f64;
+                // What is worth the threshold only when it is rounded is worth it.
+                let value =
+                    if one.value >= self.policy.threshold { above.max(LEAST) + one.ahead.0 as f64 } else { above };
+                Wanted { offer: one.offer.0 as u16, value, worth }
             };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
-            let places = self.places(customer);
             block.places.push(places.min(usize::from(u8::MAX)) as u8);
             // Any of them may be given every place, so each must have room for all.
             let open = self.customers.open(customer);
             let has_room = |index: u8| open.contains(index) && self.customers.left_through(customer, index) >= places;
-            // A channel through which nothing the customer could get is worth the threshold is none: bids are through the cheapest.
-            let is_worth_it = |index: u8| {
-                candidates.iter().filter(is_wanted).any(|one| {
-                    is_due[one.offer.0 as usize] || self.through(customer, one, index).value >= self.policy.threshold
-                })
-            };
-            let is_reached = |channel: &&Channel| has_room(channel.index) && is_worth_it(channel.index);
+            let is_reached = |channel: &&Channel| has_room(channel.index);
             let channels = self.policy.channels.iter().filter(is_reached);
             block.reach.push(channels.fold(ChannelSet::default(), |set, channel| set.with(channel.index)));
         })?;
@@ -125,36 +125,39 @@ impl Problem<'_> {
 
     fn placed_block(&self, rows: Range<usize>, placed: &PlacedOffers<'_>) -> Result<Ranked> {
         let mut choices = Vec::new();
-        let mut ranked = self.visit(rows, |customer, candidates, ranked| {
+        let mut ranked = self.visit(rows, |(customer, places), candidates, ranked| {
             let mine = &placed.offers[placed.offsets[customer]..placed.offsets[customer + 1]];
-            self.settle(customer, candidates, mine, ranked, &mut choices);
+            self.wear(customer, candidates, mine.len());
+            self.tell_values(candidates, ranked);
+            self.settle((customer, places), candidates, mine, ranked, &mut choices);
         })?;
         ranked.choices = choices;
         Ok(ranked)
     }
 
-    /// Weighs every customer of `rows` and hands its candidates, in the order of offers, to `each`.
+    /// Weighs every customer of `rows` and hands it, with how many offers it gets at most, and its candidates, in the order of offers, to
+    /// `each`.
     pub(super) fn visit(
         &self,
         rows: Range<usize>,
-        mut each: impl FnMut(usize, &[Candidate], &mut Ranked),
+        mut each: impl FnMut((usize, usize), &mut [Candidate], &mut Ranked),
     ) -> Result<Ranked> {
         let mut ranked = Ranked::default();
         let mut possessions = Possessions::new(self.ladder);
         let mut candidates = Vec::with_capacity(self.ladder.n_offers());
         for customer in rows {
             candidates.clear();
-            self.weigh((customer, self.channel(customer)), &mut possessions, &mut candidates, &mut ranked)?;
-            each(customer, &candidates, &mut ranked);
+            let channel = self.channel(customer);
+            let places = self.weigh((customer, channel), &mut possessions, &mut candidates, &mut ranked)?;
+            each((customer, places), &mut candidates, &mut ranked);
         }
         Ok(ranked)
     }
 
     /// The pair with the cost of the channel it got.
-    fn through(&self, customer: usize, one: &Candidate, channel: u8) -> Candidate {
+    fn through(&self, one: &Candidate, channel: u8) -> Candidate {
         let channel = self.policy.channels.iter().find(|other| other.index == channel);
-        let cost = channel.map(|channel| self.cost(customer, *channel));
-        let contact_cost = cost.unwrap_or(one.worth.contact_cost);
+        let contact_cost = channel.map_or(one.worth.contact_cost, |channel| channel.contact_cost);
         let worth = Worth { contact_cost, ..one.worth };
         Candidate { worth, value: worth.ranked(), ..*one }
     }
@@ -162,7 +165,7 @@ impl Problem<'_> {
     /// The customer's decisions and choices from what it gets.
     fn settle(
         &self,
-        customer: usize,
+        (customer, places): (usize, usize),
         candidates: &[Candidate],
         mine: &[(OfferId, u8)],
         ranked: &mut Ranked,
@@ -173,19 +176,24 @@ impl Problem<'_> {
             .iter()
             .filter_map(|one| {
                 let (_, channel) = mine.iter().find(|(offer, _)| *offer == one.offer)?;
-                Some((self.through(customer, one, *channel), *channel))
+                Some((self.through(one, *channel), *channel))
             })
             .collect();
         chosen.sort_unstable_by_key(|(one, _)| one.key());
-        let is_full = chosen.len() >= self.places(customer);
+        let is_full = chosen.len() >= places;
+        let is_worn = places < self.places(customer);
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
         for one in candidates.iter().filter(|one| one.value >= self.policy.threshold) {
             let same_family = chosen.iter().find(|(other, _)| family(other.offer) == family(one.offer));
             let last = chosen.last().filter(|_| is_full);
-            let rival = [same_family, last].into_iter().flatten().find(|(other, _)| other.key() <= one.key());
-            let lost = Decision::Removed(Rule::NoCapacity);
-            ranked.decisions[base + one.offer.0 as usize] =
-                rival.map_or(lost, |(other, _)| Decision::Outranked { by: other.offer });
+            let is_better = |(other, _): &&(Candidate, u8)| other.key() <= one.key();
+            let outranked = |(other, _): &(Candidate, u8)| Decision::Outranked { by: other.offer };
+            let lost = || match last.filter(is_better) {
+                Some(_) if is_worn => Decision::Removed(Rule::WearOut),
+                Some(rival) => outranked(rival),
+                None => Decision::Removed(Rule::NoCapacity),
+            };
+            ranked.decisions[base + one.offer.0 as usize] = same_family.filter(is_better).map_or_else(lost, outranked);
         }
         for (at, (one, channel)) in chosen.iter().enumerate() {
             let rank = (at + 1) as u16;

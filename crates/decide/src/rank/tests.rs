@@ -17,6 +17,8 @@ fn policy() -> impl Strategy<Value = RankPolicy> {
     let churn = prop_oneof![3 => Just(0.0), 1 => -0.02..0.1_f64];
     (limits, (0..60_i64, 0..60_i64), lifetime, terms, churn).prop_map(
         |((per_customer, per_family, threshold), costs, lifetime, offers, churn_per_contact)| RankPolicy {
+            wear_out: 0.0,
+            fatigue: Vec::new(),
             switch_gain: 0.0,
             per_customer,
             per_family,
@@ -277,20 +279,66 @@ proptest! {
         }
     }
 
-    /// What wears a customer out is taken off every value, once.
+    /// Of all sets of a customer's offers the one is made that brings the most over what each must be worth, each contact worn by the others
+    /// and by recent ones.
     #[test]
-    fn fatigue_costs_every_offer_alike(company in company(), policy in policy(), cost in 0..90_i64) {
+    fn no_set_of_offers_is_worth_more(company in company(), policy in policy(), wear in 0.05..0.9_f64, recent in 0..4_u16) {
         let columns = Columns::of(&company.people);
         let verdicts = company.verdicts(&columns);
         let propensities = company.propensities();
-        let costs: Vec<Minor> = (0..company.people.len() as i64).map(|i| Minor(cost * (i % 3))).collect();
-        let customers = Customers { fatigue_cost: Some(&costs), ..columns.customers() };
-        let got = rank(&company.ladder(), &customers, (&verdicts, &propensities), &of_company(&policy, &company), &NoControl).unwrap();
+        let recent: Vec<u16> = (0..company.people.len() as u16).map(|i| (i + recent) % 3).collect();
+        let customers = Customers { recent_contacts: Some(&recent), ..columns.customers() };
+        let policy = RankPolicy { wear_out: wear, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
+        let ranked = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
         let n_offers = company.catalogue.offers.len();
-        for (cell, value) in ranked(&company, &policy).expected_values.into_iter().enumerate() {
-            prop_assert_eq!(got.expected_values[cell], value.map(|value| value - costs[cell / n_offers]));
+        for (customer, recent) in recent.iter().enumerate() {
+            let of = |offer: usize, n: usize| plain_worn(&company, &policy, (customer, offer), usize::from(*recent) + n - 1);
+            let fates = &ranked.decisions[customer * n_offers..][..n_offers];
+            let is_open = |offer: &usize| !matches!(fates[*offer], Decision::Removed(rule) if rule != Rule::WearOut);
+            let open: Vec<usize> = (0..n_offers).filter(is_open).collect();
+            let best = best_set(&company, &policy, &open, &of);
+            let mine: Vec<&Choice> = ranked.choices.iter().filter(|choice| choice.customer as usize == customer).collect();
+            let got: i64 = mine.iter().map(|choice| (choice.expected_value + choice.lever - policy.threshold).0).sum();
+            prop_assert_eq!(got, best, "{:?}", fates);
+            for choice in &mine {
+                prop_assert_eq!((choice.expected_value + choice.lever).0, of(choice.offer.0 as usize, mine.len()));
+                prop_assert!(choice.interval.is_none_or(|[lower, upper]| lower <= choice.expected_value && choice.expected_value <= upper));
+            }
+            let is_worn = fates.contains(&Decision::Removed(Rule::WearOut));
+            prop_assert!(!is_worn || (!mine.is_empty() && mine.len() < policy.per_customer));
         }
-        prop_assert!(got.choices.iter().all(|choice| choice.expected_value + choice.lever >= policy.threshold));
+    }
+
+    /// The k-th contact costs the goodwill of one after those before it: no set of offers brings more once all of it is paid.
+    #[test]
+    fn fatigue_is_paid_for_every_contact(company in company(), policy in policy(), costs in prop::collection::vec(0..90_i64, 1..4)) {
+        let columns = Columns::of(&company.people);
+        let verdicts = company.verdicts(&columns);
+        let propensities = company.propensities();
+        let recent: Vec<u16> = (0..company.people.len() as u16).map(|i| i % 3).collect();
+        let customers = Customers { recent_contacts: Some(&recent), ..columns.customers() };
+        // Shares that are not whole would be rounded, and several rounded ones need not add up: six of them always do.
+        let fatigue: Vec<Minor> = costs.iter().map(|cost| Minor(6 * cost)).collect();
+        let policy = RankPolicy { fatigue, per_customer: policy.per_customer.min(3), ..of_company(&policy, &company) };
+        let got = rank(&company.ladder(), &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
+        let n_offers = company.catalogue.offers.len();
+        for (customer, recent) in recent.iter().enumerate() {
+            let mean = |n: usize| {
+                let paid = |k: usize| policy.fatigue[(usize::from(*recent) + k).min(policy.fatigue.len() - 1)].0;
+                (0..n).map(paid).sum::<i64>() / n as i64
+            };
+            let of = |offer: usize, n: usize| {
+                let p = f64::from(propensities[customer * n_offers + offer]);
+                plain_values(&company, &policy, customer, offer, p).1 - mean(n)
+            };
+            let fates = &got.decisions[customer * n_offers..][..n_offers];
+            let is_open = |offer: &usize| !matches!(fates[*offer], Decision::Removed(rule) if rule != Rule::WearOut);
+            let open: Vec<usize> = (0..n_offers).filter(is_open).collect();
+            let mine: Vec<&Choice> = got.choices.iter().filter(|choice| choice.customer as usize == customer).collect();
+            let sum: i64 = mine.iter().map(|choice| (choice.expected_value + choice.lever - policy.threshold).0).sum();
+            prop_assert_eq!(sum, best_set(&company, &policy, &open, &of));
+            prop_assert!(mine.iter().all(|choice| choice.worth.fatigue.0 == mean(mine.len())));
+        }
     }
 
     /// A removed pair leaves the values of the others as they were.
@@ -309,6 +357,43 @@ proptest! {
             prop_assert_eq!(value, if cell % 3 == 0 { None } else { full.expected_values[cell] });
         }
     }
+}
+
+/// The value with the lever of a pair whose effect `others` contacts have worn.
+fn plain_worn(company: &Company, policy: &RankPolicy, (customer, offer): (usize, usize), others: usize) -> i64 {
+    let n_offers = company.catalogue.offers.len();
+    let p = f64::from(company.propensities()[customer * n_offers + offer]);
+    let mut policy = policy.clone();
+    let Some(response) = policy.offers[offer].response else {
+        return plain_values(company, &policy, customer, offer, p).1;
+    };
+    let [alone, fresh] = osusume_evaluate::split(p, response.contacted_share, response.log_odds);
+    let left = (1.0 - policy.wear_out).powi(others as i32);
+    let contacted = if fresh > alone { alone + left * (fresh - alone) } else { fresh };
+    // The same two probabilities, said by a response that nobody was being contacted by.
+    let logit = |p: f64| (p / (1.0 - p)).ln();
+    let log_odds = if alone > 0.0 && alone < 1.0 { logit(contacted) - logit(alone) } else { 0.0 };
+    policy.offers[offer].response = Some(Response { contacted_share: 0.0, log_odds, interval: response.interval });
+    plain_values(company, &policy, customer, offer, alone).1
+}
+
+/// The largest sum of values above the threshold over all sets that the limits allow.
+fn best_set(company: &Company, policy: &RankPolicy, open: &[usize], of: &dyn Fn(usize, usize) -> i64) -> i64 {
+    let family = |offer: usize| &company.catalogue.offers[offer].family;
+    let mut best = 0;
+    for set in 1_u32..1 << open.len() {
+        let n = set.count_ones() as usize;
+        if n > policy.per_customer {
+            continue;
+        }
+        let taken: Vec<usize> = (0..open.len()).filter(|at| set >> at & 1 == 1).map(|at| open[at]).collect();
+        let in_family = |one: usize| taken.iter().filter(|&&other| family(other) == family(one)).count();
+        let pays = |one: usize| of(one, n) >= policy.threshold.0;
+        if taken.iter().all(|&one| in_family(one) <= policy.per_family && pays(one)) {
+            best = best.max(taken.iter().map(|&one| of(one, n) - policy.threshold.0).sum());
+        }
+    }
+    best
 }
 
 fn sample() -> (Company, RankPolicy) {

@@ -5,7 +5,7 @@ use osusume_model::{Control, Minor, OfferId, ProductId, Tier};
 use super::{Candidate, Channel, Problem, RankPolicy};
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
-use crate::{Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth};
+use crate::{Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth, worn};
 
 /// What does not change from customer to customer.
 pub(super) struct Gains {
@@ -90,7 +90,7 @@ impl Problem<'_> {
         // Adding 0 turns −0 into 0, whose bits would sort above every other propensity.
         let propensity = propensity + 0.0;
         let rung = &self.ladder.offers[offer_idx];
-        let (new, kept) = self.gains.of_offers[offer_idx];
+        let (new, staying) = self.gains.of_offers[offer_idx];
         let (held_margin, held) = match rung.target {
             Target::Upsell { .. } => {
                 let (_, margin, worth) = possessions.highest[rung.family as usize];
@@ -99,30 +99,28 @@ impl Problem<'_> {
             Target::CrossSell { .. } | Target::Category { .. } => (Minor(0), 0.0),
         };
         let gain = new - held;
-        let [alone, contacted] = terms.response.map_or([0.0, propensity], |response| response.parts(propensity));
+        let [alone, fresh] = terms.response.map_or([0.0, propensity], |response| response.parts(propensity));
+        let kept = if terms.response.is_some() { self.kept(customer, 1) } else { 1.0 };
         let worth = Worth {
             alone,
-            contacted,
+            contacted: worn(alone, fresh, kept),
+            kept,
             // Steps back take from what is gained; where nothing is, they take nothing.
-            gain: if gain > 0.0 { gain * kept } else { gain },
+            gain: if gain > 0.0 { gain * staying } else { gain },
             incentive: rung.incentive,
-            contact_cost: self.cost(customer, channel),
+            contact_cost: channel.contact_cost,
+            fatigue: self.fatigue(customer, 1),
             churn_cost: self.policy.churn_per_contact * possessions.remaining,
             lever: terms.lever,
         };
         let (offer, margin) = (OfferId(offer_idx as u32), rung.margin - held_margin);
         let value = worth.ranked();
         let ahead = self.ahead(customer, offer_idx, value);
-        Ok(Ok(Candidate { offer, propensity, margin, worth, value, ahead }))
-    }
-
-    /// What a contact costs: the channel, and what it wears the customer out.
-    pub(super) fn cost(&self, customer: usize, channel: Channel) -> Minor {
-        channel.contact_cost + self.customers.fatigue_cost.map_or(Minor(0), |costs| costs[customer])
+        Ok(Ok(Candidate { offer, propensity, margin, worth, fresh, value, ahead }))
     }
 
     /// What another offer must be worth more than this one to take its place.
-    fn ahead(&self, customer: usize, offer_idx: usize, value: Minor) -> Minor {
+    pub(super) fn ahead(&self, customer: usize, offer_idx: usize, value: Minor) -> Minor {
         let is_incumbent = self.customers.incumbents.is_some_and(|offers| offers[customer] == offer_idx as u32);
         let share = if is_incumbent { self.policy.switch_gain } else { 0.0 };
         Minor((share * value.0.max(0) as f64).round_ties_even() as i64)

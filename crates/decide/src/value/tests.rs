@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 fn worth(alone: f64, contacted: f64, gain: f64) -> Worth {
     let (incentive, contact_cost, lever) = (Minor(0), Minor(0), Lever::default());
-    Worth { alone, contacted, gain, incentive, contact_cost, churn_cost: 0.0, lever }
+    Worth { alone, contacted, kept: 1.0, gain, incentive, contact_cost, fatigue: Minor(0), churn_cost: 0.0, lever }
 }
 
 fn check(worth: Worth, expected: i64) {

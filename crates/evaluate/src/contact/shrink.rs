@@ -6,18 +6,16 @@ use osusume_numeric::distributions::Interval;
 use osusume_numeric::elementary::{exp, ln};
 use rayon::prelude::*;
 
-use super::{COMMON_SPREAD, ContactEffect, Experiment, split};
+use super::{ContactEffect, Experiment, ResponsePrior, split};
 
 /// Values of what a family, or all offers, have in common: log-odds from −2.4 to 2.4. The step is below the smallest spread, where sums
 /// over a grid are as good as integrals.
-const COMMON_POINTS: usize = 121;
-const COMMON_STEP: f64 = 0.04;
+const COMMON_POINTS: usize = 193;
+const COMMON_STEP: f64 = 0.025;
 
-/// Spreads within a family and between families, in log-odds, and the logarithm of the prior weight of each: a half normal of scale 0.2
-/// times the distance between them. Effects of contacts from −20 % to +40 % have a spread of about 0.2; with a wider prior, whoever is
-/// contacted where the estimate came out high by chance costs more than what is found where effects differ more (ARCHITECTURE.md).
-const SPREADS: [f64; 6] = [0.05, 0.1, 0.17, 0.28, 0.45, 0.7];
-const SPREAD_SCALE: f64 = 0.2;
+/// Spreads within a family and between families, in log-odds, each as likely as the half normal of the prior says times the distance
+/// between them.
+const SPREADS: [f64; 7] = [0.03, 0.06, 0.1, 0.17, 0.28, 0.45, 0.7];
 
 /// Values of one offer's effect, over eight standard errors to either side of its own estimate.
 const OWN_POINTS: usize = 161;
@@ -31,8 +29,13 @@ const LEAST: f64 = 1e-300;
 /// The effect of each offer, parallel to `experiments`; `None` for one without a comparison. `confidence` in (0, 1).
 ///
 /// Every offer is drawn toward the others of its family and, less, toward all; see the module. About 10⁷ multiplications an offer.
-pub fn contact_effects(experiments: &[Experiment], confidence: f64) -> Vec<Option<ContactEffect>> {
-    let common = CommonGrid::new();
+pub fn contact_effects(
+    experiments: &[Experiment],
+    prior: &ResponsePrior,
+    confidence: f64,
+) -> Vec<Option<ContactEffect>> {
+    assert!(prior.spread > 0.0 && prior.between_offers > 0.0, "what is certain beforehand need not be estimated");
+    let common = CommonGrid::new(prior);
     let own: Vec<Option<Own>> = experiments.par_iter().map(|experiment| Own::new(experiment, &common)).collect();
     let mut families: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     for (at, (experiment, own)) in experiments.iter().zip(&own).enumerate() {
@@ -59,16 +62,21 @@ pub fn contact_effects(experiments: &[Experiment], confidence: f64) -> Vec<Optio
 struct CommonGrid {
     values: Vec<f64>,
     log_prior: Vec<f64>,
+    /// By spread: ln of its prior weight.
+    log_prior_of_spread: Vec<f64>,
     /// By spread: N(value i; value j, spread²), row-major.
     kernels: Vec<Vec<f64>>,
 }
 
 impl CommonGrid {
-    fn new() -> Self {
-        let values: Vec<f64> = (0..COMMON_POINTS).map(|i| COMMON_STEP * (i as f64 - 60.0)).collect();
-        let log_prior = values.iter().map(|value| -0.5 * (value / COMMON_SPREAD) * (value / COMMON_SPREAD)).collect();
+    fn new(prior: &ResponsePrior) -> Self {
+        let middle = (COMMON_POINTS / 2) as f64;
+        let values: Vec<f64> = (0..COMMON_POINTS).map(|i| COMMON_STEP * (i as f64 - middle)).collect();
+        let log_normal = |value: &f64| -0.5 * ((value - prior.mean) / prior.spread).powi(2);
+        let log_prior = values.iter().map(log_normal).collect();
+        let log_prior_of_spread = (0..SPREADS.len()).map(|at| log_half_normal(at, prior.between_offers)).collect();
         let kernels = SPREADS.iter().map(|&spread| densities(&values, &values, spread)).collect();
-        Self { values, log_prior, kernels }
+        Self { values, log_prior, log_prior_of_spread, kernels }
     }
 }
 
@@ -249,18 +257,18 @@ impl Belief {
         let evidence = ln(whole.iter().map(|log| exp(log - largest)).sum::<f64>()) + largest;
         Self {
             within,
-            log_weight: evidence + log_prior_of_spread(within) + log_prior_of_spread(between),
+            log_weight: evidence + common.log_prior_of_spread[within] + common.log_prior_of_spread[between],
             log_family: said.iter().zip(&up).map(down).collect(),
         }
     }
 }
 
 /// ln of half normal density times the distance between the midpoints around a spread.
-fn log_prior_of_spread(at: usize) -> f64 {
+fn log_half_normal(at: usize, scale: f64) -> f64 {
     let spread = SPREADS[at];
     let lower = if at == 0 { 0.0 } else { 0.5 * (SPREADS[at - 1] + spread) };
     let upper = SPREADS.get(at + 1).map_or(1.5 * spread, |next| 0.5 * (spread + next));
-    ln(upper - lower) - 0.5 * (spread / SPREAD_SCALE) * (spread / SPREAD_SCALE)
+    ln(upper - lower) - 0.5 * (spread / scale) * (spread / scale)
 }
 
 /// The value below which the share `q` of the density lies, linear between the points.

@@ -3,6 +3,11 @@ use proptest::prelude::*;
 use super::*;
 use crate::effect::rate_effect;
 
+/// Little is believed: contacts may help or harm, and offers differ.
+const OPEN: ResponsePrior = ResponsePrior { mean: 0.0, spread: 0.3, between_offers: 0.2 };
+/// What the pipeline believes without being told otherwise.
+const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.05 };
+
 fn near(got: f64, expected: f64, tolerance: f64) {
     assert!((got - expected).abs() <= tolerance, "{got} is not {expected}");
 }
@@ -31,7 +36,7 @@ fn of(contacted: [f64; 2], held_back: [f64; 2]) -> Comparison {
 
 fn alone(comparison: Comparison) -> ContactEffect {
     let experiments = [Experiment { family: 0, comparisons: vec![comparison] }];
-    contact_effects(&experiments, 0.95)[0].expect("there is a comparison")
+    contact_effects(&experiments, &OPEN, 0.95)[0].expect("there is a comparison")
 }
 
 #[test]
@@ -53,7 +58,43 @@ fn nothing_taken_tells_nothing() {
     // However unequal the arms, an arm without takes pulls nowhere far.
     let found = alone(of([6.0, 1_900.0], [0.0, 100.0]));
     assert!(found.log_odds.abs() < 0.3 && found.interval.contains(0.0), "{found:?}");
-    assert_eq!(contact_effects(&[Experiment { family: 0, comparisons: Vec::new() }], 0.95), [None]);
+    assert_eq!(contact_effects(&[Experiment { family: 0, comparisons: Vec::new() }], &OPEN, 0.95), [None]);
+}
+
+#[test]
+fn what_is_believed_gives_way_to_takes() {
+    let with = |takes: [f64; 2], n: f64| {
+        let experiments = [Experiment { family: 0, comparisons: vec![of([takes[0], n], [takes[1], n])] }];
+        contact_effects(&experiments, &USUAL, 0.95)[0].unwrap()
+    };
+    // Without takes the effect is the one believed, with the spreads of whole, family and offer around it.
+    let nothing = with([0.0, 0.0], 500.0);
+    near(nothing.log_odds, USUAL.mean, 1e-3);
+    assert!(nothing.interval.lower > -0.25 && nothing.interval.lower < 0.0, "{nothing:?}");
+    // A bad season of one offer moves it a little; a hundred times as many takes leave nothing of the belief.
+    let few = with([10.0, 20.0], 1_000.0);
+    assert!(few.log_odds > 0.0 && few.log_odds < USUAL.mean, "{few:?}");
+    let many = with([10_000.0, 12_000.0], 1_000_000.0);
+    near(many.log_odds, many.own, 0.01);
+    assert!(many.interval.upper < -0.1, "{many:?}");
+}
+
+/// The normal model with known spreads has a closed form: weights by precision, along the tree.
+#[test]
+fn many_takes_an_arm_agree_with_the_normal_formula() {
+    let experiment = |takes: f64| Experiment { family: 0, comparisons: vec![of([takes, 1e6], [10_000.0, 1e6])] };
+    // So narrow a half normal leaves the least spread of the grid alone.
+    let prior = ResponsePrior { mean: 0.05, spread: 0.04, between_offers: 0.004 };
+    let effects = contact_effects(&[experiment(10_400.0), experiment(11_200.0)], &prior, 0.95);
+    let (least, error) = (0.03_f64.powi(2), 1.0 / 10_000.0 + 1.0 / 10_800.0);
+    let own = [0.0104, 0.0112].map(|rate| logit(rate) - logit(0.01));
+    let of_family = 0.04_f64.powi(2) + least;
+    let (weight, each) = (1.0 / of_family, 1.0 / (least + error));
+    let family = (weight * 0.05 + each * (own[0] + own[1])) / (weight + 2.0 * each);
+    for (effect, own) in effects.iter().zip(own) {
+        let expected = (own / error + family / least) / (1.0 / error + 1.0 / least);
+        near(effect.unwrap().log_odds, expected, 1e-3);
+    }
 }
 
 #[test]
@@ -72,7 +113,7 @@ fn few_takes_are_drawn_toward_the_family_first() {
     let among = |family: u32| {
         let others = (0..3).map(|_| experiment(0, large));
         let all: Vec<Experiment> = others.chain([experiment(family, small)]).collect();
-        contact_effects(&all, 0.95)[3].unwrap()
+        contact_effects(&all, &OPEN, 0.95)[3].unwrap()
     };
     let (inside, outside, alone) = (among(0), among(1), alone(small));
     assert!(inside.log_odds > outside.log_odds + 0.05 && outside.log_odds > alone.log_odds + 0.05);
@@ -87,7 +128,7 @@ fn comparisons_of_one_offer_are_added_up() {
     // Two draws with different odds of being contacted and different customers: pooling them would see an effect where there is none.
     let (likely, unlikely) = (of([90.0, 900.0], [10.0, 100.0]), of([1.0, 100.0], [9.0, 900.0]));
     let experiment = Experiment { family: 0, comparisons: vec![likely, unlikely] };
-    let found = contact_effects(&[experiment], 0.95)[0].unwrap();
+    let found = contact_effects(&[experiment], &OPEN, 0.95)[0].unwrap();
     near(found.own, 0.0, 0.1);
     let pooled = alone(of([91.0, 1_000.0], [19.0, 1_000.0]));
     assert!(pooled.interval.lower > 0.5 && found.interval.contains(0.0));

@@ -1,7 +1,12 @@
 //! Companies whose offers were drawn for at random, with effects that are known.
 
-use osusume_evaluate::{ArmCount, Comparison, Experiment, contact_effects};
+use osusume_evaluate::{ArmCount, Comparison, Experiment, ResponsePrior, contact_effects};
 use osusume_numeric::distributions::normal_quantile;
+
+/// Little is believed: contacts may help or harm, and offers differ.
+pub(crate) const OPEN: ResponsePrior = ResponsePrior { mean: 0.0, spread: 0.3, between_offers: 0.2 };
+/// What the pipeline believes without being told otherwise.
+pub(crate) const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.05 };
 
 /// How effects vary: around a whole with this mean and spread, families around it and offers around these with `within`.
 #[derive(Clone, Copy)]
@@ -21,6 +26,8 @@ pub(crate) struct Company {
     pub(crate) held_back: f64,
     /// Rate of takes without contact, likewise.
     pub(crate) rate: [f64; 2],
+    /// What is believed beforehand.
+    pub(crate) prior: ResponsePrior,
 }
 
 /// Shares of intervals that cover the truth, lie above it and below it, and their mean width in log-odds.
@@ -38,7 +45,7 @@ impl Company {
         let (mut all, mut n) = (Found { covered: 0.0, above: 0.0, below: 0.0, width: 0.0 }, 0.0);
         for seed in 0..seeds {
             let (experiments, truth) = self.draw(seed);
-            for (found, truth) in contact_effects(&experiments, 0.95).into_iter().zip(truth) {
+            for (found, truth) in contact_effects(&experiments, &self.prior, 0.95).into_iter().zip(truth) {
                 let interval = found.expect("every offer was drawn for").interval;
                 n += 1.0;
                 all.covered += f64::from(u8::from(interval.contains(truth)));

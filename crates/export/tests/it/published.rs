@@ -61,6 +61,8 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("trigger", text(&|row| row.trigger.map(str::to_owned))),
         ("contact_from", day(&|row| row.contact[0])),
         ("contact_until", day(&|row| row.contact[1])),
+        ("benefit_en", text(&|row| row.benefit[0].map(str::to_owned))),
+        ("benefit_ja", text(&|row| row.benefit[1].map(str::to_owned))),
         ("action_probability", number(&|row| row.action_probability)),
     ];
     RecordBatch::try_from_iter_with_nullable(columns.into_iter().map(|(name, array)| (name, array, true))).unwrap()

@@ -75,6 +75,7 @@ pub(crate) fn row(customer: &'static str, rank: i16, offer: &'static str) -> Off
         expires_on: Some(date("2026-12-01")),
         trigger: Some("renewal_near"),
         contact: [Some(date("2026-10-08")), Some(date("2026-11-05"))],
+        benefit: [Some("2.3 times July's traffic"), Some("通信量が7月の2.3倍になっています")],
         action_probability: Some(1.0),
     }
 }
@@ -100,6 +101,7 @@ pub(crate) fn rows() -> Vec<OfferRow<'static>> {
         expires_on: None,
         trigger: None,
         contact: [None; 2],
+        benefit: [None; 2],
         action_probability: None,
         ..row("0000123", 1, "storage")
     };
@@ -107,7 +109,11 @@ pub(crate) fn rows() -> Vec<OfferRow<'static>> {
         row("C000017", 1, "line_1g"),
         OfferRow { kind: "cross_sell", family: "security", ..row("C000017", 2, "security") },
         OfferRow { evidence: Some("comma, \"quote\"\nand line"), ..row("=HYPERLINK(\"x\")", 1, "line_1g") },
-        OfferRow { channel: Some("+81-3"), ..row("顧客：㈱髙﨑", 1, "line_1g") },
+        OfferRow {
+            channel: Some("+81-3"),
+            benefit: [Some("-40% traffic"), Some("=1+1")],
+            ..row("顧客：㈱髙﨑", 1, "line_1g")
+        },
         bare,
     ])
 }

@@ -1,5 +1,7 @@
 //! Makes the typed configuration out of a tree in which every fault would have been found already.
 
+mod benefit;
+pub(super) mod guard;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -10,11 +12,11 @@ use osusume_tables::DateFormat;
 
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, ChurnBasis, Consequents, Correction,
-    Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History, HoldAfter, HoldEvent, KnownSign,
-    Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure,
-    OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe, Role, Run, Secret, Solver, Source,
-    Train, Utilisation, Valuation, ValueBasis, Weekday,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChurnBasis,
+    Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History,
+    HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers,
+    OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe,
+    Role, Run, Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
 };
 use super::words::{parse_size, parse_step};
 
@@ -229,6 +231,7 @@ pub(super) fn offers(at: At) -> Offers {
         horizon_days: at.integer("horizon_days"),
         gap_days: at.integer("gap_days"),
         kept_days: at.integer("kept_days"),
+        benefits: benefit::benefits(at),
     }
 }
 
@@ -403,12 +406,19 @@ pub(super) fn decide(at: At) -> Decide {
 
 fn valuation(at: At) -> Valuation {
     let map = |key: &str| at.map(key).into_iter().flat_map(|map| map.0.keys().map(move |name| (name.clone(), map)));
+    let believed = at.table("believed_response");
     let lever = |at: At| LeverSetting { factor: at.number("factor"), added_minor: at.integer("added_minor") };
     Valuation {
         basis: at.word("value", ValueBasis::parse),
         channel_cost_minor: map("channel_cost_minor").map(|(name, map)| (name.clone(), map.integer(&name))).collect(),
         churn_per_contact: at.number("churn_per_contact"),
         churn: at.word("churn", ChurnBasis::parse),
+        believed: BelievedResponse {
+            mean: believed.number("mean"),
+            spread: believed.number("spread"),
+            between_offers: believed.number("between_offers"),
+        },
+        wear_out: at.number("wear_out"),
         levers: map("levers").map(|(name, map)| (name.clone(), lever(map.table(&name)))).collect(),
     }
 }

@@ -1,7 +1,9 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
 mod arms;
+mod benefit;
 mod derived;
+mod guard;
 mod limits;
 mod own;
 mod quota;
@@ -54,6 +56,8 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     holds(checker, &view);
     tone::check(checker, &view);
     timing::check(checker, &view);
+    benefit::check(checker, &view);
+    guard::check(checker, &view);
     restricted(checker, &view);
     limits::check(checker, &view);
     arms::check(checker, &view);

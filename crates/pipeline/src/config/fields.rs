@@ -1,9 +1,11 @@
 //! Every key of the pipeline file, once: checks, defaults, the reference and the JSON Schema all come from this table.
 
 mod arms;
+mod benefit;
 mod decide;
 mod delivery;
 mod features;
+mod guard;
 mod inputs;
 mod learning;
 mod offers;
@@ -65,12 +67,14 @@ const MANY: f64 = 1e15;
 const SECTIONS: &[&[Field]] = &[
     inputs::FIELDS,
     offers::FIELDS,
+    benefit::FIELDS,
     features::FIELDS,
     learning::FIELDS,
     decide::FIELDS,
     arms::FIELDS,
     timing::FIELDS,
     value::FIELDS,
+    guard::FIELDS,
     delivery::FIELDS,
 ];
 

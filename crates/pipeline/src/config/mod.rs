@@ -34,12 +34,12 @@ pub use fields::FIELDS;
 pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
-    Anonymous, AsOfPlan, AttributeKind, BasketKind, Capacity, CategoryOffers, ChannelLimit, ChurnBasis, Consequents,
-    Correction, Decide, DeclaredRate, DerivedFeature, Effect, Encoding, Export, FAMILY_LEVEL, Features, Format,
-    History, HoldAfter, HoldEvent, KnownSign, Lane, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind,
-    Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline,
-    Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run, Secret, Solver, Source, Step, Timing, Train, Trigger,
-    Utilisation, Valuation, ValueBasis, Weekday,
+    Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Benefit, Capacity, CategoryOffers, ChannelLimit,
+    ChurnBasis, Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Effect, Encoding, Export, FAMILY_LEVEL,
+    Features, Format, Guard, History, HoldAfter, HoldEvent, KnownSign, Lane, Language, LearnFrom, Learning,
+    LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnRule, OwnWindow,
+    PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run, Secret, Solver, Source,
+    Step, Timing, Train, Trigger, Utilisation, Valuation, ValueBasis, Weekday,
 };
 pub use words::Form;
 
@@ -105,6 +105,8 @@ pub struct Config {
     pub decide: Decide,
     /// Where offers are delivered to.
     pub export: Vec<Export>,
+    /// Whom the audit of delivered offers tells apart.
+    pub guard: Guard,
     /// The language of reasons and reports.
     pub language: Language,
     /// What sentences call names of the tables.
@@ -182,6 +184,7 @@ impl Config {
             mine: at.map("mine").map(build::mine),
             decide: build::decide(at.table("decide")),
             export: build::exports(at, base),
+            guard: build::guard::guard(at.table("guard")),
             language: build::language(at.table("report")),
             spoken_names: build::spoken_names(at.table("report")),
             known_signs: build::known_signs(at.table("prove")),

@@ -70,19 +70,23 @@ macro_rules! words {
     };
 }
 
+mod benefit;
 mod features;
+mod guard;
 mod learning;
 mod timing;
 mod value;
 
+pub use benefit::Benefit;
 pub use features::{
     DerivedFeature, Features, Night, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Quota, QuotaCounted, Reach,
     Utilisation, Weekday,
 };
 
+pub use guard::Guard;
 pub use learning::Learning;
 pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
-pub use value::{ChurnBasis, LeverSetting, Valuation, ValueBasis};
+pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
     /// What one row of a source is.
@@ -383,6 +387,8 @@ pub struct Offers {
     pub gap_days: u32,
     /// Days a take must be kept.
     pub kept_days: u32,
+    /// What offers are good for, in words; the first that holds is taken.
+    pub benefits: Vec<Benefit>,
 }
 
 /// `train.as_of` and `train.tests`.

@@ -10,6 +10,19 @@ pub(crate) struct Syntax {
     pub(super) kind: Kind,
 }
 
+impl Syntax {
+    /// The features it names, in the order they are written; one twice where it stands twice.
+    pub(crate) fn names(&self) -> Vec<&str> {
+        match &self.kind {
+            Kind::Number(_) | Kind::Text(_) => Vec::new(),
+            Kind::Feature(name) => vec![name],
+            Kind::Negation(inner) | Kind::Not(inner) => inner.names(),
+            Kind::Binary(_, parts) => parts.iter().flat_map(Self::names).collect(),
+            Kind::Call(_, arguments) => arguments.iter().flat_map(Self::names).collect(),
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Number(f64),

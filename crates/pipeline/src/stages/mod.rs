@@ -5,6 +5,7 @@ pub(crate) mod decide;
 pub(crate) mod evaluate;
 pub(crate) mod export;
 pub(crate) mod features;
+pub(crate) mod guard;
 pub(crate) mod ingest;
 pub(crate) mod mine;
 pub(crate) mod report;

@@ -21,6 +21,7 @@ pub(super) fn decisions(words: &Words<'_>) -> Markup {
         words.paragraph("fine", Line::PolicyText, &policy),
         channels(words),
         lanes(words),
+        triggers(words),
         holdout(words),
         churn(words),
     ];
@@ -62,6 +63,17 @@ fn lanes(words: &Words<'_>) -> Markup {
     counted(words, Line::Lane, Line::Customers, rows)
 }
 
+/// Offers by trigger, where the pipeline declares any.
+fn triggers(words: &Words<'_>) -> Markup {
+    let triggers = &words.numbers.decisions.triggers;
+    if triggers.is_empty() {
+        return Markup::text("");
+    }
+    let name = |trigger: &Option<String>| Markup::text(trigger.as_deref().unwrap_or(words.word(Line::NoTrigger)));
+    let rows = triggers.iter().map(|row| (name(&row.trigger), row.offers)).collect();
+    counted(words, Line::Trigger, Line::Made, rows)
+}
+
 fn outcomes(words: &Words<'_>) -> Markup {
     let mut outcomes: Vec<_> =
         words.numbers.decisions.outcomes.iter().filter(|row| row.pairs.get() != Some(0)).collect();
@@ -77,7 +89,7 @@ fn outcomes(words: &Words<'_>) -> Markup {
 }
 
 /// Names with counts and bars.
-fn counted(words: &Words<'_>, name: Line, count: Line, rows: Vec<(Markup, Cell)>) -> Markup {
+pub(super) fn counted(words: &Words<'_>, name: Line, count: Line, rows: Vec<(Markup, Cell)>) -> Markup {
     let largest = rows.iter().filter_map(|(_, cell)| cell.get()).max().unwrap_or(0);
     let heads = [("name", words.word(name)), ("num", words.word(count))];
     Words::table("counts", &heads, rows.into_iter().map(|(name, cell)| vec![name, with_bar(words, cell, largest)]))

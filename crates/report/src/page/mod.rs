@@ -3,7 +3,9 @@
 mod decisions;
 mod evaluation;
 mod features;
+mod guard;
 mod learning;
+mod limits;
 mod models;
 mod offers;
 mod rules;
@@ -46,6 +48,9 @@ pub(crate) fn page(numbers: &Numbers, language: Language) -> String {
         offers::offers(&words),
         evaluation::evaluation(&words),
         decisions::decisions(&words),
+        limits::limits(&words),
+        limits::stability(&words),
+        guard::guard(&words),
         rules::rules(&words),
         rules::follows(&words),
         models::models(&words),

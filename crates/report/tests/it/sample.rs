@@ -1,9 +1,9 @@
 //! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
 
 use osusume_report::{
-    About, Arm, ArmEffect, Band, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions, Effect,
-    Evaluation, FORMAT_VERSION, Feature, Follow, LaneRow, Learning, Names, Numbers, OfferRow, Push, ReasonRow,
-    RejectRow, Rule, SourceRow, StepBackRow, Test, TestRow,
+    About, Arm, ArmEffect, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions,
+    Effect, Evaluation, FORMAT_VERSION, Feature, Follow, Group, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow,
+    Push, ReasonRow, RejectRow, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -23,11 +23,64 @@ pub(crate) fn numbers() -> Numbers {
         },
         decisions: decisions(),
         offers: vec![line(), security(), hostile()],
+        audits: vec![audit()],
         learning: learning(),
         rules: rules(),
         follows: follows(),
         data: data(),
         evaluation: Some(evaluation()),
+    }
+}
+
+fn trigger(name: Option<&str>, offers: u64) -> TriggerRow {
+    TriggerRow { trigger: name.map(str::to_owned), offers: offers.into() }
+}
+
+fn cause(cause: &str, customers: u64) -> CauseRow {
+    CauseRow { cause: cause.to_owned(), customers: customers.into() }
+}
+
+fn limit(used: u64) -> LimitRow {
+    LimitRow {
+        offer: None,
+        channel: None,
+        max: None,
+        min: None,
+        budget_minor: None,
+        used: used.into(),
+        price_minor: 0.0,
+        next_short_minor: Some(12.5),
+        is_missed: false,
+        missing: 0.into(),
+    }
+}
+
+fn audit() -> Audit {
+    let group = |kind: &str, name: &str, customers: u64, with_offer: u64| Group {
+        group: name.to_owned(),
+        kind: kind.to_owned(),
+        customers: customers.into(),
+        eligible: (customers - 20).into(),
+        eligible_share: Some([0.9, 0.87, 0.92]),
+        with_offer: with_offer.into(),
+        offer_share: Some([0.7, 0.66, 0.74]),
+        ratio: Some([1.02, 0.98, 1.06]),
+        offers_per_100: Some(88.2),
+        value_minor: Some([151.2, 140.0, 162.4]),
+        propensity: Some(0.031),
+        takes: (with_offer / 4).into(),
+        observed_over_expected: Some([0.97, 0.85, 1.1]),
+    };
+    Audit {
+        attribute: "age_band".to_owned(),
+        is_restricted: true,
+        everybody: group("everybody", "", 1690, 1190),
+        groups: vec![
+            group("group", "< 1955", 900, 700),
+            group("group", HOSTILE, 640, 470),
+            group("absent", "", 120, 5),
+            group("others", "", 30, 15),
+        ],
     }
 }
 
@@ -59,6 +112,27 @@ fn decisions() -> Decisions {
             ChannelRow { channel: "mail".to_owned(), offers: 400.into() },
         ],
         lanes: vec![lane("care", 4), lane("nurture", 131), lane("offer", 865)],
+        triggers: vec![trigger(Some("renewal_near"), 300), trigger(Some(HOSTILE), 4), trigger(None, 1196)],
+        limits: vec![
+            LimitRow { channel: Some("telephone".to_owned()), max: Some(1100), price_minor: 123.4, ..limit(1100) },
+            LimitRow {
+                offer: Some("line_1g".to_owned()),
+                min: Some(900),
+                missing: 50.into(),
+                is_missed: true,
+                ..limit(850)
+            },
+            LimitRow { budget_minor: Some(50_000), price_minor: 0.4, ..limit(49_990) },
+        ],
+        stability: Some(StabilityRow {
+            run_id: "2026-09-01-001-0123abcd".to_owned(),
+            kept: 900.into(),
+            changed: 120.into(),
+            ended: 40.into(),
+            begun: 200.into(),
+            flip_rate: Some(0.15),
+            causes: vec![cause("outranked", 120), cause("already_held", 33), cause("contact_limit", 7)],
+        }),
         pairs: 5370.into(),
         outcomes: vec![
             outcome("offered", 1500),

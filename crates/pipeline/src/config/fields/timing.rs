@@ -21,7 +21,7 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.mandatory", List(&Text), Is("[]"), "What stands in the column `offer` of contacts that had to be made, such as invoices or notices of a failure: they count toward no limit and no hold.")
         .form(Form::Some)
         .list(ListCheck::Unique),
-    Field::new("decide.fatigue", List(&Integer), Is("[]"), "What one contact more costs in goodwill, by the contacts of the days of `decide.contact_limit`: the first number for a customer who had none, the last for all who had as many or more. It is taken off the value of every offer. A price you declare; nothing here measures it.")
+    Field::new("decide.fatigue", List(&Integer), Is("[]"), "What one contact more costs in goodwill, by the contacts of the days of `decide.contact_limit`: the first number for a customer who had none, the last for all who had as many or more. Offers of one run count one after the other: a second one costs the second number, so it is made only where it is worth that. It is taken off the value of every offer. A price you declare; nothing here measures it.")
         .unit("minor units a contact")
         .between(0.0, MANY),
     Field::new("decide.rule", Tables, Is("[]"), "Rules of your own, asked beside those there are: each removes offers of the customers its condition holds for, and is counted, shown in `decisions.parquet` as `rule:` and its name, and explained by `osusume why`."),

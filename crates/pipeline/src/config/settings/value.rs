@@ -31,6 +31,17 @@ pub struct LeverSetting {
     pub added_minor: i64,
 }
 
+/// `[decide.believed_response]`.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct BelievedResponse {
+    /// The share by which contacts change the odds on average, above −1.
+    pub mean: f64,
+    /// Standard deviation of that average from company to company, in log-odds.
+    pub spread: f64,
+    /// How far offers lie apart, in log-odds.
+    pub between_offers: f64,
+}
+
 /// How offers are valued.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Valuation {
@@ -42,6 +53,10 @@ pub struct Valuation {
     pub churn_per_contact: f64,
     /// Where that share comes from.
     pub churn: ChurnBasis,
+    /// What is believed of contacts before any draw tells.
+    pub believed: BelievedResponse,
+    /// What each contact of a customer takes off the effect of the others, in [0, 1).
+    pub wear_out: f64,
     /// By offer or family.
     pub levers: BTreeMap<String, LeverSetting>,
 }

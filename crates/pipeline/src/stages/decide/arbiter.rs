@@ -23,7 +23,6 @@ pub(crate) struct Arbiter {
     policy: RankPolicy,
     contact: ContactPolicy,
     declared: Declared,
-    fatigue: Vec<Minor>,
 }
 
 impl Arbiter {
@@ -41,7 +40,6 @@ impl Arbiter {
             policy: policy(config, &goods.catalogue.offers, effects),
             contact: contact_policy(config),
             declared: declared.clone(),
-            fatigue: config.decide.timing.fatigue.iter().map(|&minor| Minor(minor)).collect(),
         })
     }
 
@@ -130,7 +128,6 @@ impl Arbiter {
         then: impl FnOnce(&Customers<'_>, &[Verdict], &dyn Control) -> osusume_decide::Result<T>,
     ) -> Result<T> {
         let contacts = &state.contacts;
-        let fatigue_cost = self.fatigue_cost(&contacts.n);
         let customers = Customers {
             held_offsets: &state.held_offsets,
             held: &state.held,
@@ -140,7 +137,7 @@ impl Arbiter {
             incumbents: (!state.incumbents.is_empty()).then_some(state.incumbents.as_slice()),
             contacts_left: None,
             channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
-            fatigue_cost: fatigue_cost.as_deref(),
+            recent_contacts: Some(&contacts.n),
         };
         let history = ContactHistory {
             n_contacts: &contacts.n,
@@ -161,14 +158,6 @@ impl Arbiter {
         rest(&state.is_resting, &mut verdicts);
         hold_back(&state.is_held_back, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)
-    }
-}
-
-impl Arbiter {
-    /// What one contact more costs each customer in goodwill; `None` where the file declares no price.
-    fn fatigue_cost(&self, n_contacts: &[u16]) -> Option<Vec<Minor>> {
-        let last = self.fatigue.len().checked_sub(1)?;
-        Some(n_contacts.iter().map(|&n| self.fatigue[usize::from(n).min(last)]).collect())
     }
 }
 

@@ -161,15 +161,28 @@ impl<'a> Arbitration<'a> {
     /// Who rests because others of the household are asked. Members are compared by what they would get if nobody else were there.
     fn resting_members(&self, scored: &Scored<'_>, units: &Units, max: usize) -> Result<Vec<u32>> {
         let mut members = Vec::new();
+        // A minimum may want offers that nobody is worth otherwise: then everybody who could get one is compared.
+        let is_due = self.reader.scene.config.decide.capacity.iter().any(|one| one.min > 0);
         self.visit(scored, |customers, _, ranked| {
+            let n_offers = ranked.decisions.len() / customers.len().max(1);
+            let mut best: Vec<Option<Minor>> = vec![None; customers.len()];
+            if is_due {
+                let values = ranked.expected_values.chunks_exact(n_offers.max(1));
+                best.iter_mut().zip(values).for_each(|(best, values)| *best = values.iter().flatten().max().copied());
+            }
             for choices in ranked.choices.chunk_by(|one, other| one.customer == other.customer) {
-                let customer = customers[choices[0].customer as usize];
-                members.extend(units.household(customer).map(|household| Member {
+                let sum = choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever);
+                best[choices[0].customer as usize] = Some(sum);
+            }
+            for (&customer, value) in customers.iter().zip(best) {
+                let household = value.and_then(|_| units.household(customer));
+                let member = |(household, value)| Member {
                     household,
                     customer,
-                    value: choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever),
+                    value,
                     draw: units.hash(HOUSEHOLD_KEY, customer),
-                }));
+                };
+                members.extend(household.zip(value).map(member));
             }
         })?;
         Ok(resting_members(members, max))

@@ -5,7 +5,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use osusume_decide::{Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Terms, WantedOffers, assign};
+use osusume_decide::{
+    Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Placement, Terms, WantedOffers, assign,
+};
 use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
 
 use super::arbiter::Arbiter;
@@ -41,7 +43,8 @@ pub struct CapacityRow {
     pub budget_minor: Option<i64>,
     /// Rows of the offer table that count, or what they cost.
     pub used: i64,
-    /// What one place more would be worth, or one minor unit of a budget, in minor units; below 0 what each row of a minimum costs.
+    /// What one place more would be worth above `decide.min_value_minor`, or one minor unit of a budget, in minor units; below 0 what
+    /// each row of a minimum costs.
     pub price_minor: f64,
     /// By how much more the offer of the next customer outside would have had to be worth for the last place, in minor units; absent where
     /// a place is worth nothing.
@@ -62,7 +65,7 @@ pub struct CapacitySummary {
     pub limits: Vec<CapacityRow>,
     /// Sum of the values assigned, in minor units, before they are rounded.
     pub value_minor: f64,
-    /// What no assignment within the limits exceeds.
+    /// That, and by how much any assignment within the limits could bring more above `decide.min_value_minor`, at most.
     pub bound_minor: f64,
 }
 
@@ -75,6 +78,8 @@ pub(crate) struct Limits {
     families: Vec<u16>,
     /// Bits of the channels, in order of preference.
     channels: Vec<u8>,
+    /// What a contact costs through each.
+    costs: Vec<f64>,
     /// Whether a minimum counts the offer.
     is_due: Vec<bool>,
 }
@@ -112,7 +117,8 @@ impl Limits {
         let n = channels.len();
         let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
         let is_due = (0..offers.len()).map(is_counted).collect();
-        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), is_due }))
+        let costs = channels.iter().map(|channel| contact_cost(&config.decide, channel) as f64).collect();
+        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), costs, is_due }))
     }
 
     /// What those who use so much of each limit leave to the others.
@@ -137,7 +143,7 @@ impl Limits {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, limits: &self.all }
+        Terms { families: &self.families, channels: &self.channels, costs: &self.costs, limits: &self.all }
     }
 }
 
@@ -161,6 +167,8 @@ pub(crate) struct Settlement<'a> {
     /// Customers who shared the places, ascending; positions of the assignment.
     customers: Vec<u32>,
     assignment: Assignment,
+    /// Sum of what the placements are worth in money, not rounded.
+    value: f64,
     /// Channels holdout customers may be reached through.
     at_prices: AtPrices<'a>,
 }
@@ -225,7 +233,8 @@ pub(super) fn settle<'a>(
     }
     let assignment = assign(&wants.bids(), &limits.terms(), &scene.quiet()).map_err(|error| decide_fault(&error))?;
     let at_prices = AtPrices::new(limits.terms(), &assignment.choice_prices, sets.into_iter().map(ChannelSet));
-    Ok(Settlement { limits, customers, assignment, at_prices })
+    let value = wants.worth(&assignment, &limits.terms());
+    Ok(Settlement { limits, customers, assignment, value, at_prices })
 }
 
 /// What customers could get, as the solver takes it.
@@ -233,13 +242,22 @@ struct Wants {
     offsets: Vec<usize>,
     offers: Vec<u16>,
     values: Vec<f32>,
+    /// What each is worth in money.
+    worths: Vec<f32>,
     places: Vec<u8>,
     reach: Vec<ChannelSet>,
 }
 
 impl Wants {
     fn new() -> Self {
-        Self { offsets: vec![0], offers: Vec::new(), values: Vec::new(), places: Vec::new(), reach: Vec::new() }
+        Self {
+            offsets: vec![0],
+            offers: Vec::new(),
+            values: Vec::new(),
+            worths: Vec::new(),
+            places: Vec::new(),
+            reach: Vec::new(),
+        }
     }
 
     /// Appends the customer at `position` of a block.
@@ -249,10 +267,23 @@ impl Wants {
             let draw = unit_interval(keyed_hash(NUDGE_KEY, format!("{}\n{id}", one.offer).as_bytes()));
             self.offers.push(one.offer);
             self.values.push((one.value * (1.0 + NUDGE * draw)) as f32);
+            self.worths.push(one.worth as f32);
         }
         self.offsets.push(self.offers.len());
         self.places.push(wanted.places[position]);
         self.reach.push(wanted.reach[position]);
+    }
+
+    /// What the placements are worth in money, each through its channel.
+    fn worth(&self, assignment: &Assignment, terms: &Terms<'_>) -> f64 {
+        let of = |one: &Placement| {
+            let customer = one.customer as usize;
+            let own = self.offsets[customer]..self.offsets[customer + 1];
+            let at = own.start + self.offers[own].partition_point(|&offer| offer < one.offer);
+            let channel = terms.channels.iter().position(|&bit| bit == one.channel).unwrap_or(0);
+            f64::from(self.worths[at]) - terms.extra(self.reach[customer], channel)
+        };
+        assignment.placements.iter().map(of).sum()
     }
 
     fn bids(&self) -> Bids<'_> {
@@ -327,8 +358,8 @@ impl Settlement<'_> {
         let rows = config.decide.capacity.iter().enumerate();
         CapacitySummary {
             limits: rows.map(row).collect(),
-            value_minor: assignment.value,
-            bound_minor: assignment.bound,
+            value_minor: self.value,
+            bound_minor: self.value + (assignment.bound - assignment.value),
         }
     }
 }

@@ -21,7 +21,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use osusume_decide::{Choice, Holdout, Rule};
-use osusume_model::{AsOf, FeatureSpec, Offer, Result};
+use osusume_model::{AsOf, Date, FeatureSpec, Offer, Result};
 use osusume_storage::Run;
 use osusume_tables::ParquetSink;
 
@@ -47,6 +47,7 @@ use self::conditions::{Look, Moment};
 use self::rows::{DecisionRow, OfferRow};
 use super::score::RawBlock;
 use super::train::{Columns, Contact, Evidence, Models, OfferModel};
+use crate::benefit::{self, Benefits};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::Config;
@@ -110,6 +111,12 @@ pub struct DecisionCounts {
     pub expected_value_by_offer: Vec<(String, i64)>,
     /// Rows of the offer table by channel.
     pub channels: BTreeMap<String, u64>,
+    /// Rows of the offer table by the trigger that stands in them, `""` for none; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub triggers: BTreeMap<String, u64>,
+    /// Rows of the offer table with a benefit text, by language; empty where the pipeline file declares none.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub benefit_texts: BTreeMap<String, u64>,
     /// Rows of the shadow table that stand for the holdout.
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
@@ -200,6 +207,7 @@ struct Decider<'a> {
     units: &'a Units,
     arbiter: Arbiter,
     explainer: Explainer<'a>,
+    benefits: Benefits<'a>,
     holdout: Holdout,
 }
 
@@ -226,6 +234,7 @@ impl<'a> Decider<'a> {
             units,
             arbiter: Arbiter::new(config, goods, &conditions.declared, &models.effects())?,
             explainer: Explainer::new(specs, &goods.catalogue.offers, grounds)?,
+            benefits: Benefits::bind(config, goods, specs)?,
             holdout: Holdout { salt: config.decide.holdout_salt.reveal().to_owned(), fraction: holdout_fraction },
         })
     }
@@ -276,7 +285,10 @@ impl<'a> Decider<'a> {
             let customer = tables.customers.id(block.customer[row]);
             let moment = look.moment(row, choice.offer.0 as usize, expires);
             let reasons = self.explainer.reasons(block, &encoded, row, choice.offer.0 as usize)?;
-            let offered = self.offer_row(choice, (customer, arm, action_probability), moment, reasons);
+            let told = benefit_row((block, row, choice.offer.0 as usize), &moment, &reasons, writer.as_of.date);
+            let benefit = self.benefits.of(&told);
+            let offered =
+                OfferRow { benefit, ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons) };
             if [HOLDOUT, OFFER_HOLDOUT].contains(&arm) { shadow.push((row, offered)) } else { offers.push(offered) }
         }
         // Rows of a customer stand together, in the order of customers, whoever is held out of what.
@@ -289,7 +301,8 @@ impl<'a> Decider<'a> {
                 first[choice.customer as usize] = Some(choice.offer.0 as usize);
             }
             let fates = ranked.decisions.chunks_exact(n_offers);
-            for (row, fates) in fates.enumerate().filter(|(row, _)| !is_held_out[*row]) {
+            // What a lot or another policy gave is no change of the ranking's mind.
+            for (row, fates) in fates.enumerate().filter(|(row, _)| arm(*row) == OFFER) {
                 stability.add(previous.of(block.customer[row]), first[row], fates);
             }
         }
@@ -316,15 +329,28 @@ impl<'a> Decider<'a> {
             interval: choice.interval.map(|ends| ends.map(|end| end.0)),
             lever: choice.lever.0,
             contact_cost: choice.worth.contact_cost.0,
-            parts: contact.map(|contact| contact.parts(choice.propensity)),
+            fatigue: choice.worth.fatigue.0,
+            parts: contact.map(|contact| contact.parts(choice.propensity).worn(choice.worth.kept)),
             evidence: evidence(self.job.config, contact),
             basis: self.models.offers[offer].basis(),
             reasons,
             arm,
             action_probability,
             moment,
+            benefit: [None, None],
         }
     }
+}
+
+/// What a text is told of a row.
+fn benefit_row<'a>(
+    (block, at, offer): (&'a RawBlock, usize, usize),
+    moment: &'a Moment,
+    reasons: &'a [Option<String>; 3],
+    as_of: Date,
+) -> benefit::Row<'a> {
+    let (expires, contact, trigger) = (moment.expires, [moment.from, moment.until], moment.trigger.as_deref());
+    benefit::Row { block, at, offer, as_of, expires, contact, trigger, reasons }
 }
 
 fn weights(model: &OfferModel) -> Option<Weights<'_>> {
@@ -345,6 +371,19 @@ pub(crate) fn evidence(config: &Config, contact: Option<&Contact>) -> &'static s
     }
 }
 
+/// No row yet of each trigger and without any, where the pipeline file declares one.
+fn triggers(config: &Config) -> BTreeMap<String, u64> {
+    let declared = config.decide.timing.triggers.iter().map(|trigger| (trigger.name.clone(), 0));
+    let none = (!config.decide.timing.triggers.is_empty()).then(|| (String::new(), 0));
+    declared.chain(none).collect()
+}
+
+/// No text yet of each language, where the pipeline file declares any.
+fn benefit_texts(config: &Config) -> BTreeMap<String, u64> {
+    let languages = ["en", "ja"].into_iter().filter(|_| !config.offers.benefits.is_empty());
+    languages.map(|language| (language.to_owned(), 0)).collect()
+}
+
 struct Writer {
     offers: ParquetSink,
     shadow: ParquetSink,
@@ -353,7 +392,7 @@ struct Writer {
     decision_schema: Arc<osusume_tables::arrow::datatypes::Schema>,
     catalogue: Vec<Offer>,
     as_of: AsOf,
-    expires: osusume_model::Date,
+    expires: Date,
     rule_ids: Vec<String>,
     by_offer: Vec<u64>,
     value_by_offer: Vec<i64>,
@@ -380,6 +419,8 @@ impl Writer {
             // The propensity speaks of the days up to the end of the label window, and of none after it.
             expires: as_of.date + days as i32,
             counts: DecisionCounts {
+                triggers: triggers(job.config),
+                benefit_texts: benefit_texts(job.config),
                 arms: arms::words(&job.config.decide).map(|arm| (arm.to_owned(), 0)).collect(),
                 lanes: conditions.lanes().map(|lane| (lane.to_owned(), 0)).collect(),
                 ..DecisionCounts::default()
@@ -414,6 +455,12 @@ impl Writer {
             self.by_offer[row.offer] += 1;
             self.value_by_offer[row.offer] = self.value_by_offer[row.offer].saturating_add(row.expected_value);
             *counts.channels.entry(row.channel.clone()).or_default() += 1;
+            if let Some(trigger) = counts.triggers.get_mut(row.moment.trigger.as_deref().unwrap_or_default()) {
+                *trigger += 1;
+            }
+            for ((_, texts), text) in counts.benefit_texts.iter_mut().zip(&row.benefit) {
+                *texts += u64::from(text.is_some());
+            }
         }
         let removed = decisions.iter().flat_map(|row| &row.offers).map(|(code, _)| *code);
         let is_rule = |code: &str| {

@@ -11,7 +11,7 @@ use osusume_tables::arrow::datatypes::Int16Type;
 use osusume_tables::{CustomerIndex, read_batches};
 
 use super::ledger::checked_path;
-use super::{DECISIONS, OFFER_HOLDOUT, OFFERS, PREVIOUS, SHADOW};
+use super::{DECISIONS, HOLDOUT, OFFER, OFFERS, PREVIOUS, SHADOW};
 use crate::config::Offers;
 
 /// The newest published run of a date before `as_of` whose offers still stood then.
@@ -61,9 +61,10 @@ impl Previous {
                 let batch = batch?;
                 let (ids, names) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
                 let ranks = batch.column(2).as_primitive_opt::<Int16Type>().ok_or_else(|| damaged(&path))?;
-                // What is held back from a customer who gets other offers was nobody's first.
+                // What a lot or another policy gave was not the ranking's choice, and what is held back from a customer who gets other
+                // offers was nobody's first. Runs from before there were arms tell none.
                 let arms = if columns.len() > 3 { Some(texts(&batch, 3, &path)?) } else { None };
-                let is_own = |row: usize| arms.is_none_or(|arms| arms.value(row) != OFFER_HOLDOUT);
+                let is_own = |row: usize| arms.is_none_or(|arms| [OFFER, HOLDOUT].contains(&arms.value(row)));
                 let is_made = |row: usize| ranks.value(row) == 1 && is_own(row);
                 for row in (0..batch.num_rows()).filter(|&row| is_made(row)) {
                     previous.set(customers, ids.value(row), names.value(row));

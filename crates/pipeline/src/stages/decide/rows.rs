@@ -30,16 +30,20 @@ pub(super) struct OfferRow {
     pub(super) lever: i64,
     /// What the contact costs.
     pub(super) contact_cost: i64,
+    /// What it costs in goodwill.
+    pub(super) fatigue: i64,
     pub(super) evidence: &'static str,
     pub(super) basis: &'static str,
     pub(super) reasons: [Option<String>; 3],
     pub(super) arm: &'static str,
     pub(super) action_probability: f64,
     pub(super) moment: Moment,
+    /// What it is good for, in English and in Japanese.
+    pub(super) benefit: [Option<String>; 2],
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -53,7 +57,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
         "propensity_contacted",
-        "the same if the customer is contacted; `propensity` where `evidence` does not tell the two apart",
+        "the same if the customer is contacted, with as many recent contacts and other offers of this run beside (`decide.wear_out`); `propensity` where `evidence` does not tell the two apart",
     ),
     (
         "propensity_alone",
@@ -68,7 +72,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ),
     (
         "expected_value_minor",
-        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
+        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − fatigue − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
     ),
     (
         "expected_value_lower_minor",
@@ -80,6 +84,10 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
         "what `decide.levers` adds to the value by which offers are ranked and compared with `decide.min_value_minor`; `expected_value_minor` is without it",
     ),
     ("contact_cost_minor", "what the contact costs through this channel"),
+    (
+        "fatigue_minor",
+        "what it costs in goodwill beside that (`decide.fatigue`): the mean over the offers of this run to this customer",
+    ),
     (
         "evidence",
         "what tells what a contact adds: `randomised`, customers contacted or held back by a draw; `assumed`, the pipeline file says it (`decide.response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
@@ -101,6 +109,11 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 30] = [
     ("trigger", "the first trigger of the pipeline file that holds for this customer and offer"),
     ("contact_from", "the first day to contact this customer about it, where a trigger gives dates"),
     ("contact_until", "the day from which it is too late, where that trigger gives one"),
+    (
+        "benefit_en",
+        "what the offer is good for, in English with the customer's own figures: the first of `offers.benefit` that holds and lacks no value; absent where none does",
+    ),
+    ("benefit_ja", "the same in Japanese"),
     (
         "arm",
         "`offer`: chosen by the ranking; `explore`: drawn by lot (`decide.explore`); `propensity`, `random`: chosen by another policy to measure the ranking by (`decide.arms`); `holdout` in `shadow.parquet`, and there `offer_holdout` for an offer held back from a customer who may get others (`decide.holdout.offers`)",
@@ -137,6 +150,7 @@ pub(crate) fn offer_schema() -> Schema {
         Field::new("expected_value_upper_minor", DataType::Int64, true),
         Field::new("lever_minor", DataType::Int64, false),
         Field::new("contact_cost_minor", DataType::Int64, false),
+        Field::new("fatigue_minor", DataType::Int64, false),
         text("evidence"),
         text("basis"),
         reason("reason_1"),
@@ -146,6 +160,8 @@ pub(crate) fn offer_schema() -> Schema {
         reason("trigger"),
         Field::new("contact_from", DataType::Date32, true),
         Field::new("contact_until", DataType::Date32, true),
+        reason("benefit_en"),
+        reason("benefit_ja"),
         text("arm"),
         number("action_probability"),
     ])
@@ -162,6 +178,8 @@ pub(super) fn offer_batch(
         |of: &dyn Fn(&OfferRow) -> String| -> ArrayRef { Arc::new(StringArray::from_iter_values(rows.iter().map(of))) };
     let reason =
         |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.reasons[i].as_deref()).collect::<StringArray>()) };
+    let benefit =
+        |i: usize| -> ArrayRef { Arc::new(rows.iter().map(|row| row.benefit[i].as_deref()).collect::<StringArray>()) };
     let dates = |of: &dyn Fn(&OfferRow) -> Option<Date>| -> ArrayRef {
         Arc::new(rows.iter().map(|row| of(row).map(|date| date.0)).collect::<Date32Array>())
     };
@@ -195,6 +213,7 @@ pub(super) fn offer_batch(
         end(1),
         whole(&|row| row.lever),
         whole(&|row| row.contact_cost),
+        whole(&|row| row.fatigue),
         text(&|row| row.evidence.to_owned()),
         text(&|row| row.basis.to_owned()),
         reason(0),
@@ -204,6 +223,8 @@ pub(super) fn offer_batch(
         Arc::new(rows.iter().map(|row| row.moment.trigger.as_deref()).collect::<StringArray>()),
         dates(&|row| row.moment.from),
         dates(&|row| row.moment.until),
+        benefit(0),
+        benefit(1),
         text(&|row| row.arm.to_owned()),
         number(&|row| row.action_probability),
     ];

@@ -9,12 +9,12 @@ use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
 use osusume_report::{
-    About, Arm, Band, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions, FORMAT_VERSION,
-    Follow, LaneRow, Learning, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded, Report, Rule, SMALLEST_SHOWN,
-    SourceRow, StepBackRow, Test, TestRow,
+    About, Arm, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions,
+    FORMAT_VERSION, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded,
+    Report, Rule, SMALLEST_SHOWN, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
-use super::decide::{churn_per_contact, evidence, lever};
+use super::decide::{CapacityRow, Stability, churn_per_contact, evidence, lever};
 use super::mine::{FollowSummary, ToldRule};
 use super::train::{
     ArmRows, CONFIDENCE, Churn, Contact, DecileCounts, Gate, Measures, Models, OfferModel, Tested, deciles,
@@ -41,11 +41,12 @@ pub(crate) struct Told<'a> {
     pub(crate) units: &'a Units,
 }
 
-/// Writes `report.json` and `report.html`, the latter in the language of the pipeline file.
-pub(crate) fn write(job: &Job<'_>, told: &Told<'_>, schedule: &Schedule) -> Result<()> {
+/// Writes `report.json` and `report.html`, the latter in the language of the pipeline file; what it shows of groups of customers.
+pub(crate) fn write(job: &Job<'_>, told: &Told<'_>, schedule: &Schedule) -> Result<Vec<Audit>> {
     let report = Report::new(told.numbers(job, schedule));
     job.staging.write_file(NUMBERS, &report.to_json(), None)?;
-    job.staging.write_file(PAGE, report.html(report.language()).as_bytes(), None).map(|_| ())
+    job.staging.write_file(PAGE, report.html(report.language()).as_bytes(), None)?;
+    Ok(report.numbers().audits.clone())
 }
 
 impl Told<'_> {
@@ -62,6 +63,7 @@ impl Told<'_> {
                 .enumerate()
                 .map(|(i, ((row, model), offer))| self.offer(job, i, (row, model, offer)))
                 .collect(),
+            audits: summary.audits.clone(),
             learning: self.learning(),
             rules: summary.mined.iter().flat_map(|mined| &mined.top).map(rule).collect(),
             follows: summary.mined.iter().flat_map(|mined| &mined.follows).flat_map(follows).collect(),
@@ -253,6 +255,9 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         expected_value_minor: Some(decided.expected_value_minor),
         channels: decide.channels.iter().map(channel).collect(),
         lanes: lanes(job, summary),
+        triggers: triggers(summary),
+        limits: decided.capacity.iter().flat_map(|found| &found.limits).map(limit).collect(),
+        stability: decided.stability.as_ref().map(stability),
         pairs: pairs.into(),
         outcomes: outcomes(summary, pairs, offers),
         months: decide.months,
@@ -270,6 +275,46 @@ fn lanes(job: &Job<'_>, summary: &Summary) -> Vec<LaneRow> {
     let is_told = !job.config.decide.timing.lanes.is_empty();
     let row = |(lane, n): (&String, &u64)| LaneRow { lane: lane.clone(), customers: (*n).into() };
     summary.decided.lanes.iter().filter(|_| is_told).map(row).collect()
+}
+
+fn triggers(summary: &Summary) -> Vec<TriggerRow> {
+    let row = |(trigger, rows): (&String, &u64)| TriggerRow {
+        trigger: Some(trigger.clone()).filter(|name| !name.is_empty()),
+        offers: (*rows).into(),
+    };
+    let mut rows: Vec<TriggerRow> = summary.decided.triggers.iter().map(row).collect();
+    // Offers without any come last.
+    let n_without = usize::from(rows.first().is_some_and(|row| row.trigger.is_none()));
+    rows.rotate_left(n_without);
+    rows
+}
+
+fn limit(row: &CapacityRow) -> LimitRow {
+    LimitRow {
+        offer: row.offer.clone(),
+        channel: row.channel.clone(),
+        max: row.max,
+        min: Some(row.min).filter(|min| *min > 0),
+        budget_minor: row.budget_minor,
+        used: row.used.unsigned_abs().into(),
+        price_minor: row.price_minor,
+        next_short_minor: row.next_short_minor.filter(|short| short.is_finite()),
+        is_missed: row.missing.is_some(),
+        missing: row.missing.unwrap_or(0).unsigned_abs().into(),
+    }
+}
+
+fn stability(found: &Stability) -> StabilityRow {
+    let cause = |(cause, n): (&String, &u64)| CauseRow { cause: cause.clone(), customers: (*n).into() };
+    StabilityRow {
+        run_id: found.run_id.clone(),
+        kept: found.kept.into(),
+        changed: found.changed.into(),
+        ended: found.ended.into(),
+        begun: found.begun.into(),
+        flip_rate: Some(found.flip_rate),
+        causes: found.causes.iter().map(cause).collect(),
+    }
 }
 
 /// Every pair once: what was neither offered nor removed by a rule lost to offers worth more.

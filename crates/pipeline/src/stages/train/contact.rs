@@ -16,7 +16,10 @@ mod share;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use osusume_evaluate::{Assignment, Comparison, ContactEffect, Experiment, comparison, contact_effects, split};
+use osusume_decide::worn;
+use osusume_evaluate::{
+    Assignment, Comparison, ContactEffect, Experiment, ResponsePrior, comparison, contact_effects, split,
+};
 use osusume_model::{Code, Date, Fault, Offer, Result};
 use osusume_numeric::elementary::ln;
 use osusume_propensity::design::Design;
@@ -30,7 +33,7 @@ use super::{CONFIDENCE, OfferModel, families};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{LearnFrom, Role, Source};
+use crate::config::{BelievedResponse, LearnFrom, Role, Source};
 use crate::job::Job;
 use crate::seam::Block;
 use crate::stages::consents::opted_out;
@@ -104,6 +107,15 @@ pub(crate) struct Parts {
     pub(crate) uplift: f64,
     /// Its interval.
     pub(crate) interval: Option<[f64; 2]>,
+}
+
+impl Parts {
+    /// The same where other contacts leave the share `kept` of what this one adds.
+    pub(crate) fn worn(self, kept: f64) -> Self {
+        let left = |uplift: f64| worn(0.0, uplift, kept);
+        let uplift = left(self.uplift);
+        Self { contacted: self.alone + uplift, uplift, interval: self.interval.map(|ends| ends.map(left)), ..self }
+    }
 }
 
 impl Contact {
@@ -196,7 +208,7 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
         .zip(families(catalogue))
         .map(|(found, family)| Experiment { family, comparisons: found.comparisons.clone() })
         .collect();
-    let effects = contact_effects(&experiments, CONFIDENCE);
+    let effects = contact_effects(&experiments, &prior(&job.config.decide.valuation.believed), CONFIDENCE);
     let churn = churn::churn(ground, &drawn)?;
     for (offer, ((found, effect), response)) in found.iter().zip(effects).zip(responses).enumerate() {
         // Models of those left alone tell the probability without a contact.
@@ -210,6 +222,11 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
         offers[offer].contact = randomised.or_else(|| response.map(|response| Contact::assumed(response, share)));
     }
     Ok(())
+}
+
+fn prior(believed: &BelievedResponse) -> ResponsePrior {
+    let BelievedResponse { mean, spread, between_offers } = *believed;
+    ResponsePrior { mean: ln(1.0 + mean), spread, between_offers }
 }
 
 /// What the pipeline file says of each offer's response: that of the offer itself, else that of its family.

@@ -17,12 +17,16 @@ use crate::stages::train::after::HeldRows;
 pub(super) struct Drawn {
     pub(super) customer: u32,
     pub(super) offer: u32,
+    pub(super) day: Date,
     pub(super) arm: Arm,
     pub(super) probability: Option<f64>,
     pub(super) is_taken: bool,
     /// Whether nothing is held any more at the end of the window; `None` for whoever held nothing on the day.
     pub(super) has_left: Option<bool>,
 }
+
+/// The largest share of customers by which exploration is believed to make the ranking's choice less likely than 1 − holdout.
+const MOST_EXPLORE: f64 = 0.3;
 
 /// Rows of one offer that one kind of draw decided about.
 pub(super) struct Lottery<'a> {
@@ -70,9 +74,9 @@ pub(super) fn labeled(ground: &Ground<'_>, customers: &Range<u32>, rows: &[Conta
             let at = there.binary_search(&(row.customer - customers.start)).expect("they are the customers of the day");
             let label = labels[at * n_offers + row.offer as usize];
             if matches!(label, Label::Negative | Label::Positive) {
-                let ContactRow { customer, offer, arm, probability, .. } = **row;
+                let ContactRow { customer, offer, day, arm, probability } = **row;
                 let (is_taken, has_left) = (label == Label::Positive, has_left(row));
-                drawn.push(Drawn { customer, offer, arm, probability, is_taken, has_left });
+                drawn.push(Drawn { customer, offer, day, arm, probability, is_taken, has_left });
             }
         }
     }
@@ -86,18 +90,31 @@ fn may_be_drawn(row: &ContactRow) -> bool {
 
 /// Rows of an offer by what drew them.
 ///
-/// `targeted` rows with probability p are half of a draw whose other half are the `control` rows with 1 − p: a run's offers and its
-/// holdout. Where there are none of these, nobody like the targeted was held back, and the rows say nothing. `random` rows belong with the
-/// `control` rows that are left. Each draw is compared within itself, since each was among customers of its own.
+/// `targeted` rows are half of a draw whose other half are `control` rows: a run's offers and its holdout. With 1 − p for the
+/// probability of those, that of the targeted is p; or, of rows of the same day, as little below it as a run that explores makes it
+/// ([`MOST_EXPLORE`]). Where there are no such rows, nobody like the targeted was held back, and the rows say nothing. `random` rows belong with the `control` rows that are left.
+/// Each draw is compared within itself, since each was among customers of its own.
 pub(super) fn lotteries(offer: u32, drawn: &[Drawn]) -> Vec<Lottery<'_>> {
     let rows: Vec<&Drawn> = drawn.iter().filter(|row| row.offer == offer).collect();
-    let coins = |arm: Arm| rows.iter().filter(move |row| row.arm == arm).filter_map(|row| coin(row));
-    let held_back: BTreeSet<i64> = coins(Arm::Control).collect();
-    let tossed: BTreeSet<i64> = coins(Arm::Targeted).filter(|coin| held_back.contains(coin)).collect();
+    let of_days: BTreeSet<(Date, i64)> =
+        rows.iter().filter(|row| row.arm == Arm::Control).filter_map(|row| Some((row.day, coin(row)?))).collect();
+    let held_back: BTreeSet<i64> = of_days.iter().map(|(_, coin)| *coin).collect();
+    let draw_of = |row: &Drawn| {
+        let coin = coin(row)?;
+        let nearest = of_days.range((row.day, coin)..=(row.day, i64::MAX)).next().map(|(_, draw)| *draw);
+        let is_near = |draw: &i64| coin as f64 >= (1.0 - MOST_EXPLORE) * *draw as f64;
+        held_back.get(&coin).copied().or(nearest.filter(is_near))
+    };
+    let tossed: BTreeSet<i64> =
+        rows.iter().filter(|row| row.arm == Arm::Targeted).filter_map(|row| draw_of(row)).collect();
+    let draw = |row: &Drawn| match row.arm {
+        Arm::Random => None,
+        Arm::Control => coin(row).filter(|coin| tossed.contains(coin)),
+        Arm::Targeted => draw_of(row),
+    };
     let of = |is_in: &dyn Fn(&Drawn) -> bool| Lottery { rows: rows.iter().copied().filter(|row| is_in(row)).collect() };
-    let is_of = |row: &Drawn, wanted: i64| row.arm != Arm::Random && coin(row) == Some(wanted);
-    let is_random = |row: &Drawn| row.arm != Arm::Targeted && !tossed.iter().any(|&wanted| is_of(row, wanted));
-    let lotteries = tossed.iter().map(|&wanted| of(&|row| is_of(row, wanted)));
+    let is_random = |row: &Drawn| row.arm != Arm::Targeted && draw(row).is_none();
+    let lotteries = tossed.iter().map(|&wanted| of(&|row| draw(row) == Some(wanted)));
     lotteries.chain([of(&is_random)]).filter(|lottery| !lottery.rows.is_empty()).collect()
 }
 

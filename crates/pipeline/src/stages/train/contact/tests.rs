@@ -4,7 +4,7 @@ use super::drawn::days_covered;
 use super::*;
 
 fn drawn(arm: Arm, probability: Option<f64>) -> Drawn {
-    Drawn { customer: 0, offer: 0, arm, probability, is_taken: false, has_left: None }
+    Drawn { customer: 0, offer: 0, day: Date(20_000), arm, probability, is_taken: false, has_left: None }
 }
 
 /// By draw, its arms in order.
@@ -25,6 +25,15 @@ fn a_draw_has_two_sides() {
     // A run's own offers and its holdout, beside an older slice.
     let own = [drawn(Targeted, Some(0.95)), drawn(Control, Some(0.050_000_000_000_000_044))];
     check(&[random[0], own[0], random[1], own[1]], &[&[Targeted, Control], &[Random, Control]]);
+    // A run that explores makes its choices less likely, by how much is left to the lot; another day's holdout is not its own.
+    let held_out = drawn(Control, Some(0.1));
+    let (many, few) = (drawn(Targeted, Some(0.8855)), drawn(Targeted, Some(0.8775)));
+    check(&[many, held_out, few], &[&[Targeted, Control, Targeted]]);
+    let later = Drawn { day: Date(20_030), ..held_out };
+    check(&[many, later], &[&[Control]]);
+    check(&[many, later, drawn(Targeted, Some(0.9))], &[&[Control, Targeted]]);
+    // What the lot alone made is too unlikely for the ranking's choice.
+    check(&[many, held_out, drawn(Targeted, Some(0.006))], &[&[Targeted, Control]]);
     // Without logged probabilities the words alone tell.
     check(&[drawn(Random, None), drawn(Control, None)], &[&[Random, Control]]);
     assert!(lotteries(1, &random).is_empty());
