@@ -133,7 +133,11 @@ fn limits(decisions: &mut Decisions, offers: &[OfferRow]) {
     for limit in &mut decisions.limits {
         let of_offer = limit.offer.as_ref().and_then(|key| offers.iter().find(|offer| offer.offer == *key));
         let of_channel = limit.channel.as_ref().and_then(|name| channels.iter().find(|row| row.channel == *name));
-        let around = [Some(all), of_offer.map(|offer| offer.offered), of_channel.map(|row| row.offers)];
+        // What counts of one offer or one channel is that row's own number, shown or withheld with it.
+        let around = match (of_offer, of_channel) {
+            (None, None) => [Some(all), None],
+            (offer, channel) => [offer.map(|offer| offer.offered), channel.map(|row| row.offers)],
+        };
         let is_told = |limit: &LimitRow, whole: Cell| match (whole.get(), limit.used.get()) {
             (Some(_), Some(_)) if limit.budget_minor.is_some() => true,
             (Some(whole), Some(used)) => !is_small(used) && !is_small(whole.saturating_sub(used)),
