@@ -5,7 +5,7 @@ use std::fs;
 use osusume_testkit::{check_golden, repository_root};
 use serde_json::Value;
 
-use super::support::{Company, files_below, names, text};
+use super::support::{Company, decisions, files_below, lanes, names, text};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 /// As-of date of the run: 97 days (gap, window, kept days) before the end of the tables there are later.
@@ -76,6 +76,47 @@ fn explorers_are_in_neither_arm() {
     assert!(count("explorers") > 100);
     assert_eq!(arm("offer"), count("customers") - count("holdout") - count("explorers"));
     assert_eq!(arm("holdout"), count("holdout"));
+}
+
+/// Nobody explores in a lane, so of those outside the holdout who are left to the ranking more are in lanes than of the holdout. What
+/// customers in lanes do anyway must not look like an effect.
+#[test]
+fn lanes_and_explorers_are_no_effect() {
+    let company = Company::new();
+    company.edit(PIPELINE, |text| {
+        let lane = "[[decide.lane]]\nname = \"new\"\nwhen = \"holdings_tenure < 400\"\n\n";
+        text.replacen("[[export]]", &format!("{lane}[[export]]"), 1)
+    });
+    company.generate_until(RUN_AS_OF);
+    let settings = ["--set", "decide.holdout.fraction=0.4", "--set", "decide.explore.fraction=0.5"];
+    company.succeed(&[&["run", PIPELINE, "--as-of", RUN_AS_OF, "--quiet"], &settings[..]].concat());
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(RUN_AS_OF)).unwrap();
+    let (found, lanes) = (decisions(&company, &run), lanes(&company, &run));
+    let share_in_lane = |arm: &str| {
+        let own = || found.iter().filter(|(_, (of, _))| of == arm);
+        own().filter(|(customer, _)| lanes[*customer] == "new").count() as f64 / own().count() as f64
+    };
+    assert!(share_in_lane("explore") == 0.0 && share_in_lane("offer") > share_in_lane("holdout") + 0.1);
+    company.generate_until(LATER);
+    // Everybody in the lane takes it, contacted or not; whoever holds it already takes nothing.
+    let rows: String = (lanes.iter().filter(|(_, lane)| *lane == "new"))
+        .map(|(id, _)| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n"))
+        .collect();
+    company.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
+    let evaluation = company.evaluate(&[])["evaluation"].clone();
+    let total = &evaluation["total"];
+    let (lower, upper) = ends(&total["takes"]);
+    assert!(lower <= 0.0 && 0.0 <= upper, "{lower} to {upper}");
+    let rate = |arm: &str| total[arm]["attach_rate"].as_f64().unwrap();
+    let plain = |arm: &str| total[arm]["takes"].as_f64().unwrap() / total[arm]["customers"].as_f64().unwrap();
+    assert!(plain("offer") - plain("holdout") > upper, "plain means differ by more than chance allows");
+    // By hand: outside of lanes each stands for the explorers too.
+    let outside = |arm: &str| found.iter().filter(|(id, (of, _))| of == arm && lanes[*id] != "new").count() as f64;
+    let weight = 1.0 + outside("explore") / outside("offer");
+    let inside = found.iter().filter(|(id, (of, _))| of == "offer" && lanes[*id] == "new").count() as f64;
+    let everybody = inside + weight * outside("offer");
+    assert!((everybody - inside - outside("offer") - outside("explore")).abs() < 1e-6);
+    assert!((rate("offer") - plain("offer")).abs() > 0.02 && rate("offer") < plain("offer"));
 }
 
 /// A company whose holdings say who made each change: always the customer.

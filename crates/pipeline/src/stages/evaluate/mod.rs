@@ -212,7 +212,7 @@ impl Evaluator<'_> {
             confidence: numbers::CONFIDENCE,
             holdout_fraction: self.holdout_fraction,
             lost_customers: numbers.published.lost.iter().sum(),
-            total: numbers.total(self.holdout_fraction)?,
+            total: numbers.total()?,
             arms,
             comparisons,
             offers: numbers.offers()?,

@@ -64,21 +64,12 @@ impl Known {
 }
 
 impl Numbers<'_> {
-    /// Everybody the run decided about; `fraction` of them were held out.
+    /// Everybody the run decided about.
     ///
     /// # Errors
     /// `Bug` for probabilities a run cannot have.
-    pub(super) fn total(&self, fraction: f64) -> Result<TotalEvaluation> {
-        let n_offers = self.goods.catalogue.offers.len();
-        let mut known = Known::default();
-        for (customer, arm) in self.published.arm.iter().enumerate() {
-            let Some(arm) = arm.filter(|arm| *arm <= OFFER) else { continue };
-            let probability = if arm == OFFER { 1.0 - fraction } else { fraction };
-            let row = Assigned { customer: customer as u32, propensity: 0.0, probability };
-            let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
-            let has_taken = labels.contains(&Label::Positive);
-            known.push(&row, self.units.cluster(row.customer), arm == OFFER, has_taken);
-        }
+    pub(super) fn total(&self) -> Result<TotalEvaluation> {
+        let known = self.members([OFFER, HOLDOUT]);
         let arm = |arm: usize| ArmEvaluation {
             lost: self.published.lost[arm],
             mean_propensity: None,
@@ -117,7 +108,8 @@ impl Numbers<'_> {
         Ok((present.iter().map(told).collect(), pairs.iter().map(compared).collect::<Result<_>>()?))
     }
 
-    /// The members of two arms, the first as those offered. Every member was as likely as any other, so nobody weighs more.
+    /// The members of two arms, the first as those offered. Of the ranking's own each stands for explorers of the same lane too; the others
+    /// were as likely as each other.
     fn members(&self, [first, second]: [usize; 2]) -> Known {
         let n_offers = self.goods.catalogue.offers.len();
         let mut known = Known::default();
@@ -125,7 +117,8 @@ impl Numbers<'_> {
             let Some(is_first) = arm.filter(|arm| *arm == first || *arm == second).map(|arm| arm == first) else {
                 continue;
             };
-            let row = Assigned { customer: customer as u32, propensity: 0.0, probability: 1.0 };
+            let share = self.published.share[customer];
+            let row = Assigned { customer: customer as u32, propensity: 0.0, probability: share };
             let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
             known.push(&row, self.units.cluster(row.customer), is_first, labels.contains(&Label::Positive));
         }
@@ -215,8 +208,8 @@ impl Numbers<'_> {
         })
     }
 
-    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so nobody
-    /// on either side weighs more than another.
+    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so
+    /// customers of one lane weigh the same on either side.
     fn held_back(&self, offer: usize, at: Option<usize>) -> Result<Option<HeldBackEvaluation>> {
         let of_hold = &self.published.held_back[offer];
         if of_hold.rows.is_empty() && of_hold.lost == 0 {
@@ -226,8 +219,7 @@ impl Numbers<'_> {
         let mut counts = [ArmEvaluation { lost: of_hold.lost, ..ArmEvaluation::default() }, ArmEvaluation::default()];
         for (arm, rows) in [(HOLDOUT, &of_hold.rows), (OFFER, &self.published.assigned[offer][OFFER].rows)] {
             for row in rows {
-                let row = Assigned { probability: 1.0, ..*row };
-                self.judge(&row, at, arm, &mut known, &mut counts[arm]);
+                self.judge(row, at, arm, &mut known, &mut counts[arm]);
             }
         }
         let effect = effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?;
