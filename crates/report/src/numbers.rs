@@ -1,5 +1,7 @@
 //! The numbers of a report, as `report.json` holds them. Counts of customers are [`Cell`]s; rows of files are plain numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Audit, Cell};
@@ -32,6 +34,9 @@ pub struct Numbers {
     pub follows: Vec<Follow>,
     /// Rows read, used and set aside.
     pub data: Data,
+    /// What sentences call the names of the tables, by name, as the pipeline file says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// What the offers earned, once that is known.
     pub evaluation: Option<Evaluation>,
 }
@@ -78,8 +83,11 @@ pub struct Customers {
     pub known: Cell,
     /// Those with at least one offer.
     pub with_offer: Cell,
-    /// Those decided about who get none.
+    /// Those decided about who get none, though a channel may reach them.
     pub without_offer: Cell,
+    /// The same by cause; empty in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<CauseRow>,
     /// Those nobody decided about: without a consent for any channel, or no customer any more.
     pub not_asked: Cell,
     /// Those held back.
@@ -112,6 +120,9 @@ pub struct Decisions {
     pub pairs: Cell,
     /// What became of the pairs, every pair once: the rule's id, `offered`, or `shadow`.
     pub outcomes: Vec<ReasonRow>,
+    /// What the company says of the rules it declares, by outcome (`rule:` and the name).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own_rules: BTreeMap<String, Names>,
     /// Months of margin counted.
     pub months: u32,
     /// Most offers a customer gets.
@@ -207,11 +218,11 @@ pub struct StabilityRow {
     pub causes: Vec<CauseRow>,
 }
 
-/// Why a first offer is first no more.
+/// Customers by cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CauseRow {
-    /// A rule, `below_threshold`, `outranked` or `not_in_catalogue`.
+    /// A rule, `below_threshold`, `outranked`, `not_in_catalogue`, `lane` or `rules`.
     pub cause: String,
     /// Customers.
     pub customers: Cell,
@@ -227,7 +238,7 @@ pub struct ReasonRow {
     pub pairs: Cell,
 }
 
-/// Names of an offer by language, where the products table has them.
+/// Names of an offer, or words about a rule, by language, where there are any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Names {

@@ -82,6 +82,9 @@ fn customers(numbers: &mut Numbers) {
     let all = &mut numbers.customers;
     let parts = [&mut all.with_offer, &mut all.without_offer, &mut all.not_asked, &mut all.holdout];
     sum(&mut all.known, parts.into_iter().collect());
+    if !all.without.is_empty() {
+        sum(&mut all.without_offer, all.without.iter_mut().map(|row| &mut row.customers).collect());
+    }
 }
 
 /// A total and its parts; a total that is withheld needs a part that is, or the parts would tell it.

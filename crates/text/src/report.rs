@@ -38,12 +38,12 @@ lines! {
     ExpectedValueAdds("what the contacts are expected to add to margin over {months} {months?month:months}, less their cost", "案内によって増える{months}か月分の粗利の見込みから、案内の費用を引いた額");
     ExpectedValueMixed("margin over {months} {months?month:months}, less the cost of contact: what the contact adds where that is known, else every sale", "{months}か月分の粗利の見込みから案内の費用を引いた額（案内の効果がわかるオファーは増分、それ以外は成約のすべて）");
     LeftInPeace("customers without an offer", "オファーのない顧客");
-    LeftInPeaceNote("no offer is worth the contact, or none is allowed", "案内に見合う価値がないか、案内できない顧客");
+    LeftInPeaceNote("of those a channel may reach, none held back; why stands below", "案内できる顧客のうち、比較対照群を除く（理由は後述）");
     HeldBack("customers held back", "比較対照群の顧客");
     HeldBackNote("drawn at random to measure what offers add", "オファーの効果を測るため、無作為に案内の対象外とした顧客");
     NobodyHeldBack("none: the effect of the offers cannot be measured", "なし（オファーの効果を測定できません）");
     WithOffer("with an offer", "オファーあり");
-    WithoutOffer("no offer is worth it", "見合うオファーなし");
+    WithoutOffer("without an offer", "オファーなし");
     NotAsked("may not be contacted, or left", "案内不可・離脱");
     Holdout("holdout", "比較対照群");
     CustomersByOutcome("Customers by what was decided", "決定内容別の顧客数");
@@ -184,6 +184,7 @@ lines! {
     Reach("Offers by channel", "チャネル別のオファー");
     Channel("channel", "チャネル");
     Lane("lane", "レーン");
+    Without("Customers without an offer, by what stood in the way", "オファーのない顧客とその理由");
     WhyNot("What became of every pair of a customer and an offer", "顧客とオファーのすべての組の結果");
     Reason("outcome", "結果");
     Pairs("pairs", "組の数");

@@ -109,11 +109,6 @@ impl<'a> Arbitration<'a> {
         Ok(())
     }
 
-    /// Takes arms and explorers as an earlier draw has them.
-    pub(crate) fn drawn(&mut self, apart: Apart, explorers: Explorers) {
-        (self.apart, self.explorers) = (apart, explorers);
-    }
-
     /// What the customers of other arms and explorers leave of `limits` to the ranking.
     pub(crate) fn left(&mut self, limits: &Limits) -> Limits {
         let both = self.apart.used(limits).into_iter().zip(self.explorers.used(&limits.all));
