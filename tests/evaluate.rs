@@ -5,7 +5,7 @@ use std::fs;
 use osusume_testkit::{check_golden, repository_root};
 use serde_json::Value;
 
-use super::support::{Company, decisions, files_below, lanes, names, text};
+use super::support::{Company, Row, decisions, files_below, lanes, names, rows, text};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 /// As-of date of the run: 97 days (gap, window, kept days) before the end of the tables there are later.
@@ -199,6 +199,27 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
     let total = ends(&found["evaluation"]["total"]["takes"]);
     assert!(total.0 > 0.0, "{planted} of {reach}: {total:?}");
     assert!(security["assigned"]["takes"].as_u64().unwrap() >= planted);
+    // What was expected of the rows of the offer table, and that more came of it than that; of the others nothing else than before.
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(RUN_AS_OF)).unwrap();
+    let made: Vec<Row> = rows(&company, &run, "offers").into_iter().filter(|row| row.offer == PLANTED).collect();
+    let expected = &security["expected"];
+    assert_eq!(expected["made"].as_u64(), Some(reach));
+    assert!(reach as usize <= made.len() && reach as usize * 20 > made.len() * 19, "{reach} of {}", made.len());
+    let mean = |of: fn(&Row) -> f64| made.iter().map(of).sum::<f64>() / made.len() as f64;
+    let (value, told) = (mean(|row| row.value as f64), expected["expected_value_minor"].as_f64().unwrap());
+    assert!((told / value - 1.0).abs() < 0.05, "{told} {value}");
+    let takes = &expected["takes"];
+    assert_eq!(takes["verdict"], "understated", "{takes}");
+    assert!((takes["came"]["value"].as_f64().unwrap() - truth).abs() < 0.1 && takes["expected"].as_f64() < Some(0.3));
+    let made_of = |offer: &Value| offer["expected"]["made"].as_u64().unwrap_or(0);
+    let evaluation = &found["evaluation"];
+    let of_offers: u64 = evaluation["offers"].as_array().unwrap().iter().map(made_of).sum();
+    assert_eq!(evaluation["expected"]["made"].as_u64(), Some(of_offers));
+    assert_eq!(evaluation["expected"]["takes"]["verdict"], "understated");
+    for offer in idle["evaluation"]["offers"].as_array().unwrap() {
+        let verdict = &offer["expected"]["takes"]["verdict"];
+        assert!(verdict.is_null() || ["as_expected", "not_shown"].contains(&verdict.as_str().unwrap()), "{offer}");
+    }
     assert_eq!(security["shadow"], offer(&idle, PLANTED)["shadow"], "nothing was planted in the holdout");
     assert_eq!(files_below(&company.path("runs")), before, "a published run is only read");
 
@@ -206,6 +227,9 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
     assert!(page.contains("比較対照群") && page.contains(PLANTED), "{page}");
     let report = company.succeed(&["report", "runs/isp", "--language", "en"]);
     assert!(report.contains("What the offers earned") && report.contains("all offers"), "{report}");
+    assert!(report.contains("What was expected, and what came") && report.contains("sales: understated"), "{report}");
+    let report = company.succeed(&["report", "runs/isp", "--language", "ja"]);
+    assert!(report.contains("見込みと実績") && report.contains("成約: 過小"), "{report}");
     let run = names(&company.path("evaluations/isp"));
     assert_eq!(run.len(), 1);
     let kept = names(&company.path(&format!("evaluations/isp/{}", run[0])));

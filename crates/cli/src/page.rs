@@ -122,7 +122,8 @@ impl Page<'_> {
         let mut args = vec![("count", Arg::from(count("without_offer").saturating_sub(unreachable)))];
         let joined = told.join(if console.language == Language::Ja { "、" } else { ", " });
         args.extend((!told.is_empty()).then(|| ("causes", Arg::from(joined))));
-        let mut lines = vec![(console.word(Word::WithoutOffer).to_owned(), console.say(Word::WithoutOfferValue, &args))];
+        let mut lines =
+            vec![(console.word(Word::WithoutOffer).to_owned(), console.say(Word::WithoutOfferValue, &args))];
         // Whoever no channel may reach may be in the holdout, too.
         let barred = count("customers").saturating_sub(count("scored"));
         if barred > 0 {

@@ -579,9 +579,47 @@ pub struct Evaluation {
     pub retention: Option<[f64; 3]>,
     /// One entry an offer.
     pub offers: Vec<Effect>,
+    /// What the run expected, beside what came: all offers together, then one entry an offer that was made; empty for evaluations of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<ExpectedRow>,
     /// Policy arms, each against each; empty for a run without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmEffect>,
+}
+
+/// What was expected of an offer, beside what came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedRow {
+    /// The offer's key; empty for all together.
+    pub offer: String,
+    /// Offers made whose outcome is known, and takes of them.
+    pub made: Arm,
+    /// Mean value they were made for, over the months the pipeline counts, in minor units.
+    pub value_minor: i64,
+    /// Takes of each offer made.
+    pub takes: Compared,
+    /// Takes each of them adds; absent where nothing told what a contact adds.
+    pub added: Option<Compared>,
+    /// What these bring in a month, in minor units.
+    pub margin_minor: Option<Compared>,
+}
+
+/// A number that was expected, beside the one that came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// What was expected.
+    pub expected: f64,
+    /// Its interval, lower and upper end, where it has one.
+    pub expected_interval: Option<[f64; 2]>,
+    /// What came; absent without an interval, or where it would tell a count that is withheld.
+    pub came: Option<[f64; 3]>,
+    /// Expected over came, where both are above 0 and what came is shown.
+    pub factor: Option<f64>,
+    /// `as_expected`, `overstated`, `understated` or `not_shown`, all offers considered.
+    pub verdict: String,
 }
 
 /// One policy arm against another: everybody in them, offered something or not.

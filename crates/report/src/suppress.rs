@@ -5,7 +5,9 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test};
+use crate::numbers::{
+    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test,
+};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -55,6 +57,39 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     });
     for effect in effects {
         arms([&mut effect.offered, &mut effect.held_back]);
+    }
+    if let Some(found) = &mut numbers.evaluation {
+        expected(found);
+    }
+}
+
+/// What came of the offers made is what came of those offered above, so it is withheld with it; and the offers together tell what came of
+/// one alone that is not shown.
+fn expected(found: &mut Evaluation) {
+    let thin = |row: &ExpectedRow| {
+        let effect = found.offers.iter().find(|effect| effect.offer == row.offer);
+        effect.is_some_and(|effect| effect.offered.takes.get().is_none())
+    };
+    let is_thin: Vec<bool> = found.expected.iter().map(thin).collect();
+    for (row, is_thin) in found.expected.iter_mut().zip(is_thin).filter(|(row, _)| !row.offer.is_empty()) {
+        counts(&mut row.made.customers, &mut row.made.takes);
+        if is_thin {
+            row.made.takes = Cell::WITHHELD;
+        }
+    }
+    if let Some((all, offers)) = found.expected.split_first_mut().filter(|(all, _)| all.offer.is_empty()) {
+        let mut takes: Vec<&mut Cell> = offers.iter_mut().map(|row| &mut row.made.takes).collect();
+        sum(&mut all.made.takes, takes.iter_mut().map(|cell| &mut **cell).collect());
+        let hidden = takes.iter().filter(|cell| cell.get().is_none()).count();
+        let rest = all.made.takes.get().map(|all| all - takes.iter().filter_map(|cell| cell.get()).sum::<u64>());
+        // One alone, or a few of all of them, could be worked out of the whole.
+        if hidden == 1 || hidden > 0 && rest.is_none_or(is_small) {
+            all.made.takes = Cell::WITHHELD;
+        }
+    }
+    for row in found.expected.iter_mut().filter(|row| row.made.takes.get().is_none()) {
+        row.made.rate = None;
+        (row.takes.came, row.takes.factor) = (None, None);
     }
 }
 

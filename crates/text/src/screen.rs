@@ -342,7 +342,9 @@ fn templates(word: Word) -> [&'static str; 2] {
             "{rows}行（基準日{dates}回、{first}～{last}）",
         ],
         Word::WithoutOffer => ["no offer", "オファーなし"],
-        Word::WithoutOfferValue => ["{count} {count?customer:customers}<<: {causes:plain}>>", "{count}人<<（{causes:plain}）>>"],
+        Word::WithoutOfferValue => {
+            ["{count} {count?customer:customers}<<: {causes:plain}>>", "{count}人<<（{causes:plain}）>>"]
+        }
         Word::WithoutCause => ["{count} {cause:plain}", "{cause:plain} {count}人"],
         Word::NotAsked => ["not asked", "案内不可"],
         Word::NotAskedValue => [

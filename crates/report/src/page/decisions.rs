@@ -49,7 +49,13 @@ fn churn(words: &Words<'_>) -> Markup {
 }
 
 fn channels(words: &Words<'_>) -> Markup {
-    let rows = words.numbers.decisions.channels.iter().map(|row| (Markup::text(words.called(&row.channel)), row.offers)).collect();
+    let rows = words
+        .numbers
+        .decisions
+        .channels
+        .iter()
+        .map(|row| (Markup::text(words.called(&row.channel)), row.offers))
+        .collect();
     counted(words, Line::Channel, Line::Made, rows)
 }
 
@@ -69,7 +75,9 @@ fn triggers(words: &Words<'_>) -> Markup {
     if triggers.is_empty() {
         return Markup::text("");
     }
-    let name = |trigger: &Option<String>| Markup::text(trigger.as_deref().map_or(words.word(Line::NoTrigger), |name| words.called(name)));
+    let name = |trigger: &Option<String>| {
+        Markup::text(trigger.as_deref().map_or(words.word(Line::NoTrigger), |name| words.called(name)))
+    };
     let rows = triggers.iter().map(|row| (name(&row.trigger), row.offers)).collect();
     counted(words, Line::Trigger, Line::Made, rows)
 }

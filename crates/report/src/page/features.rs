@@ -37,7 +37,9 @@ fn said(words: &Words<'_>, feature: &Feature) -> (String, f64) {
         "absent" => (labels::absent(&spec, language), push.odds),
         "level" => {
             let sentence = match &push.level {
-                Some(level) => words.say(Line::FeatureLevel, &[("label", label()), ("level", words.called(level).into())]),
+                Some(level) => {
+                    words.say(Line::FeatureLevel, &[("label", label()), ("level", words.called(level).into())])
+                }
                 None => named(Line::FeatureRareLevel),
             };
             (sentence, push.odds)

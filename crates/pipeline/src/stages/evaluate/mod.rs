@@ -3,6 +3,7 @@
 //! The run is only read. What is found is published beside it, in `evaluations/<pipeline>/<run>/`, with the same steps as a run: a
 //! directory that never changes, and CURRENT beside it for the newest one.
 
+mod expected;
 mod numbers;
 mod outcomes;
 mod published;
@@ -197,6 +198,7 @@ impl Evaluator<'_> {
         let (label, pipeline) = (schedule.label, &self.job.config.pipeline);
         let window_first = schedule.score.date + label.gap as i32;
         let (arms, comparisons) = numbers.arms()?;
+        let (offers, expected) = numbers.offers()?;
         Ok(Evaluation {
             format_version: crate::evaluation::EVALUATION_VERSION,
             run_id: self.run.current.run_id.to_string(),
@@ -215,7 +217,8 @@ impl Evaluator<'_> {
             total: numbers.total()?,
             arms,
             comparisons,
-            offers: numbers.offers()?,
+            expected,
+            offers,
         })
     }
 

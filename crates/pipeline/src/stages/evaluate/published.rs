@@ -23,8 +23,8 @@ use std::path::Path;
 use osusume_evaluate::share_left;
 use osusume_model::Result;
 use osusume_storage::{Fs, Run};
-use osusume_tables::arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
-use osusume_tables::arrow::datatypes::Float64Type;
+use osusume_tables::arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use osusume_tables::arrow::datatypes::{Float64Type, Int64Type};
 use osusume_tables::{CustomerIndex, read_batches, read_metadata};
 
 use super::damaged;
@@ -45,6 +45,23 @@ pub(super) struct Assigned {
     pub(super) propensity: f64,
     /// Probability of the arm the customer is in, but for a constant of the arm.
     pub(super) probability: f64,
+    /// What the run expected of the row.
+    pub(super) expected: Expected,
+}
+
+/// What the run expected of a row; money in minor units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    /// Probability of a take once contacted.
+    pub(super) contacted: f64,
+    /// What the contact adds to it, with the ends of its interval (or itself, where it has none); where something tells it.
+    pub(super) uplift: Option<[f64; 3]>,
+    /// Whether the interval is one.
+    pub(super) has_interval: bool,
+    /// What a take brings in a month.
+    pub(super) margin: f64,
+    /// The value the row was made for.
+    pub(super) value: f64,
 }
 
 /// One arm of an offer.
@@ -171,7 +188,10 @@ impl PublishedRun {
 
     fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
         let has_arms = decide::has_column(fs, path, "arm")?;
+        let tells = TOLD.map(|name| decide::has_column(fs, path, name).map(|has| has.then_some(name)));
+        let tells = tells.into_iter().collect::<Result<Vec<_>>>()?;
         let mut columns = vec!["customer_id", "offer", "propensity", "action_probability"];
+        columns.extend(tells.iter().flatten());
         columns.extend(has_arms.then_some("arm"));
         for batch in read_batches(fs, path, &columns)? {
             let batch = batch?;
@@ -179,6 +199,7 @@ impl PublishedRun {
             let propensity = numbers(&batch, "propensity", path)?;
             let probability = numbers(&batch, "action_probability", path)?;
             let arms = if has_arms { Some(texts(&batch, "arm", path)?) } else { None };
+            let expected = Told::new(&batch, propensity);
             for row in 0..batch.num_rows() {
                 let offer = self.offers.iter().position(|key| key == keys.value(row));
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
@@ -192,15 +213,60 @@ impl PublishedRun {
                 let is_held_back = arms.is_some_and(|arms| arms.value(row) == decide::OFFER_HOLDOUT);
                 let rows = if is_held_back { &mut self.held_back[offer] } else { &mut self.assigned[offer][arm] };
                 match customers.find(ids.value(row)) {
-                    Some(customer) => {
-                        let probability = self.share[customer as usize];
-                        rows.rows.push(Assigned { customer, propensity: propensity.value(row), probability });
-                    }
+                    Some(customer) => rows.rows.push(Assigned {
+                        customer,
+                        propensity: propensity.value(row),
+                        probability: self.share[customer as usize],
+                        expected: expected.of(row),
+                    }),
                     None => rows.lost += 1,
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The columns of what was expected; early versions have fewer of them.
+const TOLD: [&str; 6] =
+    ["propensity_contacted", "uplift", "uplift_lower", "uplift_upper", "margin_minor", "expected_value_minor"];
+
+/// What a batch of rows tells of what was expected.
+struct Told<'a> {
+    propensity: &'a Float64Array,
+    contacted: Option<&'a Float64Array>,
+    uplift: [Option<&'a Float64Array>; 3],
+    money: [Option<&'a Int64Array>; 2],
+}
+
+impl<'a> Told<'a> {
+    fn new(batch: &'a RecordBatch, propensity: &'a Float64Array) -> Self {
+        let real = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>();
+        let money = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
+        Self {
+            propensity,
+            contacted: real(TOLD[0]),
+            uplift: [real(TOLD[1]), real(TOLD[2]), real(TOLD[3])],
+            money: [money(TOLD[4]), money(TOLD[5])],
+        }
+    }
+
+    fn of(&self, row: usize) -> Expected {
+        let real = |column: Option<&Float64Array>| {
+            column
+                .filter(|column| column.is_valid(row))
+                .map(|column| column.value(row))
+                .filter(|value| value.is_finite())
+        };
+        let money = |column: Option<&Int64Array>| column.map_or(0.0, |column| column.value(row) as f64);
+        let [uplift, lower, upper] = self.uplift.map(real);
+        Expected {
+            contacted: real(self.contacted).unwrap_or_else(|| self.propensity.value(row)),
+            uplift: uplift.map(|value| [value, lower.unwrap_or(value), upper.unwrap_or(value)]),
+            has_interval: lower.is_some() && upper.is_some(),
+            margin: money(self.money[0]),
+            value: money(self.money[1]),
+        }
     }
 }
 
