@@ -23,7 +23,7 @@ use super::train::{
 };
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
-use crate::config::{Config, Mine, ValueBasis};
+use crate::config::{Config, Mine, OwnRule, ValueBasis};
 use crate::copies::CopiesTold;
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
@@ -285,7 +285,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
 fn own_rules(job: &Job<'_>) -> BTreeMap<String, Names> {
     let said = |rule: &OwnRule| {
         let [en, ja] = rule.reason.clone();
-        (format!("{PREFIX}{}", rule.name), Names { en, ja })
+        (format!("rule:{}", rule.name), Names { en, ja })
     };
     job.config.decide.timing.rules.iter().map(said).collect()
 }
