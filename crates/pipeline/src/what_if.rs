@@ -221,7 +221,9 @@ fn under(key: &str, table: &str) -> bool {
 }
 
 fn not_allowed(key: &str, got: &str, allowed: &str) -> Fault {
-    Fault::new(Code::WhatIfNeedsRun).with("key", key).with("got", got).with("allowed", allowed)
+    // What one of the two does not say has no value to show.
+    let values = [("got", got), ("allowed", allowed)].into_iter().filter(|(_, value)| !value.is_empty());
+    values.fold(Fault::new(Code::WhatIfNeedsRun).with("key", key), |fault, (name, value)| fault.with(name, value))
 }
 
 /// An effective configuration; it was printed by us.

@@ -267,11 +267,12 @@ lines! {
     Expected("What was expected, and what came", "見込みと実績");
     ExpectedText("Each row of the offer table said how likely a contacted customer takes it and what the contact adds to that. Here the mean of what was said stands beside what came of the same offers, sent or not.", "オファー表の各行には、案内した場合の成約確率と、案内による増分の見込みがあります。ここでは同じオファーについて、見込みの平均と実績を並べています（実際に案内したかどうかは問いません）。");
     ExpectedMade("{made} offers were made for {value} each on average, over {months} months of margin. Most of these months lie ahead, so of money the margin of one month is compared: that of the sales the offers added.", "{made}件のオファーの期待価値は、{months}か月分の粗利で1件当たり平均{value}でした。その多くはこれからの月のものなので、金額は、オファーが増やした成約の1か月分の粗利で比べています。");
-    ExpectedTakes("sales per 100 offers: expected, and came (95 %)", "オファー100件当たりの成約: 見込みと実績（95%）");
-    ExpectedAdded("added by the contact, per 100: expected, and came (95 %)", "案内による増分（100件当たり）: 見込みと実績（95%）");
-    ExpectedMargin("margin a month that this adds to an offer", "増分の1か月の粗利（1件当たり）");
+    ExpectedTakes("sales per 100 offers (95 %)", "オファー100件当たりの成約（95%）");
+    ExpectedAdded("of them added by the contact (95 %)", "うち案内による増分（95%）");
+    ExpectedMargin("margin a month this adds, an offer (95 %)", "増分の1か月の粗利、1件当たり（95%）");
     ExpectedVerdict("in words", "判定");
-    ExpectedBeside("{expected}; came {came}", "見込み{expected}、実績{came}");
+    ExpectedWas("expected {value}", "見込み {value}");
+    ExpectedCame("came {value}", "実績 {value}");
     ExpectedSales("sales: {verdict}", "成約: {verdict}");
     ExpectedAddition("addition: {verdict}", "増分: {verdict}");
     ExpectedAsSaid("calibrated", "見込みどおり");

@@ -1,7 +1,6 @@
 //! What the offers earned, as a forest plot: a row an offer, all on one scale.
 
 use osusume_model::Arg;
-use osusume_text::Language;
 use osusume_text::report::Line;
 
 use super::section;
@@ -59,7 +58,7 @@ fn expected_row(words: &Words<'_>, row: &ExpectedRow) -> Vec<Markup> {
     let signed = |value: f64| format!("{:+.2}", value * 100.0);
     let money = |minor: f64| words.money(Some(minor.round().clamp(-1e15, 1e15) as i64));
     let cell = |one: Option<&Compared>, shown: &dyn Fn(f64) -> String| {
-        Markup::text(&one.map_or_else(|| "–".to_owned(), |one| beside_each_other(words, one, shown)))
+        one.map_or_else(|| Markup::text("–"), |one| beside_each_other(words, one, shown))
     };
     let verdict = |line, one: &Compared| words.say(line, &[("verdict", Arg::from(in_words(words, one)))]);
     let mut said = vec![verdict(Line::ExpectedSales, &row.takes)];
@@ -69,12 +68,12 @@ fn expected_row(words: &Words<'_>, row: &ExpectedRow) -> Vec<Markup> {
         cell(Some(&row.takes), &per_hundred),
         cell(row.added.as_ref(), &signed),
         cell(row.margin_minor.as_ref(), &money),
-        Markup::text(&said.join(if words.language == Language::Ja { "、" } else { "; " })),
+        lines(said),
     ]
 }
 
-/// What was expected, and what came.
-fn beside_each_other(words: &Words<'_>, one: &Compared, shown: &dyn Fn(f64) -> String) -> String {
+/// What was expected above what came.
+fn beside_each_other(words: &Words<'_>, one: &Compared, shown: &dyn Fn(f64) -> String) -> Markup {
     let expected = match one.expected_interval {
         Some([lower, upper]) => words.interval([one.expected, lower, upper], shown),
         None => shown(one.expected),
@@ -84,7 +83,13 @@ fn beside_each_other(words: &Words<'_>, one: &Compared, shown: &dyn Fn(f64) -> S
         None if one.verdict == "not_shown" => "–".to_owned(),
         None => words.word(Line::Withheld).to_owned(),
     };
-    words.say(Line::ExpectedBeside, &[("expected", Arg::Number(expected)), ("came", Arg::Number(came))])
+    let said = |line, value| words.say(line, &[("value", Arg::Number(value))]);
+    lines([said(Line::ExpectedWas, expected), said(Line::ExpectedCame, came)])
+}
+
+/// Texts one under the other.
+fn lines(texts: impl IntoIterator<Item = String>) -> Markup {
+    texts.into_iter().map(|text| element("div", &[], [Markup::text(&text)])).collect()
 }
 
 fn in_words(words: &Words<'_>, one: &Compared) -> String {
