@@ -99,9 +99,9 @@ fn lanes_and_explorers_are_no_effect() {
     assert!(share_in_lane("explore") == 0.0 && share_in_lane("offer") > share_in_lane("holdout") + 0.1);
     company.generate_until(LATER);
     // Everybody in the lane takes it, contacted or not; whoever holds it already takes nothing.
-    let rows: String = (lanes.iter().filter(|(_, lane)| *lane == "new"))
-        .map(|(id, _)| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n"))
-        .collect();
+    let row = |id: &String| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n");
+    let takers = lanes.iter().filter(|(_, lane)| *lane == "new").map(|(id, _)| id);
+    let rows = takers.map(row).collect::<Vec<String>>().concat();
     company.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
     let evaluation = company.evaluate(&[])["evaluation"].clone();
     let total = &evaluation["total"];

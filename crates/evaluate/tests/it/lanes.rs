@@ -53,8 +53,8 @@ fn estimate(seed: u64, is_weighted: bool) -> (f64, bool) {
         takes.push(is_taken);
     }
     let assignment = Assignment { is_offered: &is_offered, probabilities: &probabilities, clusters: &clusters };
-    let found = rate_effect(&assignment, &takes, 0.95).unwrap();
-    let interval = found.interval.unwrap();
+    let found = rate_effect(&assignment, &takes, 0.95).expect("probabilities");
+    let interval = found.interval.expect("both arms");
     (found.difference, interval.lower <= truth() && truth() <= interval.upper)
 }
 

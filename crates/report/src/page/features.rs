@@ -71,6 +71,6 @@ fn spec(words: &Words<'_>, feature: &Feature) -> FeatureSpec {
         kind: FeatureKind::Numeric,
         // A key of a newer version has no words yet; the column's name stands for it.
         text_key: labels::keys().find(|key| *key == feature.text_key).unwrap_or(""),
-        subject: words.called(&feature.subject).to_owned(),
+        subject: words.name_of(&feature.subject).to_owned(),
     }
 }

@@ -447,7 +447,8 @@ impl Writer {
             let is_barred = row.offers.iter().any(|(code, _)| *code == Rule::NoConsent.id());
             counts.scored += u64::from(!is_barred);
             counts.unreachable += u64::from(is_barred && !held_out);
-            let cause = without::cause(row.offers.iter().map(|(code, _)| *code), row.lane);
+            let fates: Vec<&str> = row.offers.iter().map(|(code, _)| *code).collect();
+            let cause = without::cause(&fates, row.lane);
             if let Some(cause) = cause.filter(|_| !held_out) {
                 *counts.without.entry(cause.to_owned()).or_default() += 1;
             }

@@ -17,8 +17,8 @@ const RULES: &str = "rules";
 ///
 /// Of several the one that came last on the way to an offer: a lot, another policy, the household, the places, the worth, the rules.
 /// Whoever no channel may reach has that cause alone.
-pub(super) fn cause<'a>(fates: impl Iterator<Item = &'a str> + Clone, lane: &str) -> Option<&'static str> {
-    let has = |fate: &str| fates.clone().any(|one| one == fate);
+pub(super) fn cause(fates: &[&str], lane: &str) -> Option<&'static str> {
+    let has = |fate: &str| fates.contains(&fate);
     if has(CHOSEN) {
         return None;
     }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     fn check(fates: &[&str], lane: &str, expected: Option<&str>) {
-        assert_eq!(cause(fates.iter().copied(), lane), expected, "{fates:?}");
+        assert_eq!(cause(fates, lane), expected, "{fates:?}");
     }
 
     #[test]

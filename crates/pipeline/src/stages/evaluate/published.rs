@@ -145,7 +145,9 @@ impl PublishedRun {
         }
         let shares = share_left(&lanes, &is_left);
         for (customer, share) in who.into_iter().zip(shares).filter(|(_, share)| *share > 0.0) {
-            customer.into_iter().for_each(|customer| self.share[customer as usize] = share);
+            if let Some(customer) = customer {
+                self.share[customer as usize] = share;
+            }
         }
         Ok(())
     }
