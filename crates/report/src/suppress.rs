@@ -78,10 +78,11 @@ fn expected(found: &mut Evaluation) {
         }
     }
     if let Some((all, offers)) = found.expected.split_first_mut().filter(|(all, _)| all.offer.is_empty()) {
-        let mut takes: Vec<&mut Cell> = offers.iter_mut().map(|row| &mut row.made.takes).collect();
-        sum(&mut all.made.takes, takes.iter_mut().map(|cell| &mut **cell).collect());
+        // The takes of the others stand above, so none of them can be withheld in its place.
+        let takes: Vec<Cell> = offers.iter().map(|row| row.made.takes).collect();
+        counts(&mut all.made.customers, &mut all.made.takes);
         let hidden = takes.iter().filter(|cell| cell.get().is_none()).count();
-        let rest = all.made.takes.get().map(|all| all - takes.iter().filter_map(|cell| cell.get()).sum::<u64>());
+        let rest = all.made.takes.get().map(|all| all.saturating_sub(takes.iter().filter_map(|cell| cell.get()).sum()));
         // One alone, or a few of all of them, could be worked out of the whole.
         if hidden == 1 || hidden > 0 && rest.is_none_or(is_small) {
             all.made.takes = Cell::WITHHELD;
