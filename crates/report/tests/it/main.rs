@@ -156,7 +156,7 @@ fn names_and_reasons_are_the_companys() {
             has("Telefon &amp; Co") && !texts.iter().any(|text| text == "telephone") && has("Kulanz"),
             "{language:?}"
         );
-        assert!(has("data used") && !has("traffic_gb"), "{language:?}");
+        assert!(has("data used in the evening") && !has("evening_gb "), "{language:?}");
     }
 }
 

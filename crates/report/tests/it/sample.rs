@@ -36,7 +36,7 @@ pub(crate) fn numbers() -> Numbers {
         rules: rules(),
         follows: follows(),
         data: data(),
-        names: [("traffic_gb", "data used"), ("telephone", "Telefon & Co"), ("security", "Security")]
+        names: [("evening_gb", "data used in the evening"), ("telephone", "Telefon & Co"), ("security", "Security")]
             .map(|(name, called)| (name.to_owned(), called.to_owned()))
             .into(),
         evaluation: Some(evaluation()),
