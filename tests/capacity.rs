@@ -214,3 +214,100 @@ fn a_minimum_lifts_the_threshold_for_no_more_than_it_asks() {
         assert!(other.is_none_or(|other| other == row.customer), "{home}: {other:?} and {}", row.customer);
     }
 }
+
+/// Limits that count some customers only: the published tables added up again, and what is said of each limit.
+#[test]
+fn limits_of_segments_count_their_customers_alone() {
+    let company = Company::new();
+    let prefecture: BTreeMap<String, String> = std::fs::read_to_string(company.path("data/isp/customers.csv"))
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| (line.split(',').next().unwrap().to_owned(), line.split(',').nth(6).unwrap().to_owned()))
+        .collect();
+    let count = |rows: &[Row], is: &dyn Fn(&Row) -> bool| rows.iter().filter(|row| is(row)).count() as i64;
+    let is_osaka = |row: &Row| prefecture[&row.customer] == "osaka";
+    let is_tokyo = |row: &Row| prefecture[&row.customer] == "tokyo";
+    let free = rows(&company, &run(&company, &[]), "offers");
+    let (osaka, tokyo) = (count(&free, &is_osaka), count(&free, &is_tokyo));
+    assert!(osaka > 12 && tokyo > 12, "{osaka} {tokyo}");
+    std::fs::remove_dir_all(company.path("runs")).unwrap();
+
+    let condition = |name: &str| format!("when=\"customers_prefecture == '{name}'\"");
+    let limits = format!(
+        "decide.capacity=[{{{},max=7}},{{{},channel=\"telephone\",budget_minor=90}},{{{},offer=\"storage\",min=5}},{{{},min=4000}}]",
+        condition("osaka"),
+        condition("tokyo"),
+        condition("tokyo"),
+        condition("osaka")
+    );
+    for more in [&[][..], &["--set", "decide.explore.fraction=0.2"]] {
+        let arguments =
+            ["--set", &limits, "--set", "decide.contact_cost_minor=30", "--set", "decide.holdout.fraction=0.2"];
+        let run_id = run(&company, &[&arguments[..], more].concat());
+        let offers = rows(&company, &run_id, "offers");
+        let summary = summary(&company, &run_id);
+        let limits = summary["decisions"]["capacity"]["limits"].as_array().unwrap();
+        assert_eq!(count(&offers, &is_osaka), 7);
+        let calls = 30 * count(&offers, &|row| is_tokyo(row) && row.channel == "telephone");
+        let storage = count(&offers, &|row| is_tokyo(row) && row.offer == "storage");
+        assert!(calls <= 90 && storage >= 5, "{calls} {storage}");
+        assert!(count(&offers, &|row| !is_osaka(row) && !is_tokyo(row)) > 30, "nobody else is limited");
+        let used: Vec<i64> = limits.iter().map(|limit| limit["used"].as_i64().unwrap()).collect();
+        assert_eq!(used, [7, calls, storage, 7]);
+        assert_eq!(limits[0]["when"], "customers_prefecture == 'osaka'");
+        assert!(limits[0]["price_minor"].as_f64().unwrap() > 0.0 && limits[0]["next_short_minor"].is_number());
+        // What is asked for in Osaka contradicts what is allowed there, and that is proved.
+        assert_eq!(limits[3]["missing"].as_i64(), Some(4000 - 7));
+        assert!(limits[3]["conflict"].as_array().unwrap().iter().any(|at| at == 3));
+        // Somebody who lost a place is told so out of the run alone.
+        let words = words(&company, &run_id, "tv");
+        let lost = words.iter().find(|(id, word)| *word == "no_capacity" && prefecture[*id] == "osaka").unwrap().0;
+        let said = company.succeed(&["why", lost, &format!("runs/isp/{run_id}")]);
+        assert!(said.contains("no place left"), "{said}");
+        let overlay = ["what-if", PIPELINE, "--output", "json"];
+        let asked: Value = serde_json::from_str(
+            &company.succeed(&[&overlay[..], &arguments, more, &["--set", "decide.min_value_minor=20"]].concat()),
+        )
+        .unwrap();
+        assert_eq!(asked["now"]["rows"].as_u64(), Some(offers.len() as u64));
+        std::fs::remove_dir_all(company.path("runs")).unwrap();
+    }
+}
+
+#[test]
+fn conditions_of_limits_must_be_conditions() {
+    let company = Company::new();
+    let refused = |set: &str, key: &str| {
+        let output = company.osusume(&["check", PIPELINE, "--as-of", AS_OF, "--set", set]);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.contains(key), "{said}");
+    };
+    refused("decide.capacity=[{max=5,when=\"customers_prefecture ==\"}]", "decide.capacity[0].when");
+    refused("decide.capacity=[{max=5,when=\"customers_prefectur == 'osaka'\"}]", "customers_prefecture");
+    let nine: Vec<String> = (0..9).map(|i| format!("{{max=5,when=\"customers_birth_year > {}\"}}", 1950 + i)).collect();
+    refused(&format!("decide.capacity=[{}]", nine.join(",")), "decide.capacity");
+}
+
+/// A minimum above all who may have the offer is met as far as it goes, proved to be out of reach and said; places for nobody are said too.
+#[test]
+fn what_cannot_be_met_is_said() {
+    let company = Company::new();
+    let told = |set: &str| {
+        let arguments =
+            ["run", PIPELINE, "--as-of", AS_OF, "--no-export", "--set", "decide.contact_cost_minor=30", "--set", set];
+        let output = company.osusume(&arguments);
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        let run_id = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap();
+        (run_id, format!("{}{}", text(&output.stdout), text(&output.stderr)))
+    };
+    let (run_id, said) = told("decide.capacity=[{offer=\"tv\",min=100000}]");
+    let limit = &summary(&company, &run_id)["decisions"]["capacity"]["limits"][0];
+    let made = rows(&company, &run_id, "offers").iter().filter(|row| row.offer == "tv").count() as i64;
+    assert!(made > 30, "{made}");
+    assert_eq!((limit["used"].as_i64(), limit["missing"].as_i64()), (Some(made), Some(100_000 - made)));
+    assert_eq!(limit["conflict"], serde_json::json!([0]));
+    assert!(said.contains(&(100_000 - made).to_string()) || said.contains("99,"), "{said}");
+    let (run_id, said) = told("decide.capacity=[{budget_minor=0}]");
+    assert!(rows(&company, &run_id, "offers").is_empty() && said.contains("E4023"), "{said}");
+}

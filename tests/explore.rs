@@ -9,7 +9,7 @@ use super::support::{AS_OF, Company, Row, decisions, names, rows};
 const PIPELINE: &str = "pipelines/isp.toml";
 const EXPLORE: [&str; 6] = [
     "--set",
-    "decide.explore={fraction=0.3,among=3}",
+    "decide.explore={fraction=0.3,among=3,min_value_minor=100}",
     "--set",
     "decide.min_value_minor=100",
     "--set",
@@ -141,4 +141,37 @@ fn explorers_leave_the_others_their_places() {
     assert_eq!(found["now"]["rows"], offers.len());
     assert_eq!(found["now"]["capacity"]["limits"][0]["used"], 60);
     assert!(found["then"]["rows"].as_u64() < found["now"]["rows"].as_u64());
+}
+
+/// What is believed to be worth too little is a lot like any other, but for what is told to be too dear.
+#[test]
+fn lots_are_drawn_from_what_the_ranking_would_not_make() {
+    let company = Company::new();
+    let costs = "decide.channel_cost_minor={mail=10,telephone=90000}";
+    let policy =
+        ["--set", "decide.channels=[\"mail\",\"telephone\"]", "--set", costs, "--set", "decide.min_value_minor=500"];
+    let drawn = |more: &str| {
+        let explore = format!("decide.explore={{fraction=0.3,among=5{more}}}");
+        let run_id = run(&company, &[&policy[..], &["--set", &explore]].concat());
+        let offers = rows(&company, &run_id, "offers");
+        let found = decisions(&company, &run_id);
+        let lots: Vec<Row> = offers.into_iter().filter(|row| row.arm == "explore").collect();
+        for row in &lots {
+            let lanes = found[&row.customer].1.values().filter(|fate| *fate == "not_drawn").count();
+            // All of the others that are open were in the lot, up to five of them.
+            let m = (lanes + 1).min(5) as f64;
+            let fits = |p: f64| (p - row.probability).abs() < 1e-9;
+            assert!(fits(0.95 * 0.3 / (m + 1.0)) || fits(0.95 * (0.7 + 0.3 / (m + 1.0))), "{m} {}", row.probability);
+        }
+        let customer = &lots[0].customer;
+        let said = company.succeed(&["why", customer, &format!("runs/isp/{run_id}"), "--output", "json"]);
+        assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["arm"], "explore");
+        lots
+    };
+    let any = drawn("");
+    assert!(any.iter().filter(|row| row.value < 500).count() > 20);
+    assert!(any.iter().any(|row| row.channel == "telephone"), "who allows nothing but calls is called");
+    let cheap = drawn(",min_value_minor=-40");
+    assert!(cheap.iter().any(|row| row.value < 0) && cheap.iter().all(|row| row.value >= -40 && row.channel == "mail"));
+    assert!(cheap.len() < any.len());
 }

@@ -153,3 +153,25 @@ fn an_offer_and_its_contact_count_once() {
     assert_eq!((none, once), (0, 0), "the contact is the offer's");
     assert!(twice > offers.len() / 2, "{twice} of {}", offers.len());
 }
+
+/// An offer that may no longer be contacted about is out no more, though it would still count as taken.
+#[test]
+fn an_offer_is_out_until_it_is_too_late_for_it() {
+    let company = Company::new();
+    let rested = |until: &str| {
+        let trigger = format!(
+            "decide.trigger=[{{name=\"week\",when=\"customers_birth_year > 1900\",effect=\"date\",until=\"{until}\"}}]"
+        );
+        let more = [&CAMPAIGNS[..], &["--set", &trigger]].concat();
+        assert_eq!(run(&company, FIRST, &more), "published");
+        let offers = table(&company, FIRST, "offers");
+        assert!(ids(&offers).len() > 50);
+        assert_eq!(run(&company, AS_OF, &more), "published");
+        let share = share_rested(&company, &offers);
+        std::fs::remove_dir_all(company.path("runs")).unwrap();
+        share
+    };
+    // The second run is fourteen days after the first.
+    assert!(rested("15") > 0.8);
+    assert!(rested("14") < 0.2);
+}

@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on must say where, and a panic does")]
 
 mod additive;
+mod approach;
 mod arms;
 mod baskets;
 mod benefit;
@@ -46,5 +47,6 @@ mod stop;
 mod support;
 mod timing;
 mod tone;
+mod units;
 mod what_if;
 mod why;

@@ -6,7 +6,7 @@ use std::sync::OnceLock;
 
 use serde_json::Value;
 
-use super::support::{AS_OF, Company, text};
+use super::support::{AS_OF, Company, names, text};
 
 /// Holdings of a product that is in no catalogue.
 const UNKNOWN: u64 = 7;
@@ -265,3 +265,64 @@ min_positives = 5
 consent = { required = false }
 hold_after = [{ event = "purchase", days = 3 }]
 "#;
+
+/// Contacts about offers nobody knows count toward limits like any other, and are counted.
+#[test]
+fn contacts_about_unknown_offers_are_counted() {
+    let company = Company::new();
+    let run = |more: &[&str]| {
+        let arguments = ["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet"];
+        company.succeed(&[&arguments[..], more].concat());
+        let name = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap();
+        let read = fs::read(company.path(&format!("runs/isp/{name}/summary.json"))).unwrap();
+        serde_json::from_slice::<Value>(&read).unwrap()["decisions"].clone()
+    };
+    let before = run(&[]);
+    assert!(before.get("contacts_of_unknown_offers").is_none());
+    let ids: Vec<String> = fs::read_to_string(company.path("data/isp/customers.csv"))
+        .unwrap()
+        .lines()
+        .skip(1)
+        .map(|line| line.split(',').next().unwrap().to_owned())
+        .collect();
+    company.edit("data/isp/contacts.csv", |csv| {
+        let about = |id: &String| format!("{id},2026-09-20,old_campaign,mail,,,,2026-09-20T23:00:00Z\n").repeat(2);
+        csv.to_owned() + &ids.iter().take(50).map(about).collect::<String>()
+    });
+    let after = run(&[]);
+    assert_eq!(after["contacts_of_unknown_offers"], 100);
+    let rested = |decisions: &Value| decisions["removed"]["contact_limit"].as_u64().unwrap_or(0);
+    assert!(rested(&after) > rested(&before) + 50, "{} {}", rested(&after), rested(&before));
+    assert!(run(&["--set", "decide.mandatory=[\"old_campaign\"]"]).get("contacts_of_unknown_offers").is_none());
+}
+
+/// Holdings that overlap are one: what is held, and at which step, is the same.
+#[test]
+fn overlapping_holdings_are_one() {
+    let company = Company::new();
+    let fates = || {
+        company.succeed(&["run", "pipelines/isp.toml", "--as-of", AS_OF, "--no-export", "--quiet"]);
+        let name = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(AS_OF)).unwrap();
+        let decided = super::timing::table(&company, &format!("runs/isp/{name}"), "decisions");
+        let offers = ["line_1g", "line_10g", "tv", "wifi_mesh", "storage", "security_family"];
+        let held = ["already_held", "higher_tier_held", "ladder_step", "prerequisite", "excluded"];
+        let words = offers.map(|offer| super::timing::words(&decided, offer));
+        words.map(|words| {
+            words.into_iter().map(|word| held.contains(&word.as_str()).then_some(word)).collect::<Vec<_>>()
+        })
+    };
+    let before = fates();
+    company.edit("data/isp/holdings.csv", |csv| {
+        let mut lines = csv.lines();
+        let head = lines.next().unwrap().to_owned() + "\n";
+        // Every third row stands there twice, under a second contract.
+        let twice = |(at, line): (usize, &str)| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells[1] = "SECOND";
+            if at % 3 == 0 { format!("{line}\n{}\n", cells.join(",")) } else { format!("{line}\n") }
+        };
+        head + &lines.enumerate().map(twice).collect::<String>()
+    });
+    assert!(before == fates());
+    assert!(before.iter().flatten().flatten().count() > 200);
+}

@@ -69,6 +69,22 @@ fn tables_that_contradict_themselves() {
     check("a product listed twice", "E2009", 2, |company| {
         rows(company, "products", &|csv| format!("{csv}{}\n", first_row(csv)));
     });
+    let product = |company: &Company, key: &str, from: &str, to: &str| {
+        rows(company, "products", &|csv| {
+            let row = csv.lines().find(|line| line.starts_with(&format!("{key},"))).unwrap();
+            csv.replacen(row, &row.replacen(from, to, 1), 1)
+        });
+    };
+    check("a ladder that leads back to itself", "E2009", 2, |company| {
+        product(company, "line_100m_old", ",4200,950,,,", ",4200,950,,,line_100m");
+    });
+    check("products that need each other first", "E2009", 2, |company| {
+        product(company, "tv", "line,", "wifi,");
+        product(company, "wifi_mesh", "line,", "tv,");
+    });
+    check("an offer that says not what it earns", "E2009", 2, |company| {
+        product(company, "tv", ",2200,700,", ",2200,,");
+    });
     check("M095 a customer told in two ways", "E1030", 10, |company| {
         config(company, "max_rejects = 1000", "max_rejects = 0");
         rows(company, "customers", &|csv| {
@@ -121,6 +137,9 @@ fn pipelines_that_ask_for_the_impossible() {
     check("more channels than are told apart", "E2004", 2, |company| {
         let channels: Vec<String> = (0..33).map(|i| format!("\"c{i}\"")).collect();
         config(company, "[\"telephone\", \"mail\", \"member_page\"]", &format!("[{}]", channels.join(", ")));
+    });
+    check("more asked for than allowed", "E2004", 2, |company| {
+        config(company, "per_customer = 3", "per_customer = 3\ncapacity = [{ offer = \"tv\", min = 5, max = 3 }]");
     });
     check("too little memory", "E2004", 2, |company| config(company, "[report]", "[run]\nmemory = \"1MiB\"\n[report]"));
 }

@@ -280,7 +280,7 @@ fn triggers_date_and_expire_rows() {
     let company = company(DECLARED);
     let run = run(&company, &["--overlay", OVERLAY]);
     let people = read_people(&company, &run);
-    let mut seen = BTreeMap::new();
+    let (mut seen, mut n_ended) = (BTreeMap::new(), 0);
     for name in ["offers", "shadow"] {
         let rows = table(&company, &run, name);
         let (ids, offers) = (words(&rows, "customer_id"), words(&rows, "offer"));
@@ -291,9 +291,12 @@ fn triggers_date_and_expire_rows() {
             let is_tv = offer == "tv";
             let days = person.renewal.filter(|days| *days > 0.0).map(f64::from);
             let window = days.map(|days| ((days - 160.0).floor().max(0.0) as i32, (days - 30.5).floor() as i32));
-            let window = window.filter(|(from, until)| *from < 67 && from < until && (is_tv || offer == "line_1g"));
             let is_busy = offer.starts_with("line") && person.surge.is_some_and(|surge| surge > 0.9);
             let ends = if is_busy { 21 } else { 67 };
+            let window = window.filter(|(from, until)| from < until && (is_tv || offer == "line_1g"));
+            // What ends before its days of contact begin has none.
+            n_ended += u32::from(window.is_some_and(|(from, _)| (ends..67).contains(&from)));
+            let window = window.filter(|(from, _)| *from < ends);
             let expected = match (is_tv, window, is_busy) {
                 (true, ..) => Some("renewal_near"),
                 (_, Some(_), _) => Some("renewal_call"),
@@ -307,7 +310,7 @@ fn triggers_date_and_expire_rows() {
             *seen.entry(expected).or_insert(0) += 1;
         }
     }
-    assert!(seen.len() == 4 && seen.values().all(|n| *n > 2), "{seen:?}");
+    assert!(seen.len() == 4 && seen.values().all(|n| *n > 2) && n_ended > 2, "{seen:?} {n_ended}");
 }
 
 #[test]

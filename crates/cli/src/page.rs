@@ -331,12 +331,13 @@ impl Page<'_> {
         let mut rows = vec![self.heads(&[Word::Offer, Word::Channel, Word::Used, Word::Most, Word::PlaceWorth])];
         rows.extend(limits.iter().map(|limit| {
             let name = |key: &str| limit[key].as_str().unwrap_or(self.console.word(Word::Every)).to_owned();
+            let condition = limit["when"].as_str().map_or_else(String::new, |when| format!("{when}  "));
             let price = self.money(limit["price_minor"].as_f64().unwrap_or(0.0).round() as i64);
             let budget = limit["budget_minor"].as_i64();
             let used =
                 budget.and(limit["used"].as_i64()).map_or_else(|| shown(&limit["used"]), |used| self.money(used));
             let most = budget.map_or_else(|| shown(&limit["max"]), |budget| self.money(budget));
-            vec![name("offer"), name("channel"), used, most, price, self.missed(limit)]
+            vec![name("offer"), name("channel"), used, most, price, format!("{condition}{}", self.missed(limit))]
         }));
         let align = [Align::Left, Align::Left, Align::Right, Align::Right, Align::Right, Align::Left];
         let heading = self.console.word(Word::Capacity);

@@ -87,7 +87,8 @@ impl Company {
             segments: &[],
             keys: &[],
         };
-        let terms = Terms { families: &self.families, channels: &CHANNELS, costs: &[], limits: &self.limits };
+        let terms =
+            Terms { families: &self.families, channels: &CHANNELS, costs: &[], limits: &self.limits, open: &[] };
         let start = Instant::now();
         let assignment = assign(&bids, &terms, &NoControl).expect("nobody stops it");
         (assignment, start.elapsed().as_secs_f64())

@@ -101,6 +101,15 @@ pub struct Terms<'a> {
     pub costs: &'a [f64],
     /// The limits.
     pub limits: &'a [Limit],
+    /// Whether an offer may be made through a channel, `offer * channels + position of the channel`; through every one where this is empty.
+    pub open: &'a [bool],
+}
+
+impl Terms<'_> {
+    /// Whether a choice is open.
+    pub(crate) fn is_open(&self, choice: usize) -> bool {
+        self.open.is_empty() || self.open[choice]
+    }
 }
 
 impl Terms<'_> {

@@ -6,7 +6,7 @@ use osusume_model::{Control, Date, ProductId, Tier};
 
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
-use crate::{Result, Rule, Verdict};
+use crate::{Approaches, Result, Rule, Verdict};
 
 /// A set of channels, one bit each; the meaning of a bit is the caller's, at most 32 channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,6 +51,8 @@ pub struct Customers<'a> {
     pub channels_left: Option<&'a [u16]>,
     /// Contacts each customer has had lately, which tire and wear those to come; `None` for none.
     pub recent_contacts: Option<&'a [u16]>,
+    /// Where they stand in staged approaches; `None` where no offer is made in steps.
+    pub approaches: Option<Approaches<'a>>,
 }
 
 impl<'a> Customers<'a> {
@@ -104,6 +106,7 @@ impl<'a> Customers<'a> {
         assert_eq!(n_flags, n * ladder.n_categories, "one purchase flag a customer and category");
         assert!(self.channels_left.is_none_or(|left| left.len() % n.max(1) == 0), "one number a customer and channel");
         assert!(self.recent_contacts.is_none_or(|recent| recent.len() == n), "one number a customer");
+        assert!(self.approaches.is_none_or(|found| found.stands.len() == n * found.all.len()), "one stand a customer");
     }
 }
 

@@ -33,11 +33,11 @@ impl Explore {
         (lot < n_options).then_some(lot)
     }
 
-    /// The offers of `values` (one entry an offer, `None` for one that a rule removed) to draw from: those worth `threshold`, the best
-    /// `among`, in order.
-    pub fn options(&self, values: &[Option<Minor>], threshold: Minor) -> Vec<OfferId> {
+    /// The offers of `values` (one entry an offer, `None` for one that cannot be made) to draw from: those worth `least`, the best `among`,
+    /// in order.
+    pub fn options(&self, values: &[Option<Minor>], least: Minor) -> Vec<OfferId> {
         let worth = |(offer, value): (usize, &Option<Minor>)| {
-            value.filter(|value| *value >= threshold).map(|value| (std::cmp::Reverse(value), OfferId(offer as u32)))
+            value.filter(|value| *value >= least).map(|value| (std::cmp::Reverse(value), OfferId(offer as u32)))
         };
         let mut options: Vec<_> = values.iter().enumerate().filter_map(worth).collect();
         options.sort_unstable();
@@ -71,6 +71,16 @@ impl Ranked {
         };
         let lot = other.choices[own(&other.choices)].to_vec();
         self.choices.splice(own(&self.choices), lot);
+    }
+
+    /// Tells of the customer at `position`, who draws a lot, that what is worth `least` was in it, below the threshold or not.
+    pub fn tell_undrawn(&mut self, position: usize, n_offers: usize, least: Minor) {
+        for cell in position * n_offers..(position + 1) * n_offers {
+            let is_worth_it = self.single_values[cell].is_some_and(|value| value >= least);
+            if self.decisions[cell] == Decision::BelowThreshold && is_worth_it {
+                self.decisions[cell] = Decision::Removed(Rule::NotDrawn);
+            }
+        }
     }
 
     /// Orders the choices of the customer at `position` as `order` has them, the first as rank 1, whatever they are worth.

@@ -5,7 +5,7 @@
 //! the customers changes it.
 //!
 //! The order of calls: [`offers_of`] and [`Ladder::new`] once; then for each block of customers [`eligibility`],
-//! [`apply_contact_policy`], [`apply_declared`] and [`rank`]; [`reasons`] for what was chosen. Customers in the holdout ([`Holdout`]) go through the same
+//! [`apply_contact_policy`], [`apply_declared`], [`apply_approaches`] and [`rank`]; [`reasons`] for what was chosen. Customers in the holdout ([`Holdout`]) go through the same
 //! calls; only where the result is written differs. What value means and what is left out for now stands in the crate's DESIGN.md.
 //!
 //! ```
@@ -21,6 +21,7 @@
 //!
 //! Not here: propensities (crate `propensity`), tables and files (crate `pipeline`), sentences (crate `text`).
 
+mod approach;
 mod arms;
 mod assign;
 mod block;
@@ -40,6 +41,9 @@ mod rule;
 mod testing;
 mod value;
 
+pub use approach::{
+    Approach, ApproachStep, Approaches, MAX_APPROACHES, MAX_STEPS, Stand, Stops, Touch, apply_approaches,
+};
 pub use arms::{Arm, Arms};
 pub use assign::{Assignment, AtPrices, Bids, Limit, Loser, Placement, Shortfall, Terms, assign};
 pub use catalogue::{CatalogueError, check_products, next_tier, offers_of};
@@ -49,7 +53,7 @@ pub use eligibility::{ChannelSet, Customers, NO_OFFER, eligibility};
 pub use error::{DecideError, Result};
 pub use explore::Explore;
 pub use holdout::{Design, Holdout, hold_back};
-pub use household::{Member, resting_members};
+pub use household::{Claim, Member, asked_members, resting_members};
 pub use ladder::Ladder;
 pub use rank::{
     Channel, Choice, Decision, PlacedOffers, RankPolicy, Ranked, Wanted, WantedOffers, rank, rank_placed, wanted,

@@ -110,6 +110,8 @@ pub struct Ranked {
     pub decisions: Vec<Decision>,
     /// Customers × offers: the value of every pair that no rule removed, levers included, for "by how much"; `None` for the others.
     pub expected_values: Vec<Option<Minor>>,
+    /// The same as if each were the only offer of this run: what lots are drawn by, however many offers the customer gets otherwise.
+    pub single_values: Vec<Option<Minor>>,
 }
 
 /// Ranks the offers that `verdicts` leave by (value, propensity, order of offers), best first. The offer a customer was made first last
@@ -143,6 +145,7 @@ impl Ranked {
             all.choices.extend(block.choices);
             all.decisions.extend(block.decisions);
             all.expected_values.extend(block.expected_values);
+            all.single_values.extend(block.single_values);
         }
         all
     }
@@ -211,9 +214,7 @@ impl<'a> Problem<'a> {
             let places = self.weigh((customer, channel), &mut possessions, &mut candidates, &mut ranked)?;
             candidates.retain(|candidate| candidate.value >= self.policy.threshold);
             candidates.sort_unstable_by_key(Candidate::key);
-            if let Some(channel) = channel {
-                self.choose((customer, places), channel, &candidates, &mut ranked);
-            }
+            self.choose((customer, places), channel, &candidates, &mut ranked);
         }
         Ok(ranked)
     }
@@ -236,6 +237,7 @@ impl<'a> Problem<'a> {
         possessions.read(self.ladder, &self.gains, self.customers.held_by(customer));
         let n_offers = self.ladder.n_offers();
         for offer_idx in 0..n_offers {
+            let channel = self.channel_of(customer, offer_idx, channel);
             let candidate = match (self.verdicts[customer * n_offers + offer_idx], channel) {
                 (Verdict::Removed(rule), _) => Err(rule),
                 (Verdict::Eligible, None) => Err(Rule::NoConsent),
@@ -244,6 +246,7 @@ impl<'a> Problem<'a> {
             // A pair in the running stays below the threshold until it is chosen or outranked.
             ranked.decisions.push(candidate.map_or_else(Decision::Removed, |_| Decision::BelowThreshold));
             ranked.expected_values.push(None);
+            ranked.single_values.push(candidate.ok().map(|candidate| candidate.value));
             candidates.extend(candidate.ok());
         }
         let places = self.wear_as_many_as_pay(customer, candidates);
@@ -259,18 +262,16 @@ impl<'a> Problem<'a> {
         }
     }
 
-    /// Offers the customer may get at most: as many as contacts are left, and as many through the channel they would come by.
+    /// Offers the customer may get at most: as many as contacts are left. How many through one channel is another question.
     fn places(&self, customer: usize) -> usize {
         let left = self.customers.contacts_left.map_or(usize::MAX, |left| usize::from(left[customer]).max(1));
-        let channel = self.channel(customer);
-        let through = channel.map_or(usize::MAX, |channel| self.customers.left_through(customer, channel.index));
-        self.policy.per_customer.min(left).min(through)
+        self.policy.per_customer.min(left)
     }
 
     fn choice(&self, candidate: &Candidate, customer: usize, rank: u16, channel: u8) -> Choice {
-        let Candidate { offer, propensity, margin, worth, value, .. } = *candidate;
+        let Candidate { offer, propensity, margin, worth, .. } = *candidate;
         let expected_value = worth.expected();
-        let (interval, lever) = (self.interval(candidate), value - expected_value);
+        let (interval, lever) = (self.interval(candidate), worth.pull());
         Choice {
             customer: customer as u32,
             rank,
@@ -289,7 +290,7 @@ impl<'a> Problem<'a> {
     fn choose(
         &self,
         (customer, places): (usize, usize),
-        channel: Channel,
+        usual: Option<Channel>,
         candidates: &[Candidate],
         ranked: &mut Ranked,
     ) {
@@ -298,17 +299,22 @@ impl<'a> Problem<'a> {
         let base = ranked.decisions.len() - self.ladder.n_offers();
         let is_worn = places < self.places(customer);
         for candidate in candidates {
+            let Some(channel) = self.channel_of(customer, candidate.offer.0 as usize, usual) else { continue };
             let chosen = &ranked.choices[first..];
             let mut in_family = chosen.iter().filter(|choice| family(choice.offer) == family(candidate.offer));
+            let mut alike = chosen.iter().filter(|choice| choice.channel == channel.index);
             let rank = (chosen.len() + 1) as u16;
+            let by = |rival: &Choice| Decision::Outranked { by: rival.offer };
             let decision = if in_family.clone().count() >= self.policy.per_family {
-                in_family.next_back().map(|rival| Decision::Outranked { by: rival.offer })
+                in_family.next_back().map(by)
+            } else if alike.clone().count() >= self.customers.left_through(customer, channel.index) {
+                alike.next_back().map(by)
             } else if chosen.len() < places {
                 None
             } else if is_worn {
                 Some(Decision::Removed(Rule::WearOut))
             } else {
-                chosen.last().map(|rival| Decision::Outranked { by: rival.offer })
+                chosen.last().map(by)
             };
             if decision.is_none() {
                 ranked.choices.push(self.choice(candidate, customer, rank, channel.index));

@@ -47,8 +47,18 @@ pub enum Rule {
     HoldAfterPurchase,
     /// The last contacts were all ignored, and the last of them is too recent.
     HoldAfterIgnored,
+    /// The offer is made in steps, and the next one is not due yet.
+    StepWait,
+    /// The step that is due goes through a channel that is not open to the customer.
+    StepChannel,
+    /// The approach the offer is made in was stopped.
+    ApproachStopped,
+    /// All steps of the approach the offer is made in were made.
+    ApproachDone,
     /// None of the triggers that unlock the offer holds.
     NoTrigger,
+    /// What is offered is sold to a household or an account together, and another member is asked.
+    UnitAsked,
     /// Others of the household are asked.
     HouseholdLimit,
     /// The places there are went to customers for whom they are worth more.
@@ -71,7 +81,7 @@ pub enum Rule {
 
 impl Rule {
     /// Every rule but the declared ones, in the order in which they are asked.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 30] = [
         Self::NotValid,
         Self::Suppressed,
         Self::NoConsent,
@@ -88,7 +98,12 @@ impl Rule {
         Self::HoldAfterComplaint,
         Self::HoldAfterPurchase,
         Self::HoldAfterIgnored,
+        Self::StepWait,
+        Self::StepChannel,
+        Self::ApproachStopped,
+        Self::ApproachDone,
         Self::NoTrigger,
+        Self::UnitAsked,
         Self::HouseholdLimit,
         Self::NoCapacity,
         Self::WearOut,
@@ -118,7 +133,12 @@ impl Rule {
             Self::HoldAfterComplaint => "hold_after_complaint",
             Self::HoldAfterPurchase => "hold_after_purchase",
             Self::HoldAfterIgnored => "hold_after_ignored",
+            Self::StepWait => "step_wait",
+            Self::StepChannel => "step_channel",
+            Self::ApproachStopped => "approach_stopped",
+            Self::ApproachDone => "approach_done",
             Self::NoTrigger => "no_trigger",
+            Self::UnitAsked => "unit_asked",
             Self::HouseholdLimit => "household_limit",
             Self::NoCapacity => "no_capacity",
             Self::WearOut => "wear_out",
@@ -141,7 +161,12 @@ impl Rule {
             | Self::HoldAfterComplaint
             | Self::HoldAfterPurchase
             | Self::HoldAfterIgnored
+            | Self::StepWait
+            | Self::StepChannel
+            | Self::ApproachStopped
+            | Self::ApproachDone
             | Self::NoTrigger
+            | Self::UnitAsked
             | Self::HouseholdLimit
             | Self::NoCapacity
             | Self::WearOut

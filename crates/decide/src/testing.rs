@@ -61,6 +61,7 @@ impl Columns {
             contacts_left: None,
             channels_left: None,
             recent_contacts: None,
+            approaches: None,
         }
     }
 }

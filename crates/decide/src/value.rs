@@ -116,6 +116,8 @@ pub struct Worth {
     pub churn_cost: f64,
     /// A wish of the business.
     pub lever: Lever,
+    /// Where the contact makes no offer but prepares one: what the steps after it cost until the offer is made.
+    pub prepares: Option<Minor>,
 }
 
 impl Worth {
@@ -124,24 +126,33 @@ impl Worth {
         self.contacted * (self.gain - self.incentive.0 as f64) - self.alone * self.gain
     }
 
-    /// What the contact adds: [`Self::gross`] − churn, rounded once, less what the contact costs in money and goodwill.
+    /// What the contact adds: [`Self::gross`] − churn, rounded once, less what the contact costs in money and goodwill. One that makes no
+    /// offer earns nothing itself.
     ///
     /// Rounding is half to even, so that sums of many values carry no bias; results beyond an `i64` stay at its ends.
     pub fn expected(&self) -> Minor {
-        rounded(self.gross() - self.churn_cost) - self.contact_cost - self.fatigue
+        let earned = if self.prepares.is_some() { 0.0 } else { self.gross() };
+        rounded(earned - self.churn_cost) - self.contact_cost - self.fatigue
     }
 
-    /// The same with the lever: what offers are ranked by.
+    /// The same with the lever: what offers are ranked by. A contact that prepares an offer stands in for it, less all that is still to be paid
+    /// for until it is made.
     pub fn ranked(&self) -> Minor {
-        rounded(self.lever.factor * self.gross() - self.churn_cost) + self.lever.added
-            - self.contact_cost
-            - self.fatigue
+        rounded(self.lever.factor * self.gross() - self.churn_cost) + self.lever.added - self.costs()
+    }
+
+    /// What the lever adds to [`Self::ranked`].
+    pub fn pull(&self) -> Minor {
+        self.ranked() - Self { lever: Lever::default(), ..*self }.ranked()
+    }
+
+    fn costs(&self) -> Minor {
+        self.contact_cost + self.fatigue + self.prepares.unwrap_or(Minor(0))
     }
 
     /// [`Self::ranked`] before it is rounded.
     pub(crate) fn exact(&self) -> f64 {
-        let paid = self.contact_cost.0 as f64 + self.fatigue.0 as f64;
-        self.lever.factor * self.gross() - self.churn_cost + self.lever.added.0 as f64 - paid
+        self.lever.factor * self.gross() - self.churn_cost + self.lever.added.0 as f64 - self.costs().0 as f64
     }
 
     /// The same pair if a contact added `log_odds` to the log-odds of a take.

@@ -22,6 +22,8 @@ pub struct OfferRow<'a> {
     pub family: &'a str,
     /// Channel, where one was chosen.
     pub channel: Option<&'a str>,
+    /// The step of an approach. Absent in tables without the column.
+    pub step: Option<&'a str>,
     /// Calibrated probability.
     pub propensity: Option<f64>,
     /// The same with and without contact. Absent in tables without the columns.
@@ -99,6 +101,8 @@ pub enum Field {
     ReasonCode(u8),
     /// The sentence of a reason code in the delivery's language, 0 for the strongest.
     ReasonText(u8),
+    /// The step of the approach it is made in.
+    Step,
     /// First day the offer no longer holds.
     ExpiresOn,
     /// The trigger that holds.
@@ -127,7 +131,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 39] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -136,6 +140,7 @@ impl Field {
         Self::Kind,
         Self::Family,
         Self::Channel,
+        Self::Step,
         Self::Propensity,
         Self::PropensityContacted,
         Self::PropensityAlone,
@@ -179,6 +184,7 @@ impl Field {
             Self::Kind => "kind",
             Self::Family => "family",
             Self::Channel => "channel",
+            Self::Step => "step",
             Self::Propensity => "propensity",
             Self::PropensityContacted => "propensity_contacted",
             Self::PropensityAlone => "propensity_alone",
@@ -254,6 +260,7 @@ impl Field {
             Self::Kind => text(row.kind),
             Self::Family => text(row.family),
             Self::Channel => row.channel.and_then(text),
+            Self::Step => row.step.and_then(text),
             Self::Propensity => share(row.propensity, self)?,
             Self::PropensityContacted => share(row.propensity_contacted, self)?,
             Self::PropensityAlone => share(row.propensity_alone, self)?,

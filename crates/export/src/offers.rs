@@ -53,6 +53,8 @@ pub(crate) struct Arrays<'a> {
     kind: &'a StringArray,
     family: &'a StringArray,
     channel: &'a StringArray,
+    /// Absent in tables of earlier versions.
+    step: Option<&'a StringArray>,
     propensity: &'a Float64Array,
     /// With contact, without, and what it adds with its interval.
     parts: Option<[&'a Float64Array; 5]>,
@@ -80,6 +82,7 @@ impl<'a> Arrays<'a> {
             kind: column(batch, "kind", path)?,
             family: column(batch, "family", path)?,
             channel: column(batch, "channel", path)?,
+            step: batch.column_by_name("step").map(|_| column(batch, "step", path)).transpose()?,
             propensity: column(batch, "propensity", path)?,
             parts: if has_parts { Some(parts(batch, path)?) } else { None },
             margin: column(batch, "margin_minor", path)?,
@@ -123,6 +126,7 @@ impl<'a> Arrays<'a> {
             kind: text(self.kind).unwrap_or_default(),
             family: text(self.family).unwrap_or_default(),
             channel: text(self.channel),
+            step: self.step.and_then(text),
             propensity: share(self.propensity),
             propensity_contacted: parts[0],
             propensity_alone: parts[1],

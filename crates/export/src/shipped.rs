@@ -171,6 +171,7 @@ fn hubspot_import() -> Profile {
 /// kintone file import with the delivery key as bulk update key: at most 100,000 rows and 100 MB a file.
 fn kintone() -> Profile {
     let left_out = [
+        Field::Step,
         Field::PropensityContacted,
         Field::PropensityAlone,
         Field::Uplift,

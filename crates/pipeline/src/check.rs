@@ -13,7 +13,7 @@ use crate::benefit::Benefits;
 use crate::calendar::{Calendar, Schedule};
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{self, Config, Role, Source};
+use crate::config::{self, Config, Decide, Role, Source};
 use crate::copies::CopiesTold;
 use crate::host::Host;
 use crate::job::{Job, Scene};
@@ -162,7 +162,7 @@ fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Pow
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
 fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
-    let has_none = job.config.decide.timing.has_no_conditions() && job.config.offers.benefits.is_empty();
+    let has_none = has_no_conditions(&job.config.decide) && job.config.offers.benefits.is_empty();
     let Some(as_of) = as_of.filter(|_| !has_none) else { return Ok(()) };
     // Too little history is told on its own.
     let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
@@ -172,6 +172,11 @@ fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date
         Benefits::bind(job.config, goods, &specs).map(drop),
     ];
     Fault::all(faults.into_iter().filter_map(Result::err).collect())
+}
+
+/// Whether nothing in `decide` speaks of columns or offers.
+fn has_no_conditions(decide: &Decide) -> bool {
+    decide.timing.has_no_conditions() && decide.capacity.iter().all(|limit| limit.condition.is_none())
 }
 
 /// A file as a run's manifest names it.

@@ -21,7 +21,7 @@ use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
     Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, HOLDOUT, HeldBack, Ledger, Limits, OFFERS, Previous,
-    Reader, Scored, days_looked_at,
+    Reader, Scored, Shared, days_looked_at,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -128,7 +128,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let goods = goods(&now, &tables)?;
     let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let scene = Scene { config: &now, calendar: &calendar, host };
-    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide.channels), &tables.customers, &scene.quiet())?;
+    let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide), &tables.customers, &scene.quiet())?;
     let arms = Arms::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
     let held_back = HeldBack::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
@@ -136,15 +136,25 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
     let conditions = [bind(&now)?, bind(&then)?];
     let (ledger, specs, conditions) = (&ledger, specs.as_slice(), &conditions);
-    let base =
-        Reader { scene: &scene, tables: &tables, goods: &goods, ledger, conditions: &conditions[0], specs, as_of };
+    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
+    let shared = &Shared::gather(&scene, &tables, &goods, &units, as_of)?;
+    let conditions_now = &conditions[0];
+    let base = Reader {
+        scene: &scene,
+        tables: &tables,
+        goods: &goods,
+        ledger,
+        shared,
+        conditions: conditions_now,
+        specs,
+        as_of,
+    };
     let other = Scene { config: &then, ..scene };
     let models = read_models(run, &goods.catalogue.offers, specs)?;
     let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
     let asked = Reader { scene: &other, conditions: &conditions[1], ..base };
     let sides = [Deciding::new(base, &effects)?, Deciding::new(asked, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
-    let units = Units::read(&now, &tables, as_of, &scene.quiet())?;
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
     let before = Settled { units: &units, arms: &arms, held_back: &held_back, previous: &previous };
     let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;
@@ -176,7 +186,7 @@ const SETTLED: [(&str, &str); 8] = [
     ("contact_limit.outstanding", LEDGER),
 ];
 /// Keys that say how far back offers of earlier runs are looked for.
-const LOOKING_BACK: [&str; 3] = ["contact_limit.days", "contact_limit.min_days_between", "channel_limit"];
+const LOOKING_BACK: [&str; 4] = ["approach", "channel_limit", "contact_limit.days", "contact_limit.min_days_between"];
 /// The word for what earlier runs had out.
 const LEDGER: &str = "ledger";
 
@@ -312,7 +322,7 @@ impl<'a> Deciding<'a> {
     fn new(reader: Reader<'a>, effects: &[Effects<'_>]) -> Result<Self> {
         let (config, goods) = (reader.scene.config, reader.goods);
         let arbiter = Arbiter::new(config, goods, &reader.conditions.declared, effects)?;
-        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers)? })
+        Ok(Self { reader, arbiter, limits: Limits::of(config, &goods.catalogue.offers, reader.conditions)? })
     }
 
     /// The policy's places, and what it decides by but for who gets them.

@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_decide::{Decision, Layer, NO_OFFER, Ranked, Rule, Worth};
+use osusume_decide::{Decision, Layer, NO_OFFER, Ranked, Rule, Stand, Worth};
 use osusume_export::PublishedRun;
 use osusume_model::{Code, Control, Date, Fault, FeatureSpec, Minor, OfferId, Result, check_stop};
 use osusume_propensity::encoder::Encoder;
@@ -19,18 +19,19 @@ use osusume_tables::{read_batches, read_rows};
 use crate::calendar::Calendar;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{Config, ValueBasis};
+use crate::config::{Config, Decide, ValueBasis};
 use crate::host::Host;
 use crate::job::{Quiet, Scene};
 use crate::linear::LinearModel;
 use crate::run::{goods, runs_root};
 use crate::stages::decide::{
     Arbiter, Conditions, DECISIONS, EXPLORE, Explainer, Grounds, HOLDOUT, Ledger, OFFER, OFFERS, PREVIOUS, PROPENSITY,
-    Placed, RANDOM, Reader, SHADOW, State, Weights,
+    Placed, RANDOM, Reader, SHADOW, Shared, State, Weights, least_worth,
 };
 use crate::stages::features::SCORING;
 use crate::stages::score::{RawBlock, SCORES, propensities};
 use crate::stages::train::{AnyModel, Curves, Effects, Parts, PublishedModel, raw_kinds, read_models};
+use crate::units::Units;
 
 /// Where the run to explain is found.
 #[derive(Clone, Copy, Debug)]
@@ -100,10 +101,23 @@ pub struct OfferFate {
     pub value: Option<i64>,
     /// Its parts.
     pub parts: Option<ValueParts>,
+    /// What it is ranked by: the value with levers, and where a step prepares an offer what that is worth.
+    pub ranked: Option<i64>,
+    /// The step of the approach that is due, where the offer is made in one and no rule removed it.
+    pub step: Option<StepFate>,
     /// Reason codes, the strongest first; none where a rule removed the offer.
     pub reasons: Vec<String>,
     /// What became of it.
     pub fate: Fate,
+}
+
+/// The step of an approach that is due.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepFate {
+    /// Its name.
+    pub name: String,
+    /// Whether it makes the offer.
+    pub makes_offer: bool,
 }
 
 /// What an expected value is made of; amounts in minor units.
@@ -283,6 +297,7 @@ struct Retraced<'a> {
     propensity: &'a [f32],
     ranked: &'a Ranked,
     conditions: &'a Conditions,
+    stands: &'a [Stand],
 }
 
 impl Retracing<'_> {
@@ -297,7 +312,10 @@ impl Retracing<'_> {
         let conditions = Conditions::bind(self.scene.config, self.tables, self.goods, self.specs)?;
         let arbiter = Arbiter::new(self.scene.config, self.goods, &conditions.declared, &effects)?;
         let ledger = self.ledger()?;
+        let units = Units::read(self.scene.config, self.tables, as_of, &self.scene.quiet())?;
+        let shared = Shared::gather(&self.scene, self.tables, self.goods, &units, as_of)?;
         let reader = Reader {
+            shared: &shared,
             scene: &self.scene,
             tables: self.tables,
             goods: self.goods,
@@ -310,9 +328,11 @@ impl Retracing<'_> {
         let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
-        let is_held_back =
-            (0..self.goods.catalogue.offers.len()).map(|offer| held_back(&decided, self.key(offer))).collect();
-        let state = State { is_resting: vec![rests(&decided)], is_held_back, incumbents, ..reader.read(&block)? };
+        let n_offers = self.goods.catalogue.offers.len();
+        let is_held_back = (0..n_offers).map(|offer| held_back(&decided, self.key(offer))).collect();
+        let is_asked_of_others = (0..n_offers).map(|offer| self.is_asked_of_others(&decided, offer)).collect();
+        let is_resting = vec![rests(&decided)];
+        let state = State { is_resting, is_held_back, is_asked_of_others, incumbents, ..reader.read(&block)? };
         let lane = conditions.lane(&state.found, 0).to_owned();
         let rule = match arm(&decided) {
             Some(EXPLORE) => Some(Rule::NotDrawn),
@@ -325,7 +345,7 @@ impl Retracing<'_> {
             // Places and other arms were settled over all customers, so what this one got is read and not retraced.
             let placed = self.placed(customer)?;
             let ranked = arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &placed.view())?;
-            rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed))
+            rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed, &self.scene.config.decide))
         };
         let standing = self.check(&decided, &ranked, (&conditions, &lane))?;
         let found = Retraced {
@@ -335,6 +355,7 @@ impl Retracing<'_> {
             propensity: &propensity,
             ranked: &ranked,
             conditions: &conditions,
+            stands: &state.stands,
         };
         Ok((standing, Some(lane), self.fates(found, &models, &effects)))
     }
@@ -342,13 +363,13 @@ impl Retracing<'_> {
     /// The offers of earlier runs that counted as contacts.
     fn ledger(&self) -> Result<Ledger> {
         let keys: Vec<String> = self.goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-        let named = (keys.as_slice(), self.scene.config.decide.channels.as_slice());
+        let named = (keys.as_slice(), &self.scene.config.decide);
         Ledger::published(&RealFs, self.run, named, &self.tables.customers, &self.scene.quiet())
     }
 
     /// What became of each offer, in the order it is told.
     fn fates(&self, found: Retraced<'_>, models: &[PublishedModel], effects: &[Effects<'_>]) -> Vec<OfferFate> {
-        let Retraced { mut worths, reasons, threshold, propensity, ranked, conditions } = found;
+        let Retraced { mut worths, reasons, threshold, propensity, ranked, conditions, stands } = found;
         let mut intervals = vec![None; worths.len()];
         for choice in &ranked.choices {
             let offer = choice.offer.0 as usize;
@@ -364,6 +385,8 @@ impl Retracing<'_> {
                 propensity: Some(f64::from(propensity[at])).filter(|p| !p.is_nan()),
                 contact: with_contact(&models[at], propensity[at], worths[at].map_or(1.0, |worth| worth.kept)),
                 value: worths[at].map(|worth| worth.expected().0),
+                ranked: worths[at].map(|worth| worth.ranked().0),
+                step: worths[at].and_then(|_| conditions.approaches.step(stands, 0, at)).map(step),
                 parts: worths[at].map(|worth| parts(&worth, effects[at], self.scene.config, intervals[at])),
                 reasons,
                 fate: self.fate(at, ranked, threshold, conditions),
@@ -404,6 +427,12 @@ impl Retracing<'_> {
         let before = before.filter(|column| column.is_valid(0)).map(|column| column.value(0));
         let at = before.and_then(|name| self.goods.catalogue.offers.iter().position(|offer| offer.key == name));
         vec![at.map_or(NO_OFFER, |at| at as u32)]
+    }
+
+    /// Whether the offer was removed because another member of its unit is asked: settled over all of them, so it is read and not retraced.
+    fn is_asked_of_others(&self, decided: &RecordBatch, offer: usize) -> bool {
+        let words = decided.column_by_name(self.key(offer)).and_then(|column| column.as_string_opt::<i32>());
+        words.is_some_and(|words| words.is_valid(0) && words.value(0) == Rule::UnitAsked.id())
     }
 
     fn key(&self, offer: usize) -> &str {
@@ -512,6 +541,10 @@ fn linear_grounds<'a>(models: &'a [PublishedModel], nothing: &'a Encoder) -> Opt
     is_shared.then(|| Grounds::Linear(encoder, models.iter().map(|model| linear(model).map(weights)).collect()))
 }
 
+fn step((name, makes_offer): (&str, bool)) -> StepFate {
+    StepFate { name: name.to_owned(), makes_offer }
+}
+
 fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<[Minor; 2]>) -> ValueParts {
     ValueParts {
         is_incremental: effects.contact.is_some() && config.decide.valuation.basis == ValueBasis::Incremental,
@@ -521,7 +554,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         incentive: worth.incentive.0,
         contact_cost: (worth.contact_cost + worth.fatigue).0,
         churn: worth.churn_cost,
-        lever: (worth.ranked() - worth.expected()).0,
+        lever: worth.pull().0,
         interval: interval.map(|ends| ends.map(|end| end.0)),
     }
 }
@@ -553,10 +586,13 @@ fn arm(decided: &RecordBatch) -> Option<&str> {
 }
 
 /// What became of the one customer of `placed`, where another policy than the ranking placed it.
-fn set_apart(placed: &Ranked, rule: Rule, order: &Placed) -> Ranked {
+fn set_apart(placed: &Ranked, rule: Rule, order: &Placed, decide: &Decide) -> Ranked {
     let mut ranked = placed.clone();
     let n_offers = placed.decisions.len();
     ranked.set_apart(placed, 0, n_offers, rule);
+    if rule == Rule::NotDrawn {
+        ranked.tell_undrawn(0, n_offers, least_worth(decide));
+    }
     // Another policy ranks otherwise than by the values told here.
     let order: Vec<OfferId> = order.view().offers.iter().map(|(offer, _)| *offer).collect();
     ranked.reorder(0, n_offers, &order);

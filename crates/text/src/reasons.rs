@@ -221,6 +221,35 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         ],
     ),
     (
+        "step_wait",
+        ["next step not due", "次の段階を待機中"],
+        [
+            "the offer is made in steps, and the next one is not due yet",
+            "段階を踏んでご案内するオファーで、次の段階の時期がまだ来ていません",
+        ],
+    ),
+    (
+        "step_channel",
+        ["channel of the step", "段階のチャネル"],
+        [
+            "the step that is due goes through a channel that is not open to the customer",
+            "次の段階で使うチャネルでは、このお客様にご連絡できません",
+        ],
+    ),
+    (
+        "approach_stopped",
+        ["approach stopped", "段階案内の中止"],
+        [
+            "the approach was stopped before its last step: by a complaint, a take, contacts that were ignored, or as the pipeline file says",
+            "苦情、成約、無反応、またはパイプラインファイルの条件により、段階を踏んだ案内を途中で中止しました",
+        ],
+    ),
+    (
+        "approach_done",
+        ["approach finished", "段階案内の完了"],
+        ["all steps of the approach were made", "すべての段階のご案内が終わっています"],
+    ),
+    (
         "no_trigger",
         ["no trigger", "きっかけなし"],
         [
@@ -240,6 +269,14 @@ const RULES: &[(&str, [&str; 2], [&str; 2])] = &[
         "rule",
         ["declared rule", "独自のルール"],
         ["a rule of the pipeline file removes it", "パイプラインファイルのルールにより対象外です"],
+    ),
+    (
+        "unit_asked",
+        ["another member is asked", "同一世帯・口座の別の方に案内"],
+        [
+            "it is sold to a household or an account together, and another member is asked about it",
+            "世帯またはアカウント単位の商品のため、同じ単位の別のお客様にご案内しています",
+        ],
     ),
     (
         "household_limit",
@@ -393,7 +430,7 @@ mod tests {
 
     #[test]
     fn every_rule_has_both_languages() {
-        assert_eq!(rules().count(), 29);
+        assert_eq!(rules().count(), 34);
         for id in rules() {
             for text in [rule_label(id, Language::Ja), rule_sentence(id, Language::Ja)] {
                 assert!(text.is_some_and(|text| !text.is_ascii()), "{id}");

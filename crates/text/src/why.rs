@@ -45,6 +45,11 @@ crate::phrases::phrases! {
     /// The same by assumption. Args: contacted, alone, uplift.
     Assumed = "contacted {contacted}, left alone {alone}: the contact adds {uplift} points, as the pipeline file assumes",
         "案内した場合 {contacted}、しない場合 {alone}: 案内による増加は {uplift} ポイント（パイプラインファイルの仮定）";
+    /// The step in which an offer is made. Args: step.
+    Step = "made in the step {step} of its approach", "提案の段階: {step}";
+    /// A step that makes no offer yet. Args: step, cost, ranked.
+    Check = "the step {step} makes no offer yet: it costs {cost}, and stands in the ranking for the {ranked} that the offer it prepares is worth after all steps until then",
+        "段階「{step}」では、まだ提案しません。この連絡の費用は{cost}です。順位付けには、提案までの費用を差し引いたオファーの期待価値{ranked}を使います";
     /// An offer that lost. Args: offer, by, ahead.
     Outranked = "{offer}: {by} won, worth {ahead} more", "{offer}: {by} を優先（期待価値が{ahead}高い）";
     /// An offer that lost at equal value. Args: offer, by.

@@ -180,6 +180,7 @@ impl Page<'_> {
 
 /// What a limit counts.
 fn limit_name(limit: &CapacityRow) -> String {
-    let names: Vec<&str> = [limit.offer.as_deref(), limit.channel.as_deref()].into_iter().flatten().collect();
+    let names = [limit.offer.as_deref(), limit.channel.as_deref(), limit.when.as_deref()];
+    let names: Vec<&str> = names.into_iter().flatten().collect();
     if names.is_empty() { "*".to_owned() } else { names.join(" · ") }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use osusume_model::{Arg, Exit, Minor, Result};
 use osusume_pipeline::why::{
-    DeclaredReason, Fate, OfferFate, RunAt, Standing, ValueParts, Why, WithContact, why as retrace,
+    DeclaredReason, Fate, OfferFate, RunAt, Standing, StepFate, ValueParts, Why, WithContact, why as retrace,
 };
 use osusume_text::screen::{self, Word as ScreenWord};
 use osusume_text::why::{Word, layer, points, precise_percent, say};
@@ -145,7 +145,7 @@ impl Explained<'_> {
 
     fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
         let mut lines = format!("  {first}\n");
-        let value = [self.value(offer), self.interval(offer)].into_iter().flatten();
+        let value = [self.step(offer), self.value(offer), self.interval(offer)].into_iter().flatten();
         for line in std::iter::once(worth).chain(value).chain(self.contact(offer)).chain(self.reasons(offer)) {
             lines = lines + INDENT + &line + "\n";
         }
@@ -155,6 +155,11 @@ impl Explained<'_> {
     /// The value in its parts.
     fn value(&self, offer: &OfferFate) -> Option<String> {
         let parts = offer.parts?;
+        if let Some(StepFate { name, makes_offer: false }) = &offer.step {
+            let cost = self.money(offer.value.unwrap_or(0).saturating_neg());
+            let args = [("step", name.as_str().into()), ("cost", cost), ("ranked", self.money(ranked_by(offer)))];
+            return Some(self.say(Word::Check, &args));
+        }
         let amount = |amount: f64| self.money(amount.round_ties_even() as i64);
         let mut args = vec![("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
         args.extend(parts.is_incremental.then(|| ("without", amount(parts.alone * parts.gain))));
@@ -165,6 +170,11 @@ impl Explained<'_> {
         args.extend((parts.lever != 0).then(|| ("lever", self.money(parts.lever))));
         let word = if parts.is_incremental { Word::Adds } else { Word::Takes };
         Some(self.say(word, &args))
+    }
+
+    fn step(&self, offer: &OfferFate) -> Option<String> {
+        let step = offer.step.as_ref().filter(|step| step.makes_offer)?;
+        Some(self.say(Word::Step, &[("step", step.name.as_str().into())]))
     }
 
     fn interval(&self, offer: &OfferFate) -> Option<String> {
@@ -241,9 +251,9 @@ fn object(why: &Why, console: &Console) -> Value {
     })
 }
 
-/// What offers are compared by: the value with its lever.
+/// What offers are compared by.
 fn ranked_by(offer: &OfferFate) -> i64 {
-    offer.value.unwrap_or(0).saturating_add(offer.parts.map_or(0, |parts| parts.lever))
+    offer.ranked.unwrap_or(0)
 }
 
 fn value_object(parts: ValueParts) -> Value {
@@ -271,6 +281,9 @@ fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
         "propensity": offer.propensity, "contact": offer.contact.map(contact_object), "expected_value_minor": offer.value,
         "value": offer.parts.map(value_object), "reasons": reasons,
     });
+    if let Some(StepFate { name, makes_offer }) = &offer.step {
+        object["step"] = json!({ "name": name, "makes_offer": makes_offer, "ranked_by_minor": offer.ranked });
+    }
     let more = match &offer.fate {
         Fate::Chosen { rank, channel, margin } => {
             json!({ "fate": "chosen", "rank": rank, "channel": channel, "margin_minor": margin })

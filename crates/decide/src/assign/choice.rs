@@ -72,8 +72,9 @@ impl Menu {
             let of_segment = &all[usize::from(class.segment) * n_offers * n_channels..][..n_offers * n_channels];
             let extra: Vec<f64> = (0..n_channels).map(|channel| terms.extra(class.reach, channel)).collect();
             for offer in 0..n_offers {
-                let reached = (0..n_channels).filter(|&channel| class.reach.contains(terms.channels[channel]));
                 let base = offer * n_channels;
+                let is_reached = |channel: &usize| class.reach.contains(terms.channels[*channel]);
+                let reached = (0..n_channels).filter(is_reached).filter(|channel| terms.is_open(base + channel));
                 let is_same = |a: usize, b: usize| is_same(class.segment, base + a, base + b);
                 let prices: Vec<f64> =
                     of_segment[base..].iter().zip(&extra).map(|(price, extra)| price + extra).collect();

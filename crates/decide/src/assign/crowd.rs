@@ -356,7 +356,8 @@ impl<'a> Crowd<'a> {
         let change = |class: usize, offer: usize| -> Option<Vec<i64>> {
             let class = market.classes[class];
             let uses = |channel: usize| market.uses_of(class.segment, offer * n_channels + channel);
-            let is_reached = class.reach.contains(market.terms.channels[to]);
+            let is_open = market.terms.is_open(offer * n_channels + to);
+            let is_reached = is_open && class.reach.contains(market.terms.channels[to]);
             is_reached.then(|| uses(to).iter().zip(uses(from)).map(|(to, from)| to - from).collect())
         };
         for cell in 0..self.through.len() / n_channels {

@@ -212,7 +212,7 @@ impl<'a> Exchange<'a> {
                 }
                 for &(channel, extra) in &channels {
                     let to = self.market.choice(offer, channel);
-                    if to != from {
+                    if to != from && self.market.terms.is_open(to as usize) {
                         consider(to, f64::from(gained) - extra);
                     }
                 }

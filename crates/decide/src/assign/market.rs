@@ -80,7 +80,8 @@ impl<'a> Market<'a> {
         let min = self.terms.limits[k].min;
         let (n_offers, n_channels) = (self.n_offers(), self.n_channels());
         let largest = |class: Class, offer: usize| {
-            let reached = (0..n_channels).filter(|&c| class.reach.contains(self.terms.channels[c]));
+            let is_open = |c: &usize| self.terms.is_open(offer * n_channels + c);
+            let reached = (0..n_channels).filter(|&c| class.reach.contains(self.terms.channels[c])).filter(is_open);
             reached.map(|c| self.uses_of(class.segment, offer * n_channels + c)[k]).max().unwrap_or(0)
         };
         let largest: Vec<i64> = (0..self.classes.len() * n_offers)

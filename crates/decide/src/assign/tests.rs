@@ -14,6 +14,7 @@ struct Company {
     limits: Vec<Limit>,
     /// What offers cost through each channel; empty where that is the same.
     costs: Vec<f64>,
+    open: Vec<bool>,
 }
 
 #[derive(Clone, Debug)]
@@ -55,7 +56,13 @@ impl Company {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, costs: &self.costs, limits: &self.limits }
+        Terms {
+            families: &self.families,
+            channels: &self.channels,
+            costs: &self.costs,
+            limits: &self.limits,
+            open: &self.open,
+        }
     }
 
     fn assign(&self) -> Assignment {
@@ -82,6 +89,9 @@ impl Company {
                 }
                 for channel in (0..n).filter(|&c| customer.reach.contains(self.channels[c])) {
                     let choice = usize::from(offer) * n + channel;
+                    if !self.open.is_empty() && !self.open[choice] {
+                        continue;
+                    }
                     let more = uses
                         .iter()
                         .zip(&self.limits)
@@ -131,6 +141,7 @@ impl Company {
                 assert!(customer.reach.contains(placement.channel));
                 let channel = self.channels.iter().position(|&bit| bit == placement.channel).unwrap();
                 let choice = usize::from(placement.offer) * self.channels.len() + channel;
+                assert!(self.open.is_empty() || self.open[choice]);
                 value += f64::from(customer.bids.iter().find(|bid| bid.0 == placement.offer).unwrap().1);
                 value -= self.extra(customer, channel);
                 used.iter_mut()
@@ -216,6 +227,7 @@ fn by_offer() -> impl Strategy<Value = Company> {
                     places(4, 1, min, max, move |o, _| o == offer)
                 })
                 .collect(),
+            open: Vec::new(),
         },
     )
 }
@@ -234,20 +246,22 @@ fn by_channel() -> impl Strategy<Value = Company> {
             places(3, 2, max.map_or(min, |max| min.min(max)), max, move |_, c| c == channel)
         };
         let limits = caps.into_iter().enumerate().map(limit).collect();
-        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs }
+        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs, open: vec![] }
     })
 }
 
-/// Limits on offers, channels and money at once, with minima.
+/// Limits on offers, channels and money at once, with minima, and offers that some channels are closed to.
 fn coupled() -> impl Strategy<Value = Company> {
     let caps = prop::collection::vec((0..2_i64, 0..4_i64), 5);
-    (customers(3, 2, 7), caps, prop::option::of(0..30_i64), costs()).prop_map(|(customers, caps, budget, costs)| {
+    let open = prop_oneof![Just(Vec::new()), prop::collection::vec(prop::bool::weighted(0.7), 6)];
+    let terms = (prop::option::of(0..30_i64), costs(), open);
+    (customers(3, 2, 7), caps, terms).prop_map(|(customers, caps, (budget, costs, open))| {
         let mut limits: Vec<Limit> = (0..3)
             .map(|offer| places(3, 2, caps[offer].0.min(caps[offer].1), Some(caps[offer].1), move |o, _| o == offer))
             .collect();
         limits.extend((0..2).map(|channel| places(3, 2, 0, Some(caps[3 + channel].1), move |_, c| c == channel)));
         limits.push(Limit { uses: vec![3, 1, 3, 1, 5, 1], min: 0, max: budget, segments: Vec::new() });
-        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs }
+        Company { customers, families: vec![0, 1, 1], channels: vec![1, 0], limits, costs, open }
     })
 }
 
@@ -273,7 +287,7 @@ fn by_segment() -> impl Strategy<Value = Company> {
                 limits[1].uses[2] = 0;
                 limits.push(Limit { segments: vec![1], ..places(3, 1, 0, Some(one), |o, _| o == 2) });
             }
-            Company { customers, families: vec![0, 1, 2], channels: vec![0], limits, costs: vec![] }
+            Company { customers, families: vec![0, 1, 2], channels: vec![0], limits, costs: vec![], open: vec![] }
         },
     )
 }
@@ -396,7 +410,14 @@ fn large(n: usize) -> Company {
         places(6, 2, tenth, None, |o, _| o == 5),
     ];
     limits.extend((0..3).map(|offer| places(6, 2, 0, Some(tenth / 4), move |o, _| o == offer)));
-    Company { customers, families: vec![0, 1, 2, 3, 4, 5], channels: vec![0, 1], limits, costs: vec![0.0, 0.1] }
+    Company {
+        customers,
+        families: vec![0, 1, 2, 3, 4, 5],
+        channels: vec![0, 1],
+        limits,
+        costs: vec![0.0, 0.1],
+        open: vec![],
+    }
 }
 
 /// Many customers under limits that all bind: everything holds, and the gap to the bound is small.
@@ -459,7 +480,7 @@ fn the_order_of_customers_changes_nothing() {
 fn the_last_place_was_lost_by_the_difference() {
     let customers = [3.0, 9.0, 5.5, 8.0, 1.0].into_iter().zip(0..).map(|(value, key)| one_bid(value, key)).collect();
     let limits = vec![places(1, 1, 0, Some(2), |_, _| true), places(1, 1, 0, Some(9), |_, _| true)];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![], open: vec![] };
     let last = company.assign().last;
     let loser = last[0].unwrap();
     assert_eq!((loser.customer, loser.offer), (2, 0));
@@ -473,7 +494,7 @@ fn minima_that_cannot_be_met_are_named() {
     let customers: Vec<Customer> = (0..30_000).map(|key| one_bid(1.0 + noise(key) as f32, key)).collect();
     let cost = Limit { uses: vec![3], min: 0, max: Some(299), segments: vec![] };
     let limits = vec![places(1, 1, 100, None, |_, _| true), cost];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![], open: vec![] };
     let assignment = company.assign();
     company.check(&assignment);
     assert_eq!(assignment.shortfalls, [Shortfall { limit: 0, missing: 1, conflict: vec![0, 1] }]);
@@ -498,8 +519,14 @@ fn no_limits_leave_everybody_the_best() {
 fn equal_bids_fill_every_place() {
     let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(1), segment: 0, key: 7 };
     let limits = vec![places(1, 1, 0, Some(300), |_, _| true)];
-    let company =
-        Company { customers: vec![customer; 30_000], families: vec![0], channels: vec![0], limits, costs: vec![] };
+    let company = Company {
+        customers: vec![customer; 30_000],
+        families: vec![0],
+        channels: vec![0],
+        limits,
+        costs: vec![],
+        open: vec![],
+    };
     let assignment = company.assign();
     assert!((company.check(&assignment) - 1500.0).abs() < 1e-9);
 }
@@ -509,8 +536,14 @@ fn equal_bids_fill_every_place() {
 fn places_in_the_preferred_channel_are_used_up() {
     let customer = Customer { bids: vec![(0, 5.0)], places: 1, reach: ChannelSet(0b1_0010), segment: 0, key: 7 };
     let limits = vec![places(1, 2, 0, Some(30), |_, channel| channel == 0), places(1, 2, 0, Some(50), |_, _| true)];
-    let company =
-        Company { customers: vec![customer; 2_000], families: vec![0], channels: vec![4, 1], limits, costs: vec![] };
+    let company = Company {
+        customers: vec![customer; 2_000],
+        families: vec![0],
+        channels: vec![4, 1],
+        limits,
+        costs: vec![],
+        open: vec![],
+    };
     let assignment = company.assign();
     company.check(&assignment);
     assert_eq!(assignment.used, [30, 50]);
@@ -522,7 +555,7 @@ fn nearly_equal_bids_are_told_apart_by_the_price() {
     let of = |i: u64| one_bid(96.0 + 1e-3 * noise(i) as f32, i);
     let customers = (0..700).map(of).collect();
     let limits = vec![places(1, 1, 0, Some(100), |_, _| true)];
-    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![] };
+    let company = Company { customers, families: vec![0], channels: vec![0], limits, costs: vec![], open: vec![] };
     let assignment = company.assign();
     let at = AtPrices::new(company.terms(), &assignment.choice_prices, [ChannelSet(1)]);
     let is_told = |customer: &&Customer| !at.choose(ChannelSet(1), 1, (&[0], &[customer.bids[0].1])).is_empty();

@@ -102,6 +102,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
             contacts_left: None,
             channels_left: None,
             recent_contacts: None,
+            approaches: None,
         };
         let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();
         assert_eq!(got, expected);

@@ -24,6 +24,8 @@ pub struct Wanted {
     pub value: f64,
     /// The part of it that is money: without the threshold and what keeps the offer made last time.
     pub worth: f64,
+    /// The one channel it may go through, where a step says so.
+    pub channel: Option<u8>,
 }
 
 /// What a block of customers could get.
@@ -108,10 +110,12 @@ impl Problem<'_> {
                 // What is worth the threshold only when it is rounded is worth it.
                 let value =
                     if one.value >= self.policy.threshold { above.max(LEAST) + one.ahead.0 as f64 } else { above };
-                Wanted { offer: one.offer.0 as u16, value, worth }
+                let channel = self.due(customer, one.offer.0 as usize).and_then(|step| step.channel);
+                Wanted { offer: one.offer.0 as u16, value, worth, channel }
             };
             block.offers.extend(candidates.iter().filter(is_wanted).map(wanted));
             block.offsets.push(block.offers.len());
+            let places = places.min(self.places_among(customer, candidates.iter().filter(is_wanted)));
             block.places.push(places.min(usize::from(u8::MAX)) as u8);
             // Any of them may be given every place, so each must have room for all.
             let open = self.customers.open(customer);
@@ -154,6 +158,15 @@ impl Problem<'_> {
         Ok(ranked)
     }
 
+    /// Offers the customer may get at most. A place may come through any channel that one of the offers needs, so each of these must have
+    /// room for all.
+    fn places_among<'c>(&self, customer: usize, candidates: impl Iterator<Item = &'c Candidate>) -> usize {
+        let usual = self.channel(customer);
+        let needed = candidates.filter_map(|one| self.channel_of(customer, one.offer.0 as usize, usual));
+        let left = |channel: Channel| self.customers.left_through(customer, channel.index);
+        needed.chain(usual).map(left).fold(self.places(customer), usize::min)
+    }
+
     /// The pair with the cost of the channel it got.
     fn through(&self, one: &Candidate, channel: u8) -> Candidate {
         let channel = self.policy.channels.iter().find(|other| other.index == channel);
@@ -180,10 +193,12 @@ impl Problem<'_> {
             })
             .collect();
         chosen.sort_unstable_by_key(|(one, _)| one.key());
-        let is_full = chosen.len() >= places;
-        let is_worn = places < self.places(customer);
+        let is_wanted = |one: &&Candidate| one.value >= self.policy.threshold;
+        let most = self.places_among(customer, candidates.iter().filter(is_wanted));
+        let is_full = chosen.len() >= places.min(most);
+        let is_worn = places < most;
         let family = |offer: OfferId| self.ladder.offers[offer.0 as usize].family;
-        for one in candidates.iter().filter(|one| one.value >= self.policy.threshold) {
+        for one in candidates.iter().filter(is_wanted) {
             let same_family = chosen.iter().find(|(other, _)| family(other.offer) == family(one.offer));
             let last = chosen.last().filter(|_| is_full);
             let is_better = |(other, _): &&(Candidate, u8)| other.key() <= one.key();

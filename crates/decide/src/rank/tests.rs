@@ -1,6 +1,6 @@
 use super::*;
 use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
-use crate::{ChannelSet, DecideError, Lever, Response};
+use crate::{Approach, ApproachStep, Approaches, ChannelSet, DecideError, Lever, Response, Stand, apply_approaches};
 use osusume_model::{NoControl, OfferKind, Product};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -275,6 +275,50 @@ proptest! {
             for channel in [0, 1] {
                 let reaches = open(channel) && usize::from(left(channel)) >= places;
                 prop_assert!(reaches || !wanted.reach[customer].contains(channel));
+            }
+        }
+    }
+
+    /// Steps bind their offers to a channel, and one without an offer stands for it less what is still to be paid for.
+    #[test]
+    fn steps_choose_channels_and_defer_what_is_earned(company in company(), policy in policy(), bound in 0..2_u8, later in 0..2_u8) {
+        let n_offers = company.catalogue.offers.len();
+        let mail = |channel, makes_offer| ApproachStep { wait_days: 0, channel, makes_offer };
+        let steps = vec![mail(Some(bound), false), mail(Some(later), true)];
+        let all = [Approach { offers: (0..n_offers).map(|offer| offer % 2 == 0).collect(), steps, ..Approach::default() }];
+        let stands: Vec<Stand> = (0..company.people.len()).map(|at| Stand::Due((at % 2) as u8)).collect();
+        let columns = Columns::of(&company.people);
+        let customers = Customers { approaches: Some(Approaches { all: &all, stands: &stands }), ..columns.customers() };
+        let mut verdicts = company.verdicts(&columns);
+        apply_approaches(&customers, &mut verdicts);
+        let propensities = company.propensities();
+        let policy = of_company(&policy, &company);
+        let ladder = company.ladder();
+        let got = rank(&ladder, &customers, (&verdicts, &propensities), &policy, &NoControl).unwrap();
+        let free = rank(&ladder, &columns.customers(), (&verdicts, &propensities), &policy, &NoControl).unwrap();
+        let cost = |channel: u8| policy.channels.iter().find(|one| one.index == channel).unwrap().contact_cost;
+        let cheapest = |customer: usize| {
+            let open = policy.channels.iter().filter(|one| company.people[customer].consents.contains(one.index));
+            open.map(|one| one.contact_cost).min().unwrap()
+        };
+        for (cell, value) in got.expected_values.iter().enumerate() {
+            let (customer, offer) = (cell / n_offers, cell % n_offers);
+            let Some(value) = value else { continue };
+            let own = match (offer % 2, customer % 2) {
+                (1, _) => cheapest(customer),
+                (_, 0) => cost(bound) + cost(later),
+                _ => cost(later),
+            };
+            prop_assert_eq!(*value + own, free.expected_values[cell].unwrap() + cheapest(customer));
+        }
+        for choice in got.choices.iter().filter(|choice| choice.offer.0 % 2 == 0) {
+            let is_check = choice.customer % 2 == 0;
+            prop_assert_eq!(choice.channel, if is_check { bound } else { later });
+            prop_assert_eq!(choice.worth.prepares.is_some(), is_check);
+            if is_check {
+                let churn = choice.worth.churn_cost.round_ties_even() as i64;
+                prop_assert!((choice.expected_value.0 + churn + cost(bound).0).abs() <= 1);
+                prop_assert_eq!(choice.interval, None);
             }
         }
     }

@@ -4,7 +4,8 @@
 //! left. The k-th of them costs the goodwill of one after r + k − 1, and each bears the mean of the n, so that they add up to what all
 //! cost. Values of n offers made together are those of so worn contacts, and n is the number at which they bring the most over what each
 //! must be worth. For every n the best n are the first ones down the order, since what is left out for a family's sake can only be
-//! replaced by something behind it; so trying each n finds the best set there is.
+//! replaced by something behind it; so trying each n finds the best set there is. Where steps bind offers to channels and a channel has
+//! room for fewer, the order decides.
 
 use osusume_model::Minor;
 
@@ -55,7 +56,7 @@ impl Problem<'_> {
         let mut best: Option<(i128, usize)> = None;
         for n in 1..=places {
             self.wear(customer, candidates, n);
-            let sum = self.sum_of_best(candidates, n);
+            let sum = self.sum_of_best(customer, candidates, n);
             best = match (best, sum) {
                 (Some((most, _)), Some(sum)) if sum <= most => best,
                 (_, Some(sum)) => Some((sum, n)),
@@ -68,7 +69,7 @@ impl Problem<'_> {
     }
 
     /// What the best `n` are worth above the threshold, one family after its limit left out; `None` where there are fewer.
-    fn sum_of_best(&self, candidates: &[Candidate], n: usize) -> Option<i128> {
+    fn sum_of_best(&self, customer: usize, candidates: &[Candidate], n: usize) -> Option<i128> {
         let threshold = self.policy.threshold;
         let mut paying: Vec<&Candidate> = candidates.iter().filter(|one| one.value >= threshold).collect();
         if paying.len() < n {
@@ -76,10 +77,15 @@ impl Problem<'_> {
         }
         paying.sort_unstable_by_key(|one| one.key());
         let family = |one: &Candidate| self.ladder.offers[one.offer.0 as usize].family;
+        let usual = self.channel(customer);
+        let channel =
+            |one: &Candidate| self.channel_of(customer, one.offer.0 as usize, usual).map(|channel| channel.index);
         let mut taken: Vec<&Candidate> = Vec::with_capacity(n);
         for one in paying {
             let in_family = taken.iter().filter(|other| family(other) == family(one)).count();
-            if taken.len() < n && in_family < self.policy.per_family {
+            let alike = || taken.iter().filter(|other| channel(other) == channel(one)).count();
+            let has_room = || channel(one).is_some_and(|index| alike() < self.customers.left_through(customer, index));
+            if taken.len() < n && in_family < self.policy.per_family && has_room() {
                 taken.push(one);
             }
         }

@@ -5,7 +5,7 @@ use osusume_model::{Control, Minor, OfferId, ProductId, Tier};
 use super::{Candidate, Channel, Problem, RankPolicy};
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
-use crate::{Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth, worn};
+use crate::{ApproachStep, Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth, worn};
 
 /// What does not change from customer to customer.
 pub(super) struct Gains {
@@ -112,11 +112,41 @@ impl Problem<'_> {
             fatigue: self.fatigue(customer, 1),
             churn_cost: self.policy.churn_per_contact * possessions.remaining,
             lever: terms.lever,
+            prepares: self.prepares(customer, offer_idx),
         };
         let (offer, margin) = (OfferId(offer_idx as u32), rung.margin - held_margin);
         let value = worth.ranked();
         let ahead = self.ahead(customer, offer_idx, value);
         Ok(Ok(Candidate { offer, propensity, margin, worth, fresh, value, ahead }))
+    }
+
+    /// The channel through which a pair would be made: that of the step that is due, else the customer's.
+    pub(super) fn channel_of(&self, customer: usize, offer_idx: usize, usual: Option<Channel>) -> Option<Channel> {
+        let Some(index) = self.due(customer, offer_idx).and_then(|step| step.channel) else { return usual };
+        let is_open = self.customers.open(customer).contains(index);
+        self.policy.channels.iter().find(|channel| channel.index == index && is_open).copied()
+    }
+
+    pub(super) fn due(&self, customer: usize, offer_idx: usize) -> Option<ApproachStep> {
+        let approaches = self.customers.approaches?;
+        let (approach, step) = approaches.step(customer, offer_idx)?;
+        Some(approaches.all[approach].steps[usize::from(step)])
+    }
+
+    /// Where the step that is due makes no offer: what the steps after it cost until one does, each through the channel that costs least.
+    fn prepares(&self, customer: usize, offer_idx: usize) -> Option<Minor> {
+        let approaches = self.customers.approaches?;
+        let (approach, due) = approaches.step(customer, offer_idx)?;
+        let steps = &approaches.all[approach].steps[usize::from(due)..];
+        if steps[0].makes_offer {
+            return None;
+        }
+        let cost = |step: &ApproachStep| {
+            let through = |channel: &&Channel| step.channel.is_none_or(|index| index == channel.index);
+            self.policy.channels.iter().filter(through).map(|channel| channel.contact_cost).min().unwrap_or(Minor(0))
+        };
+        let until_offer = steps.iter().position(|step| step.makes_offer).map_or(steps.len(), |at| at + 1);
+        Some(steps[1..until_offer].iter().map(cost).fold(Minor(0), |sum, cost| sum + cost))
     }
 
     /// What another offer must be worth more than this one to take its place.
@@ -129,6 +159,9 @@ impl Problem<'_> {
     /// The value's interval, from the ends of the effect's.
     pub(super) fn interval(&self, candidate: &Candidate) -> Option<[Minor; 2]> {
         let response = self.policy.offers[candidate.offer.0 as usize].response?;
+        if candidate.worth.prepares.is_some() {
+            return None;
+        }
         let at = |log_odds| candidate.worth.at(&response, candidate.propensity, log_odds).expected();
         let ends = response.interval?.map(at);
         // More takes are worth less where a take costs more than it brings.

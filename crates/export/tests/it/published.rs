@@ -44,6 +44,7 @@ fn batch(rows: &[OfferRow<'_>]) -> RecordBatch {
         ("kind", text(&|row| own(row.kind))),
         ("family", text(&|row| own(row.family))),
         ("channel", text(&|row| row.channel.map(str::to_owned))),
+        ("step", text(&|row| row.step.map(str::to_owned))),
         ("propensity", number(&|row| row.propensity)),
         ("propensity_contacted", number(&|row| row.propensity_contacted)),
         ("propensity_alone", number(&|row| row.propensity_alone)),

@@ -63,6 +63,7 @@ pub(crate) fn row(customer: &'static str, rank: i16, offer: &'static str) -> Off
         kind: "upsell",
         family: "line",
         channel: Some("mail"),
+        step: Some("letter"),
         propensity: Some(0.123_456_7),
         propensity_contacted: Some(0.13),
         propensity_alone: Some(0.12),
@@ -89,6 +90,7 @@ pub(crate) fn in_order(mut rows: Vec<OfferRow<'static>>) -> Vec<OfferRow<'static
 pub(crate) fn rows() -> Vec<OfferRow<'static>> {
     let bare = OfferRow {
         channel: None,
+        step: None,
         propensity: None,
         propensity_contacted: None,
         propensity_alone: None,

@@ -378,6 +378,7 @@ pub(super) fn decide(at: At) -> Decide {
         switch_gain: at.number("switch_gain"),
         explore_fraction: at.table("explore").number("fraction"),
         explore_among: at.table("explore").integer("among"),
+        explore_min_value_minor: at.table("explore").find("min_value_minor").and_then(integer),
         learning: Learning {
             propensity_arm: at.table("arms").number("propensity"),
             random_arm: at.table("arms").number("random"),
@@ -431,6 +432,7 @@ fn capacity(at: At) -> Capacity {
         max: at.find("max").and_then(integer),
         min: at.find("min").and_then(integer).unwrap_or(0),
         budget_minor: at.find("budget_minor").and_then(integer),
+        condition: text("when"),
     }
 }
 

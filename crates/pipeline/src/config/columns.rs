@@ -52,7 +52,18 @@ const ARRIVED: &str = "When the row became known here. Without it, the row count
 pub const ROLE_COLUMNS: &[RoleColumn] = &[
     must("customers", "customer", "id", "The customer."),
     may("customers", "joined", "time", "When the customer joined: tenure is counted from here."),
-    may("customers", "household", "id", "The household; folds keep its members together."),
+    may(
+        "customers",
+        "household",
+        "id",
+        "The household; folds keep its members together, and what is `held_by` a household is held by all of them.",
+    ),
+    may(
+        "customers",
+        "account",
+        "id",
+        "The business account; what is `held_by` an account is held by all of its customers.",
+    ),
     may("customers", "arrived", "time", ARRIVED),
     must("purchases", "customer", "id", "Who bought."),
     must("purchases", "at", "time", "When."),
@@ -102,7 +113,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     may("voice", "arrived", "time", ARRIVED),
     must("contacts", "customer", "id", "Who was contacted, or kept back as a control."),
     must("contacts", "at", "time", "When."),
-    must("contacts", "offer", "id", "With which offer."),
+    must(
+        "contacts",
+        "offer",
+        "id",
+        "With which offer. What is neither an offer of the run nor a product counts toward limits all the same, and is counted in `summary.json` (`decisions.contacts_of_unknown_offers`).",
+    ),
     may("contacts", "channel", "text", "Through which channel."),
     may(
         "contacts",
@@ -115,6 +131,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
         "probability",
         "number",
         "The probability with which this was done. With it, `targeted` rows count as a draw where `control` rows of the same offer have one minus it: a run's offers and its holdout.",
+    ),
+    may(
+        "contacts",
+        "step",
+        "text",
+        "Which step of an approach it was (`decide.approach`), as the offer table names it.",
     ),
     may("contacts", "responded", "time", "When the customer answered."),
     may(
@@ -132,7 +154,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
         "integer",
         "Its step in the family's ladder, 1 for the lowest; upsell and cross-sell need it.",
     ),
-    may("products", "held_by", "text", "`customer`, `contract`, `household` or `account`: the unit it is sold to."),
+    may(
+        "products",
+        "held_by",
+        "text",
+        "`customer`, `contract`, `household` or `account`: the unit it is sold to. What one member of a household or an account holds all of them hold, and one of them is asked about it (rule `unit_asked`); who is in none is a unit of their own. Of several contracts of a customer the highest tier counts.",
+    ),
     may("products", "price", "money", "What it costs a month."),
     may("products", "margin", "money", "What it earns a month; upsell and cross-sell need it."),
     may(

@@ -1,5 +1,6 @@
 //! Checks that need more than one key: names that refer to sources and columns, dates that fit together.
 
+mod approach;
 mod arms;
 mod benefit;
 mod derived;
@@ -56,6 +57,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     holds(checker, &view);
     tone::check(checker, &view);
     timing::check(checker, &view);
+    approach::check(checker, &view);
     benefit::check(checker, &view);
     guard::check(checker, &view);
     restricted(checker, &view);

@@ -85,7 +85,7 @@ pub use features::{
 
 pub use guard::Guard;
 pub use learning::Learning;
-pub use timing::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
+pub use timing::{ApproachSetting, ChannelLimit, Effect, Lane, OwnRule, StepSetting, Timing, Trigger};
 pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
 words! {
@@ -564,6 +564,8 @@ pub struct Capacity {
     pub min: i64,
     /// Most that contacts may cost, in minor units; rows are not counted then.
     pub budget_minor: Option<i64>,
+    /// The condition on customers whose rows count, as it was written; everybody's without one.
+    pub condition: Option<String>,
 }
 
 /// `[decide]`.
@@ -599,6 +601,8 @@ pub struct Decide {
     pub explore_fraction: f64,
     /// Offers their lot is drawn from at most.
     pub explore_among: usize,
+    /// What an offer must be worth to be a lot; `None` where worth does not matter.
+    pub explore_min_value_minor: Option<i64>,
     /// Policy arms.
     pub learning: Learning,
     /// Days in which contacts are counted.

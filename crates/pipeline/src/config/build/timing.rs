@@ -1,15 +1,16 @@
-//! Rules, triggers and lanes.
+//! Rules, triggers, lanes and approaches.
 
 use osusume_decide::Layer;
 
 use super::{At, CHECKED, integer};
-use crate::config::settings::{ChannelLimit, Effect, Lane, OwnRule, Timing, Trigger};
+use crate::config::settings::{ApproachSetting, ChannelLimit, Effect, Lane, OwnRule, StepSetting, Timing, Trigger};
 
 pub(super) fn timing(at: At) -> Timing {
     Timing {
         rules: at.tables("rule").map(rule).collect(),
         triggers: at.tables("trigger").map(trigger).collect(),
         lanes: at.tables("lane").map(lane).collect(),
+        approaches: at.tables("approach").map(|one| approach(one, &at.texts("channels"))).collect(),
         channel_limits: at.tables("channel_limit").map(|limit| channel_limit(limit, &at.texts("channels"))).collect(),
         mandatory: at.texts("mandatory"),
         fatigue: at.node("fatigue").as_list().unwrap_or_default().iter().filter_map(integer).collect(),
@@ -51,6 +52,24 @@ fn trigger(at: At) -> Trigger {
             "expire" => Effect::Expire(at.find("days").and_then(integer).expect(CHECKED)),
             _ => Effect::Unlock,
         },
+    }
+}
+
+fn approach(at: At, channels: &[String]) -> ApproachSetting {
+    let position = |name: String| channels.iter().position(|channel| *channel == name).expect(CHECKED);
+    let step = |at: At| StepSetting {
+        name: at.text("name"),
+        channel: at.optional("channel").map(position),
+        wait_days: at.integer("wait_days"),
+        makes_offer: at.flag("offer").expect(CHECKED),
+    };
+    ApproachSetting {
+        name: at.text("name"),
+        offers: at.texts("offers"),
+        steps: at.tables("steps").map(step).collect(),
+        stop_when: at.optional("stop_when"),
+        stop_after_ignored: at.find("stop_after_ignored").and_then(integer),
+        again_days: at.find("again_days").and_then(integer),
     }
 }
 

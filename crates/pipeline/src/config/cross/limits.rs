@@ -1,11 +1,18 @@
 //! Checks of `decide.capacity` and `decide.per_household`: channels there are, limits that say something, households that are known.
 
+use std::collections::BTreeSet;
+
 use model::{Arg, Code};
 use osusume_model as model;
 
 use super::super::check::Checker;
 use super::super::layer::{Entry, Node, Table, Value};
+use super::derived::unreadable;
 use super::{View, keys_of};
+use crate::expression::parse;
+
+/// Different conditions on the customers of limits.
+const MAX_CONDITIONS: usize = 8;
 
 /// Finds what is wrong between limits and the rest of the file.
 pub(super) fn check(checker: &mut Checker, view: &View) {
@@ -16,7 +23,9 @@ pub(super) fn check(checker: &mut Checker, view: &View) {
         limit.channel(checker, &channels);
         limit.numbers(checker);
         limit.budget(checker, view);
+        limit.condition(checker);
     }
+    conditions(checker, view);
     households(checker, view);
     costs(checker, view, &channels);
 }
@@ -29,6 +38,18 @@ fn costs(checker: &mut Checker, view: &View, channels: &[&str]) {
         let key = format!("decide.channel_cost_minor.{name}");
         let args = vec![("got", Arg::from(format!("\"{name}\""))), ("allowed", known.into())];
         checker.fault(Code::ConfigUnknownName, &key, entry.key, args);
+    }
+}
+
+/// Customers are told apart by one bit a condition.
+fn conditions(checker: &mut Checker, view: &View) {
+    let limits = view.list("decide.capacity");
+    let when = |node: &Node| node.as_table().and_then(|table| table.get("when")?.node.as_text().map(str::to_owned));
+    let different: BTreeSet<String> = limits.iter().filter_map(when).collect();
+    if different.len() > MAX_CONDITIONS {
+        let allowed = format!("{MAX_CONDITIONS} different `when`");
+        let args = vec![("got", Arg::from(different.len().to_string())), ("allowed", allowed.into())];
+        checker.fault(Code::ConfigNotAllowed, "decide.capacity", view.spot("decide.capacity"), args);
     }
 }
 
@@ -73,6 +94,15 @@ impl Limit<'_> {
                 );
             }
             _ => {}
+        }
+    }
+
+    fn condition(&self, checker: &mut Checker) {
+        if let Some(entry) = self.table.get("when")
+            && let Some(text) = entry.node.as_text()
+            && let Err(wrong) = parse(text)
+        {
+            unreadable(checker, &self.key("when"), entry, &wrong);
         }
     }
 

@@ -65,7 +65,7 @@ fn ignored(checker: &mut Checker, view: &View) {
     }
 }
 
-fn contacts_tell(checker: &mut Checker, view: &View, column: &str, by: &str) {
+pub(super) fn contacts_tell(checker: &mut Checker, view: &View, column: &str, by: &str) {
     for (name, source) in view.with_role("contacts") {
         if !keys_of(source, "columns").contains(&column) {
             let args = vec![("needed_by", by.into())];
@@ -75,22 +75,22 @@ fn contacts_tell(checker: &mut Checker, view: &View, column: &str, by: &str) {
 }
 
 /// One entry, as far as it could be understood.
-struct One<'a> {
-    key: String,
-    node: &'a Node,
+pub(super) struct One<'a> {
+    pub(super) key: String,
+    pub(super) node: &'a Node,
 }
 
 impl<'a> One<'a> {
-    fn entry(&self, key: &str) -> Option<&'a Entry> {
+    pub(super) fn entry(&self, key: &str) -> Option<&'a Entry> {
         self.node.as_table()?.get(key)
     }
 
-    fn text(&self, key: &str) -> Option<(&'a Entry, &'a str)> {
+    pub(super) fn text(&self, key: &str) -> Option<(&'a Entry, &'a str)> {
         let entry = self.entry(key)?;
         Some((entry, entry.node.as_text()?))
     }
 
-    fn check_name(&self, checker: &mut Checker, taken: &mut Vec<&'a str>) {
+    pub(super) fn check_name(&self, checker: &mut Checker, taken: &mut Vec<&'a str>) {
         let Some((entry, name)) = self.text("name") else { return };
         if taken.contains(&name) {
             let args = vec![("got", name.into()), ("allowed", format!("≠ {name}").into())];
@@ -99,8 +99,8 @@ impl<'a> One<'a> {
         taken.push(name);
     }
 
-    fn check_expressions(&self, checker: &mut Checker) {
-        for key in ["when", "unless", "from", "until"] {
+    pub(super) fn check_expressions(&self, checker: &mut Checker) {
+        for key in ["when", "unless", "from", "until", "stop_when"] {
             if let Some((entry, expression)) = self.text(key)
                 && let Err(wrong) = parse(expression)
             {

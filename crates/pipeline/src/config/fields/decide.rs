@@ -41,7 +41,7 @@ pub(super) const FIELDS: &[Field] = &[
         "decide.channels",
         List(&Text),
         Is("[\"mail\"]"),
-        "The channels as the consents name them, the preferred one first; a customer gets the first that is allowed.",
+        "The channels as the consents name them, the preferred one first; a customer is reached through the cheapest that is allowed, the preferred one of equals.",
     )
     .form(Form::Some)
     .list(ListCheck::SomeUnique),
@@ -133,9 +133,18 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.explore.fraction", Number, Is("0.0"), "The share of customers outside the holdout who explore. Where places are scarce it is smaller: explorers take a tenth of any limit at most.")
         .unit("share")
         .between(0.0, 0.5),
-    Field::new("decide.explore.among", Integer, Is("5"), "Offers a lot is drawn from at most, the best first; no offer is one lot more.")
+    Field::new("decide.explore.among", Integer, Is("5"), "Offers a lot is drawn from at most, the best first; no offer is one lot more. They need not be worth `decide.min_value_minor`.")
         .unit("offers")
         .between(1.0, 50.0),
+    Field::new(
+        "decide.explore.min_value_minor",
+        Integer,
+        Absent,
+        "An offer worth less than this is no lot. Without it, what an offer is believed to be worth does not matter: what is never offered \
+         teaches nothing. Below 0 it is the most one lot may be expected to cost.",
+    )
+    .unit("minor units")
+    .between(-MANY, MANY),
     Field::new("decide.contact_limit", Table, Is("{}"), "How often a customer may be contacted."),
     Field::new("decide.contact_limit.days", Integer, Is("30"), "The days in which contacts are counted.")
         .unit("days")
@@ -183,4 +192,5 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.capacity[].max", Integer, Absent, "Rows of the offer table at most.").unit("rows").between(0.0, 1e9),
     Field::new("decide.capacity[].budget_minor", Integer, Absent, "Instead of a number of rows: what contacting the customers of these rows may cost together.").unit("minor units").between(0.0, MANY),
     Field::new("decide.capacity[].min", Integer, Absent, "Rows at least, as far as there are customers the rules leave; also of offers worth less than `decide.min_value_minor`.").unit("rows").between(0.0, 1e9),
+    Field::new("decide.capacity[].when", Text, Absent, "Count only rows of customers for whom this condition holds, as in `decide.rule[].when`: `\"customers_prefecture == 'osaka'\"`. The limit then says nothing of anybody else; 8 different conditions at most.").form(Form::Some),
 ];

@@ -1,7 +1,7 @@
-//! When an offer is right, and for whom: rules, triggers and lanes of `decide`.
+//! When an offer is right, and for whom: rules, triggers, lanes and approaches of `decide`.
 
 use super::super::field::Default::{Absent, Is, Required};
-use super::super::field::Kind::{Choice, Integer, List, Tables, Text};
+use super::super::field::Kind::{Choice, Flag, Integer, List, Tables, Text};
 use super::super::field::{Field, ListCheck};
 use super::super::words::Form;
 use super::MANY;
@@ -54,4 +54,17 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new("decide.lane[].offers", List(&Text), Is("[]"), "Offers or families that may still be made in this lane, such as those that keep a customer; without any, none.")
         .form(Form::Some)
         .list(ListCheck::Unique),
+    Field::new("decide.approach", Tables, Is("[]"), "Offers that are made in steps: a letter first and a call a fortnight later, or first a question whether all is well. Which step a customer is at follows from the contacts about these offers and, where `decide.contact_limit.outstanding` says so, from what earlier runs have out; an approach is one conversation, whichever of its offers a contact was about. The offer table tells the step in `step`; offers whose step is not due are removed by the rules `step_wait`, `step_channel`, `approach_stopped` and `approach_done`. An approach stops by itself when one of its offers is taken or, in a source of role `voice`, a complaint comes after its first contact."),
+    Field::new("decide.approach[].name", Text, Required, "What the approach is called; no two have a name.").form(Form::Identifier),
+    Field::new("decide.approach[].offers", List(&Text), Required, "Offers or families that are made in these steps only; no offer has two approaches.")
+        .form(Form::Some)
+        .list(ListCheck::SomeUnique),
+    Field::new("decide.approach[].steps", Tables, Required, "The steps, in their order: one at least, 32 at most. The last one makes the offer."),
+    Field::new("decide.approach[].steps[].name", Text, Required, "What the step is called, in the offer table and in `columns.step` of the contacts; no two of an approach have a name. A contact that tells no step of the approach is the next one if its wait was over by then, and else one more of the step before.").form(Form::Identifier),
+    Field::new("decide.approach[].steps[].channel", Text, Absent, "The one channel it goes through, one of `decide.channels`; without it any the customer allows. Whom it may not reach is offered nothing of the approach (`step_channel`).").form(Form::Some),
+    Field::new("decide.approach[].steps[].wait_days", Integer, Is("0"), "Days from the contact before it at least; 0 for the first step.").unit("days").between(0.0, 366.0),
+    Field::new("decide.approach[].steps[].offer", Flag, Is("true"), "Whether the step makes the offer. `false` is a contact that prepares it, such as a question whether the customer is satisfied: its row has the kind `check`, counts as a contact in every limit, and costs what it costs; it is ranked by what the offer is worth, less what the steps up to it cost."),
+    Field::new("decide.approach[].stop_when", Text, Absent, "A condition, as in `decide.rule[].when`: while it is true no step is made, not even the first.").form(Form::Some),
+    Field::new("decide.approach[].stop_after_ignored", Integer, Absent, "Contacts of the approach in a row that were not answered when the next step is due, after which it stops. Needs `columns.responded` in the contacts.").unit("contacts").between(1.0, 32.0),
+    Field::new("decide.approach[].again_days", Integer, Absent, "Days without any contact about its offers after which the approach begins anew, be it finished, stopped or broken off; without it never. For renewals, something less than the term.").unit("days").between(1.0, 3660.0),
 ];

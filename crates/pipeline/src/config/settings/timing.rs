@@ -1,5 +1,7 @@
 //! When an offer is right, and for whom.
 
+use std::collections::BTreeSet;
+
 use osusume_decide::Layer;
 
 /// One of `decide.rule`.
@@ -77,6 +79,36 @@ pub struct ChannelLimit {
     pub max: u16,
 }
 
+/// One step of an approach.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepSetting {
+    /// What it is called.
+    pub name: String,
+    /// The channel it goes through, a position among `decide.channels`; any without.
+    pub channel: Option<usize>,
+    /// Days from the contact before it at least.
+    pub wait_days: u16,
+    /// Whether it makes the offer.
+    pub makes_offer: bool,
+}
+
+/// One of `decide.approach`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApproachSetting {
+    /// What it is called.
+    pub name: String,
+    /// Offers or families.
+    pub offers: Vec<String>,
+    /// The steps, one at least.
+    pub steps: Vec<StepSetting>,
+    /// The condition under which no step is made, as it was written.
+    pub stop_when: Option<String>,
+    /// Contacts in a row without an answer after which it stops.
+    pub stop_after_ignored: Option<u16>,
+    /// Days without a contact after which it begins anew.
+    pub again_days: Option<u16>,
+}
+
 /// What `decide` declares of timing and suitability.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Timing {
@@ -86,6 +118,8 @@ pub struct Timing {
     pub triggers: Vec<Trigger>,
     /// Lanes, in the order of the file.
     pub lanes: Vec<Lane>,
+    /// Offers made in steps, in the order of the file.
+    pub approaches: Vec<ApproachSetting>,
     /// Contacts a channel bears.
     pub channel_limits: Vec<ChannelLimit>,
     /// Offers of contacts that count for nothing.
@@ -95,8 +129,16 @@ pub struct Timing {
 }
 
 impl Timing {
-    /// Whether no condition is declared.
+    /// The names of all steps of approaches, each once.
+    pub fn step_names(&self) -> Vec<&str> {
+        let steps = self.approaches.iter().flat_map(|approach| &approach.steps);
+        let names: BTreeSet<&str> = steps.map(|step| step.name.as_str()).collect();
+        names.into_iter().collect()
+    }
+
+    /// Whether nothing that speaks of offers or columns is declared.
     pub fn has_no_conditions(&self) -> bool {
-        self.rules.is_empty() && self.triggers.is_empty() && self.lanes.is_empty()
+        let has_none = self.rules.is_empty() && self.triggers.is_empty() && self.lanes.is_empty();
+        has_none && self.approaches.is_empty()
     }
 }

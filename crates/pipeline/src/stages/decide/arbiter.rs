@@ -1,9 +1,9 @@
 //! The arbiter: from what is known of customers and their propensities to what becomes of every offer.
 
 use osusume_decide::{
-    ContactHistory, ContactPolicy, Customers, Declared, Ladder, Lever, PlacedOffers, RankPolicy, Ranked, Rule, Verdict,
-    WantedOffers, Worth, apply_contact_policy, apply_declared, eligibility, hold_back, rank, rank_placed, wanted,
-    worths,
+    Approaches, ContactHistory, ContactPolicy, Customers, Declared, Ladder, Lever, PlacedOffers, RankPolicy, Ranked,
+    Rule, Verdict, WantedOffers, Worth, apply_approaches, apply_contact_policy, apply_declared, eligibility, hold_back,
+    rank, rank_placed, wanted, worths,
 };
 use osusume_model::{AsOf, Catalogue, Control, Minor, Result};
 
@@ -138,6 +138,7 @@ impl Arbiter {
             contacts_left: None,
             channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
             recent_contacts: Some(&contacts.n),
+            approaches: Some(Approaches { all: &state.approaches, stands: &state.stands }),
         };
         let history = ContactHistory {
             n_contacts: &contacts.n,
@@ -155,6 +156,12 @@ impl Arbiter {
             eligibility(&self.ladder, &customers, as_of.date, all_channels(scene), &control).map_err(fault)?;
         apply_contact_policy(&self.contact, &history, &mut verdicts);
         apply_declared(&self.declared, &state.found.view(), &mut verdicts);
+        apply_approaches(&customers, &mut verdicts);
+        for (verdict, _) in verdicts.iter_mut().zip(&state.is_asked_of_others).filter(|(_, is_asked)| **is_asked) {
+            if *verdict == Verdict::Eligible {
+                *verdict = Verdict::Removed(Rule::UnitAsked);
+            }
+        }
         rest(&state.is_resting, &mut verdicts);
         hold_back(&state.is_held_back, &mut verdicts);
         then(&customers, &verdicts, &control).map_err(fault)

@@ -1,16 +1,17 @@
 //! Arbitration: what was settled over all customers at once, and what becomes of any block of them after it.
 
-use osusume_decide::{Arm, Choice, Decision, Member, Ranked, Rule, resting_members};
+use osusume_decide::{Arm, Choice, Decision, Member, Ranked, Rule, Stand, resting_members};
 use osusume_model::{Minor, OfferId, Result};
 
 use super::arbiter::Arbiter;
 use super::arms::{Apart, apart, set_apart, word};
 use super::capacity::{CapacitySummary, Limits, Placed, Settlement, settle};
 use super::conditions::Found;
-use super::explorers::{Drawing, Explorer, Explorers, draw};
+use super::explorers::{Drawing, Explorer, Explorers, draw, least_worth};
 use super::held_back::HeldBack;
 use super::previous::Previous;
 use super::scored::Scored;
+use super::shared::{Asked, claims};
 use super::state::{Reader, State};
 use super::{EXPLORE, OFFER};
 use crate::config::Config;
@@ -30,6 +31,8 @@ pub(crate) struct Decided {
     pub(crate) found: Found,
     /// Offers that customers held out of them would have been made by the ranking, by customer and rank.
     pub(crate) as_if: Vec<Choice>,
+    /// Where customers stand in approaches.
+    pub(crate) stands: Vec<Stand>,
     /// For each choice, the probability with which whoever is outside the holdout would have been made it.
     pub(crate) probability: Vec<f64>,
 }
@@ -40,6 +43,8 @@ pub(crate) struct Arbitration<'a> {
     arbiter: &'a Arbiter,
     previous: &'a Previous,
     held_back: HeldBack,
+    /// Who is asked about what is sold to households and accounts.
+    asked: Asked,
     /// Customers who rest because others of their household are asked, ascending.
     resting: Vec<u32>,
     apart: Apart,
@@ -60,9 +65,15 @@ impl<'a> Arbitration<'a> {
         scored: &Scored<'_>,
         units: &Units,
     ) -> Result<Self> {
-        let (explorers, apart) = (Explorers::nobody(), Apart::default());
+        let (explorers, apart, asked) = (Explorers::nobody(), Apart::default(), Asked::default());
         let (resting, used) = (Vec::new(), Vec::new());
-        let mut new = Self { reader, arbiter, previous, held_back, resting, apart, explorers, used, settlement: None };
+        let mut new =
+            Self { reader, arbiter, previous, held_back, asked, resting, apart, explorers, used, settlement: None };
+        if reader.shared.is_offered() {
+            let mut all = Vec::new();
+            new.visit(scored, |customers, _, ranked| claims(reader.shared, units, customers, &ranked, &mut all))?;
+            new.asked = Asked::of(all);
+        }
         if let Some(max) = reader.scene.config.decide.per_household {
             new.resting = new.resting_members(scored, units, max)?;
         }
@@ -100,7 +111,7 @@ impl<'a> Arbitration<'a> {
         let limits = limits.map(|limits| limits.less(&self.apart.used(limits)));
         let limits = limits.as_ref();
         let explore = draw(decide, self.reader.as_of);
-        let mut drawing = Drawing::new(explore, self.arbiter.threshold(), decide, limits);
+        let mut drawing = Drawing::new(explore, decide, limits);
         self.visit(scored, |customers, state, ranked| {
             let ids: Vec<(u32, &str)> = customers.iter().map(|&one| (one, self.reader.id(one))).collect();
             drawing.add(&ids, &self.shares_none(customers, &is_held_out(customers)), state, &ranked);
@@ -166,7 +177,7 @@ impl<'a> Arbitration<'a> {
                 best.iter_mut().zip(values).for_each(|(best, values)| *best = values.iter().flatten().max().copied());
             }
             for choices in ranked.choices.chunk_by(|one, other| one.customer == other.customer) {
-                let sum = choices.iter().fold(Minor(0), |sum, choice| sum + choice.expected_value + choice.lever);
+                let sum = choices.iter().fold(Minor(0), |sum, choice| sum + choice.worth.ranked());
                 best[choices[0].customer as usize] = Some(sum);
             }
             for (&customer, value) in customers.iter().zip(best) {
@@ -190,6 +201,9 @@ impl<'a> Arbitration<'a> {
             state.incumbents = self.previous.incumbents(&rows.customer, self.reader.goods.catalogue.offers.len());
         }
         state.is_held_back = self.held_back.of_block(&rows.customer, self.reader.goods.catalogue.offers.len());
+        if !self.asked.is_empty() {
+            state.is_asked_of_others = self.asked.of_others(self.reader.shared, &rows.customer);
+        }
         if !self.resting.is_empty() {
             state.is_resting = rows.customer.iter().map(|one| self.resting.binary_search(one).is_ok()).collect();
         }
@@ -225,7 +239,7 @@ impl<'a> Arbitration<'a> {
         let probability = self.probabilities(customers, &state, &ranked, &by_rank);
         let is_asked: Vec<bool> = (0..customers.len()).map(|row| !is_held_out[row] && arms[row] == OFFER).collect();
         let as_if = self.as_if((customers, &shares_none), &is_asked, &mut state, propensity)?;
-        Ok(Decided { ranked, arms, probability, found: state.found, as_if })
+        Ok(Decided { ranked, arms, probability, found: state.found, stands: state.stands, as_if })
     }
 
     /// What the ranking gives every customer, explorers too.
@@ -235,7 +249,7 @@ impl<'a> Arbitration<'a> {
             return self.arbiter.rank(scene, state, propensity, as_of);
         };
         let wanted = self.arbiter.wanted(scene, state, propensity, as_of, settlement.is_due())?;
-        let placed = settlement.of_block((customers, shares_none), &wanted, tables);
+        let placed = settlement.of_block((customers, shares_none), (&wanted, &state.found), tables);
         self.arbiter.rank_placed(scene, state, propensity, as_of, &placed.view())
     }
 
@@ -300,6 +314,7 @@ impl<'a> Arbitration<'a> {
                 set_apart(&mut ranked, &drawn, (position, n_offers), member);
             } else if lots[position].is_some() {
                 ranked.set_apart(&drawn, position, n_offers, Rule::NotDrawn);
+                ranked.tell_undrawn(position, n_offers, least_worth(&scene.config.decide));
             }
         }
         Ok(ranked)
@@ -320,8 +335,8 @@ impl<'a> Arbitration<'a> {
                 return 1.0;
             }
             let first = customer * n_offers;
-            let options =
-                self.explorers.options(&ranked.expected_values[first..first + n_offers], state.open(customer));
+            let reach = (state.found.segment(customer), |offer| state.reach(customer, offer));
+            let options = self.explorers.options(&ranked.single_values[first..first + n_offers], reach);
             let is_option = options.iter().any(|(offer, _)| *offer == choice.offer);
             let is_chosen = matches!(by_rank.decisions[first + choice.offer.0 as usize], Decision::Chosen { .. });
             explore.probability(options.len(), is_option, is_chosen)

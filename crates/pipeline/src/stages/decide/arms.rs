@@ -3,7 +3,7 @@
 //! Members are drawn once among those outside the holdout. Each arm has its share of every limit, by its customers, and whatever the
 //! small arms leave goes to the ranking; rules, consents and contact limits hold for everybody.
 
-use osusume_decide::{Arm, Arms, Explore, Ranked, Rule};
+use osusume_decide::{Arm, Arms, Explore, Limit, Ranked, Rule};
 use osusume_model::{AsOf, Minor, OfferId, Result};
 
 use super::arbitration::Arbitration;
@@ -38,6 +38,8 @@ pub(super) struct Member {
     pub(super) arm: Arm,
     /// Offers and channels, the first to be made first.
     pub(super) placed: Vec<(OfferId, u8)>,
+    /// What limits count the customer by.
+    segment: u16,
     /// With which probability a member of the arm gets what is placed.
     pub(super) probability: f64,
 }
@@ -64,8 +66,10 @@ impl Apart {
     /// What they use of each limit.
     pub(crate) fn used(&self, limits: &Limits) -> Vec<i64> {
         let at = |(offer, channel): &(OfferId, u8)| offer.0 as usize * self.n_channels + usize::from(*channel);
-        let uses: Vec<usize> = self.all.iter().flat_map(|one| one.placed.iter().map(at)).collect();
-        limits.all.iter().map(|limit| uses.iter().map(|&at| limit.uses[at]).sum()).collect()
+        let uses = |one: &Member| one.placed.iter().map(|placed| (one.segment, at(placed))).collect::<Vec<_>>();
+        let uses: Vec<(u16, usize)> = self.all.iter().flat_map(uses).collect();
+        let used = |limit: &Limit| uses.iter().map(|&(segment, at)| limit.uses_in(segment, at)).sum();
+        limits.all.iter().map(used).collect()
     }
 }
 
@@ -140,7 +144,7 @@ fn by_taking(
         let ranked = match &settlement {
             Some(settlement) => {
                 let wanted = arbiter.wanted(scene, &state, &propensity, as_of, settlement.is_due())?;
-                let placed = settlement.of_block((customers, &others), &wanted, tables);
+                let placed = settlement.of_block((customers, &others), (&wanted, &state.found), tables);
                 arbiter.rank_placed(scene, &state, &propensity, as_of, &placed.view())?
             }
             None => arbiter.rank(scene, &state, &propensity, as_of)?,
@@ -151,6 +155,7 @@ fn by_taking(
             customer: customers[position],
             arm: Arm::Propensity,
             placed: Vec::new(),
+            segment: state.found.segment(position),
             probability: 1.0,
         }));
         for choice in &ranked.choices {
@@ -185,20 +190,23 @@ impl<'a> Lots<'a> {
     }
 
     fn add(&mut self, customers: &[u32], of: &[Option<Arm>], state: &State, ranked: &Ranked) {
-        let n_offers = ranked.expected_values.len() / customers.len().max(1);
+        let n_offers = ranked.single_values.len() / customers.len().max(1);
         for position in (0..customers.len()).filter(|&position| of[position] == Some(Arm::Random)) {
-            let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
-            let mut options = self.options.options(values, state.open(position));
+            let values = &ranked.single_values[position * n_offers..(position + 1) * n_offers];
+            let segment = state.found.segment(position);
+            let mut options = self.options.options(values, (segment, |offer| state.reach(position, offer)));
             // The order of offers rather than of values: a lot then says nothing of what anything is worth.
             options.sort_unstable();
             let id = self.reader.id(customers[position]).as_bytes();
             let share = 1.0 / options.len().max(1) as f64;
             for (limit, sum) in self.limits.iter().flat_map(|limits| &limits.all).zip(&mut self.expected) {
-                *sum += options.iter().map(|&option| limit.uses[self.options.at(option)] as f64 * share).sum::<f64>();
+                let uses = |&option: &(OfferId, u8)| limit.uses_in(segment, self.options.at(option)) as f64 * share;
+                *sum += options.iter().map(uses).sum::<f64>();
             }
             let lot = self.arms.lot(id, options.len()).map(|lot| options[lot]);
             let placed = lot.into_iter().collect();
-            let member = Member { customer: customers[position], arm: Arm::Random, placed, probability: share };
+            let member =
+                Member { customer: customers[position], arm: Arm::Random, placed, segment, probability: share };
             self.drawn.push((self.arms.turn(id), member));
         }
     }
@@ -219,7 +227,8 @@ impl<'a> Lots<'a> {
         let mut left: Vec<Option<i64>> = limits.iter().map(|limit| limit.max).collect();
         for (turn, member) in &mut drawn {
             let Some(lot) = member.placed.first().copied() else { continue };
-            let uses: Vec<i64> = limits.iter().map(|limit| limit.uses[self.options.at(lot)]).collect();
+            let uses: Vec<i64> =
+                limits.iter().map(|limit| limit.uses_in(member.segment, self.options.at(lot))).collect();
             let of_limits = uses.iter().zip(&kept).filter(|(uses, _)| **uses > 0);
             let kept = of_limits.fold(1.0_f64, |least, (_, kept)| least.min(*kept));
             // Chance may draw more for a very small limit than it holds; whoever's turn comes last gets nothing then.

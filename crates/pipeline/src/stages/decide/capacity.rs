@@ -6,12 +6,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use osusume_decide::{
-    Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Placement, Terms, WantedOffers, assign,
+    Assignment, AtPrices, Bids, ChannelSet, Limit, PlacedOffers, Placement, Terms, Wanted, WantedOffers, assign,
 };
 use osusume_model::{Code, Fault, Offer, OfferId, Result, keyed_hash, unit_interval};
 
 use super::arbiter::Arbiter;
 use super::arbitration::Arbitration;
+use super::conditions::{Conditions, Found};
 use super::scored::Scored;
 use super::state::Reader;
 use super::valuation::contact_cost;
@@ -33,6 +34,9 @@ pub struct CapacityRow {
     /// The channel whose rows count; absent for every channel's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub channel: Option<String>,
+    /// The condition on customers whose rows count; absent for everybody's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub when: Option<String>,
     /// Least rows asked for.
     pub min: i64,
     /// Most rows.
@@ -70,12 +74,18 @@ pub struct CapacitySummary {
 }
 
 /// The limits of the configuration over this run's offers.
+///
+/// The solver sees slots: every offer, and behind these, where steps of approaches go through one channel each, every offer through each
+/// channel alone.
 #[derive(Clone)]
 pub(crate) struct Limits {
-    /// In the order of the configuration.
+    /// In the order of the configuration, over slots.
     pub(super) all: Vec<Limit>,
-    /// Family of each offer.
+    /// Family of each slot.
     families: Vec<u16>,
+    /// Whether a slot may be made through each channel; empty where every one may.
+    open: Vec<bool>,
+    n_offers: usize,
     /// Bits of the channels, in order of preference.
     channels: Vec<u8>,
     /// What a contact costs through each.
@@ -89,13 +99,13 @@ impl Limits {
     ///
     /// # Errors
     /// `ConfigNotAllowed` for an offer that this run does not have.
-    pub(crate) fn of(config: &Config, offers: &[Offer]) -> Result<Option<Self>> {
+    pub(crate) fn of(config: &Config, offers: &[Offer], conditions: &Conditions) -> Result<Option<Self>> {
         let capacity = &config.decide.capacity;
         if capacity.is_empty() {
             return Ok(None);
         }
         let mut families: BTreeMap<&str, u16> = BTreeMap::new();
-        let families = offers
+        let mut families: Vec<u16> = offers
             .iter()
             .map(|offer| {
                 let next = families.len() as u16;
@@ -112,13 +122,57 @@ impl Limits {
                     .with("got", name)
                     .with("allowed", known.join(", ")));
             }
-            limits.push(limit(one, offers, &config.decide));
+            let segments = conditions.segments_of(one.condition.as_deref());
+            limits.push(Limit { segments, ..limit(one, offers, &config.decide) });
         }
         let n = channels.len();
         let is_counted = |offer: usize| limits.iter().any(|one| one.min > 0 && one.uses[offer * n..][..n].contains(&1));
         let is_due = (0..offers.len()).map(is_counted).collect();
-        let costs = channels.iter().map(|channel| contact_cost(&config.decide, channel) as f64).collect();
-        Ok(Some(Self { all: limits, families, channels: (0..n as u8).collect(), costs, is_due }))
+        let mut open = Vec::new();
+        let steps = conditions.approaches.all.iter().flat_map(|approach| &approach.steps);
+        if steps.into_iter().any(|step| step.channel.is_some()) {
+            let slots =
+                |per_offer: Vec<i64>| per_offer.chunks_exact(n).flat_map(|one| one.repeat(n)).collect::<Vec<_>>();
+            for limit in &mut limits {
+                let alone = slots(limit.uses.clone());
+                limit.uses.extend(alone);
+            }
+            families = families.iter().copied().chain(families.iter().flat_map(|&one| vec![one; n])).collect();
+            open = vec![true; offers.len() * n];
+            open.extend((0..offers.len() * n * n).map(|cell| cell / n % n == cell % n));
+        }
+        Ok(Some(Self {
+            all: limits,
+            families,
+            open,
+            n_offers: offers.len(),
+            channels: (0..n as u8).collect(),
+            costs: channels.iter().map(|channel| contact_cost(&config.decide, channel) as f64).collect(),
+            is_due,
+        }))
+    }
+
+    /// The slot of an offer, through one channel alone where that is said.
+    fn slot(&self, wanted: &Wanted) -> u16 {
+        let n = self.channels.len();
+        wanted.channel.map_or(wanted.offer, |channel| {
+            (self.n_offers + usize::from(wanted.offer) * n + usize::from(channel)) as u16
+        })
+    }
+
+    fn offer(&self, slot: u16) -> OfferId {
+        let slot = usize::from(slot);
+        let alone = slot.checked_sub(self.n_offers).map(|slot| slot / self.channels.len());
+        OfferId(alone.unwrap_or(slot) as u32)
+    }
+
+    /// Whether a customer of a segment bids with what it wants: with what is worth too little only where a minimum counts it.
+    fn is_bid(&self, wanted: &Wanted, segment: u16) -> bool {
+        let is_counted = |limit: &Limit| {
+            let first = usize::from(wanted.offer) * self.channels.len();
+            limit.min > 0 && (0..self.channels.len()).any(|channel| limit.uses_in(segment, first + channel) > 0)
+        };
+        wanted.value > 0.0 || self.all.iter().all(|limit| limit.segments.is_empty()) || self.all.iter().any(is_counted)
     }
 
     /// What those who use so much of each limit leave to the others.
@@ -143,7 +197,13 @@ impl Limits {
     }
 
     fn terms(&self) -> Terms<'_> {
-        Terms { families: &self.families, channels: &self.channels, costs: &self.costs, limits: &self.all }
+        Terms {
+            families: &self.families,
+            channels: &self.channels,
+            costs: &self.costs,
+            limits: &self.all,
+            open: &self.open,
+        }
     }
 }
 
@@ -226,7 +286,8 @@ pub(super) fn settle<'a>(
             sets.insert(wanted.reach[position].0);
             if !none {
                 customers.push(customer);
-                wants.push(&wanted, position, tables.customers.id(customer));
+                let segment = state.found.segment(position);
+                wants.push(limits, (&wanted, position, segment), tables.customers.id(customer));
             }
         }
         scene.host.progress(u64::from(block.last().copied().unwrap_or(0)), u64::from(tables.n_customers()));
@@ -238,6 +299,7 @@ pub(super) fn settle<'a>(
 }
 
 /// What customers could get, as the solver takes it.
+#[derive(Default)]
 struct Wants {
     offsets: Vec<usize>,
     offers: Vec<u16>,
@@ -246,32 +308,33 @@ struct Wants {
     worths: Vec<f32>,
     places: Vec<u8>,
     reach: Vec<ChannelSet>,
+    segments: Vec<u16>,
 }
 
 impl Wants {
     fn new() -> Self {
-        Self {
-            offsets: vec![0],
-            offers: Vec::new(),
-            values: Vec::new(),
-            worths: Vec::new(),
-            places: Vec::new(),
-            reach: Vec::new(),
-        }
+        Self { offsets: vec![0], ..Self::default() }
     }
 
-    /// Appends the customer at `position` of a block.
-    fn push(&mut self, wanted: &WantedOffers, position: usize, id: &str) {
-        for one in &wanted.offers[wanted.offsets[position]..wanted.offsets[position + 1]] {
+    /// Appends the customer at `position` of a block, who is in a segment.
+    fn push(&mut self, limits: &Limits, (wanted, position, segment): (&WantedOffers, usize, u16), id: &str) {
+        let own = &wanted.offers[wanted.offsets[position]..wanted.offsets[position + 1]];
+        let (terms, reach) = (limits.terms(), wanted.reach[position]);
+        let mut own: Vec<(u16, &Wanted)> = own.iter().map(|one| (limits.slot(one), one)).collect();
+        own.sort_unstable_by_key(|(slot, _)| *slot);
+        for (slot, one) in own.into_iter().filter(|(_, one)| limits.is_bid(one, segment)) {
             // The hash of customer and offer: the order of customers alone would favor the same ones for every offer.
             let draw = unit_interval(keyed_hash(NUDGE_KEY, format!("{}\n{id}", one.offer).as_bytes()));
-            self.offers.push(one.offer);
-            self.values.push((one.value * (1.0 + NUDGE * draw)) as f32);
-            self.worths.push(one.worth as f32);
+            // The solver takes off what its channel costs more than the cheapest one.
+            let extra = one.channel.map_or(0.0, |channel| terms.extra(reach, usize::from(channel)));
+            self.offers.push(slot);
+            self.values.push((one.value * (1.0 + NUDGE * draw) + extra) as f32);
+            self.worths.push((one.worth + extra) as f32);
         }
+        self.segments.push(segment);
         self.offsets.push(self.offers.len());
         self.places.push(wanted.places[position]);
-        self.reach.push(wanted.reach[position]);
+        self.reach.push(reach);
     }
 
     /// What the placements are worth in money, each through its channel.
@@ -293,7 +356,7 @@ impl Wants {
             values: &self.values,
             places: &self.places,
             reach: &self.reach,
-            segments: &[],
+            segments: &self.segments,
             // Customers stand in the order of a hash of their ids.
             keys: &[],
         }
@@ -305,17 +368,18 @@ impl Settlement<'_> {
     pub(crate) fn of_block(
         &self,
         (customers, shares_none): (&[u32], &[bool]),
-        wanted: &WantedOffers,
+        (wanted, found): (&WantedOffers, &Found),
         tables: &Checked,
     ) -> Placed {
         let mut placed = Placed { offsets: vec![0], offers: Vec::new() };
         for (position, (&customer, &none)) in customers.iter().zip(shares_none).enumerate() {
             if none {
                 let mut wants = Wants::new();
-                wants.push(wanted, position, tables.customers.id(customer));
+                let segment = found.segment(position);
+                wants.push(self.limits, (wanted, position, segment), tables.customers.id(customer));
                 let bids = (wants.offers.as_slice(), wants.values.as_slice());
-                let chosen = self.at_prices.choose(wants.reach[0], wants.places[0], bids);
-                placed.offers.extend(chosen.into_iter().map(|(offer, channel)| (OfferId(offer.into()), channel)));
+                let chosen = self.at_prices.choose_in(segment, wants.reach[0], wants.places[0], bids);
+                placed.offers.extend(chosen.into_iter().map(|(slot, channel)| (self.limits.offer(slot), channel)));
             } else {
                 placed.offers.extend(self.of_customer(customer));
             }
@@ -329,7 +393,7 @@ impl Settlement<'_> {
         let placements = &self.assignment.placements;
         let first = placements.partition_point(|one| one.customer < position);
         let mine = placements[first..].iter().take_while(move |one| one.customer == position);
-        mine.map(|one| (OfferId(one.offer.into()), one.channel))
+        mine.map(|one| (self.limits.offer(one.offer), one.channel))
     }
 
     /// Whether a minimum counts each offer.
@@ -345,6 +409,7 @@ impl Settlement<'_> {
             CapacityRow {
                 offer: one.offer.clone(),
                 channel: one.channel.clone(),
+                when: one.condition.clone(),
                 min: one.min,
                 max: one.max,
                 budget_minor: one.budget_minor,

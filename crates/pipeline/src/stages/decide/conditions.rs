@@ -1,4 +1,4 @@
-//! Conditions of rules, triggers and lanes: bound to the columns there are, and told customer by customer.
+//! Conditions of rules, triggers, lanes, approaches and limits: bound to the columns there are, and told customer by customer.
 //!
 //! Kernels see bits and lanes, and never an expression. What a condition may read is the feature table of the run's date and, beside it, the
 //! attributes of customers that are no features: restricted ones, which no model sees, and those a reload overwrites, whose values of today
@@ -14,9 +14,10 @@ use osusume_model::{
 use osusume_tables::arrow::array::RecordBatch;
 use rayon::prelude::*;
 
+use super::approach::BoundApproaches;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
-use crate::config::{AttributeKind, Config, Effect, History, OwnRule, Role, Source};
+use crate::config::{AttributeKind, Config, Effect, History, OwnRule, Role, Source, Timing};
 use crate::expression::{Bound, Syntax, Wrong, bind_condition, bind_number, parse};
 use crate::job::Scene;
 use crate::plan::plain;
@@ -44,6 +45,12 @@ pub(crate) struct Conditions {
     rules: Vec<(Bound, bool)>,
     triggers: Vec<Trigger>,
     lanes: Vec<Bound>,
+    /// The approaches, and the condition that stops each.
+    pub(crate) approaches: BoundApproaches,
+    stops: Vec<Option<Bound>>,
+    /// The conditions that limits count customers by, and how they are written.
+    segments: Vec<Bound>,
+    segment_texts: Vec<String>,
     columns: Vec<Place>,
     /// Columns of the customers' table that could be read, and those of them that are.
     attributes: Vec<String>,
@@ -93,9 +100,23 @@ pub(crate) struct Found {
     rules: Vec<u64>,
     triggers: Vec<u64>,
     lanes: Vec<u8>,
+    /// Bit i where the condition that stops approach i holds.
+    stops: Vec<u64>,
+    /// Bit i where condition i of limits holds.
+    segments: Vec<u16>,
 }
 
 impl Found {
+    /// Whether the condition that stops an approach holds.
+    pub(super) fn stops(&self, customer: usize, approach: usize) -> bool {
+        self.stops.get(customer).is_some_and(|set| set >> approach & 1 == 1)
+    }
+
+    /// The segment of a customer: the set of the conditions of limits that hold.
+    pub(super) fn segment(&self, customer: usize) -> u16 {
+        self.segments.get(customer).copied().unwrap_or(0)
+    }
+
     /// Whether a customer is in one of the lanes declared.
     pub(super) fn is_in_lane(&self, customer: usize) -> bool {
         self.lanes.get(customer).is_some_and(|lane| *lane > 0)
@@ -125,8 +146,10 @@ impl Conditions {
             Some((condition?, offers))
         });
         let lanes: Vec<_> = lanes.collect();
+        let approaches = binder.approaches(timing);
+        let segments = binder.segments(config);
         Fault::all(std::mem::take(&mut binder.faults))?;
-        Ok(binder.bound(config, rules, triggers, lanes))
+        Ok(binder.bound(config, (rules, triggers, lanes), approaches, segments))
     }
 
     /// The word for what became of a pair, and the offer that won where there is one.
@@ -136,6 +159,18 @@ impl Conditions {
             Decision::Outranked { by } => (decision.id(), Some(by.0 as usize)),
             _ => (decision.id(), None),
         }
+    }
+
+    /// Whether limits count customers by conditions.
+    pub(super) fn has_segments(&self) -> bool {
+        !self.segments.is_empty()
+    }
+
+    /// The segments in which the condition of a limit holds, as [`Found::segment`] numbers them; none where it has none.
+    pub(super) fn segments_of(&self, condition: Option<&str>) -> Vec<u16> {
+        let at = condition.and_then(|text| self.segment_texts.iter().position(|known| known == text));
+        let all = 0..1_u16 << self.segments.len();
+        at.map_or_else(Vec::new, |at| all.filter(|segment| segment >> at & 1 == 1).collect())
     }
 
     /// The lane of a customer, as files name it.
@@ -216,30 +251,43 @@ impl Look<'_> {
                 |trigger: &Trigger| matches!(trigger.effect, BoundEffect::Unlock) && trigger.condition.holds(&value);
             let triggers = conditions.triggers.iter().map(unlocks);
             let lane = conditions.lanes.iter().position(|lane| lane.holds(&value)).map_or(0, |lane| lane + 1);
-            (rules.enumerate().fold(0, bits), triggers.enumerate().fold(0, bits), lane as u8)
+            let stops = conditions.stops.iter().map(|stop| stop.as_ref().is_some_and(|stop| stop.holds(&value)));
+            let segments = conditions.segments.iter().map(|segment| segment.holds(&value));
+            (
+                [rules.enumerate().fold(0, bits), triggers.enumerate().fold(0, bits), stops.enumerate().fold(0, bits)],
+                lane as u8,
+                segments.enumerate().fold(0, bits) as u16,
+            )
         };
         let n = self.block.customer.len();
-        let all: Vec<(u64, u64, u8)> = (0..n).into_par_iter().with_min_len(STRETCH).map(of_row).collect();
+        let all: Vec<([u64; 3], u8, u16)> = (0..n).into_par_iter().with_min_len(STRETCH).map(of_row).collect();
         Found {
-            rules: all.iter().map(|one| one.0).collect(),
-            triggers: all.iter().map(|one| one.1).collect(),
-            lanes: all.iter().map(|one| one.2).collect(),
+            rules: all.iter().map(|one| one.0[0]).collect(),
+            triggers: all.iter().map(|one| one.0[1]).collect(),
+            stops: all.iter().map(|one| one.0[2]).collect(),
+            lanes: all.iter().map(|one| one.1).collect(),
+            segments: all.iter().map(|one| one.2).collect(),
         }
     }
 
-    /// What the triggers say of an offer that ends on `expires`.
+    /// What the triggers say of an offer that ends on `expires`, or before it where a trigger ends it: days of contact lie before that end.
     pub(crate) fn moment(&self, row: usize, offer: usize, expires: Date) -> Moment {
+        let triggers = || self.conditions.triggers.iter().filter(|trigger| trigger.offers[offer]);
+        let end = |trigger: &Trigger| match trigger.effect {
+            BoundEffect::Expire(days) if self.moment_of(trigger, row, expires).is_some() => {
+                Some(self.as_of.date + days as i32)
+            }
+            _ => None,
+        };
+        let expires = triggers().filter_map(end).fold(expires, Date::min);
         let mut moment = Moment { expires, ..Moment::default() };
-        for trigger in self.conditions.triggers.iter().filter(|trigger| trigger.offers[offer]) {
+        for trigger in triggers() {
             let Some((from, until)) = self.moment_of(trigger, row, expires) else { continue };
             moment.trigger.get_or_insert_with(|| trigger.name.clone());
             if let BoundEffect::Date { .. } = trigger.effect
                 && moment.from.is_none()
             {
                 (moment.from, moment.until) = (Some(from), until);
-            }
-            if let BoundEffect::Expire(days) = trigger.effect {
-                moment.expires = moment.expires.min(self.as_of.date + days as i32);
             }
         }
         moment.until = moment.until.map(|until| until.min(moment.expires));
@@ -276,6 +324,9 @@ impl Look<'_> {
 fn whole(days: f64) -> i32 {
     days.floor().clamp(-365_000.0, 365_000.0) as i32
 }
+
+/// Rules, triggers and lanes with their conditions, in the order of the file.
+type BoundParts = (Vec<((Bound, bool), DeclaredRule)>, Vec<Trigger>, Vec<(Bound, Vec<bool>)>);
 
 /// Binds expressions and names, collecting what is wrong.
 struct Binder<'a> {
@@ -362,6 +413,32 @@ impl<'a> Binder<'a> {
         Some(Trigger { name: trigger.name.clone(), condition: condition?, offers, effect })
     }
 
+    /// The approaches, and what stops each.
+    fn approaches(&mut self, timing: &Timing) -> (BoundApproaches, Vec<Option<Bound>>) {
+        let (mut offers, mut stops) = (Vec::new(), Vec::new());
+        for (position, approach) in timing.approaches.iter().enumerate() {
+            let key = format!("decide.approach[{position}]");
+            offers.push(self.named(&format!("{key}.offers"), &approach.offers));
+            stops.push(approach.stop_when.as_ref().and_then(|text| self.condition(&format!("{key}.stop_when"), text)));
+        }
+        let words = (self.offers, timing.step_names());
+        let bound = BoundApproaches::new(&timing.approaches, offers, (words.0, &words.1), &mut self.faults);
+        (bound, stops)
+    }
+
+    /// The different conditions of limits.
+    fn segments(&mut self, config: &Config) -> (Vec<Bound>, Vec<String>) {
+        let (mut bound, mut texts) = (Vec::new(), Vec::new());
+        for (position, limit) in config.decide.capacity.iter().enumerate() {
+            let Some(text) = limit.condition.as_ref().filter(|text| !texts.contains(*text)) else { continue };
+            if let Some(condition) = self.condition(&format!("decide.capacity[{position}].when"), text) {
+                bound.push(condition);
+                texts.push(text.clone());
+            }
+        }
+        (bound, texts)
+    }
+
     fn condition(&mut self, key: &str, text: &str) -> Option<Bound> {
         self.expression(key, text, bind_condition)
     }
@@ -408,9 +485,9 @@ impl<'a> Binder<'a> {
     fn bound(
         mut self,
         config: &Config,
-        rules: Vec<((Bound, bool), DeclaredRule)>,
-        triggers: Vec<Trigger>,
-        lanes: Vec<(Bound, Vec<bool>)>,
+        (rules, triggers, lanes): BoundParts,
+        (approaches, stops): (BoundApproaches, Vec<Option<Bound>>),
+        (segments, segment_texts): (Vec<Bound>, Vec<String>),
     ) -> Conditions {
         let timing = &config.decide.timing;
         let nothing = || vec![false; self.offers.len()];
@@ -438,6 +515,10 @@ impl<'a> Binder<'a> {
             rules,
             triggers,
             lanes,
+            approaches,
+            stops,
+            segments,
+            segment_texts,
             names: features.iter().map(|&feature| self.specs[feature].name.clone()).collect(),
             attributes: self.attributes,
             attributes_read: self.read.iter().filter_map(|&column| attribute(&columns[column])).collect(),

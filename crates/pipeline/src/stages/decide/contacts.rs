@@ -1,11 +1,16 @@
 //! Contacts made, and those that are out: how many, through which channel, how long ago, and how many in a row were ignored.
 
-use osusume_decide::NEVER;
+use osusume_decide::{NEVER, Touch};
 use osusume_model::{Date, Result};
 
-use super::ledger::{Contact, Ledger};
+use super::approach::{Made, NO_STEP};
+use super::ledger::{Contact, Ledger, ToCome};
 use super::state::Reader;
+use crate::catalogue::Goods;
+use crate::checked::Checked;
 use crate::config::{ChannelLimit, HoldAfter, HoldEvent, Role};
+use crate::job::Scene;
+use crate::seam::Block;
 use crate::stages::features::drawn_only;
 
 /// One entry a customer.
@@ -19,6 +24,8 @@ pub(crate) struct Contacts {
     pub(crate) days_since: Vec<u16>,
     /// Days since the last of so many ignored in a row.
     pub(crate) days_since_ignored: Vec<u16>,
+    /// Customers × approaches: the contacts that belong to each, oldest first.
+    pub(crate) touches: Vec<Vec<Touch>>,
 }
 
 impl Reader<'_> {
@@ -36,9 +43,10 @@ impl Reader<'_> {
         for (position, &customer) in customers.iter().enumerate() {
             let (own, others) = rest.split_at(rest.partition_point(|contact| contact.customer as usize <= position));
             rest = others;
-            let to_come = self.ledger.unanswered(customer, own, self.scene.calendar);
+            let to_come = self.ledger.unanswered(customer, own, (self.scene.calendar, self.as_of.date));
             let sent: Vec<&Contact> = own.iter().filter(|contact| contact.is_sent).collect();
             let own = Own { reader: self, sent: &sent, to_come: &to_come };
+            found.touches.extend(self.touches(own.steps()));
             found.n.push(own.within(decide.contact_limit_days, u32::MAX));
             found.channels_left.extend(own.channels_left(&decide.timing.channel_limits, decide.channels.len()));
             found.days_since.push(own.days_since());
@@ -51,7 +59,7 @@ impl Reader<'_> {
     pub(super) fn contacts_made(&self, customers: &[u32], ledger: &Ledger) -> Result<Vec<Contact>> {
         let decide = &self.scene.config.decide;
         let mut made = Vec::new();
-        let names = ["at", "arrived", "arm", "offer", "channel", "sent", "responded"];
+        let names = ["at", "arrived", "arm", "offer", "channel", "step", "sent", "responded"];
         for source in self.sources(Role::Contacts) {
             let Some(block) = self.block(source, customers, &names)? else { continue };
             let block = drawn_only(&block);
@@ -65,7 +73,8 @@ impl Reader<'_> {
             let channel = |name: &String| decide.channels.iter().position(|channel| channel == name.trim());
             let through: Vec<u32> =
                 levels("channel").iter().map(|name| channel(name).map_or(0, |channel| 1 << channel)).collect();
-            let (offers, channels) = (block.codes("offer"), block.codes("channel"));
+            let step_of: Vec<u16> = levels("step").iter().map(|name| ledger.step(name)).collect();
+            let (offers, channels, steps) = (block.codes("offer"), block.codes("channel"), block.codes("step"));
             let (sent, responded) = (block.integers("sent"), block.integers("responded"));
             self.visit(&block, |customer, row, at| {
                 let offer = offers.and_then(|codes| codes.get(row));
@@ -77,6 +86,7 @@ impl Reader<'_> {
                     at,
                     offer: offer.and_then(|code| about[code as usize]),
                     channels: channels.and_then(|codes| codes.get(row)).map_or(u32::MAX, |code| through[code as usize]),
+                    step: steps.and_then(|codes| codes.get(row)).map_or(NO_STEP, |code| step_of[code as usize]),
                     is_sent: sent.and_then(|sent| sent.get(row)) != Some(0),
                     is_answered: responded.and_then(|at| at.get(row)).is_some_and(|at| at < self.as_of.instant.0),
                 });
@@ -86,12 +96,39 @@ impl Reader<'_> {
     }
 }
 
+/// Contacts about what is neither an offer of this run, nor a product, nor named in `decide.mandatory`. They count toward limits like any
+/// other and belong to no approach; whether offers were made that nobody knows any more or names are wrong, nothing here tells.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(super) fn about_nothing_known(scene: &Scene<'_>, tables: &Checked, goods: &Goods) -> Result<u64> {
+    let Some(source) = scene.config.source_of(Role::Contacts) else { return Ok(0) };
+    let Some(table) = tables.table(&source.name) else { return Ok(0) };
+    let mandatory = &scene.config.decide.timing.mandatory;
+    let is_known = |name: &str| {
+        let is_offer = goods.catalogue.offers.iter().any(|offer| offer.key == name);
+        is_offer || goods.position(name).is_some() || mandatory.iter().any(|one| one == name)
+    };
+    let names = table.dictionary("offer").unwrap_or_default();
+    let is_unknown: Vec<bool> = names.iter().map(|name| !is_known(name.trim())).collect();
+    if !is_unknown.contains(&true) {
+        return Ok(0);
+    }
+    let mut n = 0;
+    for customers in tables.passes() {
+        let block = Block::read(table, customers, &["offer"], &scene.quiet())?;
+        let Some(codes) = block.codes("offer") else { continue };
+        let rows = 0..block.offsets.last().copied().unwrap_or(0) as usize;
+        n += rows.filter(|&row| codes.get(row).is_some_and(|code| is_unknown[code as usize])).count() as u64;
+    }
+    Ok(n)
+}
+
 /// One customer's contacts, in the order of time, and the offers that are out.
 struct Own<'a> {
     reader: &'a Reader<'a>,
     sent: &'a [&'a Contact],
-    /// Date and channels.
-    to_come: &'a [(Date, u32)],
+    to_come: &'a [ToCome],
 }
 
 impl Own<'_> {
@@ -101,8 +138,7 @@ impl Own<'_> {
         let from = self.reader.scene.calendar.midnight(first).0;
         let sent = self.sent.iter().filter(|contact| contact.at >= from && contact.channels & channels != 0);
         let is_through = |through: u32| through & channels != 0 || channels == u32::MAX;
-        let to_come =
-            self.to_come.iter().filter(|(date, through)| self.counted_on(*date) >= first && is_through(*through));
+        let to_come = self.counted().filter(|row| self.counted_on(row.told) >= first && is_through(row.channels));
         u16::try_from(sent.count() + to_come.count()).unwrap_or(u16::MAX)
     }
 
@@ -110,6 +146,36 @@ impl Own<'_> {
     /// others were sent as one of its own date.
     fn counted_on(&self, told: Date) -> Date {
         if self.reader.scene.config.decide.counts_outstanding { self.reader.as_of.date } else { told }
+    }
+
+    /// What is to come and counts toward limits: not what has expired where only what stands does.
+    fn counted(&self) -> impl Iterator<Item = &ToCome> {
+        let counts_all = !self.reader.scene.config.decide.counts_outstanding;
+        self.to_come.iter().filter(move |row| counts_all || row.stands)
+    }
+
+    /// All contacts as approaches see them. One that stands for what others were sent is as good as made, and nobody could answer it.
+    fn steps(&self) -> Vec<Made> {
+        let reader = self.reader;
+        if reader.conditions.approaches.all.is_empty() {
+            return Vec::new();
+        }
+        let sent = self.sent.iter().map(|contact| Made {
+            day: reader.scene.calendar.day(contact.at),
+            offer: contact.offer,
+            step: contact.step,
+            is_answered: contact.is_answered,
+            is_out: false,
+        });
+        let is_campaign = reader.scene.config.decide.counts_outstanding;
+        let to_come = self.to_come.iter().map(|row| Made {
+            day: row.told,
+            offer: Some(row.offer),
+            step: row.step,
+            is_answered: true,
+            is_out: is_campaign && !row.is_shadow,
+        });
+        sent.chain(to_come).collect()
     }
 
     /// What is left through each channel; nothing where no limit speaks of one.
@@ -127,8 +193,7 @@ impl Own<'_> {
 
     fn days_since(&self) -> u16 {
         let sent = self.reader.days_since(self.sent.last().map(|contact| contact.at));
-        let since = |(date, _): &(Date, u32)| self.reader.as_of.date - self.counted_on(*date);
-        let told = self.to_come.iter().map(|row| since(row).clamp(0, i32::from(NEVER) - 1) as u16);
+        let told = self.counted().map(|row| self.reader.days_from(self.counted_on(row.told)));
         told.fold(sent, u16::min)
     }
 

@@ -19,6 +19,8 @@ const SHARE: f64 = 0.1;
 pub(crate) struct Explorer {
     pub(crate) customer: u32,
     pub(crate) lot: Option<(OfferId, u8)>,
+    /// What limits count the customer by.
+    pub(crate) segment: u16,
 }
 
 /// All explorers of a run.
@@ -28,13 +30,13 @@ pub(crate) struct Explorers {
     pub(super) explore: Explore,
     /// By customer.
     pub(super) all: Vec<Explorer>,
-    /// What an offer must be worth.
-    threshold: Minor,
+    /// What an offer must be worth to be a lot.
+    least: Minor,
     n_channels: usize,
-    /// Channels as customers are reached: the cheapest first, the preferred one of equals.
-    order: Vec<u8>,
-    /// Whether a limit leaves nothing, by offer and channel; empty where nothing is closed.
-    is_closed: Vec<bool>,
+    /// Channels as customers are reached, with what a contact costs: the cheapest first, the preferred one of equals.
+    order: Vec<(u8, i64)>,
+    /// The limits that leave nothing.
+    closed: Vec<Limit>,
 }
 
 impl Explorers {
@@ -43,23 +45,22 @@ impl Explorers {
         Self {
             explore: Explore { key: String::new(), fraction: 0.0, among: 1 },
             all: Vec::new(),
-            threshold: Minor(0),
+            least: Minor(i64::MIN),
             n_channels: 0,
             order: Vec::new(),
-            is_closed: Vec::new(),
+            closed: Vec::new(),
         }
     }
 
     /// Nobody yet, with what lots can be drawn from.
-    pub(super) fn drawing(explore: Explore, threshold: Minor, decide: &Decide, limits: Option<&Limits>) -> Self {
+    pub(super) fn drawing(explore: Explore, least: Minor, decide: &Decide, limits: Option<&Limits>) -> Self {
         let n_channels = decide.channels.len();
-        let mut order: Vec<u8> = (0..n_channels as u8).collect();
-        order.sort_by_key(|&channel| contact_cost(decide, &decide.channels[usize::from(channel)]));
+        let cost = |channel: u8| contact_cost(decide, &decide.channels[usize::from(channel)]);
+        let mut order: Vec<(u8, i64)> = (0..n_channels as u8).map(|channel| (channel, cost(channel))).collect();
+        order.sort_by_key(|&(_, cost)| cost);
         let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
-        let n_choices = limits.first().map_or(0, |limit| limit.uses.len());
-        let closes = |limit: &Limit, at: usize| limit.max == Some(0) && limit.uses[at] > 0;
-        let is_closed = (0..n_choices).map(|at| limits.iter().any(|limit| closes(limit, at))).collect();
-        Self { explore, all: Vec::new(), threshold, n_channels, order, is_closed }
+        let closed = limits.iter().filter(|limit| limit.max == Some(0)).cloned().collect();
+        Self { explore, all: Vec::new(), least, n_channels, order, closed }
     }
 
     /// Where an offer through a channel stands in what a limit counts.
@@ -67,14 +68,29 @@ impl Explorers {
         offer.0 as usize * self.n_channels + usize::from(channel)
     }
 
-    /// What a customer's lot is drawn from: offers and the first channel each may be made through. `values` has an entry an offer.
-    pub(super) fn options(&self, values: &[Option<Minor>], reach: ChannelSet) -> Vec<(OfferId, u8)> {
+    /// What a customer's lot is drawn from: offers and the first channel of `reach` each may be made through. `values` has an entry an offer,
+    /// what it is worth through the first channel there is; a dearer one takes the difference off.
+    pub(super) fn options(
+        &self,
+        values: &[Option<Minor>],
+        (segment, reach): (u16, impl Fn(OfferId) -> ChannelSet),
+    ) -> Vec<(OfferId, u8)> {
         let is_open = |offer: OfferId, channel: u8| {
-            !self.is_closed.get(self.at((offer, channel))).is_some_and(|is_closed| *is_closed)
+            let at = self.at((offer, channel));
+            self.closed.iter().all(|limit| limit.uses_in(segment, at) == 0)
         };
-        let channel = |offer| self.order.iter().copied().find(|&one| reach.contains(one) && is_open(offer, one));
-        let options = self.explore.options(values, self.threshold);
-        options.into_iter().filter_map(|offer| Some((offer, channel(offer)?))).collect()
+        let through = |offer: OfferId| {
+            let reached = reach(offer);
+            let mut channels = self.order.iter().filter(|(channel, _)| reached.contains(*channel));
+            let &(_, least) = channels.clone().next()?;
+            let &(channel, cost) = channels.find(|(channel, _)| is_open(offer, *channel))?;
+            Some((channel, Minor(cost - least)))
+        };
+        let through: Vec<Option<(u8, Minor)>> = (0..values.len()).map(|offer| through(OfferId(offer as u32))).collect();
+        let worth = |(value, through): (&Option<Minor>, &Option<(u8, Minor)>)| Some((*value)? - (*through)?.1);
+        let values: Vec<Option<Minor>> = values.iter().zip(&through).map(worth).collect();
+        let options = self.explore.options(&values, self.least);
+        options.into_iter().filter_map(|offer| Some((offer, through[offer.0 as usize]?.0))).collect()
     }
 
     /// The lot of a customer who explores.
@@ -97,6 +113,11 @@ pub(super) fn draw(decide: &Decide, as_of: AsOf) -> Explore {
     }
 }
 
+/// What an offer must be worth to be a lot; where nothing says so, worth does not matter: what is never offered teaches nothing.
+pub(crate) fn least_worth(decide: &Decide) -> Minor {
+    Minor(decide.explore_min_value_minor.unwrap_or(i64::MIN))
+}
+
 /// Draws lots, block by block, and settles in the end how many of those who drew one explore.
 pub(super) struct Drawing<'a> {
     explorers: Explorers,
@@ -108,35 +129,36 @@ pub(super) struct Drawing<'a> {
 }
 
 impl<'a> Drawing<'a> {
-    pub(super) fn new(explore: Explore, threshold: Minor, decide: &Decide, limits: Option<&'a Limits>) -> Self {
-        let explorers = Explorers::drawing(explore, threshold, decide, limits);
+    pub(super) fn new(explore: Explore, decide: &Decide, limits: Option<&'a Limits>) -> Self {
+        let explorers = Explorers::drawing(explore, least_worth(decide), decide, limits);
         let limits = limits.map_or(&[][..], |limits| limits.all.as_slice());
         Self { explorers, limits, drawn: Vec::new(), expected: vec![0.0; limits.len()] }
     }
 
     /// A block of customers with their ids; those in the holdout, another arm or a declared lane draw no lot.
     pub(super) fn add(&mut self, customers: &[(u32, &str)], is_left_out: &[bool], state: &State, ranked: &Ranked) {
-        let n_offers = ranked.expected_values.len() / customers.len().max(1);
+        let n_offers = ranked.single_values.len() / customers.len().max(1);
         for (position, &(customer, id)) in customers.iter().enumerate() {
             // In a lane of its own a customer is left to the care taken there.
             if is_left_out[position] || state.found.is_in_lane(position) {
                 continue;
             }
-            let values = &ranked.expected_values[position * n_offers..(position + 1) * n_offers];
-            let options = self.explorers.options(values, state.open(position));
+            let values = &ranked.single_values[position * n_offers..(position + 1) * n_offers];
+            let segment = state.found.segment(position);
+            let options = self.explorers.options(values, (segment, |offer| state.reach(position, offer)));
             for option in &options {
                 let at = self.explorers.at(*option);
                 let share = 1.0 / (options.len() + 1) as f64;
                 self.limits
                     .iter()
                     .zip(&mut self.expected)
-                    .for_each(|(limit, sum)| *sum += limit.uses[at] as f64 * share);
+                    .for_each(|(limit, sum)| *sum += limit.uses_in(segment, at) as f64 * share);
             }
             let explore = &self.explorers.explore;
             let place = explore.position(id.as_bytes());
             if place < explore.fraction {
                 let lot = explore.lot(id.as_bytes(), options.len()).map(|lot| options[lot]);
-                self.drawn.push((place, Explorer { customer, lot }));
+                self.drawn.push((place, Explorer { customer, lot, segment }));
             }
         }
     }
@@ -165,7 +187,9 @@ impl<'a> Drawing<'a> {
 impl Explorers {
     /// What their lots use of each limit.
     pub(super) fn used(&self, limits: &[Limit]) -> Vec<i64> {
-        let lots: Vec<usize> = self.all.iter().filter_map(|one| one.lot.map(|lot| self.at(lot))).collect();
-        limits.iter().map(|limit| lots.iter().map(|&lot| limit.uses[lot]).sum()).collect()
+        let at = |one: &Explorer| one.lot.map(|lot| (one.segment, self.at(lot)));
+        let lots: Vec<(u16, usize)> = self.all.iter().filter_map(at).collect();
+        let used = |limit: &Limit| lots.iter().map(|&(segment, lot)| limit.uses_in(segment, lot)).sum();
+        limits.iter().map(used).collect()
     }
 }

@@ -73,8 +73,9 @@ impl<'a> Known<'a> {
     }
 
     /// The newest start that does not continue a holding of the same product (after `replaces`) that began before and ended within a
-    /// day of it: renewal, re-pricing and migration are no new purchase, and neither is what the company did. O(rows · log rows).
-    pub(super) fn newest_start(&self, customer: usize, canonical: &[u32]) -> Option<i64> {
+    /// day of it: renewal, re-pricing and migration are no new purchase, and neither is what the company did. Only products that
+    /// `counts` names, after `replaces`. O(rows · log rows).
+    pub(super) fn newest_start(&self, customer: usize, canonical: &[u32], counts: &dyn Fn(u32) -> bool) -> Option<i64> {
         let mut rows: Vec<usize> = self.rows(customer).filter(|&row| self.has_started(row)).collect();
         rows.sort_unstable_by_key(|&row| self.start[row]);
         let stands_for = |row: usize| canonical[self.product[row] as usize];
@@ -84,7 +85,8 @@ impl<'a> Known<'a> {
             let start = self.start[rows[0]];
             let by_company = |row: usize| self.by_company.as_ref().is_some_and(|flags| flags[row]);
             let around = |product| (product, start.saturating_sub(DAY_US))..=(product, start.saturating_add(DAY_US));
-            if rows.iter().any(|&row| !by_company(row) && ended.range(around(stands_for(row))).next().is_none()) {
+            let begins = |row: usize| ended.range(around(stands_for(row))).next().is_none() && counts(stands_for(row));
+            if rows.iter().any(|&row| !by_company(row) && begins(row)) {
                 newest = Some(start);
             }
             ended.extend(rows.iter().filter_map(|&row| Some((stands_for(row), self.end(row)?))));
@@ -176,7 +178,7 @@ mod tests {
         };
         let rows: Vec<[i64; 5]> = rows.iter().map(days).collect();
         // Product 1 became product 0.
-        let got = known(&rows, 100 * DAY_US, |known| known.newest_start(0, &[0, 0, 2]));
+        let got = known(&rows, 100 * DAY_US, |known| known.newest_start(0, &[0, 0, 2], &|_| true));
         assert_eq!(got, expected.map(|day| day * DAY_US));
     }
 
@@ -205,8 +207,9 @@ mod tests {
             by_company: Some(vec![false, true]),
             at: days(100),
         };
-        assert_eq!(known.newest_start(0, &[0, 1, 2]), Some(days(10)));
-        assert_eq!(Known { by_company: None, ..known }.newest_start(0, &[0, 1, 2]), Some(days(50)));
+        assert_eq!(known.newest_start(0, &[0, 1, 2], &|_| true), Some(days(10)));
+        assert_eq!(known.newest_start(0, &[0, 1, 2], &|product| product == 2), None);
+        assert_eq!(Known { by_company: None, ..known }.newest_start(0, &[0, 1, 2], &|_| true), Some(days(50)));
     }
 
     #[test]

@@ -10,18 +10,21 @@ use std::sync::Arc;
 
 use osusume_model::{Code, Control, Date, Fault, Result, check_stop, keyed_hash, unit_interval};
 use osusume_storage::{Fs, InputEntry, Run, Runs, Standing, hash_file};
-use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray};
+use osusume_tables::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Date32Array, RecordBatch, StringArray};
 use osusume_tables::arrow::datatypes::{DataType, Date32Type, Field, Schema};
 use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
-use super::previous::has_column;
+use super::approach::NO_STEP;
 use super::{OFFER_HOLDOUT, OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
-use crate::config::Config;
+use crate::config::{Config, Decide};
 use crate::job::Job;
 
 /// What earlier runs had out when the run was made.
 pub(crate) const OUTSTANDING: &str = "outstanding.parquet";
+
+/// Days that steps of approaches are looked for in earlier runs at most.
+const LONGEST: u32 = 366;
 
 /// Rows written, and customers whose contacts are read, at once.
 const BLOCK: usize = 65_536;
@@ -50,6 +53,9 @@ pub(crate) fn days_looked_at(config: &Config) -> u32 {
     let decide = &config.decide;
     let lasting = config.offers.gap_days + config.offers.horizon_days;
     let limits = decide.timing.channel_limits.iter().map(|limit| limit.days);
+    // The holdout's steps are told from shadow rows alone.
+    let approaches = decide.timing.approaches.iter().map(|one| one.again_days.map_or(LONGEST, u32::from).min(LONGEST));
+    let limits = limits.chain(approaches);
     let most = limits.chain([decide.contact_limit_days, decide.min_days_between]).max().unwrap_or(0);
     if decide.counts_outstanding { most.max(lasting) } else { most }
 }
@@ -73,6 +79,8 @@ struct Outstanding {
     offer: u32,
     /// The channels it was meant for, as a set of those there are now.
     channels: u32,
+    /// The step of an approach, a position among the names of steps; [`NO_STEP`] for none.
+    step: u16,
     /// The day on which it ends; the last there is where that is settled already.
     expires: Date,
     /// Whether nothing was sent, the customer being held out.
@@ -90,10 +98,29 @@ pub(super) struct Contact {
     pub(super) offer: Option<u32>,
     /// The channels it counts for, as a set: all where it tells none.
     pub(super) channels: u32,
+    /// The step of an approach it tells, a position among the names of steps; [`NO_STEP`] for none.
+    pub(super) step: u16,
     /// Whether it reached the customer; otherwise all it does is to end the offer that was out.
     pub(super) is_sent: bool,
     /// Whether an answer is known.
     pub(super) is_answered: bool,
+}
+
+/// A row of an earlier run that no contact has answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct ToCome {
+    /// The date of its run.
+    pub(super) told: Date,
+    /// The channels it counts for, as a set.
+    pub(super) channels: u32,
+    /// The offer, a position among the ledger's names.
+    pub(super) offer: u32,
+    /// The step of an approach; [`NO_STEP`] for none.
+    pub(super) step: u16,
+    /// Whether it still stands.
+    pub(super) stands: bool,
+    /// Whether nothing was sent, the customer being held out.
+    pub(super) is_shadow: bool,
 }
 
 /// What is out, by customer.
@@ -102,6 +129,8 @@ pub(crate) struct Ledger {
     names: Vec<String>,
     /// The channels of this run, by position.
     channels: Vec<String>,
+    /// The names of steps.
+    steps: Vec<String>,
     /// Sorted.
     rows: Vec<Outstanding>,
 }
@@ -115,11 +144,11 @@ impl Ledger {
     pub(crate) fn gather(
         fs: &dyn Fs,
         earlier: &[Run],
-        (offers, channels): (&[String], &[String]),
+        (offers, decide): (&[String], &Decide),
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<Self> {
-        let mut ledger = Self { names: offers.to_vec(), channels: channels.to_vec(), rows: Vec::new() };
+        let mut ledger = Self::empty(offers, decide);
         for run in earlier {
             for name in [OFFERS, SHADOW] {
                 let path = checked_path(fs, run, name, control)?;
@@ -137,16 +166,21 @@ impl Ledger {
     pub(crate) fn published(
         fs: &dyn Fs,
         run: &Run,
-        (offers, channels): (&[String], &[String]),
+        (offers, decide): (&[String], &Decide),
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<Self> {
-        let mut ledger = Self { names: offers.to_vec(), channels: channels.to_vec(), rows: Vec::new() };
+        let mut ledger = Self::empty(offers, decide);
         if run.manifest.output(OUTSTANDING).is_some() {
             // Only what counted was written, of either kind.
             ledger.read(fs, &run.path_of(OUTSTANDING)?, true, customers, control)?;
         }
         Ok(ledger)
+    }
+
+    fn empty(offers: &[String], decide: &Decide) -> Self {
+        let steps = decide.timing.step_names().into_iter().map(str::to_owned).collect();
+        Self { names: offers.to_vec(), channels: decide.channels.clone(), steps, rows: Vec::new() }
     }
 
     fn read(
@@ -157,25 +191,36 @@ impl Ledger {
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<()> {
-        let mut columns = vec!["customer_id", "as_of", "offer", "channel", "expires_on"];
-        // Rows of the shadow that stand for one offer of a customer who gets others are no contact, made or not.
-        let has_arms = path.ends_with(SHADOW) && has_column(fs, path, "arm")?;
-        columns.extend(has_arms.then_some("arm"));
-        for batch in read_batches(fs, path, &columns)? {
+        let optional = optional_columns(fs, path, &["step", "is_shadow", "arm", "contact_until"])?;
+        let columns = ["customer_id", "as_of", "offer", "channel", "expires_on"].into_iter().chain(optional);
+        for batch in read_batches(fs, path, &columns.collect::<Vec<_>>())? {
             check_stop(control)?;
             let batch = batch?;
             let (ids, offers) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let channels = texts(&batch, "channel", path)?;
             let (dates, ends) = (dates(&batch, "as_of", path)?, dates(&batch, "expires_on", path)?);
-            let arms = if has_arms { Some(texts(&batch, "arm", path)?) } else { None };
+            let arms = batch.column_by_name("arm").and_then(|column| column.as_string_opt::<i32>());
+            let steps = batch.column_by_name("step").and_then(|column| column.as_string_opt::<i32>());
+            let shadows = batch.column_by_name("is_shadow").and_then(|column| column.as_boolean_opt());
+            let until =
+                batch.column_by_name("contact_until").and_then(|column| column.as_primitive_opt::<Date32Type>());
+            // Nobody is contacted about an offer from the day on which it is too late for it.
+            let end = |row: usize| {
+                let until = until.filter(|until| until.is_valid(row)).map(|until| until.value(row));
+                Date(until.map_or(ends.value(row), |until| until.min(ends.value(row))))
+            };
+            // Rows of the shadow that stand for one offer of a customer who gets others are no contact, made or not.
             let is_counted = |row: &usize| arms.is_none_or(|arms| arms.value(*row) != OFFER_HOLDOUT);
             for row in (0..batch.num_rows()).filter(is_counted) {
                 if let Some(customer) = customers.find(ids.value(row)) {
+                    let step =
+                        steps.filter(|steps| steps.is_valid(row)).map_or(NO_STEP, |steps| self.step(steps.value(row)));
+                    let is_shadow = shadows.map_or(is_shadow, |flags| flags.value(row));
                     let offer = self.position(offers.value(row));
                     let channel = self.channels.iter().position(|channel| channel == channels.value(row));
-                    let (as_of, expires) = (Date(dates.value(row)), Date(ends.value(row)));
+                    let (as_of, expires) = (Date(dates.value(row)), end(row));
                     let channels = channel.map_or(0, |channel| 1 << channel);
-                    self.rows.push(Outstanding { customer, as_of, offer, channels, expires, is_shadow });
+                    self.rows.push(Outstanding { customer, as_of, offer, channels, step, expires, is_shadow });
                 }
             }
         }
@@ -190,19 +235,25 @@ impl Ledger {
         })
     }
 
+    /// The number of a step as a contact spells it; [`NO_STEP`] for one there is not.
+    pub(super) fn step(&self, name: &str) -> u16 {
+        self.steps.iter().position(|known| known == name.trim()).map_or(NO_STEP, |at| at as u16)
+    }
+
     /// The position of a name as a contact spells it.
     pub(super) fn find(&self, name: &str) -> Option<u32> {
         self.names.iter().position(|known| known == name.trim()).map(|position| position as u32)
     }
 
-    /// What counts as a contact: every row that has not expired where `counts_all`, else of each earlier run as large a share of its shadow rows as of its
+    /// What counts as a contact: every row that has not expired where `counts_all` (and of the holdout every step of an approach), else of each earlier run as large a share of its shadow rows as of its
     /// offers has been contacted, drawn by a hash of the customer.
     ///
     /// # Errors
     /// Faults of reading contacts, and a stop asked for.
     pub(crate) fn settled(mut self, reader: &Reader<'_>, counts_all: bool) -> Result<Self> {
         if counts_all {
-            self.rows.retain(|row| row.expires > reader.as_of.date);
+            let is_step = |row: &Outstanding| row.is_shadow && row.step != NO_STEP;
+            self.rows.retain(|row| row.expires > reader.as_of.date || is_step(row));
             return Ok(self);
         }
         let shares = self.contacted_shares(reader)?;
@@ -252,6 +303,8 @@ impl Ledger {
             Field::new("offer", DataType::Utf8, false),
             Field::new("channel", DataType::Utf8, false),
             Field::new("expires_on", DataType::Date32, false),
+            Field::new("step", DataType::Utf8, true),
+            Field::new("is_shadow", DataType::Boolean, false),
         ]));
         let mut sink = ParquetSink::create(&job.target(), OUTSTANDING, &schema, &[])?;
         for rows in self.rows.chunks(BLOCK) {
@@ -259,12 +312,15 @@ impl Ledger {
             let channel = |row: &Outstanding| {
                 self.channels.get(row.channels.trailing_zeros() as usize).map_or("", String::as_str)
             };
-            let columns: [ArrayRef; 5] = [
+            let step = |row: &Outstanding| self.steps.get(usize::from(row.step)).map(String::as_str);
+            let columns: [ArrayRef; 7] = [
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| customers.id(row.customer)))),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.as_of.0))),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &self.names[row.offer as usize]))),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(channel))),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.expires.0))),
+                Arc::new(rows.iter().map(step).collect::<StringArray>()),
+                Arc::new(rows.iter().map(|row| Some(row.is_shadow)).collect::<BooleanArray>()),
             ];
             let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into());
             sink.write(&batch.map_err(|error| Fault::new(Code::Bug).because(error.to_string()))?)?;
@@ -272,13 +328,22 @@ impl Ledger {
         sink.finish().map(drop)
     }
 
-    /// Date and channels of the rows that count for `customer` and that no contact has answered; `contacts` are theirs, in the order of
-    /// time, what was not sent included.
-    pub(super) fn unanswered(&self, customer: u32, contacts: &[Contact], calendar: &Calendar) -> Vec<(Date, u32)> {
+    /// The rows that count for `customer` on a day and that no contact has answered; `contacts` are theirs, in the order of time, what was
+    /// not sent included.
+    pub(super) fn unanswered(
+        &self,
+        customer: u32,
+        contacts: &[Contact],
+        (calendar, today): (&Calendar, Date),
+    ) -> Vec<ToCome> {
         let from = self.rows.partition_point(|row| row.customer < customer);
         let to = from + self.rows[from..].partition_point(|row| row.customer == customer);
         let rows = self.rows[from..to].iter().zip(answered(&self.rows[from..to], contacts, calendar));
-        rows.filter(|(_, is_answered)| !is_answered).map(|(row, _)| (row.as_of, row.channels)).collect()
+        let to_come = |(row, _): (&Outstanding, bool)| {
+            let Outstanding { as_of: told, channels, offer, step, expires, is_shadow, .. } = *row;
+            ToCome { told, channels, offer, step, stands: expires > today, is_shadow }
+        };
+        rows.filter(|(_, is_answered)| !is_answered).map(to_come).collect()
     }
 }
 
@@ -298,6 +363,13 @@ fn answered(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> 
         };
         answer(Some(row.offer)) || answer(None)
     })
+}
+
+/// Those of some columns that a table has; those of earlier versions lack some.
+fn optional_columns<'a>(fs: &dyn Fs, path: &Path, names: &[&'a str]) -> Result<Vec<&'a str>> {
+    let first = read_batches(fs, path, &[])?.next().transpose()?;
+    let has = |name: &str| first.as_ref().is_some_and(|batch| batch.column_by_name(name).is_some());
+    Ok(names.iter().copied().filter(|name| has(name)).collect())
 }
 
 /// The path of a run's table, its bytes compared with the manifest.
@@ -337,12 +409,14 @@ mod tests {
             as_of: Date(day),
             offer,
             channels: 1,
+            step: NO_STEP,
             expires: Date(day + 60),
             is_shadow: false,
         };
         Ledger {
             names: vec!["wifi".into(), "tv".into()],
             channels: vec!["mail".into()],
+            steps: Vec::new(),
             rows: vec![row(3, 10, 0), row(3, 20, 0), row(3, 20, 1), row(7, 20, 1)],
         }
     }
@@ -353,12 +427,13 @@ mod tests {
             at: i64::from(day) * DAY_US,
             offer,
             channels: 1,
+            step: NO_STEP,
             is_sent: day % 2 == 0,
             is_answered: false,
         };
         let contacts: Vec<Contact> = contacts.iter().map(contact).collect();
         let calendar = Calendar::new("UTC").unwrap();
-        let rows = ledger().unanswered(customer, &contacts, &calendar);
+        let rows = ledger().unanswered(customer, &contacts, (&calendar, Date(30)));
         assert_eq!(rows.len(), expected, "{customer}: {contacts:?}");
     }
 

@@ -1,5 +1,6 @@
 //! Decide: who is offered what through which channel, and why not; the holdout goes through the same and is written apart.
 
+mod approach;
 mod arbiter;
 mod arbitration;
 mod arms;
@@ -14,6 +15,7 @@ mod ledger;
 mod previous;
 mod rows;
 mod scored;
+mod shared;
 mod state;
 mod valuation;
 mod without;
@@ -32,6 +34,7 @@ pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
+pub(crate) use self::explorers::least_worth;
 pub(crate) use self::held::Known;
 pub(crate) use self::held_back::HeldBack;
 pub(crate) use self::ledger::{Ledger, days_looked_at, earlier_runs, ledger_inputs};
@@ -39,6 +42,7 @@ pub use self::previous::Stability;
 pub(crate) use self::previous::{Previous, has_column, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
+pub(crate) use self::shared::Shared;
 pub(crate) use self::state::{Reader, State, held_rows, is_purchase};
 pub(crate) use self::valuation::{churn_per_contact, lever};
 
@@ -122,6 +126,9 @@ pub struct DecisionCounts {
     pub shadow_rows: u64,
     /// Customer × offer pairs removed, by rule.
     pub removed: BTreeMap<String, u64>,
+    /// Contacts about what is neither an offer of this run nor a product: they count toward limits all the same.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub contacts_of_unknown_offers: u64,
     /// Customers by lane, those of the holdout included.
     pub lanes: BTreeMap<String, u64>,
     /// How places were settled; absent where there are places for all.
@@ -130,6 +137,12 @@ pub struct DecisionCounts {
     /// How many first offers are others than in the run before; absent without one whose offers still stood.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stability: Option<Stability>,
+}
+
+/// Whether there is nothing to say.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands out references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What was published before a run that it decides by.
@@ -159,11 +172,12 @@ pub(crate) fn decide(
     let decider = Decider::new(job, goods, (specs, conditions), models, (units, holdout_fraction))?;
     let offers: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let nothing = Ledger::default();
-    let reader = Reader { scene: job, tables, goods, ledger: &nothing, conditions, specs, as_of };
+    let shared = Shared::gather(job, tables, goods, units, as_of)?;
+    let reader = Reader { scene: job, tables, goods, ledger: &nothing, shared: &shared, conditions, specs, as_of };
     let ledger = Ledger::gather(
         &**job.staging.fs(),
         earlier.ledger,
-        (&offers, &job.config.decide.channels),
+        (&offers, &job.config.decide),
         &tables.customers,
         &job.quiet(),
     )?
@@ -171,7 +185,7 @@ pub(crate) fn decide(
     ledger.write(job, &tables.customers)?;
     let reader = Reader { ledger: &ledger, ..reader };
     let previous = Previous::read(&**job.staging.fs(), earlier.previous, &offers, &tables.customers, &job.quiet())?;
-    let limits = Limits::of(job.config, &goods.catalogue.offers)?;
+    let limits = Limits::of(job.config, &goods.catalogue.offers, conditions)?;
     let scored = Scored { fs: &**job.staging.fs(), dir: job.staging.dir(), n_offers: offers.len() };
     let is_held_out = |customers: &[u32]| decider.is_held_out(customers);
     let held_back = HeldBack::draw(&job.config.decide, &offers, tables, units);
@@ -184,6 +198,7 @@ pub(crate) fn decide(
     }
     let mut writer = Writer::create(job, goods, conditions, as_of)?;
     writer.counts.holdout_fraction = holdout_fraction;
+    writer.counts.contacts_of_unknown_offers = contacts::about_nothing_known(job, tables, goods)?;
     writer.counts.capacity = arbitration.summary(job.config);
     writer.counts.stability = previous.stability();
     for batch in scored.batches(&[])? {
@@ -252,7 +267,7 @@ impl<'a> Decider<'a> {
         decided: &Decided,
         (tables, previous): (&Checked, &Previous),
     ) -> Result<()> {
-        let Decided { ranked, arms, probability, found, as_if } = decided;
+        let Decided { ranked, arms, probability, found, stands, as_if } = decided;
         let arm = |row: usize| if is_held_out[row] { HOLDOUT } else { arms[row] };
         let n_offers = self.goods.catalogue.offers.len();
         let decisions: Vec<DecisionRow> = block
@@ -288,8 +303,13 @@ impl<'a> Decider<'a> {
             let reasons = self.explainer.reasons(block, &encoded, row, choice.offer.0 as usize)?;
             let told = benefit_row((block, row, choice.offer.0 as usize), &moment, &reasons, writer.as_of.date);
             let benefit = self.benefits.of(&told);
-            let offered =
-                OfferRow { benefit, ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons) };
+            let step = self.conditions.approaches.step(stands, row, choice.offer.0 as usize);
+            let offered = OfferRow {
+                benefit,
+                step: step.map(|(name, _)| name.to_owned()),
+                is_check: step.is_some_and(|(_, makes_offer)| !makes_offer),
+                ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons)
+            };
             if [HOLDOUT, OFFER_HOLDOUT].contains(&arm) { shadow.push((row, offered)) } else { offers.push(offered) }
         }
         // Rows of a customer stand together, in the order of customers, whoever is held out of what.
@@ -337,6 +357,8 @@ impl<'a> Decider<'a> {
             reasons,
             arm,
             action_probability,
+            step: None,
+            is_check: false,
             moment,
             benefit: [None, None],
         }

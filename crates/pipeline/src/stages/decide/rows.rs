@@ -9,6 +9,7 @@ use osusume_tables::arrow::array::{
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
 use super::PREVIOUS;
+use super::approach::CHECK;
 use super::conditions::Moment;
 use crate::stages::train::Parts;
 
@@ -37,22 +38,33 @@ pub(super) struct OfferRow {
     pub(super) reasons: [Option<String>; 3],
     pub(super) arm: &'static str,
     pub(super) action_probability: f64,
+    /// The step of the approach it is made in.
+    pub(super) step: Option<String>,
+    /// Whether that step makes no offer.
+    pub(super) is_check: bool,
     pub(super) moment: Moment,
     /// What it is good for, in English and in Japanese.
     pub(super) benefit: [Option<String>; 2],
 }
 
 /// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 34] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
     ("offer", "product code, or name of the category"),
-    ("kind", "`upsell`, `cross_sell` or `category`"),
+    (
+        "kind",
+        "`upsell`, `cross_sell` or `category`; `check` where the step makes no offer yet: contact the customer as `step` says, and offer nothing",
+    ),
     ("family", "the product's family"),
     (
         "channel",
         "the cheapest of `decide.channels` this customer consents to, the first of those that cost the same; with `decide.capacity` one of them that has a place",
+    ),
+    (
+        "step",
+        "the step of the approach in which the offer is made (`decide.approach`); null for offers without one. Report it back in `columns.step` of the contacts",
     ),
     ("propensity", "calibrated probability that the customer takes it in the label window, contacted or not"),
     (
@@ -72,7 +84,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 33] = [
     ),
     (
         "expected_value_minor",
-        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − fatigue − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact",
+        "what the contact adds: `propensity_contacted` × (gain − `offer_cost`) − `propensity_alone` × gain − contact cost − fatigue − churn. The gain is the expected discounted margin over `decide.months`, each product with its own survival, the new less the one it replaces, without those who step back within 90 days; churn is `decide.churn_per_contact` of what the customer's products are still worth. Where `evidence` is neither `randomised` nor `assumed`, or `decide.value` is `taking`: propensity × (gain − `offer_cost`) − contact cost − churn, the value of a take and not of a contact. Where `kind` is `check`, minus what the contact costs: nothing is sold by it, and what it opens counts in the row that makes the offer",
     ),
     (
         "expected_value_lower_minor",
@@ -138,6 +150,7 @@ pub(crate) fn offer_schema() -> Schema {
         text("kind"),
         text("family"),
         text("channel"),
+        reason("step"),
         number("propensity"),
         number("propensity_contacted"),
         number("propensity_alone"),
@@ -198,9 +211,10 @@ pub(super) fn offer_batch(
         dates(&|_| Some(as_of.date)),
         Arc::new(Int16Array::from_iter_values(rows.iter().map(|row| row.rank))),
         text(&|row| offers[row.offer].key.clone()),
-        text(&|row| crate::words::offer_kind(offers[row.offer].kind).to_owned()),
+        text(&|row| if row.is_check { CHECK } else { crate::words::offer_kind(offers[row.offer].kind) }.to_owned()),
         text(&|row| offers[row.offer].family.clone()),
         text(&|row| row.channel.clone()),
+        Arc::new(rows.iter().map(|row| row.step.as_deref()).collect::<StringArray>()),
         number(&|row| row.propensity),
         number(&|row| row.parts.map_or(row.propensity, |parts| parts.contacted)),
         number(&|row| row.parts.map_or(row.propensity, |parts| parts.alone)),

@@ -1,14 +1,18 @@
 //! What is known of a block of customers as of the run's date: held products, consents, contacts, complaints, purchases.
 
-use osusume_decide::{ChannelSet, NEVER};
-use osusume_model::{AsOf, FeatureSpec, ProductId, Result};
+use std::sync::Arc;
+
+use osusume_decide::{Approach, ChannelSet, NEVER, Stand, Stops};
+use osusume_model::{AsOf, Date, FeatureSpec, OfferId, ProductId, Result};
 use osusume_tables::arrow::array::RecordBatch;
 use osusume_tables::{Column, Values};
 
+use super::approach;
 use super::conditions::{Conditions, Found};
 use super::contacts::Contacts;
 use super::held::Known;
 use super::ledger::Ledger;
+use super::shared::Shared;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{HoldAfter, HoldEvent, Role, Source};
@@ -33,10 +37,16 @@ pub(crate) struct State {
     pub(crate) is_resting: Vec<bool>,
     /// Customers × offers: held out of the offer; empty where nobody is.
     pub(crate) is_held_back: Vec<bool>,
+    /// Customers × offers: another member of the unit it is sold to is asked; empty where that is nobody's case.
+    pub(crate) is_asked_of_others: Vec<bool>,
     /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
     pub(crate) incumbents: Vec<u32>,
     /// What holds of the declared conditions.
     pub(crate) found: Found,
+    /// The approaches offers are made in.
+    pub(crate) approaches: Arc<[Approach]>,
+    /// Customers × approaches: where each customer stands.
+    pub(crate) stands: Vec<Stand>,
 }
 
 impl State {
@@ -50,6 +60,13 @@ impl State {
     }
 }
 
+impl State {
+    /// The channels through which an offer may reach a customer: those open, or that of the step that is due.
+    pub(super) fn reach(&self, customer: usize, offer: OfferId) -> ChannelSet {
+        approach::channels(&self.approaches, &self.stands, (customer, offer.0 as usize), self.open(customer))
+    }
+}
+
 /// Reads the tables for the customers `customers` (ascending indexes).
 #[derive(Clone, Copy)]
 pub(crate) struct Reader<'a> {
@@ -57,6 +74,8 @@ pub(crate) struct Reader<'a> {
     pub(crate) tables: &'a Checked,
     pub(crate) goods: &'a Goods,
     pub(crate) ledger: &'a Ledger,
+    /// What households and accounts hold together.
+    pub(crate) shared: &'a Shared,
     pub(crate) conditions: &'a Conditions,
     /// The features of the run.
     pub(crate) specs: &'a [FeatureSpec],
@@ -70,21 +89,34 @@ impl Reader<'_> {
     /// `ConsentGate` when consents are required and there is no such table.
     pub(crate) fn read(&self, rows: &RawBlock) -> Result<State> {
         let customers = rows.customer.as_slice();
-        let (held_offsets, held, since_holding) = self.holdings(customers)?;
-        let (bought, since_purchase) = self.purchases(customers)?;
+        let Held { offsets: held_offsets, products: held, since: since_holding, takes } = self.holdings(customers)?;
+        let Bought { recently: bought, since: since_purchase, takes: bought_takes } = self.purchases(customers)?;
         let latest = since_holding.iter().zip(&since_purchase).map(|(a, b)| *a.min(b)).collect();
+        let contacts = self.contacts(customers)?;
+        let days_since_complaint = self.complaints(customers)?;
+        let found = self.conditions.look(self.scene, self.tables, rows, self.as_of)?.found();
+        let n_approaches = self.conditions.approaches.all.len();
+        let stands = self.stands(&contacts.touches, |customer, approach| Stops {
+            is_declared: found.stops(customer, approach),
+            days_since_complaint: days_since_complaint[customer],
+            days_since_take: takes[customer * n_approaches + approach]
+                .min(bought_takes[customer * n_approaches + approach]),
+        });
         Ok(State {
             held_offsets,
             held,
             consents: consents(self.scene, self.tables, customers, self.as_of)?,
             bought,
-            contacts: self.contacts(customers)?,
-            days_since_complaint: self.complaints(customers)?,
+            contacts,
+            days_since_complaint,
             days_since_purchase: latest,
             is_resting: Vec::new(),
             is_held_back: Vec::new(),
+            is_asked_of_others: Vec::new(),
             incumbents: Vec::new(),
-            found: self.conditions.look(self.scene, self.tables, rows, self.as_of)?.found(),
+            found,
+            approaches: Arc::clone(&self.conditions.approaches.all),
+            stands,
         })
     }
 
@@ -116,33 +148,53 @@ impl Reader<'_> {
         at < self.as_of.instant.0 && arrived.is_none_or(|arrived| arrived < self.as_of.instant.0)
     }
 
-    /// Civil days from the day of `at` to the run's.
-    pub(super) fn days_since(&self, at: Option<i64>) -> u16 {
-        let days = |at| (self.as_of.date - self.scene.calendar.day(at)).clamp(0, i32::from(NEVER) - 1) as u16;
-        at.map_or(NEVER, days)
+    /// Civil days from a day to the run's.
+    pub(super) fn days_from(&self, day: Date) -> u16 {
+        (self.as_of.date - day).clamp(0, i32::from(NEVER) - 1) as u16
     }
 
-    /// Products held, and days since the newest one began that does not merely continue another.
-    fn holdings(&self, customers: &[u32]) -> Result<(Vec<u32>, Vec<ProductId>, Vec<u16>)> {
+    /// Civil days from the day of `at` to the run's.
+    pub(super) fn days_since(&self, at: Option<i64>) -> u16 {
+        at.map_or(NEVER, |at| self.days_from(self.scene.calendar.day(at)))
+    }
+
+    /// What is held, and what began.
+    fn holdings(&self, customers: &[u32]) -> Result<Held> {
         let nothing = (vec![0; customers.len() + 1], Vec::new());
+        let approaches = &self.conditions.approaches.all;
         let source = self.scene.config.holdings();
         let block = source.map(|source| held_rows(self.scene, self.tables, source, customers)).transpose()?.flatten();
-        let Some(block) = block else { return Ok((nothing.0, nothing.1, vec![NEVER; customers.len()])) };
+        let Some(block) = block else {
+            let (since, takes) = (vec![NEVER; customers.len()], vec![NEVER; customers.len() * approaches.len()]);
+            return Ok(Held { offsets: nothing.0, products: nothing.1, since, takes });
+        };
         let block = known_products(self.goods, block).0;
         let known = Known::new(&block, &product_positions(self.goods, &block), self.as_of.instant.0);
         let is_dated = !self.scene.config.is_cross_section();
-        let newest = |c: usize| known.newest_start(c, &self.goods.canonical).filter(|_| is_dated);
+        let canonical = &self.goods.canonical;
+        let newest = |c: usize| known.newest_start(c, canonical, &|_| true).filter(|_| is_dated);
         let since = (0..customers.len()).map(|c| self.days_since(newest(c)));
+        let offers = &self.goods.catalogue.offers;
+        let is_of = |approach: &Approach, product: u32| {
+            let named = offers.iter().zip(&approach.offers).filter(|(_, is_named)| **is_named);
+            named.filter_map(|(offer, _)| offer.product).any(|id| canonical[id.0 as usize] == product)
+        };
+        let take = |c: usize, approach: &Approach| {
+            known.newest_start(c, canonical, &|product| is_of(approach, product)).filter(|_| is_dated)
+        };
+        let takes = (0..customers.len()).flat_map(|c| approaches.iter().map(move |approach| (c, approach)));
+        let takes = takes.map(|(c, approach)| self.days_since(take(c, approach))).collect();
         // Where no offer stands on the ladder, decisions know no products.
         let (offsets, held) = if self.goods.rules().is_empty() { nothing } else { known.held() };
-        Ok((offsets, held, since.collect()))
+        let (offsets, held) = self.shared.with_units(customers, offsets, held);
+        Ok(Held { offsets, products: held, since: since.collect(), takes })
     }
 
-    /// Customers × category offers: bought recently; and days since anything was bought.
-    fn purchases(&self, customers: &[u32]) -> Result<(Vec<bool>, Vec<u16>)> {
+    /// What was bought.
+    fn purchases(&self, customers: &[u32]) -> Result<Bought> {
         let category = self.scene.config.offers.category.as_ref();
         let n_categories = category.map_or(0, |category| category.names.len());
-        let mut bought = vec![false; customers.len() * n_categories];
+        let mut bought: Vec<Option<i64>> = vec![None; customers.len() * n_categories];
         let mut last: Vec<Option<i64>> = vec![None; customers.len()];
         for source in self.sources(Role::Purchases) {
             let Some(block) = self.block(source, customers, &["at", "arrived", "product", "quantity"])? else {
@@ -154,9 +206,6 @@ impl Reader<'_> {
                 let join = self.goods.join(&category.level, dictionary.as_deref().unwrap_or(&[]))?;
                 Some(offer_of_product(&join.map, &join.names, &category.names))
             });
-            let recent = offered.map_or(i64::MAX, |category| {
-                self.scene.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
-            });
             let (at, arrived, product) = (block.times("at"), block.integers("arrived"), block.codes("product"));
             let is_purchase = |row: usize| is_purchase(block.column("quantity"), row);
             for customer in 0..block.n_customers() {
@@ -166,13 +215,28 @@ impl Reader<'_> {
                 {
                     last[customer] = last[customer].max(Some(at[row]));
                     let offer = position.as_ref().and_then(|map| map[product.and_then(|p| p.get(row))? as usize]);
-                    if let Some(offer) = offer.filter(|_| at[row] >= recent) {
-                        bought[customer * n_categories + offer] = true;
+                    if let Some(offer) = offer {
+                        let slot = &mut bought[customer * n_categories + offer];
+                        *slot = (*slot).max(Some(at[row]));
                     }
                 }
             }
         }
-        Ok((bought, last.into_iter().map(|at| self.days_since(at)).collect()))
+        let recent = category.map_or(i64::MAX, |category| {
+            self.scene.calendar.midnight(self.as_of.date - category.not_bought_days as i32).0
+        });
+        let n_others = self.goods.catalogue.offers.len() - n_categories;
+        let takes = (0..customers.len()).flat_map(|c| self.conditions.approaches.all.iter().map(move |one| (c, one)));
+        let takes = takes.map(|(c, approach)| {
+            // Categories are the last of the offers.
+            let named = bought[c * n_categories..][..n_categories].iter().zip(&approach.offers[n_others..]);
+            self.days_since(named.filter(|(_, is_named)| **is_named).filter_map(|(at, _)| *at).max())
+        });
+        Ok(Bought {
+            takes: takes.collect(),
+            recently: bought.iter().map(|at| at.is_some_and(|at| at >= recent)).collect(),
+            since: last.into_iter().map(|at| self.days_since(at)).collect(),
+        })
     }
 
     /// Days since the customer last turned to the company with a problem.
@@ -205,6 +269,26 @@ impl Reader<'_> {
             known.for_each(|row| visit(customer, row, at[row]));
         }
     }
+}
+
+/// What customers hold.
+struct Held {
+    offsets: Vec<u32>,
+    products: Vec<ProductId>,
+    /// Days since the newest holding began that does not merely continue another.
+    since: Vec<u16>,
+    /// Customers × approaches: days since one of the approach's products was taken.
+    takes: Vec<u16>,
+}
+
+/// What customers bought.
+struct Bought {
+    /// Customers × category offers: lately.
+    recently: Vec<bool>,
+    /// Days since anything was.
+    since: Vec<u16>,
+    /// Customers × approaches: days since one of the approach's categories was.
+    takes: Vec<u16>,
 }
 
 fn declared_columns(
