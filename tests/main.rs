@@ -26,6 +26,7 @@ mod grocer;
 mod guard;
 mod hierarchy;
 mod household;
+mod inputs;
 mod inspect;
 mod leakage;
 mod ledger;

@@ -4,7 +4,7 @@ use osusume_model::{Arg, Code, Date};
 
 use crate::Language;
 use crate::messages::message;
-use crate::template::{fill, outline};
+use crate::template::fill;
 
 macro_rules! lines {
     ($($name:ident($en:literal, $ja:literal);)+) => {
@@ -343,7 +343,26 @@ pub fn day(date: Date, language: Language) -> String {
 
 /// The headline of an error code without its arguments, e.g. "`<name>` is not a date"; `None` for an unknown code.
 pub fn code_title(id: &str, language: Language) -> Option<String> {
-    Code::parse(id).map(|code| outline(message(code, language).title))
+    Code::parse(id).map(|code| class(code, language))
+}
+
+/// What rows struck by a code have in common: the headline of a fault without what differs from row to row.
+fn class(code: Code, language: Language) -> String {
+    let [en, ja] = match code {
+        Code::RowTooShort => ["row has too few fields", "列が足りない行"],
+        Code::RowTooLong => ["row has too many fields", "列が多すぎる行"],
+        Code::RecordTooLarge => ["record is too large", "長すぎる行"],
+        Code::WrongType => ["value is not of the declared type", "宣言した種類として読み取れない値"],
+        Code::WrongEncoding => {
+            ["bytes are not valid in the declared encoding", "宣言した文字コードとして読み取れない値"]
+        }
+        Code::OutOfRange => ["value is out of range", "範囲外の値"],
+        Code::AmbiguousTime => {
+            ["local time does not exist or exists twice", "存在しない、または二重に存在する現地時刻"]
+        }
+        _ => return fill(message(code, language).title, &|_| None, language),
+    };
+    language.pick(en, ja).to_owned()
 }
 
 #[cfg(test)]
@@ -367,5 +386,12 @@ mod tests {
     fn codes_have_titles() {
         assert!(code_title("E1017", Language::En).is_some_and(|title| title.contains("quote")));
         assert_eq!(code_title("E9999", Language::En), None);
+        // What becomes of rows, as the report lists it.
+        let of_rows = Code::ALL.iter().filter(|code| ("E1018".."E1030").contains(&code.id()) || code.id() == "E1037");
+        for id in of_rows.map(|code| code.id()) {
+            for title in Language::ALL.map(|language| code_title(id, language).unwrap_or_default()) {
+                assert!(!title.is_empty() && !title.contains(['<', '{', '?']), "{id}: {title}");
+            }
+        }
     }
 }

@@ -32,6 +32,16 @@ pub enum Word {
     Accepted,
     /// Column: rows set aside.
     SetAside,
+    /// Column: a code of errors.
+    ErrorCode,
+    /// Column: a column of a table.
+    ColumnName,
+    /// Column: what is wrong.
+    Wrong,
+    /// Column: the first row, by file and line.
+    FirstRow,
+    /// Rows are unknown because their customers' own rows were set aside. Args: rows, source, customers.
+    UnknownBecause,
     /// Column: rows that repeat others.
     Repeated,
     /// Column: offer.
@@ -216,7 +226,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 101] = [
+    pub const ALL: [Self; 106] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
@@ -229,6 +239,11 @@ impl Word {
         Self::Read,
         Self::Accepted,
         Self::SetAside,
+        Self::ErrorCode,
+        Self::ColumnName,
+        Self::Wrong,
+        Self::FirstRow,
+        Self::UnknownBecause,
         Self::Repeated,
         Self::Offer,
         Self::Kind,
@@ -356,6 +371,14 @@ fn templates(word: Word) -> [&'static str; 2] {
         Word::Read => ["rows read", "読み取り行"],
         Word::Accepted => ["used", "使用"],
         Word::SetAside => ["set aside", "隔離"],
+        Word::ErrorCode => ["error", "エラー"],
+        Word::ColumnName => ["column", "列"],
+        Word::Wrong => ["what is wrong", "内容"],
+        Word::FirstRow => ["first row", "最初の行"],
+        Word::UnknownBecause => [
+            "correct `{source}` first: {customers} of its {customers?row:rows} {customers?was:were} set aside, and {rows} {rows?row:rows} of other tables may be unknown only because of that",
+            "先に `{source}` を修正してください。{customers}行が隔離されたため、他の表の{rows}行の顧客が不明になった可能性があります",
+        ],
         Word::Repeated => ["left out", "対象外"],
         Word::Offer => ["offer", "オファー"],
         Word::Kind => ["kind", "種類"],

@@ -89,9 +89,28 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
 /// Kinds of values and parts of files by the word code uses for them.
 const KINDS: &[(&str, [&str; 2])] = &[
     ("1900-01-01 to 2199-12-31", ["a date from 1900-01-01 to 2199-12-31", "1900-01-01から2199-12-31までの日付"]),
+    (
+        "`offer_cost` must not be negative",
+        ["`offer_cost` must not be negative", "`offer_cost` は0以上でなければなりません"],
+    ),
+    (
+        "`survival` must be a share a month above 0 and at most 1",
+        [
+            "`survival` must be a share a month above 0 and at most 1",
+            "`survival` は0より大きく1以下の月間継続率でなければなりません",
+        ],
+    ),
+    (
+        "`valid_until` must come after `valid_from`",
+        ["`valid_until` must come after `valid_from`", "`valid_until` は `valid_from` より後でなければなりません"],
+    ),
     ("a single line", ["a single line", "1行のデータ"]),
     ("amount", ["an amount", "金額"]),
     ("amount without decimals", ["an amount without decimals", "小数のない金額"]),
+    (
+        "an offered product needs a `margin`, and has none",
+        ["an offered product needs a `margin`, and has none", "オファーする商品の `margin` が空欄です"],
+    ),
     ("array", ["a list", "リスト"]),
     ("basket id", ["a basket id", "バスケットID"]),
     ("basket ids", ["basket ids", "バスケットID"]),
@@ -122,6 +141,7 @@ const KINDS: &[(&str, [&str; 2])] = &[
     ("line feeds", ["line feeds", "改行コードLF"]),
     ("list", ["a list", "リスト"]),
     ("list of tables", ["a list of tables", "テーブルのリスト"]),
+    ("listed twice", ["a product is listed twice", "同じ商品が2回記載されています"]),
     (
         "local time that exists once in the zone",
         ["a local time that exists once in the zone", "タイムゾーンで一意に定まる時刻"],

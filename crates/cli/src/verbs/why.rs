@@ -73,13 +73,14 @@ impl Explained<'_> {
         if !self.why.offers.iter().any(|offer| matches!(offer.fate, Fate::Chosen { .. })) {
             page = page + "\n" + &self.say(Word::NoOffer, &[]) + "\n";
         }
-        let mut heading = None;
-        for offer in &self.why.offers {
-            let (next, lines) = self.offer(offer);
-            if heading.replace(next) != Some(next) {
-                page = page + "\n" + &self.say(next, &[]) + "\n";
+        let told: Vec<(Word, String)> = self.why.offers.iter().map(|offer| self.offer(offer)).collect();
+        for heading in [Word::Made, Word::Lost, Word::TooLittle, Word::Removed] {
+            let mut lines =
+                told.iter().filter(|(word, _)| *word == heading).map(|(_, lines)| lines.as_str()).peekable();
+            if lines.peek().is_some() {
+                page = page + "\n" + &self.say(heading, &[]) + "\n";
+                page.extend(lines);
             }
-            page.push_str(&lines);
         }
         page
     }
@@ -111,7 +112,7 @@ impl Explained<'_> {
             Fate::BelowThreshold { threshold } => {
                 let short = self.money(threshold.saturating_sub(ranked_by(offer)));
                 let args = [("offer", name), ("short", short), ("threshold", self.money(*threshold))];
-                (Word::Lost, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
+                (Word::TooLittle, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
             }
             Fate::Removed { layer: id, rule, declared } => {
                 let language = self.console.language;

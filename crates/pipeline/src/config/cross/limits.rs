@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{Arg, Code};
 use osusume_model as model;
 
-use super::super::check::Checker;
+use super::super::check::{Checker, got};
 use super::super::layer::{Entry, Node, Table, Value};
 use super::derived::unreadable;
 use super::{View, keys_of};
@@ -112,7 +112,11 @@ impl Limit<'_> {
         let place = |entry: &Entry| entry.node.spot;
         for name in ["max", "min"] {
             if let Some(other) = self.table.get(name) {
-                let args = vec![("got", Arg::from(name)), ("allowed", "a [[decide.capacity]] of its own".into())];
+                let args = vec![
+                    ("got", got(&other.node)),
+                    ("beside", "budget_minor".into()),
+                    ("allowed", format!("{name} | budget_minor").into()),
+                ];
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
             }
         }
