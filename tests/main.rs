@@ -33,6 +33,7 @@ mod leakage;
 mod ledger;
 mod oddities;
 mod offer_holdout;
+mod offer_terms;
 mod own;
 mod policy;
 mod power;

@@ -236,7 +236,7 @@ codes! {
     RetraceDiffers = "E3014", Integrity, AfterChange;
     /// The tables know no such customer, who is not named. Args: `as_of`.
     CustomerNotInTables = "E3015", Usage, AfterChange;
-    /// What if: this can only be asked of another run. Args: key, got?, allowed?.
+    /// What if: this can only be asked of another run. Args: key, got?, allowed?, drawn?, lots?, effect?, scored?, ledger?, salt?.
     WhatIfNeedsRun = "E3016", Usage, AfterChange;
 
     // Learning and deciding: E40xx.

@@ -14,8 +14,14 @@ pub enum Word {
     LearnedValue,
     /// Row label: customers without an offer.
     WithoutOffer,
-    /// Customers without an offer. Args: count.
+    /// Customers without an offer whom a channel may reach. Args: count, causes?.
     WithoutOfferValue,
+    /// Those of one cause. Args: count, cause.
+    WithoutCause,
+    /// Row label: customers whom no channel may reach.
+    NotAsked,
+    /// Those customers. Args: count, held.
+    NotAskedValue,
     /// Label of the customers by lane.
     Lanes,
     /// Column: source.
@@ -220,11 +226,14 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 103] = [
+    pub const ALL: [Self; 106] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
         Self::WithoutOfferValue,
+        Self::WithoutCause,
+        Self::NotAsked,
+        Self::NotAskedValue,
         Self::Lanes,
         Self::Source,
         Self::Read,
@@ -347,8 +356,16 @@ fn templates(word: Word) -> [&'static str; 2] {
             "{rows} rows at {dates} {dates?date:dates}, {first} to {last}",
             "{rows}行（基準日{dates}回、{first}～{last}）",
         ],
-        Word::WithoutOffer => ["left in peace", "案内なし"],
-        Word::WithoutOfferValue => ["{count} {count?customer:customers} without an offer", "{count}人（オファーなし）"],
+        Word::WithoutOffer => ["no offer", "オファーなし"],
+        Word::WithoutOfferValue => {
+            ["{count} {count?customer:customers}<<: {causes:plain}>>", "{count}人<<（{causes:plain}）>>"]
+        }
+        Word::WithoutCause => ["{count} {cause:plain}", "{cause:plain} {count}人"],
+        Word::NotAsked => ["not asked", "案内不可"],
+        Word::NotAskedValue => [
+            "{count} {count?customer:customers} whom no channel may reach, {held} of them in the holdout",
+            "{count}人（同意のあるチャネルがない顧客。うち比較対照群{held}人）",
+        ],
         Word::Lanes => ["lanes", "レーン"],
         Word::Source => ["source", "データ"],
         Word::Read => ["rows read", "読み取り行"],

@@ -70,14 +70,14 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
             text.push('\n');
         }
     }
-    if !checks.over.is_empty() {
-        // The errors follow on the other stream.
-        text.push('\n');
-    } else {
+    if checks.over.is_empty() {
         let command = format!("osusume run {}{}", args.pipeline.pipeline.display(), as_of_option(config, args));
         let next = console.say(Word::NextRun, &[("command", Arg::from(command))]);
         text.push('\n');
         text.push_str(&labelled(2, &[(&console.phrase(Phrase::Next, &[]), next)]));
+    } else {
+        // The errors follow on the other stream.
+        text.push('\n');
     }
     text
 }

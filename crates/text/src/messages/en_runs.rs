@@ -256,6 +256,12 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &[
             "make a run with it: `osusume run PIPELINE --set KEY=VALUE`",
             "or leave it as it was in the run, and ask of the rest of `[decide]`",
+            "<<`{drawn}`: who is held out was drawn before anybody was ranked, and the shadow and every evaluation rest on that draw; set it for the next run, `osusume check` says what a share can show and in how many months>>",
+            "<<`{lots}`: who gets a lot was drawn and published with the run, and what lots teach comes of those who were sent them; set it for the next run, and compare the two summaries>>",
+            "<<`{effect}`: what a contact adds was worked out with it and stands in the run's models; run again with it, or ask of `decide.levers`, `decide.wear_out` or `decide.value`, which move values here and now>>",
+            "<<`{scored}`: only whom a channel may reach was scored, so nobody else has a propensity to decide by>>",
+            "<<`{ledger}`: what earlier runs had out was settled with it before anybody was ranked; run again with it, or ask of `decide.contact_limit.max`>>",
+            "<<`{salt}`: lots and arms are drawn again under either policy, and by the key there is now other customers explore than in the run; ask with the key of then>>",
         ],
         cause: "`osusume what-if` decides a published run again: its customers, features, propensities and holdout stay. What they came from cannot be asked in hindsight.",
         example: "osusume what-if pipelines/isp.toml --set decide.per_customer=1",
