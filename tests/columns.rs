@@ -104,7 +104,7 @@ channels = ["mail"]
 "#;
 
 /// What stands in the page for the names and numbers of the example.
-const PLACES: [(&str, &str); 10] = [
+const PLACES: [(&str, &str); 9] = [
     ("100", "{days}"),
     ("usage_minutes", "usage_{kind}"),
     ("visits_page", "visits_{kind}"),
@@ -114,7 +114,16 @@ const PLACES: [(&str, &str); 10] = [
     ("brand_own", "{attribute}_{level}"),
     ("offer_own", "offer_{level}"),
     ("rules_extra", "rules_{offer}"),
-    ("season_last_year", "season_last_year"),
+];
+/// The same for what a feature is about.
+const SUBJECTS: [(&str, &str); 7] = [
+    ("minutes", "{kind}"),
+    ("page", "{kind}"),
+    ("billing", "{topic}"),
+    ("size", "{attribute}"),
+    ("plan", "{family}"),
+    ("own", "{level}"),
+    ("extra", "{offer}"),
 ];
 
 fn company() -> TempDir {
@@ -193,7 +202,10 @@ fn every_recipe_says_which_columns_it_makes() {
             }
             let name = placed(of("name"));
             if told.insert(name.clone()) {
-                let label = placed(of("label"));
+                let about = SUBJECTS.iter().find(|(subject, _)| *subject == of("subject"));
+                let label =
+                    about.map_or(of("label").to_owned(), |(subject, place)| of("label").replace(subject, place));
+                let label = placed(&label);
                 writeln!(page, "| `{name}` | {} | {label} | {} |", of("unit"), of("absent")).unwrap();
             }
         }

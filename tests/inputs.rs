@@ -97,8 +97,14 @@ fn a_column_in_other_words_is_told_once_and_before_what_follows_from_it() {
     });
     let (page, exit) = checked(&company, &[]);
     assert!(exit == 10 && page.starts_with("isp is not ready to run"), "{page}");
-    assert!(place(&page, "value is not of the declared type") < place(&page, "E1025"), "{page}");
+    assert!(place(&page, "expected `true` or `false`, got ") < place(&page, "E1025"), "{page}");
     assert_eq!(told(&page, "E1025"), 0, "only in the table: {page}");
+    assert_eq!(
+        told(&page, "E1030"),
+        1,
+        "tables that are over their limits because of it are no errors of their own: {page}"
+    );
+    assert!(page.contains("help: flags read yes/no") && !page.contains("times read"), "{page}");
     assert!((1..=3).contains(&told(&page, "E1022")), "once a column: {page}");
     assert!(page.contains(" of 400 rows)") && page.contains("correct `customers` first: "), "{page}");
     assert!(!page.contains("quality.on_error"), "it is set: {page}");

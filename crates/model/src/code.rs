@@ -134,11 +134,11 @@ codes! {
     RowTooLong = "E1020", Input, AfterChange;
     /// A record or field above the size limit. Args: bytes, limit.
     RecordTooLarge = "E1021", Input, AfterChange;
-    /// A value is not of the declared type. Args: expected, bytes, shape, instead?, format?.
+    /// A value is not of the declared type. Args: expected, bytes, shape, instead?, format?, times?, flags?.
     WrongType = "E1022", Input, AfterChange;
     /// A required value is absent. Args: instead?.
     ValueMissing = "E1023", Input, AfterChange;
-    /// A number or date outside what is allowed, instead?. Args: allowed, instead?.
+    /// A number or date outside what is allowed. Args: allowed, instead?.
     OutOfRange = "E1024", Input, AfterChange;
     /// The customer is in no customers table. Args: instead?.
     UnknownCustomer = "E1025", Input, AfterChange;
