@@ -217,6 +217,7 @@ pub(super) fn offers(at: At) -> Offers {
     Offers {
         upsell_families: at.table("upsell").texts("families"),
         skip_steps: at.table("upsell").flag("skip_steps").expect(CHECKED),
+        upsell_replaces: at.table("upsell").flag("replaces").expect(CHECKED),
         cross_sell_families: at.table("cross_sell").texts("families"),
         category: at.find("category").and_then(Node::as_table).map(|table| category(At(table))),
         horizon_days: at.integer("horizon_days"),
