@@ -76,15 +76,15 @@ ORACLE_SEED = 9_001
 ONE_SIDED = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729]
 TWO_SIDED = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093]
 BASELINES = ["nobody", "random", "p x margin", "two models"]
-HEADS = ["business", "customers", "seeds", "S median", "worst", "interval", "V", "worst V", "oracle", "known"]
-HEADS += [f"V less {name}" for name in BASELINES] + ["p1 - p0", "our scores", "true effects", "true values", "a contact", "contacts", "oracle's", "churn"]
+HEADS = ["business", "customers", "seeds", "S median", "worst", "S of means (95 %)", *(f"V less {name}" for name in BASELINES), "churn, % (worst)"]
+MORE_HEADS = ["business", "customers", "V", "worst", "oracle", "known", "p1 - p0", "our scores", "true effects", "true values", "a contact", "contacts", "oracle's"]
 
 
 def main():
     options = arguments()
     if options.report:
         newest = {(line["world"], line["customers"], line["seed"]): line for line in lines_of(options.report)}
-        print_table(newest.values(), options)
+        print_table(newest.values())
         return
     # The seeds outside, so that a cut leaves whole seeds of every world; the worlds outside where no oracle is kept.
     tasks = [(world, seed) for seed in options.seeds for world in options.worlds]
@@ -102,7 +102,7 @@ def main():
                 lines.append(done.result())
                 progress(options, lines, len(tasks), began)
     if not options.prepare:
-        print_table(lines, options)
+        print_table(lines)
 
 
 def oracles_first(options, tasks):
@@ -134,7 +134,6 @@ def arguments():
     parser.add_argument("--prepare", action="store_true", help="only make and keep the companies that --cache lacks")
     parser.add_argument("--lines", type=Path, help="append each result here, and measure none anew that is there")
     parser.add_argument("--report", type=Path, help="print the table of such a file, nothing else")
-    parser.add_argument("--baselines-only", action="store_true", help="a narrow table: S, the four paired differences, churn")
     options = parser.parse_args()
     for world in PLANTED:
         if not options.report and not options.worlds and not (options.data / PLANTED[world][0]).exists():
@@ -292,21 +291,17 @@ def find_oracle(options, world, company):
 # --- the table --------------------------------------------------------------------------------------------------------------
 
 
-def print_heads():
-    print("| " + " | ".join(HEADS) + " |\n|" + "---|" * len(HEADS), flush=True)
-
-
-def print_row(lines):
-    print("| " + " | ".join(row(lines)) + " |", flush=True)
-
-
 def print_table(lines):
-    print_heads()
+    """Two tables: what is asked of every business, and what lies behind it."""
     groups = {}
     for line in lines:
         groups.setdefault((line["world"], line["customers"]), []).append(line)
-    for group in groups.values():
-        print_row(sorted(group, key=lambda line: line["seed"]))
+    order = lambda key: ((WORLDS + list(PLANTED)).index(key[0]), -key[1])
+    groups = [sorted(groups[key], key=lambda line: line["seed"]) for key in sorted(groups, key=order)]
+    for heads, row in ((HEADS, asked), (MORE_HEADS, behind)):
+        print("\n| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))
+        for group in groups:
+            print("| " + " | ".join(row(group)) + " |", flush=True)
 
 
 def half(values, table):
@@ -317,27 +312,45 @@ def half(values, table):
     return t * values.std(ddof=1) / np.sqrt(len(values))
 
 
-def row(lines):
-    customers = lines[0]["customers"]
-    a_thousand = 1_000 / customers
-    v = lambda name: np.array([line[name]["v"] for line in lines]) * a_thousand
-    run, oracle = v("run"), v("oracle")
+def a_thousand(lines, name):
+    """V of a policy, a thousand customers, by seed."""
+    return np.array([line[name]["v"] for line in lines]) * 1_000 / lines[0]["customers"]
+
+
+def asked(lines):
+    run, oracle = a_thousand(lines, "run"), a_thousand(lines, "oracle")
     # Where the oracle earns nothing there is no ratio.
     s = run[oracle > 0] / oracle[oracle > 0] if (oracle > 0).any() else np.array([np.nan])
     # The ratio of means: of companies whose oracle earns next to nothing, single ratios say little.
-    whole = run.sum() / oracle.sum() if oracle.sum() > 0 else np.nan
-    mean = lambda name, key: np.mean([line[name][key] for line in lines])
+    whole, width = ratio_of_means(run, oracle)
     beside = []
     for name in BASELINES:
-        difference = run - v(name)
+        difference = run - a_thousand(lines, name)
         beside.append(f"{difference.mean():+,.0f} (> {difference.mean() - half(difference, ONE_SIDED):+,.0f})")
-    share = lambda name: f"{v(name).sum() / v('known').sum():.3f}" if "true values" in lines[0] and v("known").sum() > 0 else "-"
+    churn = np.array([100 * line["run"]["churn"] for line in lines])
     return [
-        lines[0]["world"], f"{customers:,}", f"{len(lines)}", f"{np.median(s):.2f}", f"{s.min():.2f}", f"{whole:.2f} ± {half(s, TWO_SIDED):.2f}",
-        f"{run.mean():+,.0f}", f"{run.min():+,.0f}", f"{oracle.mean():,.0f}", f"{v('known').mean():,.0f}", *beside, f"{v('p1 - p0').mean():+,.0f}",
-        f"{v('our scores').mean():+,.0f}", share("true effects"), share("true values"),
-        f"{np.mean([line['a contact'] for line in lines]):.1f} of {np.mean([line['cost'] for line in lines]):.1f}", f"{mean('run', 'contacts'):,.0f}",
-        f"{mean('oracle', 'contacts'):,.0f}", f"{100 * mean('run', 'churn'):+.2f} %",
+        lines[0]["world"], f"{lines[0]['customers']:,}", f"{len(lines)}", f"{np.median(s):.2f}", f"{s.min():.2f}",
+        f"{whole:.2f} ({whole - width:.2f} to {whole + width:.2f})", *beside, f"{churn.mean():+.2f} ({churn.max():+.2f})",
+    ]
+
+
+def ratio_of_means(top, bottom):
+    """The ratio with half the width of its 95 % interval over companies, linearised."""
+    if bottom.mean() <= 0:
+        return np.nan, np.nan
+    whole = top.mean() / bottom.mean()
+    return whole, half((top - whole * bottom) / bottom.mean(), TWO_SIDED)
+
+
+def behind(lines):
+    mean = lambda name, key: np.mean([line[name][key] for line in lines])
+    v = lambda name: f"{a_thousand(lines, name).mean():+,.0f}"
+    known = a_thousand(lines, "known").sum()
+    share = lambda name: f"{a_thousand(lines, name).sum() / known:.3f}" if known > 0 else "-"
+    return [
+        lines[0]["world"], f"{lines[0]['customers']:,}", v("run"), f"{a_thousand(lines, 'run').min():+,.0f}", v("oracle"), v("known"), v("p1 - p0"), v("our scores"),
+        share("true effects"), share("true values"), f"{np.mean([line['a contact'] for line in lines]):.1f} of {np.mean([line['cost'] for line in lines]):.1f}",
+        f"{mean('run', 'contacts'):,.0f}", f"{mean('oracle', 'contacts'):,.0f}",
     ]
 
 

@@ -124,7 +124,13 @@ class Count:
 
     def tell(self, name):
         print(f"{name}: {self.decisions:,} decisions, {self.rows:,} offers, {self.violations:,} violations, "
-              f"{self.disagreements:,} disagreements{' ' + json.dumps(self.what, ensure_ascii=False) if self.what else ''}", flush=True)
+              f"{self.disagreements:,} disagreements{self.worst()}", flush=True)
+
+    def worst(self):
+        """What was found, the most frequent first."""
+        most = sorted(self.what.items(), key=lambda item: -item[1])
+        more = f" and {len(most) - 12} more" if len(most) > 12 else ""
+        return "".join(f"; {what}: {number:,}" for what, number in most[:12]) + more
 
 
 def year(options, world):
@@ -189,8 +195,8 @@ def strict(text):
     text = re.sub(r"\nhold_after = \[", f"\nhold_after = [{hold}, ", text, count=1)
     tables = [f'[[decide.channel_limit]]\nchannel = "{channel}"\ndays = 90\nmax = 1\n' for channel in channels]
     tables.append(f'[[decide.capacity]]\nchannel = "{channels[-1]}"\nbudget_minor = 3000\n')
-    tables.append('[[decide.rule]]\nname = "newcomers_rest"\nlayer = "suitability"\nwhen = "tenure_days < 60"\n')
-    tables.append('[[decide.rule]]\nname = "lately_seen"\nlayer = "applicability"\nunless = "tenure_days < 2000"\n')
+    tables.append('[[decide.rule]]\nname = "lately_contacted"\nlayer = "suitability"\nwhen = "contacts_recency < 45"\n')
+    tables.append('[[decide.rule]]\nname = "often_contacted"\nlayer = "applicability"\nwhen = "contacts_count_365d >= 9"\n')
     end = text.index("\n[[export]]")
     return text[:end] + "\n" + "\n".join(tables) + text[end:]
 
@@ -367,6 +373,9 @@ def catalogue(tables):
 def check(pipeline, run):
     offers = pl.concat([pl.read_parquet(run / name).with_columns(arm=pl.lit(arm))
                         for name, arm in (("offers.parquet", "offer"), ("shadow.parquet", "holdout"))])
+    # What is held back of one offer from somebody who may get others stands beside the decisions.
+    single = pl.read_parquet(run / "shadow.parquet").filter(pl.col("arm") == "offer_holdout").select("customer_id", "offer")
+    offers = pl.concat([offers.filter(pl.col("arm") == "offer"), offers.filter(pl.col("arm") == "holdout").join(single, on=["customer_id", "offer"], how="anti")])
     decisions = pl.read_parquet(run / "decisions.parquet")
     # Explorers and arms of other policies are contacted, too.
     decisions = decisions.with_columns(arm=pl.when(pl.col("arm") == "holdout").then(pl.lit("holdout")).otherwise(pl.lit("offer")))
@@ -391,6 +400,7 @@ def check(pipeline, run):
     chosen = pl.concat(said_by_offer).filter(pl.col("said") == "chosen").select("customer_id", "offer", "arm")
     both = chosen.join(offers.select("customer_id", "offer", "arm"), on=["customer_id", "offer", "arm"], how="inner")
     count.broke("rows of no decision, or decisions without a row", abs(chosen.height - both.height) + abs(offers.height - both.height))
+    count.broke("an offer made to whom it is held back from", single.join(offers, on=["customer_id", "offer"]).height)
     places(count, tables, people, offers, known_offers, declared)
     declared.rows(count, offers, tiers, as_of)
     ledger(count, tables, pipeline, run, people)
@@ -486,7 +496,11 @@ def state(tables, run, decisions):
     limit = decide.get("contact_limit", {})
     consents = tables.consents(decide["channels"], decide.get("consent", {}).get("purpose", "marketing"))
     allowed = consents.group_by("customer").agg(allowed=pl.col("channel"))
-    contacts = tables.contacts()
+    made = tables.contacts()
+    # Rows of earlier runs that are still out stand for contacts; of the holdout, for those that were not made.
+    out = pl.read_parquet(run / "outstanding.parquet")
+    out = out.select(customer="customer_id", channel="channel", days=(pl.lit(tables.as_of) - pl.col("as_of")).dt.total_days())
+    contacts = pl.concat([made.select("customer", "channel", "days"), out])
     recent = contacts.filter(pl.col("days") <= limit.get("days", 30)).group_by("customer").agg(contacts=pl.len())
     newest = contacts.group_by("customer").agg(contacted=pl.col("days").min())
     people = decisions.select("customer_id", "arm")
@@ -496,13 +510,10 @@ def state(tables, run, decisions):
         through = (pl.col("channel") == bound["channel"]) | pl.col("channel").is_null()
         used = contacts.filter(through & (pl.col("days") <= bound["days"])).group_by("customer").len(f"used/{place}")
         known.append(used)
-    known += [tables.ignored(contacts, rule) for rule in decide.get("hold_after", []) if rule["event"] == "ignored"]
+    known += [tables.ignored(made, rule) for rule in decide.get("hold_after", []) if rule["event"] == "ignored"]
     for table in known:
         people = people.join(table, left_on="customer_id", right_on="customer", how="left", maintain_order="left")
-    # Of the holdout, rows of earlier runs stand for the contacts that were not made.
-    out = pl.read_parquet(run / "outstanding.parquet").group_by("customer_id").agg(outstanding=pl.len())
-    people = people.join(out, on="customer_id", how="left", maintain_order="left")
-    return people.with_columns(pl.col("^used/.*$").fill_null(0), made=pl.col("contacts").fill_null(0) + pl.col("outstanding").fill_null(0))
+    return people.with_columns(pl.col("^used/.*$").fill_null(0), made=pl.col("contacts").fill_null(0))
 
 
 def held(tables, products, people):
@@ -581,7 +592,9 @@ def judge(count, key, said):
         elif row["said"] in UNDECIDED:
             # What is settled over all customers is told before a rule of the last layer.
             late = row["verdict"] == "lane" or row["verdict"].startswith("rule:")
-            fits = row["verdict"] == OPEN or (row["said"] in SETTLED and late)
+            # Who is held back from a single offer follows from a draw, and is told before everything but consent.
+            first = row["said"] == "offer_holdout" and row["verdict"] != "no_consent"
+            fits = row["verdict"] == OPEN or first or (row["said"] in SETTLED and late)
             count.disagrees(f"{key} {row['said']} but {row['verdict']}", 0 if fits else number)
         elif row["said"] in RULES or row["said"].startswith("rule:"):
             count.disagrees(f"{key} {row['said']} but {row['verdict']}", number if row["said"] != row["verdict"] else 0)
