@@ -167,6 +167,14 @@ fn a_household_is_asked_through_as_many_as_the_file_says() {
     let placed = run(&company, &places);
     assert!(asked(&placed, "offers").values().all(|own| own.len() == 1));
     assert!(rows(&company, &placed, "offers").iter().filter(|row| row.channel == "telephone").count() <= 40);
+    // Lots and other policies make offers that are worth too little for the ranking: nobody else of the household is asked then, either.
+    for other in ["decide.explore={fraction=0.5}", "decide.arms={random=0.4,propensity=0.2}"] {
+        let policy = ["--set", "decide.per_household=1", "--set", "decide.min_value_minor=400", "--set", other];
+        let mixed = run(&company, &policy);
+        for name in ["offers", "shadow"] {
+            assert!(asked(&mixed, name).values().all(|own| own.len() == 1), "{other}");
+        }
+    }
 }
 
 #[test]
