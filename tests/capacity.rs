@@ -114,6 +114,15 @@ fn a_budget_counts_what_contacts_cost() {
     assert_eq!(offers.iter().filter(|row| row.offer == "tv").count(), 33);
     assert_eq!(limits[1]["missing"].as_i64(), Some(100_000 - 33));
     assert!(!limits[1]["conflict"].as_array().unwrap().is_empty());
+    // What no limit counts loses no place to others, however many offers a customer is made.
+    let few = ["--set", "decide.capacity=[{offer=\"tv\",max=10}]", "--set", "decide.per_customer=3"];
+    let few = run(&company, &few);
+    let found = decisions(&company, &few);
+    let lost = |offer: &str| found.values().filter(|(_, fates)| fates[offer] == "no_capacity").count();
+    assert!(lost("tv") > 0);
+    for offer in found.values().next().unwrap().1.keys().filter(|offer| *offer != "tv") {
+        assert_eq!(lost(offer), 0, "{offer}");
+    }
     let nothing =
         run(&company, &["--set", "decide.capacity=[{budget_minor=0}]", "--set", "decide.contact_cost_minor=30"]);
     assert!(rows(&company, &nothing, "offers").is_empty());
