@@ -39,12 +39,11 @@ def unexpired(run, as_of):
 
 
 def unanswered(rows, tables, keys):
-    """Without the rows that a contact has taken the place of: one contact one row, on the row's day or later, about its offer or none known."""
-    known = set(keys) | set(rows["offer"].unique())
+    """Without the rows that a contact has taken the place of: one contact one row, on the row's day or later, about its offer or about none."""
     contacts = {}
     reported = tables.reported().filter(pl.col("customer").is_in(rows["customer_id"].implode())).sort("at", maintain_order=True)
     for customer, about, on in reported.select("customer", "about", "on").iter_rows():
-        contacts.setdefault(customer, []).append((about if about in known else None, on))
+        contacts.setdefault(customer, []).append((about, on))
     order, left = {key: number for number, key in enumerate(keys)}, []
     rows = rows.with_columns(turn=pl.col("offer").replace_strict(order, default=len(order), return_dtype=pl.Int64)).sort("as_of", "turn")
     for row in rows.select("customer_id", "as_of", "offer", "channel").iter_rows():
