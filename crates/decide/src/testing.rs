@@ -62,6 +62,7 @@ impl Columns {
             channels_left: None,
             recent_contacts: None,
             approaches: None,
+            units: None,
         }
     }
 }

@@ -103,6 +103,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
             channels_left: None,
             recent_contacts: None,
             approaches: None,
+            units: None,
         };
         let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();
         assert_eq!(got, expected);

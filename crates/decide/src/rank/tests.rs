@@ -479,3 +479,66 @@ fn a_propensity_out_of_range_is_an_error_and_nobody_is_asked_without_consent() {
     let expected = DecideError::NotAProbability { customer: 0, offer: ladder.n_offers() - 1 };
     assert_eq!(run(&propensities, &all), Err(expected));
 }
+
+/// Who is expected to take ten is worth ten times the gain and the incentive, and nothing else changes.
+#[test]
+fn units_multiply_gain_incentive_and_margin() {
+    let product = Product {
+        key: "seat".to_owned(),
+        family: "seats".to_owned(),
+        tier: osusume_model::Tier(1),
+        margin: Minor(300),
+        offer_cost: Minor(7),
+        counted: true,
+        ..Product::default()
+    };
+    let offers = crate::offers_of(std::slice::from_ref(&product), &[], &["seats".to_owned()]).unwrap();
+    let ladder = Ladder::new(&Catalogue { products: vec![product], offers, skips_steps: false }).unwrap();
+    let lifetime = Lifetime { horizon_months: 12, monthly_survival: 0.98, monthly_discount: 0.0 };
+    let policy = RankPolicy {
+        per_customer: 1,
+        per_family: 1,
+        threshold: Minor(0),
+        channels: vec![Channel { index: 0, contact_cost: Minor(5) }],
+        lifetime,
+        churn_per_contact: 0.001,
+        wear_out: 0.0,
+        fatigue: Vec::new(),
+        switch_gain: 0.0,
+        offers: vec![OfferTerms::default()],
+    };
+    let customers = |units| Customers {
+        held_offsets: &[0, 1, 2],
+        held: &[ProductId(0), ProductId(0)],
+        consents: &[crate::ChannelSet(1); 2],
+        suppressed: None,
+        bought: None,
+        incumbents: None,
+        contacts_left: None,
+        channels_left: None,
+        recent_contacts: None,
+        approaches: None,
+        units,
+    };
+    let judge = |units: Option<&[f32]>| {
+        let customers = customers(units);
+        let verdicts = crate::eligibility(&ladder, &customers, Date(0), crate::ChannelSet(1), &NoControl).unwrap();
+        rank(&ladder, &customers, (&verdicts, &[0.25; 2]), &policy, &NoControl)
+    };
+    // Both hold a seat, and both are offered more.
+    let plain = judge(None).unwrap();
+    assert_eq!(plain.choices.len(), 2);
+    let counted = judge(Some(&[10.0, 1.0])).unwrap();
+    let (ten, one) = (counted.choices[0], counted.choices[1]);
+    assert_eq!((ten.worth.units, one.worth.units, plain.choices[1].worth.units), (Some(10.0), Some(1.0), None));
+    assert_eq!((ten.worth.incentive, ten.margin), (Minor(70), Minor(3_000)));
+    assert_eq!((one.expected_value, one.margin), (plain.choices[1].expected_value, Minor(300)));
+    let months = lifetime.expected_months();
+    let expected = 0.25 * (10.0 * 300.0 * months - 70.0) - 0.001 * 300.0 * months;
+    assert_eq!(ten.expected_value, Minor(expected.round_ties_even() as i64 - 5));
+    assert_eq!(judge(Some(&[f32::NAN; 2])).unwrap(), plain);
+    for bad in [0.0, -3.0, f32::INFINITY] {
+        let refused = Err(crate::DecideError::NotAQuantity { customer: 1, offer: 0 });
+        assert_eq!(judge(Some(&[2.0, bad])), refused);
+    }
+}
