@@ -11,7 +11,7 @@
 //! is no matter (McCullagh and Nelder, Generalized Linear Models, 2nd ed. 1989, chapters 2, 6 and 9), and no interval is made of f.
 //!
 //! λ is the best of [`PENALTIES`] by deviance out of fold, and the model is kept only if that deviance, 2 Σ (y ln(y / μ) − y + μ), is
-//! below that of the means out of fold. Of fewer than [`FEWEST_TAKERS`] the quantity is their mean, drawn toward a prior: with
+//! below that of the means out of fold by more than the standard error of the difference: the best of several is below by chance alone. Of fewer than [`FEWEST_TAKERS`] the quantity is their mean, drawn toward a prior: with
 //! y | m ~ Poisson(m) and m ~ Gamma with mean m₀ worth k takers, E[m | y] = (k m₀ + Σ y) / (k + n).
 
 use osusume_model::Control;
@@ -145,7 +145,7 @@ pub fn fit_quantity(takers: &Takers<'_>, prior: &QuantityPrior, control: &dyn Co
     let plain = sample.deviance(&means);
     let Some(best) = search(&sample, &parts, d, control)? else { return Ok(sample.mean_alone(d, mean, None)) };
     let explained = (plain > 0.0).then(|| 1.0 - best.deviance / plain);
-    if best.deviance >= plain {
+    if !sample.is_better(&best.eta, &means) {
         return Ok(sample.mean_alone(d, mean, explained));
     }
     let whole = minimize(&sample, d, best.lambda, None, control)?;
@@ -239,9 +239,23 @@ impl<'a> Sample<'a> {
         self.design.row(self.rows[at] as usize)
     }
 
-    /// 2 Σ (y ln(y / μ) − y + μ) at these linear predictors.
+    /// 2 (y ln(y / μ) − y + μ) of each taker at these linear predictors.
+    fn deviances<'b>(&'b self, eta: &'b [f64]) -> impl Iterator<Item = f64> + 'b {
+        self.y.iter().zip(eta).map(|(&y, &eta)| 2.0 * (y * (ln(y) - eta) - y + exp(eta)))
+    }
+
     fn deviance(&self, eta: &[f64]) -> f64 {
-        self.y.iter().zip(eta).map(|(&y, &eta)| 2.0 * (y * (ln(y) - eta) - y + exp(eta))).sum()
+        self.deviances(eta).sum()
+    }
+
+    /// Whether `eta` predicts better than `means` by more than one standard error.
+    fn is_better(&self, eta: &[f64], means: &[f64]) -> bool {
+        let gains: Vec<f64> =
+            self.deviances(means).zip(self.deviances(eta)).map(|(mean, model)| mean - model).collect();
+        let total: f64 = gains.iter().sum();
+        let average = total / gains.len() as f64;
+        let square: f64 = gains.iter().map(|gain| (gain - average) * (gain - average)).sum();
+        total > square.sqrt()
     }
 
     /// The least a taker took, at most one unit, and the largest quantile.

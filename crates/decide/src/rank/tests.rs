@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
 use crate::{Approach, ApproachStep, Approaches, ChannelSet, DecideError, Lever, Response, Stand, apply_approaches};
-use osusume_model::{NoControl, OfferKind, Product};
+use osusume_model::{Catalogue, Date, NoControl, OfferKind, Product, ProductId};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -507,10 +507,10 @@ fn units_multiply_gain_incentive_and_margin() {
         switch_gain: 0.0,
         offers: vec![OfferTerms::default()],
     };
-    let customers = |units| Customers {
+    let customers = Customers {
         held_offsets: &[0, 1, 2],
         held: &[ProductId(0), ProductId(0)],
-        consents: &[crate::ChannelSet(1); 2],
+        consents: &[ChannelSet(1); 2],
         suppressed: None,
         bought: None,
         incumbents: None,
@@ -518,11 +518,11 @@ fn units_multiply_gain_incentive_and_margin() {
         channels_left: None,
         recent_contacts: None,
         approaches: None,
-        units,
+        units: None,
     };
     let judge = |units: Option<&[f32]>| {
-        let customers = customers(units);
-        let verdicts = crate::eligibility(&ladder, &customers, Date(0), crate::ChannelSet(1), &NoControl).unwrap();
+        let customers = Customers { units, ..customers };
+        let verdicts = crate::eligibility(&ladder, &customers, Date(0), ChannelSet(1), &NoControl).unwrap();
         rank(&ladder, &customers, (&verdicts, &[0.25; 2]), &policy, &NoControl)
     };
     // Both hold a seat, and both are offered more.
@@ -538,7 +538,7 @@ fn units_multiply_gain_incentive_and_margin() {
     assert_eq!(ten.expected_value, Minor(expected.round_ties_even() as i64 - 5));
     assert_eq!(judge(Some(&[f32::NAN; 2])).unwrap(), plain);
     for bad in [0.0, -3.0, f32::INFINITY] {
-        let refused = Err(crate::DecideError::NotAQuantity { customer: 1, offer: 0 });
+        let refused = Err(DecideError::NotAQuantity { customer: 1, offer: 0 });
         assert_eq!(judge(Some(&[2.0, bad])), refused);
     }
 }
