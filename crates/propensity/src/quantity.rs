@@ -8,7 +8,7 @@
 //!
 //! by Newton steps (iteratively reweighted least squares) that are halved until f falls; f is convex, so the optimum is the only one.
 //! Dividing by ȳ makes β and λ the same in single licences and in dozens. Quantities vary more than Poisson ones do; for the mean that
-//! is no matter (McCullagh and Nelder, Generalized Linear Models, 2nd ed. 1989, chapters 2, 6 and 9), and no interval is made of f.
+//! is no matter (`McCullagh` and Nelder, Generalized Linear Models, 2nd ed. 1989, chapters 2, 6 and 9), and no interval is made of f.
 //!
 //! λ is the best of [`PENALTIES`] by deviance out of fold, and the model is kept only if that deviance, 2 Σ (y ln(y / μ) − y + μ), is
 //! below that of the means out of fold by more than the standard error of the difference: the best of several is below by chance alone. Of fewer than [`FEWEST_TAKERS`] the quantity is their mean, drawn toward a prior: with
@@ -289,6 +289,9 @@ struct Best {
     eta: Vec<f64>,
 }
 
+/// Parameters of a fold's model, and the linear predictors of the takers inside the fold.
+type Told = (Vec<f64>, Vec<f64>);
+
 /// `None` where there is nothing to learn from.
 fn search(
     sample: &Sample<'_>,
@@ -308,7 +311,7 @@ fn search(
             let eta: Vec<f64> = inside.iter().map(eta).collect();
             Ok((end.params, eta))
         };
-        let fits: Vec<Result<(Vec<f64>, Vec<f64>), Error>> = parts.par_iter().zip(&starts).map(fit).collect();
+        let fits: Vec<Result<Told, Error>> = parts.par_iter().zip(&starts).map(fit).collect();
         let mut eta = vec![0.0; sample.y.len()];
         let mut next = Vec::with_capacity(parts.len());
         for ((_, inside), fit) in parts.iter().zip(fits) {
@@ -409,8 +412,9 @@ fn curvature(sample: &Sample<'_>, params: &[f64], lambda: f64) -> (f64, Vec<f64>
         hessian[d * n + d] += mu;
     }
     let total = sample.total();
-    gradient.iter_mut().for_each(|g| *g /= total);
-    hessian.iter_mut().for_each(|h| *h /= total);
+    for value in gradient.iter_mut().chain(&mut hessian) {
+        *value /= total;
+    }
     for j in 0..d {
         gradient[j] += lambda * params[j];
         hessian[j * n + j] += lambda;

@@ -45,7 +45,7 @@ impl World {
         let x: Vec<f32> = (0..n * d).map(|_| chance.normal() as f32).collect();
         let mean: Vec<f64> = x.chunks_exact(d).map(|x| (b + beta * f64::from(x[0])).exp()).collect();
         let quantity = mean.iter().map(|&mean| chance.units(mean)).collect();
-        let design = Design::from_parts(n, x, (0..d as u32).collect()).unwrap();
+        let design = Design::from_parts(n, x, (0..d as u32).collect()).expect("whole and finite");
         let fold = (0..n).map(|at| (at * 7 % 5) as u8).collect();
         Self { design, rows: (0..n as u32).collect(), quantity, fold, mean }
     }
@@ -60,7 +60,7 @@ impl World {
 }
 
 fn fit(takers: &Takers<'_>) -> QuantityFit {
-    fit_quantity(takers, &QuantityPrior::STANDARD, &NoControl).unwrap()
+    fit_quantity(takers, &QuantityPrior::STANDARD, &NoControl).expect("takers that can be")
 }
 
 fn bits(fit: &QuantityFit) -> Vec<u64> {
