@@ -34,18 +34,23 @@ of V less each baseline's, paired by seed; churn caused among those contacted, r
 With `--lines` each world and seed is appended to the file as soon as it is known, those that are there already (of the same program,
 pipeline and settings) are not measured again, and `--report` prints the table of a file. With `--cache` what does not depend on the
 ranking is kept: tables and truth, what the two models and the oracle say of the same features. Then a seed costs its run and about a
-second. Two of these programs may share both, at work on different worlds.
+second. With `--jobs 2` two processes work at once, seed by seed over all worlds, so that a cut leaves whole seeds. `--prepare` makes
+and keeps tables and truth of companies that the cache lacks, and nothing else.
 
 Wants the release build, and Python with Polars, NumPy and LightGBM.
 """
 
 import argparse
+import fcntl
 import json
+import multiprocessing
 import os
 import shutil
 import sys
 import tempfile
+import time
 import tomllib
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 # Before Polars and LightGBM are loaded: threads beyond the free cores cost more than they bring.
@@ -59,7 +64,12 @@ from regret_company import Company, make_tables, run
 from regret_learners import Oracle, digest, file_digest, two_models
 
 ROOT = Path(__file__).resolve().parents[1]
-WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts"]
+WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts", "restaurant"]
+# Those whose customers are real: the table they want, and how many customers there are in it.
+PLANTED = {
+    "telco_planted": ("telco-churn/WA_Fn-UseC_-Telco-Customer-Churn.csv.gz", 7_043),
+    "journey_planted": ("complete-journey/demographics.parquet", 8_010),
+}
 # The company that the oracle learns from.
 ORACLE_SEED = 9_001
 # Student's t, one-sided 95 % and two-sided 95 %, by degrees of freedom.
@@ -73,56 +83,119 @@ HEADS += [f"V less {name}" for name in BASELINES] + ["p1 - p0", "our scores", "t
 def main():
     options = arguments()
     if options.report:
-        lines = [json.loads(line) for line in options.report.read_text().splitlines()]
-        newest = {(line["world"], line["customers"], line["seed"]): line for line in lines}
-        print_table(newest.values())
+        newest = {(line["world"], line["customers"], line["seed"]): line for line in lines_of(options.report)}
+        print_table(newest.values(), options)
         return
-    print_heads()
-    for world in options.worlds:
-        lines = [of_seed(options, world, seed) for seed in options.seeds]
-        print_row(lines)
+    # The seeds outside, so that a cut leaves whole seeds of every world; the worlds outside where no oracle is kept.
+    tasks = [(world, seed) for seed in options.seeds for world in options.worlds]
+    tasks = tasks if options.cache else sorted(tasks, key=lambda task: options.worlds.index(task[0]))
+    if options.cache and not options.prepare and len(tasks) > 1:
+        tasks = oracles_first(options, tasks)
+    lines, began = [], time.monotonic()
+    if options.jobs == 1:
+        for world, seed in tasks:
+            lines.append(of_seed(options, world, seed))
+            progress(options, lines, len(tasks), began)
+    else:
+        with ProcessPoolExecutor(options.jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
+            for done in as_completed([workers.submit(of_seed, options, world, seed) for world, seed in tasks]):
+                lines.append(done.result())
+                progress(options, lines, len(tasks), began)
+    if not options.prepare:
+        print_table(lines, options)
+
+
+def oracles_first(options, tasks):
+    """The first seed of every world before the others: whoever comes first waits for the world's oracle, and nobody for two."""
+    first = options.seeds[0]
+    return sorted(tasks, key=lambda task: task[1] != first)
+
+
+def progress(options, lines, tasks, began):
+    line, seconds = lines[-1], time.monotonic() - began
+    left = seconds / len(lines) * (tasks - len(lines)) / 60
+    told = f", {left:.0f} minutes left" if len(lines) < tasks else ""
+    print(f"{line['world']} {line['seed']}: {line.get('seconds', 0):.0f} s; {len(lines)} of {tasks}{told}", file=sys.stderr, flush=True)
 
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--worlds", nargs="+", default=WORLDS)
+    parser.add_argument("--worlds", nargs="+", help="all of them without it, those with real customers where --data has their tables")
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("OSUSUME_DATA", ROOT / "../shared/data")), help="of the published tables")
     parser.add_argument("--seeds", nargs="+", type=int, default=[101, 102, 103, 104, 105])
-    parser.add_argument("--customers", type=int, help="20,000, and 2,000 of `contacts`, without it")
+    parser.add_argument("--customers", type=int, help="20,000, 2,000 of `contacts`, and as many as are real, without it")
     parser.add_argument("--oracle-customers", type=int, default=40_000, help="of the company that the oracle learns from")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="of the pipeline, as `run --set`")
     parser.add_argument("--binary", type=Path, default=ROOT / "target/release/osusume")
     parser.add_argument("--pipelines", type=Path, default=ROOT / "pipelines")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=1, help="of each process")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at once")
     parser.add_argument("--cache", type=Path, help="keep here what does not depend on the ranking")
+    parser.add_argument("--prepare", action="store_true", help="only make and keep the companies that --cache lacks")
     parser.add_argument("--lines", type=Path, help="append each result here, and measure none anew that is there")
     parser.add_argument("--report", type=Path, help="print the table of such a file, nothing else")
-    parser.add_argument("--verbose", action="store_true", help="every policy of every seed")
+    parser.add_argument("--baselines-only", action="store_true", help="a narrow table: S, the four paired differences, churn")
     options = parser.parse_args()
-    options.source_of = lambda world: [world]
+    for world in PLANTED:
+        if not options.report and not options.worlds and not (options.data / PLANTED[world][0]).exists():
+            print(f"skipped: {world}, there is no {options.data / PLANTED[world][0]}", file=sys.stderr)
+    options.worlds = options.worlds or WORLDS + [world for world in PLANTED if (options.data / PLANTED[world][0]).exists()]
+    options.covariates = {world: (options.data / table).resolve() for world, (table, _) in PLANTED.items()}
+    # A program that is built anew meanwhile is another one.
+    options.program = None if options.report else file_digest(options.binary)
+    if options.prepare and not options.cache:
+        parser.error("--prepare wants --cache")
     if options.cache:
         options.cache.mkdir(parents=True, exist_ok=True)
     return options
 
 
+def lines_of(path):
+    """The results noted so far; the last may have been cut."""
+    found = []
+    for text in path.read_text().splitlines() if path.exists() else []:
+        try:
+            found.append(json.loads(text))
+        except json.JSONDecodeError:
+            print(f"passed over: a line of {path} that is not whole", file=sys.stderr)
+    return found
+
+
 def of_seed(options, world, seed):
     """The line of one company: found, or measured and noted."""
-    customers = options.customers or (2_000 if world == "contacts" else 20_000)
+    began = time.monotonic()
+    customers = options.customers or (PLANTED[world][1] if world in PLANTED else 2_000 if world == "contacts" else 20_000)
     text = (options.pipelines / f"{world}.toml").read_bytes()
-    key = digest(options.binary.read_bytes(), text, options.set, customers, options.oracle_customers)
-    if options.lines and options.lines.exists():
-        for line in map(json.loads, options.lines.read_text().splitlines()):
+    key = digest(options.program, text, options.set, customers, options.oracle_customers)
+    if options.lines:
+        for line in lines_of(options.lines):
             if (line["key"], line["world"], line["seed"]) == (key, world, seed):
                 return line
     with tempfile.TemporaryDirectory() as directory:
+        if options.prepare:
+            pack = pack_of(options, world, customers, seed)
+            if not (pack / "tables.tar.gz").exists():
+                make_tables(options, Path(directory), pack / "tables.tar.gz", world, customers, seed)
+            return {"world": world, "seed": seed, "seconds": time.monotonic() - began}
+        if file_digest(options.binary) != options.program:
+            raise SystemExit(f"{options.binary} has been built anew since this began")
         company, pack = make_company(options, Path(directory), world, customers, seed)
         policies = measured(options, world, company, pack, np.random.default_rng(seed))
-    line = {"world": world, "seed": seed, "customers": customers, "key": key, **policies}
+    line = {"world": world, "seed": seed, "customers": customers, "key": key, "seconds": time.monotonic() - began, **policies}
     if options.lines:
-        with options.lines.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-    if options.verbose:
-        print(json.dumps(line), flush=True)
+        # One write a line: another process appends to the same file. A line that was cut before stays a line of its own.
+        text = options.lines.read_bytes() if options.lines.exists() else b""
+        start = "\n" if text and not text.endswith(b"\n") else ""
+        with options.lines.open("ab", buffering=0) as file:
+            file.write((start + json.dumps(line) + "\n").encode())
     return line
+
+
+def pack_of(options, world, customers, seed):
+    truth = (ROOT / f"crates/synth/worlds/{world}.toml").read_bytes()
+    pack = options.cache / f"{world}-{customers}-{seed}-{digest(truth)}"
+    pack.mkdir(exist_ok=True)
+    return pack
 
 
 def make_company(options, place, world, customers, seed):
@@ -132,11 +205,7 @@ def make_company(options, place, world, customers, seed):
     shutil.copy(options.pipelines / f"{world}.toml", pipeline)
     tables = place / "data" / world
     tables.mkdir(parents=True)
-    pack = None
-    if options.cache:
-        truth = (ROOT / f"crates/synth/worlds/{world}.toml").read_bytes()
-        pack = options.cache / f"{world}-{customers}-{seed}-{digest(truth)}"
-        pack.mkdir(exist_ok=True)
+    pack = pack_of(options, world, customers, seed) if options.cache else None
     make_tables(options, tables, pack and pack / "tables.tar.gz", world, customers, seed)
     return Company(tables, run(options, pipeline, world), tomllib.loads(pipeline.read_text()), options.set), pack
 

@@ -32,7 +32,8 @@ def make_tables(options, place, kept, world, customers, seed):
             packed.extractall(place, filter="data")
         return
     size = ["--customers", customers, "--seed", seed, "--events", customers * USAGE_ROWS_A_CUSTOMER, "--out", place]
-    call(options.binary, "synth", *options.source_of(world), *size, "--worth", "--threads", options.threads)
+    source = [world, "--covariates", options.covariates[world]] if world in options.covariates else [world]
+    call(options.binary, "synth", *source, *size, "--worth", "--threads", options.threads)
     if kept:
         part = kept.with_suffix(".part")
         with tarfile.open(part, "w:gz", compresslevel=1) as packed:

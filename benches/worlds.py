@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 
 ROOT = Path(__file__).resolve().parents[1]
-WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts"]
+WORLDS = ["isp", "saas", "storage", "music", "mobile", "store", "cosmetics", "fanclub", "contacts", "restaurant"]
 AS_OF = date(2026, 10, 1)
 # Gap, label window and kept days, and three weeks so that the tables reach that far.
 LATER = AS_OF + timedelta(days=97 + 21)

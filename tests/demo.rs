@@ -49,6 +49,7 @@ fn every_business_has_a_demo() {
         ("cosmetics", 500),
         ("fanclub", 500),
         ("contacts", 300),
+        ("restaurant", 500),
     ] {
         let number = customers.to_string();
         let said = company.succeed(&["demo", name, "--customers", &number, "--out", name]);

@@ -279,6 +279,7 @@ fn every_golden_file_is_used() {
         include_str!("flat.rs"),
         include_str!("offer_holdout.rs"),
         include_str!("power.rs"),
+        include_str!("what_if.rs"),
         include_str!("why.rs"),
     ]
     .concat();

@@ -5,7 +5,7 @@ use std::fs;
 use osusume_testkit::{check_golden, repository_root};
 use serde_json::Value;
 
-use super::support::{Company, files_below, names, text};
+use super::support::{Company, Row, decisions, files_below, lanes, names, rows, text};
 
 const PIPELINE: &str = "pipelines/isp.toml";
 /// As-of date of the run: 97 days (gap, window, kept days) before the end of the tables there are later.
@@ -76,6 +76,47 @@ fn explorers_are_in_neither_arm() {
     assert!(count("explorers") > 100);
     assert_eq!(arm("offer"), count("customers") - count("holdout") - count("explorers"));
     assert_eq!(arm("holdout"), count("holdout"));
+}
+
+/// Nobody explores in a lane, so of those outside the holdout who are left to the ranking more are in lanes than of the holdout. What
+/// customers in lanes do anyway must not look like an effect.
+#[test]
+fn lanes_and_explorers_are_no_effect() {
+    let company = Company::new();
+    company.edit(PIPELINE, |text| {
+        let lane = "[[decide.lane]]\nname = \"new\"\nwhen = \"holdings_tenure < 400\"\n\n";
+        text.replacen("[[export]]", &format!("{lane}[[export]]"), 1)
+    });
+    company.generate_until(RUN_AS_OF);
+    let settings = ["--set", "decide.holdout.fraction=0.4", "--set", "decide.explore.fraction=0.5"];
+    company.succeed(&[&["run", PIPELINE, "--as-of", RUN_AS_OF, "--quiet"], &settings[..]].concat());
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(RUN_AS_OF)).unwrap();
+    let (found, lanes) = (decisions(&company, &run), lanes(&company, &run));
+    let share_in_lane = |arm: &str| {
+        let own = || found.iter().filter(|(_, (of, _))| of == arm);
+        own().filter(|(customer, _)| lanes[*customer] == "new").count() as f64 / own().count() as f64
+    };
+    assert!(share_in_lane("explore") == 0.0 && share_in_lane("offer") > share_in_lane("holdout") + 0.1);
+    company.generate_until(LATER);
+    // Everybody in the lane takes it, contacted or not; whoever holds it already takes nothing.
+    let row = |id: &String| format!("{id},P{id},{PLANTED},1,2026-07-15,,,500,2026-07-16T00:00:00Z,\n");
+    let takers = lanes.iter().filter(|(_, lane)| *lane == "new").map(|(id, _)| id);
+    let rows = takers.map(row).collect::<Vec<String>>().concat();
+    company.edit("data/isp/holdings.csv", |table| format!("{table}{rows}"));
+    let evaluation = company.evaluate(&[])["evaluation"].clone();
+    let total = &evaluation["total"];
+    let (lower, upper) = ends(&total["takes"]);
+    assert!(lower <= 0.0 && 0.0 <= upper, "{lower} to {upper}");
+    let rate = |arm: &str| total[arm]["attach_rate"].as_f64().unwrap();
+    let plain = |arm: &str| total[arm]["takes"].as_f64().unwrap() / total[arm]["customers"].as_f64().unwrap();
+    assert!(plain("offer") - plain("holdout") > upper, "plain means differ by more than chance allows");
+    // By hand: outside of lanes each stands for the explorers too.
+    let outside = |arm: &str| found.iter().filter(|(id, (of, _))| of == arm && lanes[*id] != "new").count() as f64;
+    let weight = 1.0 + outside("explore") / outside("offer");
+    let inside = found.iter().filter(|(id, (of, _))| of == "offer" && lanes[*id] == "new").count() as f64;
+    let everybody = inside + weight * outside("offer");
+    assert!((everybody - inside - outside("offer") - outside("explore")).abs() < 1e-6);
+    assert!((rate("offer") - plain("offer")).abs() > 0.02 && rate("offer") < plain("offer"));
 }
 
 /// A company whose holdings say who made each change: always the customer.
@@ -158,6 +199,27 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
     let total = ends(&found["evaluation"]["total"]["takes"]);
     assert!(total.0 > 0.0, "{planted} of {reach}: {total:?}");
     assert!(security["assigned"]["takes"].as_u64().unwrap() >= planted);
+    // What was expected of the rows of the offer table, and that more came of it than that; of the others nothing else than before.
+    let run = names(&company.path("runs/isp")).into_iter().rfind(|name| name.starts_with(RUN_AS_OF)).unwrap();
+    let made: Vec<Row> = rows(&company, &run, "offers").into_iter().filter(|row| row.offer == PLANTED).collect();
+    let expected = &security["expected"];
+    assert_eq!(expected["made"].as_u64(), Some(reach));
+    assert!(reach as usize <= made.len() && reach as usize * 20 > made.len() * 19, "{reach} of {}", made.len());
+    let mean = |of: fn(&Row) -> f64| made.iter().map(of).sum::<f64>() / made.len() as f64;
+    let (value, told) = (mean(|row| row.value as f64), expected["expected_value_minor"].as_f64().unwrap());
+    assert!((told / value - 1.0).abs() < 0.05, "{told} {value}");
+    let takes = &expected["takes"];
+    assert_eq!(takes["verdict"], "understated", "{takes}");
+    assert!((takes["came"]["value"].as_f64().unwrap() - truth).abs() < 0.1 && takes["expected"].as_f64() < Some(0.3));
+    let made_of = |offer: &Value| offer["expected"]["made"].as_u64().unwrap_or(0);
+    let evaluation = &found["evaluation"];
+    let of_offers: u64 = evaluation["offers"].as_array().unwrap().iter().map(made_of).sum();
+    assert_eq!(evaluation["expected"]["made"].as_u64(), Some(of_offers));
+    assert_eq!(evaluation["expected"]["takes"]["verdict"], "understated");
+    for offer in idle["evaluation"]["offers"].as_array().unwrap() {
+        let verdict = &offer["expected"]["takes"]["verdict"];
+        assert!(verdict.is_null() || ["as_expected", "not_shown"].contains(&verdict.as_str().unwrap()), "{offer}");
+    }
     assert_eq!(security["shadow"], offer(&idle, PLANTED)["shadow"], "nothing was planted in the holdout");
     assert_eq!(files_below(&company.path("runs")), before, "a published run is only read");
 
@@ -165,6 +227,9 @@ fn planted_takes_are_found_and_a_published_run_is_only_read() {
     assert!(page.contains("比較対照群") && page.contains(PLANTED), "{page}");
     let report = company.succeed(&["report", "runs/isp", "--language", "en"]);
     assert!(report.contains("What the offers earned") && report.contains("all offers"), "{report}");
+    assert!(report.contains("What was expected, and what came") && report.contains("sales: understated"), "{report}");
+    let report = company.succeed(&["report", "runs/isp", "--language", "ja"]);
+    assert!(report.contains("見込みと実績") && report.contains("成約: 過小"), "{report}");
     let run = names(&company.path("evaluations/isp"));
     assert_eq!(run.len(), 1);
     let kept = names(&company.path(&format!("evaluations/isp/{}", run[0])));

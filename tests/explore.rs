@@ -71,6 +71,7 @@ fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
             assert!(row.value >= 100);
         }
     }
+    check_causes(&company, &explored, &found);
     // None is one lot of m + 1: five standard deviations.
     for (m, [some, none]) in by_options {
         let (n, p) = (f64::from(some + none), 1.0 / (m + 1) as f64);
@@ -79,6 +80,31 @@ fn lots_are_drawn_from_the_best_and_their_probability_is_known() {
             "{m} options: {some} {none}"
         );
     }
+}
+
+/// Everybody is counted once: with an offer, held out, or without one for one cause; an explorer who drew none is not one whom nothing is
+/// worth.
+fn check_causes(company: &Company, run: &str, found: &BTreeMap<String, (String, BTreeMap<String, String>)>) {
+    let text = std::fs::read_to_string(company.path(&format!("runs/isp/{run}/summary.json"))).unwrap();
+    let told = serde_json::from_str::<Value>(&text).unwrap()["decisions"].clone();
+    let causes: BTreeMap<String, u64> = serde_json::from_value(told["without"].clone()).unwrap();
+    let count = |name: &str| told[name].as_u64().unwrap();
+    assert_eq!(causes.values().sum::<u64>(), count("without_offer"));
+    assert_eq!(count("with_offer") + count("without_offer") + count("holdout"), count("customers"));
+    assert_eq!(causes.get("no_consent").copied().unwrap_or(0), count("unreachable"));
+    let drew_none = |(arm, fates): &&(String, BTreeMap<String, String>)| {
+        let has = |fate: &str| fates.values().any(|one| one == fate);
+        arm == "explore" && has("not_drawn") && !has("chosen")
+    };
+    assert!(causes["not_drawn"] > 10);
+    assert_eq!(causes["not_drawn"], found.values().filter(drew_none).count() as u64);
+    let report: Value =
+        serde_json::from_slice(&std::fs::read(company.path(&format!("runs/isp/{run}/report.json"))).unwrap()).unwrap();
+    let shown = &report["customers"];
+    assert_eq!(shown["without_offer"].as_u64(), Some(count("without_offer") - count("unreachable")));
+    let page = company.succeed(&["runs", "show", PIPELINE, run]);
+    let said = format!("{} customers: ", count("without_offer") - count("unreachable"));
+    assert!(page.contains(&said) && page.contains("explore and drew none by lot"), "{page}");
 }
 
 #[test]

@@ -185,6 +185,15 @@ pub(crate) fn decisions(company: &Company, run: &str) -> BTreeMap<String, (Strin
     found
 }
 
+/// Of every customer of a run the lane.
+pub(crate) fn lanes(company: &Company, run: &str) -> BTreeMap<String, String> {
+    let batches = batches(&company.path(&format!("runs/isp/{run}/decisions.parquet")));
+    let of = |batch: &RecordBatch| -> Vec<(String, String)> {
+        (0..batch.num_rows()).map(|row| (cell(batch, "customer_id", row), cell(batch, "lane", row))).collect()
+    };
+    batches.iter().flat_map(of).collect()
+}
+
 fn copy_tree(from: &Path, to: &Path) {
     for name in names(from) {
         let (from, to) = (from.join(&name), to.join(&name));

@@ -1,5 +1,6 @@
 //! `osusume what-if`: what it foretells is what a run under that policy does.
 
+use osusume_testkit::{check_golden, repository_root};
 use serde_json::Value;
 
 use super::support::{AS_OF, Company, names, text};
@@ -81,6 +82,82 @@ fn a_page_for_a_person() {
     assert!(page.contains("期待価値"), "{page}");
     let page = company.succeed(&["what-if", PIPELINE]);
     assert!(page.contains("--set"), "{page}");
+}
+
+/// A run with everything that is drawn.
+const DRAWN: [&str; 12] = [
+    "--set",
+    "decide.holdout.fraction=0.2",
+    "--set",
+    "decide.holdout.offers={fraction=0.1}",
+    "--set",
+    "decide.explore={fraction=0.3,among=3}",
+    "--set",
+    "decide.arms={propensity=0.2,random=0.2}",
+    "--set",
+    "decide.per_customer=2",
+    "--set",
+    "decide.capacity=[{channel=\"telephone\",max=60},{offer=\"tv\",max=20}]",
+];
+
+/// What is drawn under a policy is drawn under that policy, on either side; so what-if foretells runs that explore, too.
+#[test]
+fn whatever_is_drawn_is_foretold() {
+    let company = Company::new();
+    let before = run(&company, &DRAWN);
+    let same = what_if(&company, &DRAWN);
+    assert_eq!(same["now"], same["then"], "nothing was asked");
+    assert_eq!(same["changed"].as_array().map(Vec::len), Some(0));
+    check_side(&same["now"], &summary(&company, &before));
+    let moved = |name: &str| same["moved"][name].as_u64().unwrap();
+    assert_eq!(["another", "gained", "lost"].map(moved), [0, 0, 0]);
+    // Fewer places leave fewer lots, a threshold other ones, and the arms a share of less.
+    let asked = [
+        "decide.capacity=[{channel=\"telephone\",max=40},{offer=\"tv\",max=10}]",
+        "decide.min_value_minor=60",
+        "decide.capacity=[{channel=\"telephone\",max=400}]",
+    ];
+    for asked in asked {
+        let all = [&DRAWN[..], &["--set", asked]].concat();
+        let found = what_if(&company, &all);
+        let after = run(&company, &all);
+        assert_ne!(found["now"], found["then"], "{asked}");
+        check_side(&found["now"], &summary(&company, &before));
+        check_side(&found["then"], &summary(&company, &after));
+        std::fs::remove_dir_all(company.path("runs")).unwrap();
+        assert_eq!(run(&company, &DRAWN), before);
+    }
+    // By another key others would explore than did.
+    company.edit(PIPELINE, |pipeline| pipeline.replace("salt = \"isp-2026\"", "salt = \"another\""));
+    let other = company.osusume(&[&["what-if", PIPELINE], &DRAWN[..]].concat());
+    let said = text(&other.stderr);
+    assert!(other.status.code() == Some(2) && said.contains("decide.holdout.salt"), "{said}");
+}
+
+#[test]
+fn levers_that_were_settled_are_refused_and_why_is_said() {
+    let company = Company::with_run();
+    run(&company, &[]);
+    let mut all = String::new();
+    for set in [
+        "decide.holdout.fraction=0.2",
+        "decide.explore.fraction=0.1",
+        "decide.arms={random=0.1}",
+        "decide.response={tv=0.2}",
+        "decide.believed_response.mean=0.3",
+        "decide.channels=[\"mail\"]",
+        "decide.contact_limit.outstanding=true",
+        "decide.contact_limit.days=90",
+    ] {
+        for language in ["en", "ja"] {
+            let output = company.osusume(&["what-if", PIPELINE, "--language", language, "--set", set]);
+            assert_eq!(output.status.code(), Some(2), "{set}: {}", text(&output.stdout));
+            all.push_str(&text(&output.stderr));
+        }
+    }
+    check_golden(&repository_root().join("tests/golden/what_if_refused.txt"), &all);
+    // Fewer days are within what the run looked at.
+    what_if(&company, &["--set", "decide.contact_limit.days=20"]);
 }
 
 #[test]

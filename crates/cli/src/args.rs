@@ -26,7 +26,8 @@ pub(crate) struct Cli {
 /// What names a world.
 fn shipped_or_file() -> String {
     let names: Vec<&str> = World::names().collect();
-    format!("The world: {}, or a world file", names.join(", "))
+    let planted: Vec<&str> = World::planted_names().collect();
+    format!("The world: {}; with real customers {}; or a world file", names.join(", "), planted.join(", "))
 }
 
 /// The heading above options that every verb has, so that its own come first.
@@ -330,6 +331,9 @@ pub(crate) struct GenerateArgs {
     /// An offer table that reached the customers: the tables as they stand after that
     #[arg(long, value_name = "FILE")]
     pub(crate) offers: Option<PathBuf>,
+    /// The table of real customers that a world with `[covariates]` wants
+    #[arg(long, value_name = "FILE")]
+    pub(crate) covariates: Option<PathBuf>,
     /// Directory to write into
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
@@ -361,6 +365,9 @@ pub(crate) struct RespondArgs {
     /// Write the probabilities with and without contact beside the answers
     #[arg(long)]
     pub(crate) expected: bool,
+    /// The table of real customers that a world with `[covariates]` wants
+    #[arg(long, value_name = "FILE")]
+    pub(crate) covariates: Option<PathBuf>,
     /// Send nothing: what the customers do when no offer reaches them
     #[arg(long)]
     pub(crate) withheld: bool,

@@ -7,7 +7,7 @@ use osusume_pipeline::Exported;
 use osusume_pipeline::runs::RunDetails;
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
-use osusume_text::{minor_digits, money_with_digits, percent, reasons, thousands};
+use osusume_text::{Language, minor_digits, money_with_digits, percent, reasons, thousands};
 use serde_json::Value;
 
 use crate::console::Console;
@@ -21,6 +21,8 @@ const RULES_TOLD: usize = 8;
 const SMALL_CELL: u64 = 10;
 /// What stands where there is no number.
 const NONE: &str = "-";
+/// The cause of those whom no channel may reach.
+const UNREACHABLE: &str = "no_consent";
 
 /// The numbers of a run, as its summary tells them.
 pub(crate) struct Page<'a> {
@@ -81,8 +83,7 @@ impl Page<'_> {
         let label = |phrase| console.phrase(phrase, &[]);
         let mut lines: Vec<(String, String)> =
             lines.into_iter().map(|(phrase, value)| (label(phrase), value)).collect();
-        let without = console.say(Word::WithoutOfferValue, &[("count", count("without_offer"))]);
-        lines.push((console.word(Word::WithoutOffer).to_owned(), without));
+        lines.extend(self.without());
         if number(&decisions["explorers"]) > 0 {
             let value = console.say(Word::ExplorersValue, &[("count", count("explorers"))]);
             lines.push((console.word(Word::Explorers).to_owned(), value));
@@ -101,6 +102,35 @@ impl Page<'_> {
         }
         lines.extend(self.learned().map(|value| (console.word(Word::Learned).to_owned(), value)));
         labelled(INDENT, &lines.iter().map(|(label, value)| (label.as_str(), value.clone())).collect::<Vec<_>>())
+    }
+
+    /// Customers without an offer, each under one cause: with those who have one and the holdout they are everybody decided about.
+    fn without(&self) -> Vec<(String, String)> {
+        let (console, decisions) = (self.console, &self.run.summary["decisions"]);
+        let count = |name: &str| number(&decisions[name]);
+        let unreachable = count("unreachable");
+        let mut causes: Vec<(&str, u64)> = (decisions["without"].as_object().into_iter().flatten())
+            .map(|(cause, n)| (reasons::without_label(cause, console.language).unwrap_or(cause), number(n), cause))
+            .filter(|(_, _, cause)| *cause != UNREACHABLE)
+            .map(|(label, n, _)| (label, n))
+            .collect();
+        causes.sort_by_key(|(_, n)| std::cmp::Reverse(*n));
+        let one = |(label, n): &(&str, u64)| {
+            console.say(Word::WithoutCause, &[("count", Arg::from(*n)), ("cause", Arg::from(*label))])
+        };
+        let told: Vec<String> = causes.iter().map(one).collect();
+        let mut args = vec![("count", Arg::from(count("without_offer").saturating_sub(unreachable)))];
+        let joined = told.join(if console.language == Language::Ja { "、" } else { ", " });
+        args.extend((!told.is_empty()).then(|| ("causes", Arg::from(joined))));
+        let mut lines =
+            vec![(console.word(Word::WithoutOffer).to_owned(), console.say(Word::WithoutOfferValue, &args))];
+        // Whoever no channel may reach may be in the holdout, too.
+        let barred = count("customers").saturating_sub(count("scored"));
+        if barred > 0 {
+            let args = [("count", Arg::from(barred)), ("held", Arg::from(barred.saturating_sub(unreachable)))];
+            lines.push((console.word(Word::NotAsked).to_owned(), console.say(Word::NotAskedValue, &args)));
+        }
+        lines
     }
 
     /// What the holdout can show.

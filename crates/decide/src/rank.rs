@@ -32,6 +32,8 @@ pub struct RankPolicy {
     pub channels: Vec<Channel>,
     /// How long margins are counted, for products without a survival of their own; a category's margin counts once.
     pub lifetime: Lifetime,
+    /// Whether an upsell takes the place of the tier held, so that it adds the difference; else what is held stays or was paid for.
+    pub upsell_replaces: bool,
     /// Share of what a customer's holdings are still worth that a contact loses, in [−1, 1].
     pub churn_per_contact: f64,
     /// Share of its effect that each contact of a customer loses by another one, in [0, 1).
@@ -58,7 +60,7 @@ pub struct Choice {
     pub channel: u8,
     /// The calibrated propensity.
     pub propensity: f64,
-    /// What a month adds: for an upsell the new margin less the one held, for a category the margin of a purchase.
+    /// What a month adds: for an upsell the new margin less the one it replaces, for a category the margin of a purchase.
     pub margin: Minor,
     /// What the contact is expected to add, levers aside.
     pub expected_value: Minor,

@@ -217,7 +217,7 @@ pub(crate) fn within_clusters(arms: &[&Arm; 2]) -> f64 {
 }
 
 /// Newcombe's hybrid of two intervals for the difference first − second.
-fn newcombe((first, a): (f64, Interval), (second, b): (f64, Interval)) -> Interval {
+pub(crate) fn newcombe((first, a): (f64, Interval), (second, b): (f64, Interval)) -> Interval {
     let reach = |x: f64, y: f64| (x * x + y * y).sqrt();
     let difference = first - second;
     Interval {

@@ -7,7 +7,7 @@
 //!
 //! Main entries: [`auc`], [`auc_difference`], [`log_loss`], [`brier`], [`observed_over_expected`], [`slope_and_intercept`],
 //! [`pooled_slope`], [`decile_table`], [`bands()`], [`hits_at_k`]; and of what an assignment added: [`rate_effect`], [`mean_effect`],
-//! and [`contact_effects`] over all offers; and of a group beside everybody: [`ratio_to_everybody`].
+//! [`share_left`] for whom a draw set apart, [`against_expected`] for what a run had promised, and [`contact_effects`] over all offers; and of a group beside everybody: [`ratio_to_everybody`].
 //!
 //! ```
 //! let (scores, labels) = ([0.1, 0.4, 0.35, 0.8], [false, false, true, true]);
@@ -16,6 +16,7 @@
 //!
 //! Not here: fitting of models or calibrators (crate `propensity`), splits by customer and time (crate `pipeline`).
 
+mod apart;
 mod auc;
 mod audit;
 mod bands;
@@ -25,11 +26,13 @@ mod cluster;
 mod contact;
 mod effect;
 mod error;
+mod expected;
 mod gains;
 mod hits;
 mod loss;
 mod slope;
 
+pub use apart::share_left;
 pub use auc::{AucDifference, AucEstimate, auc, auc_difference, auc_estimate};
 pub use audit::ratio_to_everybody;
 pub use bands::{Band, Tenth, bands, tenths};
@@ -37,6 +40,7 @@ pub use calibration::{ObservedOverExpected, ReliabilityBin, observed_over_expect
 pub use contact::{ArmCount, Comparison, ContactEffect, Experiment, ResponsePrior, comparison, contact_effects, split};
 pub use effect::{Assignment, Effect, MIN_CLUSTERS, NoInterval, adjusted, mean_effect, rate_effect};
 pub use error::{EvaluateError, Result};
+pub use expected::{Came, against_expected, offered_rate};
 pub use gains::{Decile, decile_table, deciles, kolmogorov_smirnov};
 pub use hits::{Hits, hits_at_k};
 pub use loss::{Brier, brier, log_loss};

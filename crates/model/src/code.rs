@@ -93,6 +93,10 @@ impl Code {
                 | Self::RecipeWithoutData
                 | Self::CopiesLackColumns
                 | Self::HouseholdsTooLarge
+                | Self::WordsUnknown
+                | Self::ChannelUnspoken
+                | Self::MarginNegative
+                | Self::MarginBelowStep
         )
     }
 }
@@ -122,27 +126,27 @@ codes! {
     WrongEncoding = "E1007", Input, AfterChange;
     /// A quoted field is still open at the end of the file.
     UnterminatedQuote = "E1017", Input, AfterChange;
-    /// Text stands after a closing quote, or a quote inside an unquoted field.
+    /// Text stands after a closing quote, or a quote inside an unquoted field. Args: instead?.
     StrayQuote = "E1018", Input, AfterChange;
-    /// Too few fields. Args: got, expected.
+    /// Too few fields. Args: got, expected, instead?.
     RowTooShort = "E1019", Input, AfterChange;
-    /// Too many fields. Args: got, expected.
+    /// Too many fields. Args: got, expected, instead?.
     RowTooLong = "E1020", Input, AfterChange;
     /// A record or field above the size limit. Args: bytes, limit.
     RecordTooLarge = "E1021", Input, AfterChange;
-    /// A value is not of the declared type. Args: expected, bytes, shape.
+    /// A value is not of the declared type. Args: expected, bytes, shape, instead?, format?, times?, flags?.
     WrongType = "E1022", Input, AfterChange;
-    /// A required value is absent. Args: none.
+    /// A required value is absent. Args: instead?.
     ValueMissing = "E1023", Input, AfterChange;
-    /// A number or date outside what is allowed. Args: allowed.
+    /// A number or date outside what is allowed. Args: allowed, instead?.
     OutOfRange = "E1024", Input, AfterChange;
-    /// The customer is in no customers table.
+    /// The customer is in no customers table. Args: instead?.
     UnknownCustomer = "E1025", Input, AfterChange;
-    /// The same customer stands twice with different content.
+    /// The same customer stands twice with different content. Args: other?.
     ConflictingRows = "E1026", Input, AfterChange;
     /// The product or offer is in no catalogue.
     UnknownProduct = "E1027", Input, AfterChange;
-    /// An interval ends before it starts.
+    /// An interval ends before it starts. Args: instead?.
     EndBeforeStart = "E1028", Input, AfterChange;
     /// More rows were rejected than allowed. Args: rejected, read, limit, worst.
     TooManyRejects = "E1030", Input, AfterChange;
@@ -156,7 +160,7 @@ codes! {
     ColumnType = "E1034", Contract, AfterChange;
     /// A row of the header appears again inside the file.
     HeaderRepeated = "E1035", Input, AfterChange;
-    /// A NUL or other control byte inside a field.
+    /// A NUL or other control byte inside a field. Args: instead?.
     ControlByte = "E1036", Input, AfterChange;
     /// The local time does not exist or exists twice in the zone. Args: zone.
     AmbiguousTime = "E1037", Input, AfterChange;
@@ -172,7 +176,7 @@ codes! {
     ConfigUnknownKey = "E2002", Usage, AfterChange;
     /// A value of the wrong kind. Args: key, got, expected.
     ConfigWrongKind = "E2003", Usage, AfterChange;
-    /// A value outside what is allowed. Args: key, got, allowed, suggestion?.
+    /// A value outside what is allowed. Args: key, got, allowed, beside?, suggestion?.
     ConfigNotAllowed = "E2004", Usage, AfterChange;
     /// A required key is missing. Args: key, `needed_by`?.
     ConfigMissingKey = "E2005", Usage, AfterChange;
@@ -232,7 +236,7 @@ codes! {
     RetraceDiffers = "E3014", Integrity, AfterChange;
     /// The tables know no such customer, who is not named. Args: `as_of`.
     CustomerNotInTables = "E3015", Usage, AfterChange;
-    /// What if: this can only be asked of another run. Args: key, got?, allowed?.
+    /// What if: this can only be asked of another run. Args: key, got?, allowed?, drawn?, lots?, effect?, scored?, ledger?, salt?.
     WhatIfNeedsRun = "E3016", Usage, AfterChange;
 
     // Learning and deciding: E40xx.
@@ -289,6 +293,12 @@ codes! {
     CopiesLackColumns = "E4025", Quality, AfterChange;
     /// Values of the column of households that too many customers have to be one. Args: source, households, customers, most.
     HouseholdsTooLarge = "E4026", Quality, AfterChange;
+    /// Far fewer refusals than the run before knew. Args: source, refusals, before, run.
+    RefusalsLost = "E4027", Consent, AfterChange;
+    /// Rows of a source say words that nothing knows. Args: source, column, rows, of, got, allowed.
+    WordsUnknown = "E4028", Quality, AfterChange;
+    /// No row of the consents names a channel of the run. Args: source, channel, allowed, suggestion?.
+    ChannelUnspoken = "E4029", Quality, AfterChange;
 
     /// Something learned or decided rests on rows that were not known. Args: stage, file, column?, sources.
     LeakProven = "E4030", Quality, AfterChange;
@@ -296,6 +306,11 @@ codes! {
     ProofVoid = "E4031", Quality, AfterChange;
     /// A column knows an outcome too well to have been there before it. Args: source, column?, offer?, signs.
     LeakSuspected = "E4032", Quality, AfterChange;
+
+    /// Offered products earn less than nothing. Args: names.
+    MarginNegative = "E4033", Quality, AfterChange;
+    /// Steps up a ladder earn less than a step below. Args: names.
+    MarginBelowStep = "E4034", Quality, AfterChange;
 
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.

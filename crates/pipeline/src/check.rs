@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use osusume_model::{AsOf, Code, Date, Fault, Result};
+use osusume_model::{Arg, AsOf, Code, Date, Fault, Result};
 use osusume_storage::{Digest, Fs, InputEntry, Lock, LockInfo, RealFs, RunId, Runs, Staging};
 use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
 
@@ -15,10 +15,11 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{self, Config, Decide, Role, Source};
 use crate::copies::CopiesTold;
+use crate::history::History;
 use crate::host::Host;
 use crate::job::{Job, Scene};
 use crate::power::Power;
-use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule};
+use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule, scheduled};
 use crate::stages::decide::Conditions;
 use crate::stages::ingest;
 
@@ -45,8 +46,25 @@ pub struct SourceCheck {
     pub count: SourceCount,
     /// The column that says when a row arrived, where the source could have one and has none.
     pub no_arrival: Option<&'static str>,
+    /// Whether it says who is a customer.
+    pub defines_customers: bool,
     /// Attributes of customers, renewals and prices of holdings, that only dated copies can make features of: a reload overwrites them.
     pub not_static: Vec<String>,
+}
+
+/// Rejected rows of a source that are wrong in the same way.
+#[derive(Clone, Debug)]
+pub struct SetAside {
+    /// The source's name.
+    pub source: String,
+    /// The column, where one is to blame.
+    pub column: Option<String>,
+    /// Rows.
+    pub rows: u64,
+    /// Rows of the source.
+    pub read: u64,
+    /// The first of them, with its place.
+    pub first: Fault,
 }
 
 /// What was found.
@@ -58,7 +76,9 @@ pub struct Checks {
     pub sources: Vec<SourceCheck>,
     /// Rejected rows by source, file, code and column.
     pub rejects: Vec<RejectCount>,
-    /// The first rejected rows of each kind, with their places.
+    /// The same by source, code and column, causes before consequences.
+    pub set_aside: Vec<SetAside>,
+    /// What a run would warn of.
     pub faults: Vec<Fault>,
     /// What a run would stop with: sources over the limits of `[quality]`, names of offers there are not, too little history. Beside it
     /// sources whose arrivals are not to be believed.
@@ -97,52 +117,137 @@ fn check_in(request: &CheckRequest<'_>, fs: &Arc<dyn Fs>, host: &dyn Host) -> Re
     let scene = Scene { config, calendar: &calendar, host };
     let job = Job { scene, staging: &staging, memory: request.memory };
     let written = read_all(&job, as_of.map(|date| calendar.as_of(date)))?;
-    let (rejects, mut faults) = (written.rejects.clone(), written.faults.clone());
     let read: Vec<InputEntry> = written.inputs.iter().filter_map(|(_, file)| entry(file)).collect();
-    let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
-    let mut over: Vec<Fault> = sources.iter().filter_map(|source| over(config, source, &rejects, &faults)).collect();
+    let mut checks = rows(config, &written);
     if written.customers.is_empty() {
         let sources = ingest::reading_order(config);
-        return Err(ingest::late_customers(&sources, &written.counts)
-            .unwrap_or_else(|| Fault::new(Code::NoCustomers))
-            .and(faults));
+        let late = ingest::late_customers(&sources, &written.counts);
+        // What the rows are rejected for comes first: nobody is left because of it.
+        checks.over.push(late.unwrap_or_else(|| Fault::new(Code::NoCustomers)));
+        return Ok(checks);
     }
     let tables = Checked::open(&**fs, staging.dir(), written)?;
-    ingest::check_consents(config, &tables)?;
-    ingest::check_values(config, &tables)?;
-    over.extend(crate::arrivals::late(&job, &tables)?);
-    let (stopping, telling) = against_last(&job, fs, (&sources, &read), as_of)?;
-    over.extend(stopping);
-    faults.extend(telling);
-    faults.extend(crate::arrivals::before_joining(&job, &tables)?);
-    let schedule = as_of.map(|as_of| schedule(&job, &tables, as_of));
+    checks.customers = u64::from(tables.n_customers());
+    checks.over.extend(ingest::check_consents(config, &tables).err());
+    checks.over.extend(ingest::check_values(config, &tables).err());
+    checks.over.extend(crate::arrivals::late(&job, &tables)?);
+    against_last(&job, &read, &tables, as_of, &mut checks)?;
+    checks.faults.extend(crate::arrivals::before_joining(&job, &tables)?);
+    let schedule = as_of.map(|as_of| dated(&job, &tables, as_of, &mut checks.faults));
     let first = schedule.iter().flatten().find_map(|schedule| schedule.mature.first()).map(|date| date.instant);
-    faults.extend(crate::recipes::without_data(&job, &tables, (first, as_of.map(|date| calendar.as_of(date))))?);
-    let goods = goods(config, &tables)?;
-    over.extend(crate::stages::train::check_declared(config, &goods).err());
-    over.extend(conditions(&job, &tables, &goods, as_of).err());
-    let unknown_products = ingest::unknown_products(&job, &tables, &goods)?;
-    faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
-    let offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
-    let customers = u64::from(tables.n_customers());
+    let dates_known = (first, as_of.map(|date| calendar.as_of(date)));
+    checks.faults.extend(crate::recipes::without_data(&job, &tables, dates_known)?);
+    match goods(config, &tables) {
+        Ok(goods) => offered(&job, &tables, &goods, schedule.as_ref(), &mut checks)?,
+        Err(fault) => checks.over.push(fault),
+    }
     // What is wrong with the dates is told beside what is wrong with the rows, which may be why.
     let told = schedule.map_or(Ok(Default::default()), |schedule| dates(&job, tables, &schedule?));
-    let (dates, copies) = told.unwrap_or_else(|fault| {
-        over.push(fault);
-        Default::default()
-    });
-    Ok(Checks {
-        customers,
+    match told {
+        Ok(told) => (checks.dates, checks.copies) = told,
+        Err(fault) => checks.over.push(fault),
+    }
+    // How many customers there will be is known where nothing is wrong.
+    if checks.over.is_empty() {
+        checks.power = power(config, fs, checks.customers)?;
+    }
+    Ok(checks)
+}
+
+/// What became of the rows, and which sources are over their limits.
+fn rows(config: &Config, written: &Tables) -> Checks {
+    let sources: Vec<SourceCheck> = written.counts.iter().map(|(name, count)| source(config, name, *count)).collect();
+    let mut told = ingest::first_of_each(written);
+    if config.quality.on_error == config::OnError::Abort {
+        told = told.into_iter().map(|fault| fault.with("instead", "quarantine")).collect();
+    }
+    let set_aside = set_aside(&sources, &written.rejects, &told);
+    // Whoever was set aside makes their rows of other tables unknown: one mistake is told once.
+    let customers: Vec<&str> = config.sources_of(Role::Customers).map(|source| source.name.as_str()).collect();
+    let is_cause = sources.iter().any(|one| customers.contains(&one.name.as_str()) && one.count.rejected > 0);
+    told.retain(|fault| !(is_cause && fault.code() == Code::UnknownCustomer));
+    let mut over: Vec<(&SourceCheck, Fault)> =
+        sources.iter().filter_map(|one| Some((one, over(config, one, &written.rejects, &told)?))).collect();
+    if over.iter().any(|(source, _)| source.defines_customers) {
+        // What is too much only because of them is in the table.
+        over.retain(|(source, _)| source.defines_customers || !is_consequence(source, &written.rejects));
+    }
+    let over = over.into_iter().map(|(_, fault)| fault).collect();
+    Checks {
+        customers: 0,
         sources,
-        rejects,
-        faults,
+        rejects: written.rejects.clone(),
+        set_aside,
+        faults: Vec::new(),
         over,
-        unknown_products: unknown_products.map_or(0, |(count, _)| count),
-        offers,
-        dates,
-        copies,
-        power: power(config, fs, customers)?,
-    })
+        unknown_products: 0,
+        offers: Vec::new(),
+        dates: Vec::new(),
+        copies: Vec::new(),
+        power: None,
+    }
+}
+
+/// Whether every rejected row of a source is one of a customer who is not known.
+fn is_consequence(source: &SourceCheck, rejects: &[RejectCount]) -> bool {
+    let mut own = rejects.iter().filter(|reject| reject.source == source.name);
+    own.all(|reject| reject.code == Code::UnknownCustomer)
+}
+
+/// Rejected rows by source, code and column, in the order of `told`.
+fn set_aside(sources: &[SourceCheck], rejects: &[RejectCount], told: &[Fault]) -> Vec<SetAside> {
+    let mut found: Vec<SetAside> = Vec::new();
+    for fault in told {
+        let place = fault.place();
+        let is_of = |reject: &&RejectCount| {
+            let is_file = place.file.as_deref() == Some(shown(&reject.file).as_str());
+            is_file && reject.code == fault.code() && reject.column == place.name
+        };
+        let Some(reject) = rejects.iter().find(is_of) else { continue };
+        let is_same = |one: &&mut SetAside| {
+            one.source == reject.source && one.first.code() == reject.code && one.column == reject.column
+        };
+        match found.iter_mut().find(is_same) {
+            Some(one) => one.rows += reject.count,
+            None => found.push(SetAside {
+                source: reject.source.clone(),
+                column: reject.column.clone(),
+                rows: reject.count,
+                read: sources.iter().find(|one| one.name == reject.source).map_or(0, |one| one.count.read),
+                first: fault.clone(),
+            }),
+        }
+    }
+    found
+}
+
+/// What is wrong with what is offered, and what is offered.
+fn offered(
+    job: &Job<'_>,
+    tables: &Checked,
+    goods: &Goods,
+    schedule: Option<&Result<Schedule>>,
+    checks: &mut Checks,
+) -> Result<()> {
+    checks.over.extend(crate::stages::train::check_declared(job.config, goods).err());
+    checks.faults.extend(crate::doubts::doubts(job, tables, goods)?);
+    let schedule = schedule.and_then(|schedule| schedule.as_ref().ok());
+    checks.over.extend(schedule.and_then(|schedule| conditions(job, tables, goods, schedule).err()));
+    let unknown_products = ingest::unknown_products(job, tables, goods)?;
+    checks.faults.extend(unknown_products.iter().map(|(_, fault)| fault.clone()));
+    checks.unknown_products = unknown_products.map_or(0, |(count, _)| count);
+    checks.offers = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
+    Ok(())
+}
+
+/// The dates of a run as of `as_of`; that the tables end long before is told in `faults`.
+fn dated(job: &Job<'_>, tables: &Checked, as_of: Date, faults: &mut Vec<Fault>) -> Result<Schedule> {
+    if job.config.is_cross_section() {
+        return schedule(job, tables, as_of);
+    }
+    let history = History::known(job, tables, as_of)?;
+    faults.extend(history.ends_early(as_of)?);
+    scheduled(job, as_of, history)
 }
 
 /// Take rate for which the holdout's power is told where no run knows one.
@@ -161,12 +266,11 @@ fn power(config: &Config, fs: &Arc<dyn Fs>, customers: u64) -> Result<Option<Pow
 }
 
 /// Whether what `decide` declares fits the columns and offers there will be. Without a date nothing tells which columns there will be.
-fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, as_of: Option<Date>) -> Result<()> {
-    let has_none = has_no_conditions(&job.config.decide) && job.config.offers.benefits.is_empty();
-    let Some(as_of) = as_of.filter(|_| !has_none) else { return Ok(()) };
-    // Too little history is told on its own.
-    let Ok(schedule) = schedule(job, tables, as_of) else { return Ok(()) };
-    let specs = crate::stages::features::dictionary(job, tables, goods, &schedule)?;
+fn conditions(job: &Job<'_>, tables: &Checked, goods: &Goods, schedule: &Schedule) -> Result<()> {
+    if has_no_conditions(&job.config.decide) && job.config.offers.benefits.is_empty() {
+        return Ok(());
+    }
+    let specs = crate::stages::features::dictionary(job, tables, goods, schedule)?;
     let faults = [
         Conditions::bind(job.config, tables, goods, &specs).map(drop),
         Benefits::bind(job.config, goods, &specs).map(drop),
@@ -188,17 +292,24 @@ fn entry(file: &InputFile) -> Option<InputEntry> {
 /// What a run would stop with because of the one before (it is older than that, or a source has lost its rows), and what it would warn of.
 fn against_last(
     job: &Job<'_>,
-    fs: &Arc<dyn Fs>,
-    (sources, read): (&[SourceCheck], &[InputEntry]),
+    read: &[InputEntry],
+    tables: &Checked,
     as_of: Option<Date>,
-) -> Result<(Vec<Fault>, Option<Fault>)> {
-    let runs = Runs::new(Arc::clone(fs), runs_root(job.config));
-    let Some(last) = last_run(&runs)? else { return Ok((Vec::new(), None)) };
-    let counts: Vec<(String, SourceCount)> = sources.iter().map(|source| (source.name.clone(), source.count)).collect();
-    let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &counts, &last);
+    checks: &mut Checks,
+) -> Result<()> {
+    let runs = Runs::new(Arc::clone(job.staging.fs()), runs_root(job.config));
+    let Some(last) = last_run(&runs)? else { return Ok(()) };
+    let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.counts, &last);
+    let refusals = crate::earlier::refusals(job, tables);
     let fenced = as_of.map_or(Ok(()), |as_of| check_fence(&runs, as_of));
-    let unchanged = as_of.and_then(|as_of| crate::earlier::unchanged(read, as_of, &last));
-    Ok(([shrunken, fenced].into_iter().filter_map(Result::err).collect(), unchanged))
+    checks.faults.extend(as_of.and_then(|as_of| crate::earlier::unchanged(read, as_of, &last)));
+    checks.over.extend(shrunken.err());
+    match refusals {
+        Ok(fewer) => checks.faults.extend(fewer),
+        Err(fault) => checks.over.push(fault),
+    }
+    checks.over.extend(fenced.err());
+    Ok(())
 }
 
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
@@ -235,7 +346,8 @@ fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
         source.column(column).is_none().then_some(column)
     });
     let not_static = config.sources.get(name).map_or_else(Vec::new, not_static);
-    SourceCheck { name: name.to_owned(), count, no_arrival, not_static }
+    let defines_customers = config.sources.get(name).is_some_and(|source| source.role == Role::Customers);
+    SourceCheck { name: name.to_owned(), count, no_arrival, defines_customers, not_static }
 }
 
 /// The headers that a reload overwrites and that would make features otherwise.
@@ -260,8 +372,8 @@ fn over(config: &Config, source: &SourceCheck, rejects: &[RejectCount], faults: 
     let own: Vec<&RejectCount> = rejects.iter().filter(|reject| reject.source == source.name).collect();
     let worst = own.iter().max_by_key(|reject| reject.count)?;
     let files: Vec<String> = own.iter().map(|reject| reject.file.display().to_string()).collect();
-    let limit =
-        if count.rejected > limit { limit.to_string() } else { format!("{} %", quality.max_reject_rate * 100.0) };
+    let is_over_count = count.rejected > limit;
+    let limit = if is_over_count { limit.into() } else { Arg::from(format!("{} %", quality.max_reject_rate * 100.0)) };
     let worst_text = worst.column.as_ref().map_or_else(String::new, |column| format!(" {column}"));
     let is_own = |fault: &&Fault| fault.place().file.as_ref().is_some_and(|file| files.contains(file));
     Some(

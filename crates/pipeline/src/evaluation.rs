@@ -48,8 +48,49 @@ pub struct Evaluation {
     /// Each of them against each that stands before it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub comparisons: Vec<ArmComparison>,
+    /// What the run expected of all offers it made, beside what came; absent where it made none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
     /// One entry an offer, in the order of the run.
     pub offers: Vec<OfferEvaluation>,
+}
+
+/// What a run expected of the offers the ranking made, each of them a row of the offer table, beside what came of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Expectation {
+    /// Offers made whose outcome is known.
+    pub made: u64,
+    /// Those of them that were taken.
+    pub taken: u64,
+    /// Customers they were made to.
+    pub customers: u64,
+    /// Mean of the value they were expected to have, minor units; over the months the pipeline counts, so it cannot have come yet.
+    pub expected_value_minor: f64,
+    /// Takes of each offer made, contacted as the run meant to.
+    pub takes: Compared,
+    /// Takes that each offer made adds, against those of the holdout it would have been made to; over the rows whose `uplift` something
+    /// tells, and absent where there are none.
+    pub added: Option<Compared>,
+    /// What these bring in a month, minor units: `margin_minor` of each take.
+    pub added_margin_minor: Option<Compared>,
+}
+
+/// A number a run expected, beside the one that came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Compared {
+    /// What was expected.
+    pub expected: f64,
+    /// Its interval, where what it rests on has one.
+    pub expected_interval: Option<Span>,
+    /// What came.
+    pub came: Effect,
+    /// Expected over came; absent unless both are above 0.
+    pub factor: Option<f64>,
+    /// `as_expected`; `overstated` or `understated` where the difference of the two leaves 0 out at `verdict_confidence`; `not_shown` where
+    /// what came has no interval.
+    pub verdict: String,
+    /// `confidence` for all offers together: 1 − (1 − confidence) / their number.
+    pub verdict_confidence: f64,
 }
 
 /// Everybody the run decided about, whether anything was offered to them or not.
@@ -115,6 +156,9 @@ pub struct OfferEvaluation {
     pub effect: Effect,
     /// `effect` times the customers assigned: takes there would not have been otherwise.
     pub incremental_takes: Option<Span>,
+    /// What the run expected of it, beside what came; absent where it made none whose outcome is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expected: Option<Expectation>,
     /// Takers and others among the assigned. A description: takers differ from others in more than the offer.
     pub described: Described,
     /// The assigned against those from whom this offer alone was held back; absent where nobody is.

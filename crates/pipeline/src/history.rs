@@ -33,10 +33,8 @@ impl History {
     /// `DataEndsEarly` when they end more than a year before; faults of reading, and a stop asked for.
     pub(crate) fn read(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<Self> {
         let history = Self::known(job, tables, as_of)?;
-        match history.ends_early(as_of) {
-            Some(fault) if as_of.0 - history.end.0 > LOST_DAYS => return Err(fault),
-            Some(fault) => job.warn(fault),
-            None => {}
+        if let Some(fault) = history.ends_early(as_of)? {
+            job.warn(fault);
         }
         Ok(history)
     }
@@ -61,11 +59,18 @@ impl History {
         Ok(Self { first: first.map_or(Date(i32::MIN / 2), day), end })
     }
 
-    fn ends_early(self, as_of: Date) -> Option<Fault> {
+    /// What to say where the tables end long before `as_of`.
+    ///
+    /// # Errors
+    /// `DataEndsEarly` when they end more than a year before.
+    pub(crate) fn ends_early(self, as_of: Date) -> Result<Option<Fault>> {
         let days = as_of.0 - self.end.0;
-        (days > SILENT_DAYS).then(|| {
-            Fault::new(Code::DataEndsEarly).with("last", (self.end - 1).to_string()).with("days", i64::from(days))
-        })
+        let fault =
+            || Fault::new(Code::DataEndsEarly).with("last", (self.end - 1).to_string()).with("days", i64::from(days));
+        match days {
+            days if days > LOST_DAYS => Err(fault()),
+            days => Ok((days > SILENT_DAYS).then(fault)),
+        }
     }
 }
 
@@ -167,7 +172,9 @@ mod tests {
     fn a_silence_of_more_than_a_month_is_said() {
         let as_of: Date = "2026-10-01".parse().unwrap();
         let ending = |days: i32| History { first: as_of - 700, end: as_of - days }.ends_early(as_of);
-        assert!(ending(0).is_none() && ending(31).is_none());
-        assert_eq!(ending(32).map(|fault| fault.code()), Some(Code::DataEndsEarly));
+        assert_eq!([ending(0), ending(31)], [Ok(None), Ok(None)]);
+        let code = |fault: Fault| fault.code();
+        assert_eq!(ending(32).map(|told| told.map(code)), Ok(Some(Code::DataEndsEarly)));
+        assert_eq!(ending(367).map_err(code), Err(Code::DataEndsEarly));
     }
 }

@@ -17,6 +17,7 @@ pub mod config;
 pub mod convert;
 mod copies;
 mod dictionary;
+mod doubts;
 mod earlier;
 pub mod evaluation;
 mod expression;

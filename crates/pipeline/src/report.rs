@@ -4,11 +4,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use osusume_model::{Code, Fault, Result};
-use osusume_report::{Arm, ArmEffect, Effect, Report};
+use osusume_report::{Arm, ArmEffect, Effect, ExpectedRow, Report};
 use osusume_storage::{Current, Fs, RealFs, Runs};
 use osusume_text::Language;
 
-use crate::evaluation::{ArmComparison, ArmEvaluation, EVALUATION, Effect as Measured, Evaluation};
+use crate::evaluation::{
+    ArmComparison, ArmEvaluation, Compared, EVALUATION, Effect as Measured, Evaluation, Expectation,
+};
 use crate::runs::read_json;
 use crate::stages::report::NUMBERS;
 
@@ -77,6 +79,7 @@ fn told(found: &Evaluation) -> osusume_report::Evaluation {
         revenue_minor: found.total.revenue.as_ref().and_then(interval),
         retention: interval(&found.total.retention),
         offers: found.offers.iter().map(effect).collect(),
+        expected: expected(found),
         arms: found.comparisons.iter().map(|one| arm_effect(found, one)).collect(),
     }
 }
@@ -87,6 +90,32 @@ fn effect(offer: &crate::evaluation::OfferEvaluation) -> Effect {
         offered: arm(&offer.assigned),
         held_back: arm(&offer.shadow),
         difference: interval(&offer.effect),
+    }
+}
+
+/// All offers together first.
+fn expected(found: &Evaluation) -> Vec<ExpectedRow> {
+    let all = found.expected.as_ref().map(|all| ("", all));
+    let offers = found.offers.iter().filter_map(|offer| Some((offer.offer.as_str(), offer.expected.as_ref()?)));
+    let row = |(offer, one): (&str, &Expectation)| ExpectedRow {
+        offer: offer.to_owned(),
+        made: Arm { customers: one.made.into(), takes: one.taken.into(), rate: one.takes.came.value },
+        value_minor: one.expected_value_minor.round() as i64,
+        takes: compared(&one.takes),
+        added: one.added.as_ref().map(compared),
+        margin_minor: one.added_margin_minor.as_ref().map(compared),
+    };
+    all.into_iter().chain(offers).map(row).collect()
+}
+
+fn compared(one: &Compared) -> osusume_report::Compared {
+    let came = interval(&one.came);
+    osusume_report::Compared {
+        expected: one.expected,
+        expected_interval: one.expected_interval.map(|span| [span.lower, span.upper]),
+        came,
+        factor: one.factor.filter(|factor| came.is_some() && factor.is_finite()),
+        verdict: one.verdict.clone(),
     }
 }
 

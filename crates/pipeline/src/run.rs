@@ -18,6 +18,7 @@ use crate::catalogue::Goods;
 use crate::checked::Checked;
 use crate::config::{AsOfPlan, Config, Export, Role, Source, ValueBasis};
 use crate::copies::{self, CopiesTold};
+use crate::history::History;
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
 use crate::registry::link_models;
@@ -243,13 +244,15 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
     })?;
     if let Some(last) = last {
         crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.checked.counts, last)?;
+        crate::earlier::refusals(job, &tables.checked)?.into_iter().for_each(|fault| job.warn(fault));
     }
     let goods = goods(job.config, &tables.checked)?;
     train::check_declared(job.config, &goods)?;
     ingest::check_consents(job.config, &tables.checked)?;
     ingest::check_values(job.config, &tables.checked)?;
     let odd = [crate::arrivals::late(job, &tables.checked)?, crate::arrivals::before_joining(job, &tables.checked)?];
-    odd.into_iter().flatten().for_each(|fault| job.warn(fault));
+    let doubts = crate::doubts::doubts(job, &tables.checked, &goods)?;
+    odd.into_iter().flatten().chain(doubts).for_each(|fault| job.warn(fault));
     let schedule = schedule(job, &tables.checked, as_of)?;
     let dates = (schedule.mature.first().map(|date| date.instant), Some(schedule.score));
     for fault in crate::recipes::without_data(job, &tables.checked, dates)? {
@@ -457,8 +460,8 @@ pub(crate) fn read_sources(
     }
     let written = reading.finish_holding(files, job.memory / HELD_SHARE)?;
     inputs.map_or(Ok(()), |inputs| check_unchanged(inputs, &written.inputs))?;
-    for fault in written.faults.iter().take(20) {
-        job.warn(fault.clone());
+    for fault in ingest::first_of_each(&written).into_iter().take(20) {
+        job.warn(fault);
     }
     let rejects = written.rejects.clone();
     if let Some(fault) = ingest::unheard_refusals(sources, &rejects) {
@@ -488,7 +491,13 @@ pub(crate) fn schedule(job: &Job<'_>, tables: &Checked, as_of: Date) -> Result<S
     if job.config.is_cross_section() {
         return Ok(Schedule::at_once(job.calendar, as_of, label));
     }
-    let history = crate::history::History::read(job, tables, as_of)?;
+    scheduled(job, as_of, History::read(job, tables, as_of)?)
+}
+
+/// The dates of a pipeline with time, of what is known of the past.
+pub(crate) fn scheduled(job: &Job<'_>, as_of: Date, history: History) -> Result<Schedule> {
+    let offers = &job.config.offers;
+    let label = LabelDays { gap: offers.gap_days, horizon: offers.horizon_days, kept: offers.kept_days };
     match &job.config.train.as_of {
         AsOfPlan::Every { step, count } => Schedule::every(job.calendar, as_of, label, *step, *count, history),
         AsOfPlan::Dates { dates, tests } => Schedule::listed(job.calendar, as_of, label, dates, tests, history),

@@ -1,7 +1,8 @@
 //! What if: a published run decided again under another `[decide]`, beside what it decided; nothing is learned, nothing is written.
 //!
-//! Tables, features, propensities and the contact ledger are the run's own. Both sides are decided here by the same code, and the first is
-//! compared with what the run published.
+//! Tables, features, propensities and the contact ledger are the run's own, and so is who is held out. Both sides are decided here by the
+//! same code, lots and arms drawn anew on either by the key that the pipeline file has now, since what is drawn from depends on the policy;
+//! and the first is compared with what the run published.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use osusume_decide::{Decision, Ranked};
 use osusume_model::{Code, Fault, Result};
 use osusume_storage::{RealFs, Run};
 use osusume_tables::arrow::array::{Array, AsArray};
-use osusume_tables::arrow::datatypes::UInt32Type;
+use osusume_tables::arrow::datatypes::{Int64Type, UInt32Type};
 use osusume_tables::read_batches;
 
 use crate::calendar::Calendar;
@@ -19,8 +20,8 @@ use crate::host::Host;
 use crate::job::Scene;
 use crate::run::goods;
 use crate::stages::decide::{
-    Apart, Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, Explorers, HOLDOUT, HeldBack, Ledger, Limits,
-    OFFERS, Previous, Reader, Scored, Shared,
+    Arbiter, Arbitration, CapacitySummary, Conditions, DECISIONS, HOLDOUT, HeldBack, Ledger, Limits, OFFERS, Previous,
+    Reader, Scored, Shared, days_looked_at,
 };
 use crate::stages::features::SCORING;
 use crate::stages::train::{Effects, PublishedModel, read_models};
@@ -114,20 +115,22 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let run = published(at)?;
     let run = run.run();
     let manifest = run.dir.join("MANIFEST.json").display().to_string();
-    // Secrets are hidden in the manifest; the one that matters, the key of the holdout, is read off the decisions instead.
-    let now = Config::parse(&manifest, &run.manifest.config, &|_| None)?;
-    let changed = check_asked(&now, asked)?;
-    let then = Config::parse(&manifest, &with_decide(&run.manifest.config, asked.effective()), &|_| None)?;
+    // Secrets are hidden in the manifest; what the key of the holdout drew is read off the decisions, and lots by it are compared with them.
+    let mut now = Config::parse(&manifest, &run.manifest.config, &|_| None)?;
+    let changed = check_asked(&now, asked, run.manifest.previous.is_some())?;
+    let mut then = Config::parse(&manifest, &with_decide(&run.manifest.config, asked.effective()), &|_| None)?;
+    // Lots are drawn anew under both policies, so both need the key.
+    for config in [&mut now, &mut then] {
+        config.decide.holdout_salt.clone_from(&asked.decide.holdout_salt);
+    }
     let calendar = Calendar::new(&now.pipeline.time_zone)?;
     let tables = Checked::published(&RealFs, run)?;
     let goods = goods(&now, &tables)?;
     let keys: Vec<String> = goods.catalogue.offers.iter().map(|offer| offer.key.clone()).collect();
     let scene = Scene { config: &now, calendar: &calendar, host };
     let ledger = Ledger::published(&RealFs, run, (&keys, &now.decide), &tables.customers, &scene.quiet())?;
-    let held_out = HeldOut::read(run, tables.n_customers(), &scene)?;
+    let arms = Arms::read(run, tables.n_customers(), &scene)?;
     let as_of = calendar.as_of(run.manifest.as_of);
-    let explorers = Explorers::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
-    let apart = Apart::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let held_back = HeldBack::published(&RealFs, run, (&tables.customers, &keys), &now.decide, &scene.quiet())?;
     let specs = specs(run)?;
     let bind = |config| Conditions::bind(config, &tables, &goods, &specs);
@@ -153,14 +156,7 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
     let sides = [Deciding::new(base, &effects)?, Deciding::new(asked, &effects)?];
     let scored = Scored { fs: &RealFs, dir: &run.dir, n_offers: keys.len() };
     let previous = Previous::published(&RealFs, run, &keys, &tables.customers, &scene.quiet())?;
-    let before = Settled {
-        units: &units,
-        held_out: &held_out,
-        apart: &apart,
-        held_back: &held_back,
-        explorers: &explorers,
-        previous: &previous,
-    };
+    let before = Settled { units: &units, arms: &arms, held_back: &held_back, previous: &previous };
     let (tallies, moved) = compare(&sides, &scored, &before, &keys)?;
     let [now_side, then_side] = tallies;
     check_retraced(run, &now_side)?;
@@ -178,12 +174,27 @@ pub fn what_if(at: RunAt<'_>, asked: &Config, host: &dyn Host) -> Result<WhatIf>
 
 /// The parts of a configuration that a decision does not rest on.
 const IRRELEVANT: [&str; 4] = ["export", "prove", "report", "run"];
-/// Keys of `[decide]` whose change needs another run: who is held out and who is scored is settled before anybody decides.
-const SETTLED: [&str; 6] = ["holdout", "arms", "explore", "consent", "channels", "response"];
+/// Keys of `[decide]` whose change needs another run, each with the word for why: what is settled before anybody decides.
+const SETTLED: [(&str, &str); 8] = [
+    ("holdout", "drawn"),
+    ("arms", "lots"),
+    ("explore", "lots"),
+    ("response", "effect"),
+    ("believed_response", "effect"),
+    ("consent", "scored"),
+    ("channels", "scored"),
+    ("contact_limit.outstanding", LEDGER),
+];
+/// Keys that say how far back offers of earlier runs are looked for.
+const LOOKING_BACK: [&str; 4] = ["approach", "channel_limit", "contact_limit.days", "contact_limit.min_days_between"];
+/// The word for what earlier runs had out.
+const LEDGER: &str = "ledger";
 
-/// The keys of `[decide]` that differ; a fault for every other one that does.
-fn check_asked(now: &Config, asked: &Config) -> Result<Vec<Changed>> {
-    let (mut now, mut asked) = (tree(now.effective()), tree(asked.effective()));
+/// The keys of `[decide]` that differ; a fault for every other one that does. `has_earlier` says whether runs came before this one.
+fn check_asked(run: &Config, asked: &Config, has_earlier: bool) -> Result<Vec<Changed>> {
+    // The ledger holds what was out in the days the run looked back; for more of them it would have to be gathered again.
+    let looks_further = has_earlier && days_looked_at(asked) > days_looked_at(run);
+    let (mut now, mut asked) = (tree(run.effective()), tree(asked.effective()));
     let mut faults = Vec::new();
     let decide = |tree: &mut toml::Table| match tree.remove("decide") {
         Some(toml::Value::Table(decide)) => decide,
@@ -199,14 +210,20 @@ fn check_asked(now: &Config, asked: &Config) -> Result<Vec<Changed>> {
     }
     let mut changed = Vec::new();
     for (key, one, other) in differing("decide.", &before, &after) {
-        if SETTLED.iter().any(|settled| key.strip_prefix("decide.").is_some_and(|key| under(key, settled))) {
-            faults.push(not_allowed(&key, &other, &one));
-        } else {
-            changed.push(Changed { key, now: one, then: other });
+        match why_settled(&key, looks_further) {
+            Some(why) => faults.push(not_allowed(&key, &other, &one).with(why, key.as_str())),
+            None => changed.push(Changed { key, now: one, then: other }),
         }
     }
     Fault::all(faults)?;
     Ok(changed)
+}
+
+/// Why a key cannot be asked, if it cannot.
+fn why_settled(key: &str, looks_further: bool) -> Option<&'static str> {
+    let key = key.strip_prefix("decide.")?;
+    let settled = SETTLED.iter().find(|(settled, _)| under(key, settled)).map(|(_, why)| *why);
+    settled.or_else(|| (looks_further && LOOKING_BACK.iter().any(|one| under(key, one))).then_some(LEDGER))
 }
 
 fn under(key: &str, table: &str) -> bool {
@@ -214,7 +231,9 @@ fn under(key: &str, table: &str) -> bool {
 }
 
 fn not_allowed(key: &str, got: &str, allowed: &str) -> Fault {
-    Fault::new(Code::WhatIfNeedsRun).with("key", key).with("got", got).with("allowed", allowed)
+    // What one of the two does not say has no value to show.
+    let values = [("got", got), ("allowed", allowed)].into_iter().filter(|(_, value)| !value.is_empty());
+    values.fold(Fault::new(Code::WhatIfNeedsRun).with("key", key), |fault, (name, value)| fault.with(name, value))
 }
 
 /// An effective configuration; it was printed by us.
@@ -249,32 +268,37 @@ fn with_decide(run: &str, asked: &str) -> String {
     root.to_string()
 }
 
-/// Who of all customers is in the holdout, as the run drew it.
-struct HeldOut(Vec<bool>);
+/// The arm of every customer, as the run drew it; empty for those it did not decide about.
+struct Arms(Vec<String>);
 
-impl HeldOut {
+impl Arms {
     fn read(run: &Run, n_customers: u32, scene: &Scene<'_>) -> Result<Self> {
-        let mut held_out = vec![false; n_customers as usize];
+        let mut of_customers = vec![String::new(); n_customers as usize];
         let customers = read_batches(&RealFs, &run.path_of(SCORING)?, &["customer"])?;
         let mut arms = Vec::new();
         for batch in read_batches(&RealFs, &run.path_of(DECISIONS)?, &["arm"])? {
             scene.check_stop()?;
             let batch = batch?;
             let words = batch.column(0).as_string::<i32>();
-            arms.extend((0..words.len()).map(|row| words.value(row) == HOLDOUT));
+            arms.extend((0..words.len()).map(|row| words.value(row).to_owned()));
         }
-        let mut row = 0;
+        let mut arms = arms.into_iter();
         for batch in customers {
-            for &customer in batch?.column(0).as_primitive::<UInt32Type>().values() {
-                held_out[customer as usize] = arms.get(row).copied().unwrap_or(false);
-                row += 1;
+            for (&customer, arm) in batch?.column(0).as_primitive::<UInt32Type>().values().iter().zip(&mut arms) {
+                of_customers[customer as usize] = arm;
             }
         }
-        Ok(Self(held_out))
+        Ok(Self(of_customers))
     }
 
-    fn of(&self, customers: &[u32]) -> Vec<bool> {
-        customers.iter().map(|&customer| self.0[customer as usize]).collect()
+    fn is_held_out(&self, customers: &[u32]) -> Vec<bool> {
+        customers.iter().map(|&customer| self.0[customer as usize] == HOLDOUT).collect()
+    }
+
+    /// Whether they are in the arms drawn here, but for who is held out, which is not drawn again.
+    fn are_drawn(&self, customers: &[u32], drawn: &[&'static str]) -> bool {
+        let mut pairs = customers.iter().map(|&customer| self.0[customer as usize].as_str()).zip(drawn);
+        pairs.all(|(arm, drawn)| arm == HOLDOUT || arm == *drawn)
     }
 }
 
@@ -282,10 +306,8 @@ impl HeldOut {
 #[derive(Clone, Copy)]
 struct Settled<'a> {
     units: &'a Units,
-    held_out: &'a HeldOut,
-    apart: &'a Apart,
+    arms: &'a Arms,
     held_back: &'a HeldBack,
-    explorers: &'a Explorers,
     previous: &'a Previous,
 }
 
@@ -307,8 +329,10 @@ impl<'a> Deciding<'a> {
     fn begun(&'a self, scored: &Scored<'_>, before: &Settled<'a>) -> Result<(Arbitration<'a>, Option<Limits>)> {
         let settled = (&self.arbiter, before.previous, before.held_back.clone());
         let mut arbitration = Arbitration::new(&self.reader, settled, scored, before.units)?;
-        arbitration.drawn(before.apart.clone(), before.explorers.clone());
-        arbitration.segment_drawn(scored)?;
+        let is_held_out = |customers: &[u32]| before.arms.is_held_out(customers);
+        // What an arm gives and what a lot is drawn from depend on the policy, as in a run with it.
+        arbitration.part(scored, (self.limits.as_ref(), before.units), &is_held_out)?;
+        arbitration.explore(scored, self.limits.as_ref(), &is_held_out)?;
         let left = self.limits.as_ref().map(|limits| arbitration.left(limits));
         Ok((arbitration, left))
     }
@@ -321,13 +345,13 @@ fn compare<'a>(
     before: &Settled<'a>,
     keys: &[String],
 ) -> Result<([Side; 2], Moved)> {
-    let held_out = before.held_out;
+    let arms = before.arms;
     let [(one, left_of_one), (other, left_of_other)] =
         [sides[0].begun(scored, before)?, sides[1].begun(scored, before)?];
     let mut arbitrations = [one, other];
     for (arbitration, left) in arbitrations.iter_mut().zip([&left_of_one, &left_of_other]) {
         if let Some(limits) = left {
-            arbitration.settle(scored, limits, &|customers| held_out.of(customers))?;
+            arbitration.settle(scored, limits, &|customers| arms.is_held_out(customers))?;
         }
     }
     let empty = || Side {
@@ -341,10 +365,16 @@ fn compare<'a>(
         sides[0].reader.scene.check_stop()?;
         let (batch, propensity) = batch?;
         let customers = &sides[0].reader.rows(&batch).customer;
-        let is_held_out = held_out.of(customers);
+        let is_held_out = arms.is_held_out(customers);
         let mut firsts = Vec::with_capacity(2);
         for ((arbitration, side), tally) in arbitrations.iter().zip(sides).zip(&mut tallies) {
-            let ranked = arbitration.rank(&side.reader.rows(&batch), &is_held_out, &propensity)?.ranked;
+            let decided = arbitration.rank(&side.reader.rows(&batch), &is_held_out, &propensity)?;
+            if firsts.is_empty() && !arms.are_drawn(customers, &decided.arms) {
+                // Drawn by another key than the pipeline file has now.
+                let fault = Fault::new(Code::WhatIfNeedsRun).with("key", "decide.holdout.salt");
+                return Err(fault.with("salt", "decide.holdout.salt"));
+            }
+            let ranked = decided.ranked;
             tally.add(&ranked, &is_held_out, &side.reader);
             firsts.push(first_offers(&ranked, customers.len()));
         }
@@ -405,12 +435,23 @@ impl Moved {
     }
 }
 
-/// That the run published as many rows as its own policy gives here.
+/// That the run published the rows its own policy gives here: as many of each offer, worth as much.
 fn check_retraced(run: &Run, now: &Side) -> Result<()> {
-    let published: usize = read_batches(&RealFs, &run.path_of(OFFERS)?, &["rank"])?
-        .map(|batch| batch.map(|batch| batch.num_rows()))
-        .sum::<Result<usize>>()?;
-    if published as u64 == now.rows {
+    let mut published: BTreeMap<String, OfferSide> = BTreeMap::new();
+    for batch in read_batches(&RealFs, &run.path_of(OFFERS)?, &["offer", "expected_value_minor"])? {
+        let batch = batch?;
+        let values = batch.column(1).as_primitive::<Int64Type>().values();
+        for (offer, value) in batch.column(0).as_string::<i32>().iter().flatten().zip(values) {
+            let of_offer = published.entry(offer.to_owned()).or_default();
+            of_offer.rows += 1;
+            of_offer.expected_value_minor = of_offer.expected_value_minor.saturating_add(*value);
+        }
+    }
+    let is_same = |side: &OfferSide| {
+        let found = published.get(&side.offer).map_or((0, 0), |found| (found.rows, found.expected_value_minor));
+        found == (side.rows, side.expected_value_minor)
+    };
+    if now.offers.iter().all(is_same) && published.values().map(|offer| offer.rows).sum::<u64>() == now.rows {
         return Ok(());
     }
     let file = run.dir.join(OFFERS).display().to_string();

@@ -55,6 +55,8 @@ pub struct Why {
     pub currency: String,
     /// Digits after the point of an amount in minor units.
     pub minor_digits: u32,
+    /// Months of margin that a take counts for.
+    pub months: u32,
     /// What the customer was on the day.
     pub standing: Standing,
     /// The lane the customer was in; absent for who was no customer, and where the pipeline declares none.
@@ -248,6 +250,7 @@ pub fn why(at: RunAt<'_>, customer: &str, host: &dyn Host) -> Result<Why> {
         as_of: run.manifest.as_of,
         currency: config.pipeline.currency.clone(),
         minor_digits: config.pipeline.minor_digits,
+        months: config.decide.months,
         standing,
         lane: lane.filter(|_| !config.decide.timing.lanes.is_empty()),
         dictionary: crate::dictionary::spoken(specs, &config.spoken_names),

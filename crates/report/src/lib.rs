@@ -24,9 +24,9 @@ use osusume_text::Language;
 pub use cell::{Cell, SMALLEST_SHOWN};
 pub use guard::{Audit, Group};
 pub use numbers::{
-    About, Arm, ArmEffect, Band, CauseRow, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions,
-    Effect, Evaluation, Feature, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, Push, ReasonRow,
-    RejectRow, Reloaded, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
+    About, Arm, ArmEffect, Band, CauseRow, ChannelRow, ChurnRow, ClosedGate, Compared, ContactRow, Customers, Data,
+    Decisions, Effect, Evaluation, ExpectedRow, Feature, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow,
+    Push, ReasonRow, RejectRow, Reloaded, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
 /// Version of `report.json`.

@@ -1,5 +1,7 @@
 //! The numbers of a report, as `report.json` holds them. Counts of customers are [`Cell`]s; rows of files are plain numbers.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Audit, Cell};
@@ -32,6 +34,9 @@ pub struct Numbers {
     pub follows: Vec<Follow>,
     /// Rows read, used and set aside.
     pub data: Data,
+    /// What sentences call the names of the tables, by name, as the pipeline file says.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub names: BTreeMap<String, String>,
     /// What the offers earned, once that is known.
     pub evaluation: Option<Evaluation>,
 }
@@ -78,8 +83,11 @@ pub struct Customers {
     pub known: Cell,
     /// Those with at least one offer.
     pub with_offer: Cell,
-    /// Those decided about who get none.
+    /// Those decided about who get none, though a channel may reach them.
     pub without_offer: Cell,
+    /// The same by cause; empty in reports of earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<CauseRow>,
     /// Those nobody decided about: without a consent for any channel, or no customer any more.
     pub not_asked: Cell,
     /// Those held back.
@@ -112,6 +120,9 @@ pub struct Decisions {
     pub pairs: Cell,
     /// What became of the pairs, every pair once: the rule's id, `offered`, or `shadow`.
     pub outcomes: Vec<ReasonRow>,
+    /// What the company says of the rules it declares, by outcome (`rule:` and the name).
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub own_rules: BTreeMap<String, Names>,
     /// Months of margin counted.
     pub months: u32,
     /// Most offers a customer gets.
@@ -207,11 +218,11 @@ pub struct StabilityRow {
     pub causes: Vec<CauseRow>,
 }
 
-/// Why a first offer is first no more.
+/// Customers by cause.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CauseRow {
-    /// A rule, `below_threshold`, `outranked` or `not_in_catalogue`.
+    /// A rule, `below_threshold`, `outranked`, `not_in_catalogue`, `lane` or `rules`.
     pub cause: String,
     /// Customers.
     pub customers: Cell,
@@ -227,7 +238,7 @@ pub struct ReasonRow {
     pub pairs: Cell,
 }
 
-/// Names of an offer by language, where the products table has them.
+/// Names of an offer, or words about a rule, by language, where there are any.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
@@ -568,9 +579,47 @@ pub struct Evaluation {
     pub retention: Option<[f64; 3]>,
     /// One entry an offer.
     pub offers: Vec<Effect>,
+    /// What the run expected, beside what came: all offers together, then one entry an offer that was made; empty for evaluations of
+    /// earlier versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub expected: Vec<ExpectedRow>,
     /// Policy arms, each against each; empty for a run without.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub arms: Vec<ArmEffect>,
+}
+
+/// What was expected of an offer, beside what came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExpectedRow {
+    /// The offer's key; empty for all together.
+    pub offer: String,
+    /// Offers made whose outcome is known, and takes of them.
+    pub made: Arm,
+    /// Mean value they were made for, over the months the pipeline counts, in minor units.
+    pub value_minor: i64,
+    /// Takes of each offer made.
+    pub takes: Compared,
+    /// Takes each of them adds; absent where nothing told what a contact adds.
+    pub added: Option<Compared>,
+    /// What these bring in a month, in minor units.
+    pub margin_minor: Option<Compared>,
+}
+
+/// A number that was expected, beside the one that came.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compared {
+    /// What was expected.
+    pub expected: f64,
+    /// Its interval, lower and upper end, where it has one.
+    pub expected_interval: Option<[f64; 2]>,
+    /// What came; absent without an interval, or where it would tell a count that is withheld.
+    pub came: Option<[f64; 3]>,
+    /// Expected over came, where both are above 0 and what came is shown.
+    pub factor: Option<f64>,
+    /// `as_expected`, `overstated`, `understated` or `not_shown`, all offers considered.
+    pub verdict: String,
 }
 
 /// One policy arm against another: everybody in them, offered something or not.

@@ -5,7 +5,9 @@
 
 use crate::Cell;
 use crate::cell::{is_small, withhold};
-use crate::numbers::{Arm, Decisions, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test};
+use crate::numbers::{
+    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test,
+};
 
 /// The outcome of pairs that stand in the offer table.
 pub(crate) const OFFERED: &str = "offered";
@@ -56,6 +58,40 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
     for effect in effects {
         arms([&mut effect.offered, &mut effect.held_back]);
     }
+    if let Some(found) = &mut numbers.evaluation {
+        expected(found);
+    }
+}
+
+/// What came of the offers made is what came of those offered above, so it is withheld with it; and the offers together tell what came of
+/// one alone that is not shown.
+fn expected(found: &mut Evaluation) {
+    let thin = |row: &ExpectedRow| {
+        let effect = found.offers.iter().find(|effect| effect.offer == row.offer);
+        effect.is_some_and(|effect| effect.offered.takes.get().is_none())
+    };
+    let is_thin: Vec<bool> = found.expected.iter().map(thin).collect();
+    for (row, is_thin) in found.expected.iter_mut().zip(is_thin).filter(|(row, _)| !row.offer.is_empty()) {
+        counts(&mut row.made.customers, &mut row.made.takes);
+        if is_thin {
+            row.made.takes = Cell::WITHHELD;
+        }
+    }
+    if let Some((all, offers)) = found.expected.split_first_mut().filter(|(all, _)| all.offer.is_empty()) {
+        // The takes of the others stand above, so none of them can be withheld in its place.
+        let takes: Vec<Cell> = offers.iter().map(|row| row.made.takes).collect();
+        counts(&mut all.made.customers, &mut all.made.takes);
+        let hidden = takes.iter().filter(|cell| cell.get().is_none()).count();
+        let rest = all.made.takes.get().map(|all| all.saturating_sub(takes.iter().filter_map(|cell| cell.get()).sum()));
+        // One alone, or a few of all of them, could be worked out of the whole.
+        if hidden == 1 || hidden > 0 && rest.is_none_or(is_small) {
+            all.made.takes = Cell::WITHHELD;
+        }
+    }
+    for row in found.expected.iter_mut().filter(|row| row.made.takes.get().is_none()) {
+        row.made.rate = None;
+        (row.takes.came, row.takes.factor) = (None, None);
+    }
 }
 
 fn offered(offers: &[OfferRow]) -> Vec<Cell> {
@@ -82,6 +118,9 @@ fn customers(numbers: &mut Numbers) {
     let all = &mut numbers.customers;
     let parts = [&mut all.with_offer, &mut all.without_offer, &mut all.not_asked, &mut all.holdout];
     sum(&mut all.known, parts.into_iter().collect());
+    if !all.without.is_empty() {
+        sum(&mut all.without_offer, all.without.iter_mut().map(|row| &mut row.customers).collect());
+    }
 }
 
 /// A total and its parts; a total that is withheld needs a part that is, or the parts would tell it.
@@ -133,7 +172,11 @@ fn limits(decisions: &mut Decisions, offers: &[OfferRow]) {
     for limit in &mut decisions.limits {
         let of_offer = limit.offer.as_ref().and_then(|key| offers.iter().find(|offer| offer.offer == *key));
         let of_channel = limit.channel.as_ref().and_then(|name| channels.iter().find(|row| row.channel == *name));
-        let around = [Some(all), of_offer.map(|offer| offer.offered), of_channel.map(|row| row.offers)];
+        // What counts of one offer or one channel is that row's own number, shown or withheld with it.
+        let around = match (of_offer, of_channel) {
+            (None, None) => [Some(all), None],
+            (offer, channel) => [offer.map(|offer| offer.offered), channel.map(|row| row.offers)],
+        };
         let is_told = |limit: &LimitRow, whole: Cell| match (whole.get(), limit.used.get()) {
             (Some(_), Some(_)) if limit.budget_minor.is_some() => true,
             (Some(whole), Some(used)) => !is_small(used) && !is_small(whole.saturating_sub(used)),

@@ -29,6 +29,7 @@ pub(crate) fn check(file: &WorldFile) -> Vec<Fault> {
     if tickets.into_iter().any(|ticket| lacks(&ticket.texts)) {
         faults.push(invalid("trigger.ticket.texts", "needs at least one text in `ja` and in `en`"));
     }
+    crate::covariates::check(file, &mut faults);
     if file.contact.least > file.contact.most {
         faults.push(invalid("contact.least", "is above `contact.most`"));
     }

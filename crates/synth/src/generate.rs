@@ -70,6 +70,7 @@ pub struct Summary {
 /// # Errors
 /// `CannotWrite`, `DiskFull`, or the request to stop.
 pub fn generate(world: &World, options: &Options, fs: &Arc<dyn Fs>, control: &dyn Control) -> Result<Summary> {
+    world.check_customers()?;
     for dir in ["", "usage", "truth"] {
         create_dirs(&**fs, &options.out_dir.join(dir))?;
     }

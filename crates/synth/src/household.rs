@@ -122,7 +122,7 @@ fn takes_of_others(lives: &[Life], me: usize, n_families: usize) -> Vec<i32> {
 impl Life {
     fn new(world: &World, seed: u64, number: u64, household: u64) -> Self {
         Self {
-            person: Person::draw(world.file(), world.plan(), seed, number, household),
+            person: Person::draw(world.file(), world.plan(), seed, number, household).made_real(world),
             log: Log::default(),
             state: None,
             rng: Stream::new(seed, Purpose::Life, number),

@@ -15,6 +15,7 @@
 mod baskets;
 mod check;
 mod columns;
+mod covariates;
 mod generate;
 mod hazard;
 mod household;

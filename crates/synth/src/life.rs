@@ -2,6 +2,7 @@
 
 use osusume_model::Date;
 
+use crate::covariates::Given;
 use crate::hazard::{View, rate_of_offer, season, sum_of_terms};
 use crate::log::{Holding, Log, Measurement, Sent, TicketRow};
 use crate::math::{exp, happens};
@@ -126,7 +127,11 @@ impl State {
             let joining = if is_new { file.family[family].joining } else { 1.0 };
             let of_choice = |(w, choice): (&f64, &Option<usize>)| if choice.is_some() { w * joining } else { *w };
             let weights: Vec<f64> = start.weights[person.segment].iter().zip(&start.choices).map(of_choice).collect();
-            let choice = start.choices[rng.weighted(&weights)];
+            let drawn = start.choices[rng.weighted(&weights)];
+            let choice = match person.held.get(family) {
+                Some(Given::Held(known)) => *known,
+                Some(Given::Drawn) | None => drawn,
+            };
             // Add-ons of older customers came at some day since joining, most of them with the line.
             let later = if rng.chance(0.6) { 0.0 } else { rng.uniform() };
             let since = person.joined + (f64::from((day - 1 - person.joined).max(0)) * later) as i32;

@@ -1,5 +1,7 @@
 //! What does not change about a customer: household, latent classes, attributes, thresholds, tastes.
 
+use crate::World;
+use crate::covariates::Given;
 use crate::math::exp;
 use crate::plan::Plan;
 use crate::rng::{Purpose, Stream};
@@ -30,6 +32,8 @@ pub(crate) struct Person {
     pub(crate) levels: Vec<f64>,
     /// Consent to each channel.
     pub(crate) consents: Vec<Consent>,
+    /// By family, what a real customer is known to hold; empty of a drawn one.
+    pub(crate) held: Vec<Given>,
 }
 
 /// Consent to one channel.
@@ -90,7 +94,24 @@ impl Person {
             tastes: file.offer.iter().map(|offer| exp(offer.taste * s.normal())).collect(),
             levels: file.metric.iter().map(|_| s.normal()).collect(),
             consents: file.setting.consents.iter().map(|channel| draw_consent(channel, plan, joined, &mut s)).collect(),
+            held: Vec::new(),
         }
+    }
+
+    /// The customer with what is known of the real one in its place. Everything was drawn before, so no draw moves.
+    pub(crate) fn made_real(mut self, world: &World) -> Self {
+        let Some(real) = world.real(self.number) else { return self };
+        if let Some(months) = real.joined_months() {
+            self.joined = world.plan().end - 1 - (months.clamp(0.0, 1_200.0) * 365.25 / 12.0) as i32;
+        }
+        for (i, value) in self.attributes.iter_mut().enumerate() {
+            *value = real.attribute(i).unwrap_or(*value);
+        }
+        for (i, level) in self.levels.iter_mut().enumerate() {
+            *level = real.level(i).unwrap_or(*level);
+        }
+        self.held = (0..world.file().family.len()).map(|family| real.held(family)).collect();
+        self
     }
 
     /// Day of the month on which usage is measured, 1 to 28.

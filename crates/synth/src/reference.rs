@@ -11,7 +11,7 @@ pub fn world_file_reference() -> String {
          A world file describes a company whose truth is known: who its customers are, what they need, what they use, when they buy, \
          and what being contacted does to them.\n\
          `osusume synth --world FILE --out DIR` plays it; `osusume synth isp --out DIR` plays one that comes with the program: \
-         `isp`, `saas`, `storage`, `music`, `mobile`, `store`, `cosmetics`, `fanclub` and `contacts` lie in `crates/synth/worlds/` and are the best examples.\n\
+         `isp`, `saas`, `storage`, `music`, `mobile`, `store`, `cosmetics`, `fanclub`, `contacts` and `restaurant` lie in `crates/synth/worlds/` and are the best examples.\n\
          The file is TOML; unknown keys are errors; dates are `YYYY-MM-DD`; keys without a mark are required.\n\
          This page is printed from the program's own description of the file.\n",
     );
@@ -55,6 +55,7 @@ fn readable(kind: &str) -> String {
         "BySegment" => "table: segment to number".to_owned(),
         "ListsBySegment" => "table: segment to list of numbers".to_owned(),
         "ByProduct" => "table: product to number".to_owned(),
+        "Names" => "table: name to column".to_owned(),
         "Texts" => "table: language to list of texts".to_owned(),
         "AttributeKind" => "`category`, `number`, `flag` or `after`".to_owned(),
         section => format!("[{section}](#{})", section.to_lowercase()),

@@ -105,6 +105,7 @@ pub fn respond(
     fs: &Arc<dyn Fs>,
     control: &dyn Control,
 ) -> Result<Answers> {
+    world.check_customers()?;
     let mut asked = read_asked(world, offers, &**fs)?;
     asked.sort_unstable_by_key(|ask| (ask.number, ask.as_of, ask.rank, ask.row));
     count_before(&mut asked);

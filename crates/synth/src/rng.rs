@@ -22,6 +22,8 @@ pub(crate) enum Purpose {
     Future = 6,
     /// What lies in baskets beside the products.
     Baskets = 7,
+    /// Levels in the order of a real column.
+    Covariates = 8,
 }
 
 /// One stream of random numbers.

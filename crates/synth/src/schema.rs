@@ -14,6 +14,9 @@ pub type ByProduct = BTreeMap<String, f64>;
 /// Texts by language, `ja` and `en`.
 pub type Texts = BTreeMap<String, Vec<String>>;
 
+/// Columns by the name of what they tell.
+pub type Names = BTreeMap<String, String>;
+
 /// What an attribute's values are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -114,6 +117,9 @@ sections! {
         /// Makes the company a shop, whose products are bought: see Shop.
         #[serde(default)]
         shop: Option<Shop>,
+        /// Real customers in the place of drawn ones: see Covariates.
+        #[serde(default)]
+        covariates: Option<Covariates>,
     }
 
     /// Size, dates and the faults of recording.
@@ -389,6 +395,54 @@ sections! {
         monthly_margin: i64,
         /// What is bought beside the products.
         item: Vec<Item>,
+    }
+
+    /// Real customers in the place of drawn ones: `--covariates FILE` names a table (CSV or Parquet, compressed or not) with a row a
+    /// customer. What it says of a customer goes before what would be drawn; what it does not say, or says in words the world does not
+    /// know, is drawn. Of more customers than rows, the first row serves again after the last. What happens to the customers is
+    /// drawn as ever, so that the truth is known.
+    Covariates {
+        /// Column that names the customer; needed by `sum`.
+        #[serde(default)]
+        key: Option<String>,
+        /// Column with the months since the customer joined, before `setting.end`.
+        #[serde(default)]
+        joined_months: Option<String>,
+        /// Column of an attribute.
+        #[serde(default)]
+        attributes: Names,
+        /// Column of a metric: customers' levels are ordered as it is; median and spread are the world's.
+        #[serde(default)]
+        metrics: Names,
+        /// What customers hold when their history begins. A family that stands here is held by nobody else.
+        #[serde(default)]
+        holds: Vec<Holds>,
+        /// Columns summed from other tables beside the file.
+        #[serde(default)]
+        sum: Vec<Sum>,
+    }
+
+    /// A product that real customers hold.
+    Holds {
+        /// Product.
+        product: String,
+        /// Column.
+        column: String,
+        /// What stands there where it is held.
+        value: String,
+    }
+
+    /// A column made of the rows of another table in the same directory.
+    Sum {
+        /// Name for `attributes` and `metrics`.
+        name: String,
+        /// File.
+        file: String,
+        /// Its column that names the customer.
+        key: String,
+        /// Its column that is added up; without it rows are counted.
+        #[serde(default)]
+        value: Option<String>,
     }
 
     /// Something bought now and then that is never offered.

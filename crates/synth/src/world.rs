@@ -1,15 +1,17 @@
 //! A world: a checked world file, ready to be played.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use osusume_model::{Code, Date, Fault, Result};
+use osusume_model::{Code, Control, Date, Fault, Result};
 use osusume_storage::Fs;
 
+use crate::covariates::{Covariates, Row, lacking};
 use crate::plan::{self, Plan};
 use crate::schema::WorldFile;
 
 /// The worlds that come with the program, by name, in the order in which they are listed.
-const SHIPPED: [(&str, &str); 9] = [
+const SHIPPED: [(&str, &str); 10] = [
     ("isp", include_str!("../worlds/isp.toml")),
     ("saas", include_str!("../worlds/saas.toml")),
     ("storage", include_str!("../worlds/storage.toml")),
@@ -19,6 +21,13 @@ const SHIPPED: [(&str, &str); 9] = [
     ("cosmetics", include_str!("../worlds/cosmetics.toml")),
     ("fanclub", include_str!("../worlds/fanclub.toml")),
     ("contacts", include_str!("../worlds/contacts.toml")),
+    ("restaurant", include_str!("../worlds/restaurant.toml")),
+];
+
+/// Worlds whose customers are real, from a published table that the user brings.
+const PLANTED: [(&str, &str); 2] = [
+    ("telco_planted", include_str!("../worlds/telco_planted.toml")),
+    ("journey_planted", include_str!("../worlds/journey_planted.toml")),
 ];
 
 /// No world file is longer.
@@ -29,6 +38,7 @@ const MOST_BYTES: u64 = 1 << 24;
 pub struct World {
     file: WorldFile,
     plan: Plan,
+    covariates: Option<Arc<Covariates>>,
 }
 
 impl World {
@@ -37,9 +47,14 @@ impl World {
         SHIPPED.iter().map(|(name, _)| *name)
     }
 
+    /// Names of those that come with the program, too, but want a table of real customers: see [`World::with_covariates`].
+    pub fn planted_names() -> impl Iterator<Item = &'static str> {
+        PLANTED.iter().map(|(name, _)| *name)
+    }
+
     /// The world of this name that comes with the program, if there is one.
     pub fn shipped(name: &str) -> Option<Self> {
-        let (_, text) = SHIPPED.iter().find(|(of, _)| *of == name)?;
+        let (_, text) = SHIPPED.iter().chain(&PLANTED).find(|(of, _)| *of == name)?;
         Some(Self::parse(text, &format!("worlds/{name}.toml")).expect("shipped worlds are checked by the tests"))
     }
 
@@ -55,7 +70,7 @@ impl World {
     pub fn parse(text: &str, name: &str) -> Result<Self> {
         let file: WorldFile = toml::from_str(text).map_err(|error| syntax_fault(text, name, &error))?;
         let plan = plan::compile(&file).map_err(|fault| fault.in_file(name))?;
-        Ok(Self { file, plan })
+        Ok(Self { file, plan, covariates: None })
     }
 
     /// Reads a world file.
@@ -101,6 +116,29 @@ impl World {
         self.file.offer.iter().map(|offer| offer.product.as_str()).collect()
     }
 
+    /// The world with real customers, read from a table as its section `[covariates]` says.
+    ///
+    /// # Errors
+    /// `WorldInvalid` where the world has no such section; faults of reading.
+    pub fn with_covariates(self, path: &Path, fs: &dyn Fs, control: &dyn Control) -> Result<Self> {
+        let Some(asked) = &self.file.covariates else {
+            return Err(plan::invalid("covariates", "this world has no such section"));
+        };
+        let read = Covariates::read(&self.file, &self.plan, asked, path, fs, control)?;
+        Ok(Self { covariates: Some(Arc::new(read)), ..self })
+    }
+
+    /// Nothing of a world that wants real customers can be told without them.
+    pub(crate) fn check_customers(&self) -> Result<()> {
+        let lacks = self.file.covariates.is_some() && self.covariates.is_none();
+        if lacks { Err(lacking()) } else { Ok(()) }
+    }
+
+    /// The real customer in the place of the one with this number.
+    pub(crate) fn real(&self, number: u64) -> Option<Row<'_>> {
+        self.covariates.as_ref().map(|covariates| covariates.row(number))
+    }
+
     pub(crate) fn file(&self) -> &WorldFile {
         &self.file
     }
@@ -130,7 +168,7 @@ mod tests {
 
     #[test]
     fn every_shipped_world_can_be_played_under_its_own_name() {
-        for name in World::names() {
+        for name in World::names().chain(World::planted_names()) {
             let world = World::shipped(name).unwrap();
             assert_eq!(world.file().setting.name, name);
             assert_eq!(world.label_days(), 97, "{name}: the tests' dates fit this");

@@ -10,6 +10,7 @@ use crate::cells::{Cells, NO_CODE, NO_I64};
 use crate::customers::Registry;
 use crate::ingest::{SourceCount, may_add};
 use crate::levels::Dictionary;
+use crate::quarantine::OTHER_LINE;
 use crate::spec::{Anonymous, Identity, Keep, SourceSpec};
 use crate::store::{PARTITION_BUCKETS, Prepared, Store, by_partition};
 
@@ -305,10 +306,14 @@ impl Admission {
                         rejects.push(resolved.reject(row, Code::EndBeforeStart, end, field));
                     }
                     Verdict::Conflicts(first) => {
-                        rejects.push(resolved.reject(row, Code::ConflictingRows, customer, field));
                         let (first_file, first_start) = self.starts[first.block as usize];
+                        let place = resolved.block.places.get(row);
+                        let other = (first_file == file).then(|| line_of(first_start, first.place));
+                        let reject = resolved.reject(row, Code::ConflictingRows, customer, field);
+                        rejects.push(contradicted(reject, other));
+                        let other = (first_file == file).then(|| line_of(start, place));
                         counts[first_file].accepted -= u64::from(first.block as usize + 1 != self.starts.len());
-                        earlier.push((first_file, first_start, first));
+                        earlier.push((first_file, first_start, first, other));
                     }
                 }
                 resolved.kept[row] = false;
@@ -316,15 +321,17 @@ impl Admission {
         }
         // A first row of this very block has not been counted as accepted yet: it just does not stay.
         let excluded = counts[file].excluded - before;
-        let here = earlier.iter().filter(|(_, _, first)| first.block as usize + 1 == self.starts.len()).count() as u64;
+        let here =
+            earlier.iter().filter(|(_, _, first, _)| first.block as usize + 1 == self.starts.len()).count() as u64;
         counts[file].read += resolved.block.read;
         counts[file].accepted += resolved.block.read - excluded - rejects.len() as u64 - here;
         counts[file].rejected += rejects.len() as u64;
         rejects.sort_by_key(|reject| reject.place.record);
         resolved.rejects = rejects.into_iter().map(|reject| PlacedReject { file, start, reject }).collect();
-        for (file, start, first) in earlier {
+        for (file, start, first, other) in earlier {
             counts[file].rejected += 1;
             let reject = reject(first.place, Code::ConflictingRows, spec.customer.unwrap_or_default(), field);
+            let reject = contradicted(reject, other);
             resolved.rejects.push(PlacedReject { file, start, reject });
         }
     }
@@ -438,6 +445,20 @@ enum Verdict {
     EndsEarly(usize),
     /// Contradicts the row that defined the customer, which is rejected with it.
     Conflicts(Defined),
+}
+
+/// The line of a row; the row's number where there are no lines.
+fn line_of(start: BlockStart, place: RowPlace) -> u64 {
+    match start.row_group {
+        None => start.line + u64::from(place.line),
+        Some(_) => start.record + u64::from(place.record) + 1,
+    }
+}
+
+/// A reject that also says where the row is that contradicts it.
+fn contradicted(reject: Reject, line: Option<u64>) -> Reject {
+    let Some(line) = line else { return reject };
+    Reject { expected: format!("{}{OTHER_LINE}{line}", reject.expected).into(), ..reject }
 }
 
 fn reject(place: RowPlace, code: Code, customer: usize, field: usize) -> Reject {

@@ -73,7 +73,9 @@ impl CsvSource {
             is_keeping_text: spec.customer.is_some(),
         };
         let mut ready = Vec::new();
-        layout.read_header(path, &first)?;
+        if let Err(fault) = layout.read_header(path, &first) {
+            return Err(declared_wrong(fs, path, spec, dialect).unwrap_or(fault));
+        }
         if !dialect.header {
             ready.push(first);
         }
@@ -124,6 +126,14 @@ impl RecordSource for CsvSource {
         let content = Some(self.input.finish()?);
         Ok(InputFile { path: self.path.clone(), content, dialect: describe(&self.layout.dialect) })
     }
+}
+
+/// What to say where columns are missing because the file is UTF-8 and was declared to be something else.
+fn declared_wrong(fs: &dyn Fs, path: &Path, spec: &SourceSpec, dialect: &CsvDialect) -> Option<Fault> {
+    dialect.encoding.filter(|encoding| *encoding != Encoding::Utf8)?;
+    let names = header(fs, path, &CsvDialect { encoding: Some(Encoding::Utf8), ..dialect.clone() }).ok()?;
+    let are_there = spec.columns.iter().all(|column| names.contains(&column.header));
+    are_there.then(|| locate(wrong_encoding(dialect, "utf-8").at(1, 1), path))
 }
 
 /// The names in the header of a file.

@@ -96,7 +96,7 @@ pub use levels::Names;
 pub use output::{FileFacts, OutputFile, Target};
 pub use parquet_source::decode_columns;
 pub use plain::{PlainBlock, PlainCells, PlainColumn, PlainFile, PlainKind, parse_number};
-pub use quarantine::RejectCount;
+pub use quarantine::{RejectCount, first_of_each};
 pub use rows::read_rows;
 pub use sink::{ParquetSink, read_batches, read_metadata};
 pub use spec::{

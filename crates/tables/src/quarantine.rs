@@ -7,18 +7,23 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use osusume_model::{Code, Fault, Result};
+use osusume_model::{Arg, Code, Fault, Result};
 use osusume_storage::write_fault;
 
+use crate::DateFormat;
 use crate::block::{BlockStart, InputFile, Reject};
 use crate::ingest::SourceCount;
 use crate::output::{OutputFile, Target};
 use crate::spec::{OnError, RejectLimits, SourceSpec};
+use crate::value::FLAGS_SHOWN;
 
 /// Faults kept whole for each file, code and column.
 const DETAILED: u64 = 5;
 /// Rows after which the rate is looked at while a file is still being read: a few early rejects are no rate.
 const RATE_ROWS: u64 = 10_000;
+
+/// What stands before the line of the row that contradicts a rejected one.
+pub(crate) const OTHER_LINE: &str = ", not also in line ";
 
 const REJECTS_HEADER: &str = "run_id,file_id,line,record_no,byte_start,byte_len,row_group,row_in_group,column_idx,\
                               column_name,error_code,error_class,expected,value_bytes,value_shape,raw_sha256\n";
@@ -40,6 +45,33 @@ pub struct RejectCount {
     pub count: u64,
 }
 
+/// The first of `faults` for each count of `rejects`, with how many rows it stands for and of how many: the most frequent first, and
+/// rows whose customer is unknown last, since they may be so because their customer's own row was rejected.
+pub fn first_of_each(
+    faults: &[Fault],
+    rejects: &[RejectCount],
+    rows_of: impl Fn(&RejectCount) -> Option<u64>,
+) -> Vec<Fault> {
+    let mut sources: Vec<&str> = rejects.iter().map(|reject| reject.source.as_str()).collect();
+    sources.dedup();
+    let source = |reject: &RejectCount| sources.iter().position(|name| *name == reject.source);
+    let mut order: Vec<&RejectCount> = rejects.iter().collect();
+    order.sort_by_key(|reject| (reject.code == Code::UnknownCustomer, source(reject), std::cmp::Reverse(reject.count)));
+    let told = |reject: &&RejectCount| {
+        let file = reject.file.display().to_string();
+        let is_such = |fault: &&Fault| {
+            let place = fault.place();
+            fault.code() == reject.code && place.file.as_ref() == Some(&file) && place.name == reject.column
+        };
+        let fault = faults.iter().find(is_such)?.clone().with("alike", reject.count);
+        Some(match rows_of(reject) {
+            Some(rows) => fault.with("among", rows),
+            None => fault,
+        })
+    };
+    order.iter().filter_map(told).collect()
+}
+
 /// Key of a count: file, code, column.
 type Key = (usize, Code, Option<usize>);
 
@@ -54,6 +86,8 @@ pub(crate) struct Quarantine {
     files: Vec<PathBuf>,
     /// By file: the first code met.
     first_errors: Vec<Option<Code>>,
+    /// By source: rows read.
+    reads: BTreeMap<String, u64>,
     pub(crate) details: Vec<Fault>,
     pub(crate) totals: Vec<RejectCount>,
 }
@@ -81,6 +115,7 @@ impl Quarantine {
             counts: BTreeMap::new(),
             files: Vec::new(),
             first_errors: Vec::new(),
+            reads: BTreeMap::new(),
             details: Vec::new(),
             totals: Vec::new(),
         })
@@ -114,6 +149,7 @@ impl Quarantine {
 
     /// Writes a file's line of the scans.
     pub(crate) fn end_file(&mut self, spec: &SourceSpec, file_id: usize, file: &InputFile, count: SourceCount) {
+        *self.reads.entry(spec.name.clone()).or_insert(0) += count.read;
         let columns = [
             file_id.to_string(),
             spec.name.clone(),
@@ -138,14 +174,8 @@ impl Quarantine {
 
     /// Moves the source's counts to the totals.
     pub(crate) fn end_source(&mut self, spec: &SourceSpec) {
-        for ((file, code, column), count) in std::mem::take(&mut self.counts) {
-            self.totals.push(RejectCount {
-                source: spec.name.clone(),
-                file: self.files[file - 1].clone(),
-                code,
-                column: column.map(|column| spec.columns[column].header.clone()),
-                count,
-            });
+        for (key, count) in std::mem::take(&mut self.counts) {
+            self.totals.push(self.reject_count(spec, key, count));
         }
     }
 
@@ -170,9 +200,9 @@ impl Quarantine {
             return Ok(());
         }
         let limit = if count.rejected > max_rejects {
-            max_rejects.to_string()
+            Arg::from(max_rejects)
         } else {
-            format!("{} %", max_reject_rate * 100.0)
+            Arg::from(format!("{} %", max_reject_rate * 100.0))
         };
         Err(Fault::new(Code::TooManyRejects)
             .in_file(path.display().to_string())
@@ -180,7 +210,26 @@ impl Quarantine {
             .with("read", count.read)
             .with("limit", limit)
             .with("worst", self.worst(spec))
-            .and(self.details.clone()))
+            .and(first_of_each(&self.details, &self.so_far(spec), |reject| {
+                let is_current = reject.source == spec.name;
+                if is_current { Some(count.read) } else { self.reads.get(&reject.source).copied() }
+            })))
+    }
+
+    /// The rows rejected until now, those of the source being read too.
+    fn so_far(&self, spec: &SourceSpec) -> Vec<RejectCount> {
+        let current = self.counts.iter().map(|(key, count)| self.reject_count(spec, *key, *count));
+        self.totals.iter().cloned().chain(current).collect()
+    }
+
+    fn reject_count(&self, spec: &SourceSpec, (file, code, column): Key, count: u64) -> RejectCount {
+        RejectCount {
+            source: spec.name.clone(),
+            file: self.files[file - 1].clone(),
+            code,
+            column: column.map(|column| spec.columns[column].header.clone()),
+            count,
+        }
     }
 
     /// Writes both files.
@@ -249,7 +298,14 @@ pub(crate) fn reject_fault(path: &Path, spec: &SourceSpec, start: BlockStart, re
     if let Some(column) = reject.column {
         fault = fault.named(&spec.columns[column].header);
     }
+    if spec.limits.on_error == OnError::Abort {
+        fault = fault.with("instead", "quarantine");
+    }
     match reject.code {
+        Code::ConflictingRows => match reject.expected.rsplit_once(OTHER_LINE) {
+            Some((_, line)) => fault.with("other", line),
+            None => fault,
+        },
         Code::RowTooShort | Code::RowTooLong => {
             let (expected, got) = reject.expected.split_once(" fields, got ").unwrap_or((&reject.expected, ""));
             fault.with("got", got).with("expected", expected)
@@ -258,10 +314,22 @@ pub(crate) fn reject_fault(path: &Path, spec: &SourceSpec, start: BlockStart, re
         Code::AmbiguousTime => fault.with("zone", spec.zone.as_str()),
         Code::RecordTooLarge => fault.with("bytes", u64::from(place.bytes)).with("limit", &*reject.expected),
         Code::WrongEncoding => fault.with("encoding", &*reject.expected),
-        _ => fault
-            .with("expected", &*reject.expected)
-            .with("bytes", reject.value_bytes)
-            .with("shape", reject.shape.as_str()),
+        _ => {
+            let fault = fault.with("expected", &*reject.expected).with("bytes", reject.value_bytes);
+            spelled(fault.with("shape", reject.shape.as_str()), spec, &reject.expected)
+        }
+    }
+}
+
+/// A fault that also says how values of the kind are written.
+fn spelled(fault: Fault, spec: &SourceSpec, expected: &str) -> Fault {
+    match (fault.code(), expected) {
+        (Code::WrongType, "flag") => fault.with("flags", FLAGS_SHOWN),
+        (Code::WrongType, "date or time") => {
+            let fault = fault.with("times", "2026-03-01, 2026-03-01T09:00:00+09:00");
+            if spec.dates == DateFormat::default() { fault } else { fault.with("format", spec.dates.pattern()) }
+        }
+        _ => fault,
     }
 }
 

@@ -125,7 +125,13 @@ fn parse_i64(text: &[u8], kind: ColumnKind, zone: &Zone) -> Result<i64, CellFaul
     match kind {
         ColumnKind::Timestamp => zone.parse(text).map_err(time_fault),
         ColumnKind::Flag => parse_flag(text),
-        ColumnKind::Minor { digits } => parse_minor(text, digits).and_then(check_amount),
+        ColumnKind::Minor { digits } => match parse_minor(text, digits) {
+            Err(fault) if fault.code == Code::WrongType => {
+                plain_amount(text, digits).map_or(Err(fault), |plain| parse_minor(plain.as_bytes(), digits))
+            }
+            parsed => parsed,
+        }
+        .and_then(check_amount),
         _ => parse_integer(text),
     }
 }
@@ -288,15 +294,44 @@ fn parse_short_decimal(text: &[u8]) -> Option<f64> {
     Some(if negative { -value } else { value })
 }
 
+/// Words of flags, as messages show them.
+pub(crate) const FLAGS_SHOWN: &str = "yes/no, true/false, 1/0, はい/いいえ, 有/無, あり/なし, 可/不可, ○/×";
+
 fn parse_flag(text: &[u8]) -> Result<i64, CellFault> {
     let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
-    if is(&["1", "true", "t", "yes", "y"]) {
+    if is(&["1", "true", "t", "yes", "y", "はい", "有", "有り", "あり", "可", "○", "◯", "〇"]) {
         Ok(1)
-    } else if is(&["0", "false", "f", "no", "n"]) {
+    } else if is(&["0", "false", "f", "no", "n", "いいえ", "無", "無し", "なし", "不可", "×", "✕"]) {
         Ok(0)
     } else {
         Err(CellFault::wrong_type(ColumnKind::Flag))
     }
+}
+
+/// An amount as it is printed: `8,800`, in yen also `¥8,800` and `8,800円`, of ASCII or of full width. Commas part thousands and nothing
+/// else, and never where a currency has thousandths: there `8,800` may be either.
+fn plain_amount(text: &[u8], digits: u8) -> Option<String> {
+    let narrow = |c: char| match c {
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(c as u32 - 0xfee0).unwrap_or(c),
+        '\u{ffe5}' => '¥',
+        '−' | '\u{2010}' => '-',
+        c => c,
+    };
+    let text: String = std::str::from_utf8(text).ok()?.chars().map(narrow).collect();
+    let (sign, text) = text.strip_prefix('-').map_or(("", text.as_str()), |rest| ("-", rest));
+    let in_yen = |text: &str| -> Option<String> {
+        let bare = text.strip_prefix('¥').or_else(|| text.strip_suffix('円')).filter(|_| digits == 0);
+        Some(bare.unwrap_or(text).trim().to_owned())
+    };
+    let text = in_yen(text)?;
+    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let are_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let mut groups = whole.split(',');
+    let is_first = groups.next().is_some_and(|first| are_digits(first) && (first.len() <= 3 || !whole.contains(',')));
+    let is_grouped = is_first && groups.all(|group| group.len() == 3 && are_digits(group));
+    let is_clear = digits < 3 || !whole.contains(',');
+    let fraction = fraction.map_or_else(String::new, |fraction| format!(".{fraction}"));
+    (is_grouped && is_clear).then(|| format!("{sign}{}{fraction}", whole.replace(',', "")))
 }
 
 /// Byte length and character classes of a cell: all that messages and quarantine may say about it.
@@ -372,10 +407,41 @@ mod tests {
 
     #[test]
     fn flags() {
-        for (text, expected) in [("Y", 1), ("true", 1), ("0", 0), ("No", 0)] {
+        let japanese = [
+            ("はい", 1),
+            ("有", 1),
+            ("可", 1),
+            ("○", 1),
+            ("いいえ", 0),
+            ("無", 0),
+            ("不可", 0),
+            ("×", 0),
+            ("あり", 1),
+            ("無し", 0),
+        ];
+        for (text, expected) in [("Y", 1), ("true", 1), ("0", 0), ("No", 0)].into_iter().chain(japanese) {
             assert_eq!(parse_flag(text.as_bytes()), Ok(expected));
         }
         assert_eq!(code(parse_flag(b"2")), Code::WrongType);
+        assert_eq!(code(parse_flag("対象".as_bytes())), Code::WrongType);
+    }
+
+    #[test]
+    fn amounts_as_they_are_printed() {
+        let zone = Zone::new("Asia/Tokyo").unwrap();
+        let amount = |text: &str, digits| parse_i64(text.as_bytes(), ColumnKind::Minor { digits }, &zone);
+        for text in ["8,800", "¥8,800", "￥8,800", "8,800円", "８，８００円", "８８００", "8800円"] {
+            assert_eq!(amount(text, 0), Ok(8800), "{text}");
+        }
+        assert_eq!(amount("-1,234,567", 0), Ok(-1_234_567));
+        assert_eq!(amount("1,234.50", 2), Ok(123_450));
+        for text in ["8,80", "8,8000", ",800", "8,,800", "8800,", "1234,567", "¥", "円", "8,800ドル", "30%", "８，８"]
+        {
+            assert_eq!(code(amount(text, 0)), Code::WrongType, "{text}");
+        }
+        assert_eq!(code(amount("8.800,50", 2)), Code::WrongType, "other countries part them otherwise");
+        assert_eq!(code(amount("¥8,800", 2)), Code::WrongType, "no yen");
+        assert_eq!(code(amount("8,800", 3)), Code::WrongType, "thousandths or thousands");
     }
 
     #[test]

@@ -484,7 +484,7 @@ const WORDS: &[Words] = &[
         key: "tier",
         label: ["tier held<< in {about}>>", "<<{about} の>>契約中の段階"],
         high: ["holds a high tier<< of {about}>>", "<<{about} で>>上位の段階を契約中"],
-        low: ["holds a low tier<< of {about}>>", "<<{about} で>>下位の段階を契約中"],
+        low: ["holds no or a low tier<< of {about}>>", "<<{about} を>>契約していない、または下位の段階"],
     },
     Words {
         key: "held_count",
@@ -521,9 +521,9 @@ const WORDS: &[Words] = &[
     },
     Words {
         key: "complaint_recency",
-        label: ["days since the last complaint", "直近の苦情からの経過日数"],
-        high: ["no recent complaint", "最近の苦情がない"],
-        low: ["recent complaint", "最近苦情があった"],
+        label: ["days since the last inquiry", "直近の問い合わせからの経過日数"],
+        high: ["no recent inquiry", "最近の問い合わせがない"],
+        low: ["recent inquiry", "最近問い合わせがあった"],
     },
     Words {
         key: "written_complaint_recency",

@@ -50,4 +50,4 @@ pub use language::Language;
 pub use messages::{Message, errors_page, explain, message};
 pub use numbers::{display_width, minor_digits, money, money_with_digits, pad, percent, thousands, thousands_of};
 pub use osusume_model::suggest;
-pub use render::{Effect, RunState, exit_error_json, render, render_warning, title};
+pub use render::{Effect, RunState, exit_error_json, first_title, render, render_warning, title};

@@ -366,6 +366,23 @@ pub fn rule_sentence(id: &str, language: Language) -> Option<&'static str> {
     RULES.iter().find(|(known, _, _)| *known == id).map(|(_, _, [en, ja])| language.pick(*en, *ja))
 }
 
+/// Why a customer has no offer, by the cause's id: each in English and Japanese.
+const WITHOUT: [(&str, [&str; 2]); 8] = [
+    ("below_threshold", ["no offer is worth the contact", "見合うオファーなし"]),
+    ("rules", ["the rules leave none", "条件を満たすオファーなし"]),
+    ("lane", ["in a lane that leaves none", "レーンで案内するオファーなし"]),
+    ("no_capacity", ["the places went to others", "枠がほかの顧客で埋まった"]),
+    ("household_limit", ["others of the household are asked", "同じ世帯のほかの人に案内"]),
+    ("not_drawn", ["explore and drew none by lot", "探索の抽選で「なし」に決定"]),
+    ("other_arm", ["in an arm of another policy that gives none", "別の方針の群でオファーなし"]),
+    ("no_consent", ["no channel may reach them", "同意のあるチャネルなし"]),
+];
+
+/// Why customers have no offer, in words; `None` for an unknown cause.
+pub fn without_label(cause: &str, language: Language) -> Option<&'static str> {
+    WITHOUT.iter().find(|(known, _)| *known == cause).map(|(_, [en, ja])| language.pick(*en, *ja))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -136,9 +136,17 @@ fn help_lines(text: &mut String, fault: &Fault, language: Language) {
     }
 }
 
+/// What is wrong, as a fragment without code and place, and without how often.
+pub fn first_title(fault: &Fault, language: Language) -> String {
+    fill(message(fault.code(), language).title, &|name| argument(fault, name), language)
+}
+
 /// What is wrong, as a fragment without code and place.
 pub fn title(fault: &Fault, language: Language) -> String {
-    fill(message(fault.code(), language).title, &|name| argument(fault, name), language)
+    let text = first_title(fault, language);
+    // One row of many alike says how many.
+    let alike = language.pick(" ({alike} of {among} {among?row:rows})", "（{among}行中{alike}行）");
+    text + &fill_whole(alike, &|name| argument(fault, name), language).unwrap_or_default()
 }
 
 /// The lines of help whose mandatory arguments are there.

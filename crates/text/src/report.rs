@@ -4,7 +4,7 @@ use osusume_model::{Arg, Code, Date};
 
 use crate::Language;
 use crate::messages::message;
-use crate::template::{fill, outline};
+use crate::template::fill;
 
 macro_rules! lines {
     ($($name:ident($en:literal, $ja:literal);)+) => {
@@ -38,12 +38,12 @@ lines! {
     ExpectedValueAdds("what the contacts are expected to add to margin over {months} {months?month:months}, less their cost", "案内によって増える{months}か月分の粗利の見込みから、案内の費用を引いた額");
     ExpectedValueMixed("margin over {months} {months?month:months}, less the cost of contact: what the contact adds where that is known, else every sale", "{months}か月分の粗利の見込みから案内の費用を引いた額（案内の効果がわかるオファーは増分、それ以外は成約のすべて）");
     LeftInPeace("customers without an offer", "オファーのない顧客");
-    LeftInPeaceNote("no offer is worth the contact, or none is allowed", "案内に見合う価値がないか、案内できない顧客");
+    LeftInPeaceNote("of those a channel may reach, none held back; why stands below", "案内できる顧客のうち、比較対照群を除く（理由は後述）");
     HeldBack("customers held back", "比較対照群の顧客");
     HeldBackNote("drawn at random to measure what offers add", "オファーの効果を測るため、無作為に案内の対象外とした顧客");
     NobodyHeldBack("none: the effect of the offers cannot be measured", "なし（オファーの効果を測定できません）");
     WithOffer("with an offer", "オファーあり");
-    WithoutOffer("no offer is worth it", "見合うオファーなし");
+    WithoutOffer("without an offer", "オファーなし");
     NotAsked("may not be contacted, or left", "案内不可・離脱");
     Holdout("holdout", "比較対照群");
     CustomersByOutcome("Customers by what was decided", "決定内容別の顧客数");
@@ -184,6 +184,7 @@ lines! {
     Reach("Offers by channel", "チャネル別のオファー");
     Channel("channel", "チャネル");
     Lane("lane", "レーン");
+    Without("Customers without an offer, by what stood in the way", "オファーのない顧客とその理由");
     WhyNot("What became of every pair of a customer and an offer", "顧客とオファーのすべての組の結果");
     Reason("outcome", "結果");
     Pairs("pairs", "組の数");
@@ -263,6 +264,22 @@ lines! {
     EvaluationRevenue("Revenue a customer in the window, everybody outside the holdout less those in it, allowing for the revenue before: {difference}.", "期間内の1人当たり売上の差（対照群以外の全員－対照群、期間前の売上で調整）: {difference}。");
     EvaluationRetention("Still a customer at its end, per 100 customers, likewise: {difference}.", "期間末の継続顧客数の差（顧客100人当たり、同様の比較）: {difference}。");
     EvaluationNothing("An interval that contains 0 does not show an effect.", "区間が0を含む場合、効果は示されていません。");
+    Expected("What was expected, and what came", "見込みと実績");
+    ExpectedText("Each row of the offer table said how likely a contacted customer takes it and what the contact adds to that. Here the mean of what was said stands beside what came of the same offers, sent or not.", "オファー表の各行には、案内した場合の成約確率と、案内による増分の見込みがあります。ここでは同じオファーについて、見込みの平均と実績を並べています（実際に案内したかどうかは問いません）。");
+    ExpectedMade("{made} offers were made for {value} each on average, over {months} months of margin. Most of these months lie ahead, so of money the margin of one month is compared: that of the sales the offers added.", "{made}件のオファーの期待価値は、{months}か月分の粗利で1件当たり平均{value}でした。その多くはこれからの月のものなので、金額は、オファーが増やした成約の1か月分の粗利で比べています。");
+    ExpectedTakes("sales per 100 offers (95 %)", "オファー100件当たりの成約（95%）");
+    ExpectedAdded("of them added by the contact (95 %)", "うち案内による増分（95%）");
+    ExpectedMargin("margin a month this adds, an offer (95 %)", "増分の1か月の粗利、1件当たり（95%）");
+    ExpectedVerdict("in words", "判定");
+    ExpectedWas("expected {value}", "見込み {value}");
+    ExpectedCame("came {value}", "実績 {value}");
+    ExpectedSales("sales: {verdict}", "成約: {verdict}");
+    ExpectedAddition("addition: {verdict}", "増分: {verdict}");
+    ExpectedAsSaid("calibrated", "見込みどおり");
+    ExpectedOver("overstated<< by a factor of {factor}>>", "過大<<（実績の{factor}倍）>>");
+    ExpectedUnder("understated<<, {factor} times of it came>>", "過小<<（実績は見込みの{factor}倍）>>");
+    ExpectedNotShown("too few to say", "件数が足りず判定不可");
+    ExpectedNote("Calibrated means that what came does not contradict what was expected, by intervals that consider all offers together; with few sales a large error may hide in that. What was expected of a contact has an interval of its own where draws told it.", "「見込みどおり」とは、すべてのオファーを考慮した区間で、実績が見込みと矛盾しないという意味です。成約が少ない場合は、大きな誤差が隠れている可能性があります。案内の効果の見込みにも、無作為割付に基づく場合は区間があります。");
     EvaluationArms("Policies against each other: everybody in an arm, offered something or not. An arm is called better only where its revenue (its sales, where no table has money) shows it with all comparisons considered.", "選び方の比較（案内の有無を問わず、各群の全員）。優劣は、すべての比較を考慮しても売上（金額のない場合は成約）に差が示されたときだけ記します。");
     EvaluationArm("arms", "群");
     EvaluationArmTakes("sales per 100 customers (95 %)", "顧客100人当たりの成約の差（95%）");
@@ -326,7 +343,26 @@ pub fn day(date: Date, language: Language) -> String {
 
 /// The headline of an error code without its arguments, e.g. "`<name>` is not a date"; `None` for an unknown code.
 pub fn code_title(id: &str, language: Language) -> Option<String> {
-    Code::parse(id).map(|code| outline(message(code, language).title))
+    Code::parse(id).map(|code| class(code, language))
+}
+
+/// What rows struck by a code have in common: the headline of a fault without what differs from row to row.
+fn class(code: Code, language: Language) -> String {
+    let [en, ja] = match code {
+        Code::RowTooShort => ["row has too few fields", "列が足りない行"],
+        Code::RowTooLong => ["row has too many fields", "列が多すぎる行"],
+        Code::RecordTooLarge => ["record is too large", "長すぎる行"],
+        Code::WrongType => ["value is not of the declared type", "宣言した種類として読み取れない値"],
+        Code::WrongEncoding => {
+            ["bytes are not valid in the declared encoding", "宣言した文字コードとして読み取れない値"]
+        }
+        Code::OutOfRange => ["value is out of range", "範囲外の値"],
+        Code::AmbiguousTime => {
+            ["local time does not exist or exists twice", "存在しない、または二重に存在する現地時刻"]
+        }
+        _ => return fill(message(code, language).title, &|_| None, language),
+    };
+    language.pick(en, ja).to_owned()
 }
 
 #[cfg(test)]
@@ -350,5 +386,12 @@ mod tests {
     fn codes_have_titles() {
         assert!(code_title("E1017", Language::En).is_some_and(|title| title.contains("quote")));
         assert_eq!(code_title("E9999", Language::En), None);
+        // What becomes of rows, as the report lists it.
+        let of_rows = Code::ALL.iter().filter(|code| ("E1018".."E1030").contains(&code.id()) || code.id() == "E1037");
+        for id in of_rows.map(|code| code.id()) {
+            for title in Language::ALL.map(|language| code_title(id, language).unwrap_or_default()) {
+                assert!(!title.is_empty() && !title.contains(['<', '{', '?']), "{id}: {title}");
+            }
+        }
     }
 }

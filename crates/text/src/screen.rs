@@ -14,8 +14,14 @@ pub enum Word {
     LearnedValue,
     /// Row label: customers without an offer.
     WithoutOffer,
-    /// Customers without an offer. Args: count.
+    /// Customers without an offer whom a channel may reach. Args: count, causes?.
     WithoutOfferValue,
+    /// Those of one cause. Args: count, cause.
+    WithoutCause,
+    /// Row label: customers whom no channel may reach.
+    NotAsked,
+    /// Those customers. Args: count, held.
+    NotAskedValue,
     /// Label of the customers by lane.
     Lanes,
     /// Column: source.
@@ -26,6 +32,16 @@ pub enum Word {
     Accepted,
     /// Column: rows set aside.
     SetAside,
+    /// Column: a code of errors.
+    ErrorCode,
+    /// Column: a column of a table.
+    ColumnName,
+    /// Column: what is wrong.
+    Wrong,
+    /// Column: the first row, by file and line.
+    FirstRow,
+    /// Rows are unknown because their customers' own rows were set aside. Args: rows, source, customers.
+    UnknownBecause,
     /// Column: rows that repeat others.
     Repeated,
     /// Column: offer.
@@ -210,16 +226,24 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 98] = [
+    pub const ALL: [Self; 106] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
         Self::WithoutOfferValue,
+        Self::WithoutCause,
+        Self::NotAsked,
+        Self::NotAskedValue,
         Self::Lanes,
         Self::Source,
         Self::Read,
         Self::Accepted,
         Self::SetAside,
+        Self::ErrorCode,
+        Self::ColumnName,
+        Self::Wrong,
+        Self::FirstRow,
+        Self::UnknownBecause,
         Self::Repeated,
         Self::Offer,
         Self::Kind,
@@ -332,13 +356,29 @@ fn templates(word: Word) -> [&'static str; 2] {
             "{rows} rows at {dates} {dates?date:dates}, {first} to {last}",
             "{rows}行（基準日{dates}回、{first}～{last}）",
         ],
-        Word::WithoutOffer => ["left in peace", "案内なし"],
-        Word::WithoutOfferValue => ["{count} {count?customer:customers} without an offer", "{count}人（オファーなし）"],
+        Word::WithoutOffer => ["no offer", "オファーなし"],
+        Word::WithoutOfferValue => {
+            ["{count} {count?customer:customers}<<: {causes:plain}>>", "{count}人<<（{causes:plain}）>>"]
+        }
+        Word::WithoutCause => ["{count} {cause:plain}", "{cause:plain} {count}人"],
+        Word::NotAsked => ["not asked", "案内不可"],
+        Word::NotAskedValue => [
+            "{count} {count?customer:customers} whom no channel may reach, {held} of them in the holdout",
+            "{count}人（同意のあるチャネルがない顧客。うち比較対照群{held}人）",
+        ],
         Word::Lanes => ["lanes", "レーン"],
         Word::Source => ["source", "データ"],
         Word::Read => ["rows read", "読み取り行"],
         Word::Accepted => ["used", "使用"],
         Word::SetAside => ["set aside", "隔離"],
+        Word::ErrorCode => ["error", "エラー"],
+        Word::ColumnName => ["column", "列"],
+        Word::Wrong => ["what is wrong", "内容"],
+        Word::FirstRow => ["first row", "最初の行"],
+        Word::UnknownBecause => [
+            "correct `{source}` first: {customers} of its {customers?row:rows} {customers?was:were} set aside, and {rows} {rows?row:rows} of other tables may be unknown only because of that",
+            "先に `{source}` を修正してください。{customers}行が隔離されたため、他の表の{rows}行の顧客が不明になった可能性があります",
+        ],
         Word::Repeated => ["left out", "対象外"],
         Word::Offer => ["offer", "オファー"],
         Word::Kind => ["kind", "種類"],

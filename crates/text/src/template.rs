@@ -78,6 +78,7 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
     }
     match placeholder.split_once(':') {
         Some((name, "kind")) => lookup(name).map(|arg| kind(plain(&arg, language), language)),
+        Some((name, "shape")) => lookup(name).map(|arg| shape(&plain(&arg, language), language)),
         Some((name, _plain)) => lookup(name).map(|arg| plain(&arg, language)),
         None => lookup(placeholder).map(|arg| match arg {
             Arg::Int(value) => thousands(value),
@@ -89,9 +90,28 @@ fn value(placeholder: &str, lookup: Lookup<'_>, language: Language) -> Option<St
 /// Kinds of values and parts of files by the word code uses for them.
 const KINDS: &[(&str, [&str; 2])] = &[
     ("1900-01-01 to 2199-12-31", ["a date from 1900-01-01 to 2199-12-31", "1900-01-01から2199-12-31までの日付"]),
+    (
+        "`offer_cost` must not be negative",
+        ["`offer_cost` must not be negative", "`offer_cost` は0以上でなければなりません"],
+    ),
+    (
+        "`survival` must be a share a month above 0 and at most 1",
+        [
+            "`survival` must be a share a month above 0 and at most 1",
+            "`survival` は0より大きく1以下の月間継続率でなければなりません",
+        ],
+    ),
+    (
+        "`valid_until` must come after `valid_from`",
+        ["`valid_until` must come after `valid_from`", "`valid_until` は `valid_from` より後でなければなりません"],
+    ),
     ("a single line", ["a single line", "1行のデータ"]),
     ("amount", ["an amount", "金額"]),
     ("amount without decimals", ["an amount without decimals", "小数のない金額"]),
+    (
+        "an offered product needs a `margin`, and has none",
+        ["an offered product needs a `margin`, and has none", "オファーする商品の `margin` が空欄です"],
+    ),
     ("array", ["a list", "リスト"]),
     ("basket id", ["a basket id", "バスケットID"]),
     ("basket ids", ["basket ids", "バスケットID"]),
@@ -122,6 +142,7 @@ const KINDS: &[(&str, [&str; 2])] = &[
     ("line feeds", ["line feeds", "改行コードLF"]),
     ("list", ["a list", "リスト"]),
     ("list of tables", ["a list of tables", "テーブルのリスト"]),
+    ("listed twice", ["a product is listed twice", "同じ商品が2回記載されています"]),
     (
         "local time that exists once in the zone",
         ["a local time that exists once in the zone", "タイムゾーンで一意に定まる時刻"],
@@ -147,6 +168,27 @@ const KINDS: &[(&str, [&str; 2])] = &[
 fn kind(id: String, language: Language) -> String {
     let known = KINDS.iter().find(|(known, _)| *known == id);
     known.map_or(id, |(_, [en, ja])| language.pick(*en, *ja).to_owned())
+}
+
+/// Classes of characters by the word quarantine files have for them.
+const CLASSES: [(&str, [&str; 2]); 8] = [
+    ("digits", ["digits", "数字"]),
+    ("letters", ["letters", "英字"]),
+    ("kana_or_kanji", ["kana or kanji", "かな・漢字"]),
+    ("spaces", ["spaces", "空白"]),
+    ("signs", ["signs", "記号"]),
+    ("points", ["points", "点・コンマ"]),
+    ("control", ["control characters", "制御文字"]),
+    ("other", ["other characters", "その他の文字"]),
+];
+
+/// The classes of a cell's characters in words.
+fn shape(id: &str, language: Language) -> String {
+    let class = |id: &str| {
+        let known = CLASSES.iter().find(|(known, _)| *known == id);
+        known.map_or_else(|| id.to_owned(), |(_, [en, ja])| language.pick(*en, *ja).to_owned())
+    };
+    id.split('+').map(class).collect::<Vec<_>>().join(language.pick(", ", "と"))
 }
 
 fn plain(arg: &Arg, language: Language) -> String {

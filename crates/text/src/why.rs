@@ -24,6 +24,8 @@ crate::phrases::phrases! {
     Made = "offered", "提案するオファー";
     /// Heading of the offers that lost.
     Lost = "not offered, because something else is worth more", "他を優先したため、提案しないオファー";
+    /// Heading of the offers worth too little.
+    TooLittle = "not offered, because it earns less than an offer must", "期待価値がしきい値に満たないため、提案しないオファー";
     /// Heading of the offers removed.
     Removed = "not offered, because a rule removes it", "ルールにより対象外のオファー";
     /// An offer made. Args: rank, offer, kind, channel.
@@ -31,12 +33,12 @@ crate::phrases::phrases! {
     /// What an offer is worth. Args: propensity, basis, value, margin?.
     Worth = "propensity {propensity} ({basis}), expected value {value}<<, margin {margin}>>",
         "成約確率 {propensity}（{basis}）、期待価値 {value}<<、粗利 {margin}>>";
-    /// The value in its parts. Args: gain, with, without, incentive?, cost, churn?, lever?.
-    Adds = "a take brings {gain} over its lifetime: {with} expected with the contact, less {without} that would come without it<<, less {incentive} given to takers>>, less {cost} for the contact<<, less {churn} for customers it may lose>><<; in the ranking a lever adds {lever}>>",
-        "成約1件の生涯粗利は{gain}。期待価値は、案内した場合の見込み{with}から、案内しなくても得られる{without}<<、特典の費用{incentive}>>、案内の費用{cost}<<、案内による解約の損失{churn}>>を引いた額です<<（順位付けでは営業方針により{lever}を加算）>>";
-    /// The same where nothing tells what the contact adds. Args: gain, with, incentive?, cost, churn?, lever?.
-    Takes = "a take brings {gain} over its lifetime: {with} expected, contacted or not<<, less {incentive} given to takers>>, less {cost} for the contact<<, less {churn} for customers it may lose>><<; in the ranking a lever adds {lever}>>",
-        "成約1件の生涯粗利は{gain}。期待価値は、案内の有無によらない見込み{with}から<<、特典の費用{incentive}>>、案内の費用{cost}<<、案内による解約の損失{churn}>>を引いた額です<<（順位付けでは営業方針により{lever}を加算）>>";
+    /// The value in its parts. Args: months, gain, with, without, incentive?, cost, churn?, lever?.
+    Adds = "a take brings {gain} in {months} {months?month:months}: {with} expected with the contact, less {without} that would come without it<<, less {incentive} given to takers>>, less {cost} for the contact<<, less {churn} for customers it may lose>><<; in the ranking a lever adds {lever}>>",
+        "成約1件の粗利は{months}か月で{gain}。期待価値は、案内した場合の見込み{with}から、案内しなくても得られる{without}<<、特典の費用{incentive}>>、案内の費用{cost}<<、案内による解約の損失{churn}>>を引いた額です<<（順位付けでは営業方針により{lever}を加算）>>";
+    /// The same where nothing tells what the contact adds. Args: months, gain, with, incentive?, cost, churn?, lever?.
+    Takes = "a take brings {gain} in {months} {months?month:months}: {with} expected, contacted or not<<, less {incentive} given to takers>>, less {cost} for the contact<<, less {churn} for customers it may lose>><<; in the ranking a lever adds {lever}>>",
+        "成約1件の粗利は{months}か月で{gain}。期待価値は、案内の有無によらない見込み{with}から<<、特典の費用{incentive}>>、案内の費用{cost}<<、案内による解約の損失{churn}>>を引いた額です<<（順位付けでは営業方針により{lever}を加算）>>";
     /// The interval of the value. Args: lower, upper.
     Between = "the value lies between {lower} and {upper}, as far as the contact's effect is known", "案内の効果の推定誤差により、期待価値は{lower}～{upper}の範囲です";
     /// What the contact adds by a draw. Args: contacted, alone, uplift, lower, upper.

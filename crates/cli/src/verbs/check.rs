@@ -1,12 +1,12 @@
 //! `osusume check PIPELINE`.
 
-use osusume_model::{Arg, Exit, Fault, Result};
-use osusume_pipeline::check::{CheckRequest, Checks, SourceCheck, check as check_pipeline};
+use osusume_model::{Arg, Code, Exit, Fault, Result};
+use osusume_pipeline::check::{CheckRequest, Checks, SetAside, SourceCheck, check as check_pipeline};
 use osusume_pipeline::config::Config;
 use osusume_pipeline::{CopiesTold, Power, with_threads};
 use osusume_text::screen::Word;
 use osusume_text::summary::Phrase;
-use osusume_text::{render_warning, thousands};
+use osusume_text::{first_title, render_warning, thousands};
 use serde_json::{Value, json};
 
 use crate::args::{CheckArgs, OutputFormat};
@@ -57,8 +57,10 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
         console.say(Word::CheckFailed, &name)
     };
     let facts = facts(console, checks);
-    let mut text = format!("{headline}\n\n{facts}\n{}", sources(console, checks));
-    // What is over its limits is told as an error, with the same places.
+    let tables = [sources(console, checks), set_aside(console, checks)];
+    let tables: Vec<String> = tables.into_iter().filter(|table| !table.is_empty()).collect();
+    let mut text = format!("{headline}\n\n{facts}\n{}", tables.join("\n"));
+    // A run that would stop warns of nothing.
     if checks.over.is_empty() && !checks.faults.is_empty() {
         text.push('\n');
         text.extend(checks.faults.iter().take(FAULTS_SHOWN).map(|fault| render_warning(fault, console.language)));
@@ -73,6 +75,9 @@ fn page(args: &CheckArgs, config: &Config, console: &Console, checks: &Checks) -
         let next = console.say(Word::NextRun, &[("command", Arg::from(command))]);
         text.push('\n');
         text.push_str(&labelled(2, &[(&console.phrase(Phrase::Next, &[]), next)]));
+    } else {
+        // The errors follow on the other stream.
+        text.push('\n');
     }
     text
 }
@@ -92,6 +97,8 @@ fn facts(console: &Console, checks: &Checks) -> String {
         (console.word(Word::OfferKeys).to_owned(), checks.offers.join(", ")),
         (console.word(Word::Dates).to_owned(), dates(console, checks)),
     ];
+    // What was not looked at has no line.
+    lines.retain(|(_, value)| !value.is_empty());
     lines.extend(holdout(console, checks.power.as_ref()));
     for source in &checks.sources {
         lines.extend(no_arrival(console, source));
@@ -108,6 +115,10 @@ fn facts(console: &Console, checks: &Checks) -> String {
 
 fn dates(console: &Console, checks: &Checks) -> String {
     if checks.dates.is_empty() {
+        // Where something is wrong with the dates it is said.
+        if !checks.over.is_empty() {
+            return String::new();
+        }
         return console.word(Word::NoDates).to_owned();
     }
     let shown = checks.dates.iter().map(|(date, is_test)| match is_test {
@@ -166,6 +177,39 @@ fn sources(console: &Console, checks: &Checks) -> String {
         rows.push(std::iter::once(name.clone()).chain(counts).collect());
     }
     table(2, &[Align::Left, Align::Right, Align::Right, Align::Right, Align::Right], &rows)
+}
+
+/// The rows set aside, by what is wrong with them; below, whom that makes unknown.
+fn set_aside(console: &Console, checks: &Checks) -> String {
+    if checks.set_aside.is_empty() {
+        return String::new();
+    }
+    let heads = [Word::Source, Word::ErrorCode, Word::ColumnName, Word::SetAside, Word::Wrong, Word::FirstRow];
+    let mut rows = vec![heads.iter().map(|word| console.word(*word).to_owned()).collect::<Vec<_>>()];
+    for SetAside { source, column, rows: count, read, first } in &checks.set_aside {
+        let place = first.place();
+        let line = place.line.map_or_else(String::new, |line| format!(":{line}"));
+        rows.push(vec![
+            source.clone(),
+            first.code().id().to_owned(),
+            column.clone().unwrap_or_else(|| "-".to_owned()),
+            format!("{} / {}", thousands(*count as i64), thousands(*read as i64)),
+            first_title(first, console.language),
+            place.file.as_ref().map_or_else(String::new, |file| format!("{file}{line}")),
+        ]);
+    }
+    let columns = [Align::Left, Align::Left, Align::Left, Align::Right, Align::Left, Align::Left];
+    let text = table(2, &columns, &rows);
+    let is_unknown = |one: &&SetAside| one.first.code() == Code::UnknownCustomer;
+    let unknown: u64 = checks.set_aside.iter().filter(is_unknown).map(|one| one.rows).sum();
+    let known = checks.sources.iter().find(|source| source.defines_customers && source.count.rejected > 0);
+    let Some(source) = known.filter(|_| unknown > 0) else { return text };
+    let args = [
+        ("rows", Arg::from(unknown)),
+        ("source", Arg::from(source.name.as_str())),
+        ("customers", Arg::from(source.count.rejected)),
+    ];
+    format!("{text}  {}\n", console.say(Word::UnknownBecause, &args))
 }
 
 fn object(config: &Config, checks: &Checks) -> Value {

@@ -22,7 +22,7 @@ use crate::settings::{load, threads};
 use crate::table::labelled;
 
 /// The pipelines of the companies that come with the program, by the world's name; their paths start at the folder beside `data/`.
-const PIPELINES: [(&str, &str); 9] = [
+const PIPELINES: [(&str, &str); 10] = [
     ("isp", include_str!("../../../../pipelines/isp.toml")),
     ("saas", include_str!("../../../../pipelines/saas.toml")),
     ("storage", include_str!("../../../../pipelines/storage.toml")),
@@ -32,6 +32,7 @@ const PIPELINES: [(&str, &str); 9] = [
     ("cosmetics", include_str!("../../../../pipelines/cosmetics.toml")),
     ("fanclub", include_str!("../../../../pipelines/fanclub.toml")),
     ("contacts", include_str!("../../../../pipelines/contacts.toml")),
+    ("restaurant", include_str!("../../../../pipelines/restaurant.toml")),
 ];
 /// A twentieth of a small company shows nothing: in the demo three tenths are held out, which the pipeline file says.
 const HOLDOUT_FRACTION: &str = "\nholdout = { fraction = ";

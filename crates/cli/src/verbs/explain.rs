@@ -14,7 +14,11 @@ pub(crate) fn explain(text: &str, console: &Console) -> Ended {
 }
 
 fn unknown(text: &str) -> Fault {
-    let near = suggest(text, Code::ALL.iter().map(|code| code.id()));
-    let near = near.map_or_else(String::new, |near| format!(" ({near}?)"));
-    Fault::new(Code::CommandLine).because(format!("CODE = {text}{near}"))
+    let (first, last) = (Code::ALL.first().map_or("", |code| code.id()), Code::ALL.last().map_or("", |code| code.id()));
+    let fault = Fault::new(Code::OptionNotAllowed).with("option", "CODE").with("got", text);
+    let fault = fault.with("allowed", format!("{first}–{last} (docs/errors.md)"));
+    match suggest(text, Code::ALL.iter().map(|code| code.id())) {
+        Some(near) => fault.with("suggestion", near),
+        None => fault,
+    }
 }

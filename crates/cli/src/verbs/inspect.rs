@@ -6,7 +6,7 @@ use osusume_model::{Arg, Code, Exit, Fault, Result};
 use osusume_pipeline::inspect::{InspectRequest, Inspected, InspectedFeature, InspectedTable, Value, inspect as look};
 use osusume_pipeline::with_threads;
 use osusume_text::inspect::{Word, say};
-use osusume_text::{labels, suggest};
+use osusume_text::{Language, labels, suggest};
 use serde_json::{Value as Json, json};
 
 use crate::args::{InspectArgs, OutputFormat};
@@ -39,7 +39,7 @@ pub(crate) fn inspect(args: &InspectArgs, console: &Console, signals: &Signals) 
     let found = guarded(|| with_threads(threads, || look(&request, &host))?);
     host.clear();
     let told = found.and_then(|found| chosen(found, &args.feature)).and_then(|found| match console.output {
-        OutputFormat::Json => print_json(&object(&found)),
+        OutputFormat::Json => print_json(&object(&found, console.language)),
         OutputFormat::Text => print(&Page { found: &found, console, rows: args.rows }.text(&config.pipeline.time_zone)),
     });
     told.map(|()| Exit::Ok).map_err(Failure::reading)
@@ -200,7 +200,7 @@ fn stretch(first: u32, last: u32) -> String {
     if first == last { first.to_string() } else { format!("{first}-{last}") }
 }
 
-fn object(found: &Inspected) -> Json {
+fn object(found: &Inspected, language: Language) -> Json {
     let value = |value: &Value| match value {
         Value::Absent | Value::Other => Json::Null,
         Value::Number(number) => json!(number),
@@ -217,6 +217,8 @@ fn object(found: &Inspected) -> Json {
     let feature = |feature: &InspectedFeature| {
         json!({
             "name": feature.spec.name, "family": feature.spec.family.id(), "subject": feature.spec.subject,
+            "label": labels::label(&feature.spec, language), "unit": labels::unit(feature.spec.unit, language),
+            "absent": labels::null_meaning(feature.spec.null, language),
             "value": value(&feature.value), "source": feature.source, "rows": feature.rows,
         })
     };

@@ -1,5 +1,6 @@
 //! `osusume synth`: companies with a known truth, and how their customers respond.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use osusume_model::{Arg, Code, Exit, Fault};
@@ -32,8 +33,8 @@ pub(crate) fn synth(args: &SynthArgs, console: &Console, signals: &Signals) -> E
 
 fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> Result<(), Failure> {
     let named = args.named.as_ref().or(args.world.as_ref()).expect("clap asks for one of the two");
-    let world = world(named).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, None);
+    let world = world(named, args.covariates.as_deref(), &host).map_err(Failure::starting)?;
     let options = options(args, &world);
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
     host.begin_verb("synth");
@@ -44,8 +45,8 @@ fn write_company(args: &GenerateArgs, console: &Console, signals: &Signals) -> R
 }
 
 fn play_answers(args: &RespondArgs, console: &Console, signals: &Signals) -> Result<(), Failure> {
-    let world = world(&args.world).map_err(Failure::starting)?;
     let host = TerminalHost::new(console, signals, None);
+    let world = world(&args.world, args.covariates.as_deref(), &host).map_err(Failure::starting)?;
     let options = RespondOptions {
         seed: args.seed.unwrap_or_else(|| world.default_seed()),
         delivery: if args.withheld { Delivery::Withheld } else { Delivery::Sent },
@@ -63,8 +64,17 @@ fn play_answers(args: &RespondArgs, console: &Console, signals: &Signals) -> Res
     print(&format!("{}\n", console.say(Word::Answered, &said))).map_err(Failure::reading)
 }
 
+/// The world with the real customers it may want.
+fn world(name: &str, covariates: Option<&Path>, host: &TerminalHost<'_>) -> osusume_model::Result<World> {
+    let world = named(name)?;
+    match covariates {
+        Some(path) => world.with_covariates(path, &RealFs, host),
+        None => Ok(world),
+    }
+}
+
 /// The world of a name, or of a world file.
-fn world(name: &str) -> osusume_model::Result<World> {
+fn named(name: &str) -> osusume_model::Result<World> {
     if let Some(world) = World::shipped(name) {
         return Ok(world);
     }

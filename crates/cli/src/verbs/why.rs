@@ -73,13 +73,14 @@ impl Explained<'_> {
         if !self.why.offers.iter().any(|offer| matches!(offer.fate, Fate::Chosen { .. })) {
             page = page + "\n" + &self.say(Word::NoOffer, &[]) + "\n";
         }
-        let mut heading = None;
-        for offer in &self.why.offers {
-            let (next, lines) = self.offer(offer);
-            if heading.replace(next) != Some(next) {
-                page = page + "\n" + &self.say(next, &[]) + "\n";
+        let told: Vec<(Word, String)> = self.why.offers.iter().map(|offer| self.offer(offer)).collect();
+        for heading in [Word::Made, Word::Lost, Word::TooLittle, Word::Removed] {
+            let mut lines =
+                told.iter().filter(|(word, _)| *word == heading).map(|(_, lines)| lines.as_str()).peekable();
+            if lines.peek().is_some() {
+                page = page + "\n" + &self.say(heading, &[]) + "\n";
+                page.extend(lines);
             }
-            page.push_str(&lines);
         }
         page
     }
@@ -111,7 +112,7 @@ impl Explained<'_> {
             Fate::BelowThreshold { threshold } => {
                 let short = self.money(threshold.saturating_sub(ranked_by(offer)));
                 let args = [("offer", name), ("short", short), ("threshold", self.money(*threshold))];
-                (Word::Lost, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
+                (Word::TooLittle, self.lines(&self.say(Word::Below, &args), self.worth(offer, None), offer))
             }
             Fate::Removed { layer: id, rule, declared } => {
                 let language = self.console.language;
@@ -161,7 +162,9 @@ impl Explained<'_> {
             return Some(self.say(Word::Check, &args));
         }
         let amount = |amount: f64| self.money(amount.round_ties_even() as i64);
-        let mut args = vec![("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
+        let months = Arg::Int(i64::from(self.why.months));
+        let mut args =
+            vec![("months", months), ("gain", amount(parts.gain)), ("with", amount(parts.contacted * parts.gain))];
         args.extend(parts.is_incremental.then(|| ("without", amount(parts.alone * parts.gain))));
         let incentive = parts.contacted * parts.incentive as f64;
         args.extend((parts.incentive != 0).then(|| ("incentive", amount(incentive))));
@@ -247,7 +250,7 @@ fn object(why: &Why, console: &Console) -> Value {
     let offers: Vec<Value> = why.offers.iter().map(|offer| offer_object(why, offer, console)).collect();
     json!({
         "run_id": why.run_id, "as_of": why.as_of.to_string(), "arm": standing, "currency": why.currency,
-        "minor_digits": why.minor_digits, "lane": why.lane, "offers": offers,
+        "minor_digits": why.minor_digits, "months": why.months, "lane": why.lane, "offers": offers,
     })
 }
 

@@ -15,21 +15,25 @@ fn policy() -> impl Strategy<Value = RankPolicy> {
     // More terms than there are offers: each test takes as many as its company needs.
     let terms = prop::collection::vec(terms(), 20);
     let churn = prop_oneof![3 => Just(0.0), 1 => -0.02..0.1_f64];
-    (limits, (0..60_i64, 0..60_i64), lifetime, terms, churn).prop_map(
-        |((per_customer, per_family, threshold), costs, lifetime, offers, churn_per_contact)| RankPolicy {
-            wear_out: 0.0,
-            fatigue: Vec::new(),
-            switch_gain: 0.0,
-            per_customer,
-            per_family,
-            threshold: Minor(threshold),
-            channels: vec![
-                Channel { index: 1, contact_cost: Minor(costs.0) },
-                Channel { index: 0, contact_cost: Minor(costs.1) },
-            ],
-            lifetime,
-            churn_per_contact,
-            offers,
+    let replaces = prop::bool::weighted(0.75);
+    (limits, (0..60_i64, 0..60_i64), lifetime, terms, (churn, replaces)).prop_map(
+        |((per_customer, per_family, threshold), costs, lifetime, offers, (churn_per_contact, upsell_replaces))| {
+            RankPolicy {
+                upsell_replaces,
+                wear_out: 0.0,
+                fatigue: Vec::new(),
+                switch_gain: 0.0,
+                per_customer,
+                per_family,
+                threshold: Minor(threshold),
+                channels: vec![
+                    Channel { index: 1, contact_cost: Minor(costs.0) },
+                    Channel { index: 0, contact_cost: Minor(costs.1) },
+                ],
+                lifetime,
+                churn_per_contact,
+                offers,
+            }
         },
     )
 }
@@ -92,7 +96,7 @@ fn plain_values(company: &Company, policy: &RankPolicy, customer: usize, offer_i
     let mut gain = match product {
         None => offer.margin.0 as f64,
         Some(product) if offer.kind == OfferKind::Upsell => {
-            worth(product) - if replaced.is_finite() { replaced } else { 0.0 }
+            worth(product) - if replaced.is_finite() && policy.upsell_replaces { replaced } else { 0.0 }
         }
         Some(product) => worth(product),
     };
@@ -123,7 +127,12 @@ fn plain_margin(company: &Company, policy: &RankPolicy, customer: usize, offer_i
     let tier = |p: &Product| became(&company.catalogue, p).tier;
     let held =
         held.max_by(|a, b| tier(a).cmp(&tier(b)).then(worth(a).total_cmp(&worth(b))).then(a.margin.cmp(&b.margin)));
-    offer.margin.0 - if offer.kind == OfferKind::Upsell { held.map_or(0, |held| held.margin.0) } else { 0 }
+    offer.margin.0
+        - if offer.kind == OfferKind::Upsell && policy.upsell_replaces {
+            held.map_or(0, |held| held.margin.0)
+        } else {
+            0
+        }
 }
 
 /// One customer's decisions and offers: all pairs valued, sorted, and filtered.

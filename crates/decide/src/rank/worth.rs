@@ -93,11 +93,11 @@ impl Problem<'_> {
         let rung = &self.ladder.offers[offer_idx];
         let (new, staying) = self.gains.of_offers[offer_idx];
         let (held_margin, held) = match rung.target {
-            Target::Upsell { .. } => {
+            Target::Upsell { .. } if self.policy.upsell_replaces => {
                 let (_, margin, worth) = possessions.highest[rung.family as usize];
                 (margin, worth)
             }
-            Target::CrossSell { .. } | Target::Category { .. } => (Minor(0), 0.0),
+            Target::Upsell { .. } | Target::CrossSell { .. } | Target::Category { .. } => (Minor(0), 0.0),
         };
         let units = self.customers.expected_units(customer, offer_idx);
         if units.is_some_and(|units| !(units.is_finite() && units > 0.0)) {

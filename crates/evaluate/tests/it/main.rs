@@ -3,4 +3,5 @@
 mod contact;
 mod coverage;
 mod drawn;
+mod lanes;
 mod world;

@@ -99,7 +99,7 @@ impl World {
     }
 
     fn draw(&self, seed: u64) -> Draw {
-        let mut random = Random(seed.wrapping_mul(0xD134_2543_DE82_EF95));
+        let mut random = Random::new(seed);
         let mut draw = Draw {
             is_offered: Vec::new(),
             probabilities: Vec::new(),
@@ -141,10 +141,14 @@ impl World {
 }
 
 /// Steele, Lea and Flood's `SplitMix64`.
-struct Random(u64);
+pub(crate) struct Random(u64);
 
 impl Random {
-    fn unit(&mut self) -> f64 {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0xD134_2543_DE82_EF95))
+    }
+
+    pub(crate) fn unit(&mut self) -> f64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

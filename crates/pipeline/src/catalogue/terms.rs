@@ -27,11 +27,11 @@ pub(super) fn fill(config: &Config, table: &PlainTable, rows: &[usize], products
     let is_never = |from: Date, until: Date| from >= until;
     Fault::all(
         [
-            contradiction(products, "`survival` is a share a month above 0 and at most 1", |product| {
+            contradiction(products, "`survival` must be a share a month above 0 and at most 1", |product| {
                 !is_share(product)
             }),
-            contradiction(products, "`offer_cost` is not negative", |product| product.offer_cost.0 < 0),
-            contradiction(products, "`valid_until` comes after `valid_from`", |product| {
+            contradiction(products, "`offer_cost` must not be negative", |product| product.offer_cost.0 < 0),
+            contradiction(products, "`valid_until` must come after `valid_from`", |product| {
                 product.valid_from.zip(product.valid_until).is_some_and(|(from, until)| is_never(from, until))
             }),
         ]
@@ -53,7 +53,9 @@ pub(super) fn check_margins(table: &PlainTable, rows: &[usize], products: &[Prod
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Fault::new(Code::CatalogueContradiction).with("names", missing).because("offered without a `margin`"))
+    Err(Fault::new(Code::CatalogueContradiction)
+        .with("names", missing)
+        .because("an offered product needs a `margin`, and has none"))
 }
 
 fn contradiction(products: &[Product], detail: &str, is_wrong: impl Fn(&Product) -> bool) -> Option<Fault> {

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use osusume_model::Date;
 use osusume_tables::DateFormat;
 
+use super::currency;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChurnBasis,
@@ -118,7 +119,7 @@ fn dates(node: &Node) -> Vec<Date> {
 pub(super) fn derive(root: &mut Table) {
     let pipeline = At(root).table("pipeline");
     let (name, zone, digits) =
-        (pipeline.text("name"), pipeline.text("time_zone"), digits_of(&pipeline.text("currency")));
+        (pipeline.text("name"), pipeline.text("time_zone"), currency::digits(&pipeline.text("currency")));
     default_in(root, &["pipeline", "minor_digits"], Value::Integer(digits));
     default_in(root, &["decide", "holdout", "salt"], Value::Text(name));
     let sources: Vec<String> = At(root).table("sources").0.keys().cloned().collect();
@@ -136,16 +137,6 @@ fn default_in(root: &mut Table, path: &[&str], value: Value) {
     }
     let entry = || Entry { key: Spot::NOWHERE, node: Node::new(value, Spot::NOWHERE) };
     table.entry((*last).to_owned()).or_insert_with(entry);
-}
-
-/// Digits of the minor unit, as ISO 4217 has them.
-fn digits_of(currency: &str) -> i64 {
-    match currency {
-        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
-        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
-        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
-        _ => 2,
-    }
 }
 
 /// `path` as seen from the working directory, when it was written in a file of folder `base`.
@@ -226,6 +217,7 @@ pub(super) fn offers(at: At) -> Offers {
     Offers {
         upsell_families: at.table("upsell").texts("families"),
         skip_steps: at.table("upsell").flag("skip_steps").expect(CHECKED),
+        upsell_replaces: at.table("upsell").flag("replaces").expect(CHECKED),
         cross_sell_families: at.table("cross_sell").texts("families"),
         category: at.find("category").and_then(Node::as_table).map(|table| category(At(table))),
         horizon_days: at.integer("horizon_days"),

@@ -46,14 +46,16 @@ impl Path {
     }
 }
 
-fn join(parent: &str, name: &str) -> String {
+pub(super) fn join(parent: &str, name: &str) -> String {
     if parent.is_empty() { name.to_owned() } else { format!("{parent}.{name}") }
 }
 
 /// A key as TOML would have it written.
-fn quoted(name: &str) -> String {
+pub(super) fn quoted(name: &str) -> String {
     let is_bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-    if is_bare { name.to_owned() } else { format!("\"{}\"", name.escape_default()) }
+    let is_shown = |c: char| !c.is_ascii() && !c.is_control();
+    let shown = |c: char| if is_shown(c) { c.to_string() } else { c.escape_default().collect() };
+    if is_bare { name.to_owned() } else { format!("\"{}\"", name.chars().map(shown).collect::<String>()) }
 }
 
 /// The keys of a table, by its pattern.
@@ -284,8 +286,11 @@ impl<'a> Checker<'a> {
             Check::Above(min, max) => x > min && x <= max,
             Check::Any | Check::Form(_) => x.is_finite(),
         };
+        // Shares are mistaken for percentages.
+        let is_share = matches!(field.check, Check::Between(_, max) | Check::Above(_, max) if max <= 1.0);
+        let suggestion = (is_share && x > 1.0 && x <= 100.0).then(|| format!("{}", x / 100.0));
         if !is_inside {
-            self.not_allowed(path, node, field.allowed().into(), None);
+            self.not_allowed(path, node, field.allowed().into(), suggestion);
         }
     }
 

@@ -10,6 +10,7 @@ mod build;
 mod check;
 mod columns;
 mod cross;
+mod currency;
 mod effective;
 mod field;
 mod fields;

@@ -33,8 +33,8 @@ What the columns of CSV files may hold; a row with anything else is set aside.
 | time | `2026-03-01`, or `2026-03-01T09:00:00+09:00`; without an offset, in the source's time zone |
 | integer | `12`, `-3`; no separators |
 | number | `1.5`, `-2e3`; from -1e30 to 1e30 |
-| money | `1200`, `12.50`; no more decimals than `pipeline.minor_digits`, and at most 10^15 minor units |
-| flag | `yes`/`no`, `y`/`n`, `true`/`false`, `t`/`f`, `1`/`0`, in any case |
+| money | `1200`, `12.50`, `1,200`; in currencies without a minor unit also `¥1,200` and `1,200円`; digits and signs of full width too; commas part thousands only, and are refused where a currency has thousandths; no more decimals than `pipeline.minor_digits`, and at most 10^15 minor units |
+| flag | `yes`/`no`, `y`/`n`, `true`/`false`, `t`/`f`, `1`/`0`, in any case; `はい`/`いいえ`, `有`/`無`, `あり`/`なし`, `有り`/`無し`, `可`/`不可`, `○`/`×` |
 | names | texts with `\\|` between |
 ";
 

@@ -375,6 +375,8 @@ pub struct CategoryOffers {
 pub struct Offers {
     /// Families offered upward.
     pub upsell_families: Vec<String>,
+    /// Whether an upsell takes the place of what is held.
+    pub upsell_replaces: bool,
     /// Whether an upsell is open from every lower tier, not only from the next.
     pub skip_steps: bool,
     /// Families offered beside.

@@ -4,6 +4,8 @@ use jiff::tz::TimeZoneDatabase;
 use osusume_tables::DateFormat;
 use osusume_text::suggest;
 
+use super::currency::{is_currency, suggested};
+
 /// A form a text must have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -17,7 +19,7 @@ pub enum Form {
     ColumnName,
     /// A time zone of the IANA database.
     Zone,
-    /// Three capital letters as in ISO 4217.
+    /// A currency by its three letters of ISO 4217.
     Currency,
     /// One ASCII character that may stand between fields.
     Delimiter,
@@ -51,7 +53,7 @@ impl Form {
                 Self::Identifier.accepts(&plain) && !["customer", "as_of"].contains(&text)
             }
             Self::Zone => zones().get(text).is_ok(),
-            Self::Currency => text.len() == 3 && text.bytes().all(|b| b.is_ascii_uppercase()),
+            Self::Currency => is_currency(text),
             Self::Delimiter => text.len() == 1 && text.bytes().all(is_delimiter),
             Self::Step => parse_step(text).is_some(),
             Self::DateFormat => DateFormat::parse(text).is_some(),
@@ -69,7 +71,7 @@ impl Form {
             Self::Zone => "IANA: Asia/Tokyo, UTC, …",
             Self::Currency => "ISO 4217: JPY, USD, …",
             Self::Delimiter => "ASCII: , ; | \\t",
-            Self::DateFormat => "%Y-%m-%d %Y/%m/%d %Y%m%d %d.%m.%Y %m/%d/%Y …",
+            Self::DateFormat => "%Y-%m-%d %Y/%m/%d %Y%m%d %d.%m.%Y %m/%d/%Y %Y年%m月%d日 %E年%m月%d日 …",
             Self::Step => "\"1 month\", \"2 weeks\", \"30 days\", …",
             Self::Size => "≥ 64 MiB: \"512MiB\", \"2GiB\", …",
         }
@@ -82,7 +84,7 @@ impl Form {
                 let names: Vec<String> = zones().available().map(|name| name.to_string()).collect();
                 nearest(text, names.iter().map(String::as_str)).map(str::to_owned)
             }
-            Self::Currency => Some(text.to_ascii_uppercase()).filter(|upper| self.accepts(upper)),
+            Self::Currency => suggested(text).map(str::to_owned),
             _ => None,
         }
     }

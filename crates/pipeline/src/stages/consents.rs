@@ -88,6 +88,26 @@ fn answered(
     Ok(Some(block.offsets.windows(2).map(of_customer).collect()))
 }
 
+/// The rows of the consents that refuse, `None` where a table holds no answers.
+///
+/// # Errors
+/// Faults of reading, and a stop asked for.
+pub(crate) fn refusals(scene: &Scene<'_>, tables: &Checked, source: &Source) -> Result<Option<u64>> {
+    let Some(table) = tables.table(&source.name).filter(|table| table.columns().contains(&"allowed")) else {
+        return Ok(None);
+    };
+    let mut refused = 0;
+    for customers in tables.passes() {
+        scene.check_stop()?;
+        let block = Block::read(table, customers, &["allowed"], &scene.quiet())?;
+        let Some(allowed) = block.integers("allowed") else { return Ok(None) };
+        refused += (0..block.offsets.last().copied().unwrap_or(0) as usize)
+            .filter(|&row| allowed.get(row) == Some(0))
+            .count() as u64;
+    }
+    Ok(Some(refused))
+}
+
 /// What one record says.
 #[derive(Clone, Copy, Debug)]
 struct Answer {

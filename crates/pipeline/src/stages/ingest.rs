@@ -6,7 +6,7 @@ use std::path::Path;
 use osusume_model::{AsOf, Code, Fault, Result};
 use osusume_tables::{
     Anonymous, ColumnKind, ColumnSpec, CsvDialect, Cutoff, Encoding, Format, Identity, Ingest, Keep, Later, OnError,
-    RejectCount, RejectLimits, SourceCount, SourceSpec, Ties, expand,
+    RejectCount, RejectLimits, SourceCount, SourceSpec, Tables, Ties, expand,
 };
 
 use crate::catalogue::Goods;
@@ -148,6 +148,14 @@ pub(crate) fn read(reading: &mut Ingest<'_>, spec: &SourceSpec, next: Option<&So
     }
     let file = spec.paths.first().map_or_else(|| spec.name.clone(), |path| path.display().to_string());
     Err(Fault::new(Code::FileEmpty).with("what", "rows").in_file(file))
+}
+
+/// The first rejected row of each file, code and column, with how many there are of how many of its source.
+pub(crate) fn first_of_each(written: &Tables) -> Vec<Fault> {
+    let read = |reject: &RejectCount| {
+        written.counts.iter().find(|(name, _)| *name == reject.source).map(|(_, count)| count.read)
+    };
+    osusume_tables::first_of_each(&written.faults, &written.rejects, read)
 }
 
 /// The fault of consents that could not be read: any of them may be a refusal, so no share of them is tolerable. Who is no customer cannot

@@ -1,6 +1,6 @@
 //! Whom the offers reach, why others get none, and who is held back.
 
-use osusume_text::reasons::rule_label;
+use osusume_text::reasons::without_label;
 use osusume_text::report::Line;
 
 use super::section;
@@ -25,7 +25,7 @@ pub(super) fn decisions(words: &Words<'_>) -> Markup {
         holdout(words),
         churn(words),
     ];
-    let right = [words.line("h3", "", Line::WhyNot), outcomes(words)];
+    let right = [without(words), words.line("h3", "", Line::WhyNot), outcomes(words)];
     let columns = [element("div", &[], left), element("div", &[], right)];
     section(words, Line::Decisions, [element("div", &[("class", "columns")], columns)])
 }
@@ -49,7 +49,13 @@ fn churn(words: &Words<'_>) -> Markup {
 }
 
 fn channels(words: &Words<'_>) -> Markup {
-    let rows = words.numbers.decisions.channels.iter().map(|row| (Markup::text(&row.channel), row.offers)).collect();
+    let rows = words
+        .numbers
+        .decisions
+        .channels
+        .iter()
+        .map(|row| (Markup::text(words.called(&row.channel)), row.offers))
+        .collect();
     counted(words, Line::Channel, Line::Made, rows)
 }
 
@@ -59,7 +65,7 @@ fn lanes(words: &Words<'_>) -> Markup {
     if lanes.is_empty() {
         return Markup::text("");
     }
-    let rows = lanes.iter().map(|row| (Markup::text(&row.lane), row.customers)).collect();
+    let rows = lanes.iter().map(|row| (Markup::text(words.called(&row.lane)), row.customers)).collect();
     counted(words, Line::Lane, Line::Customers, rows)
 }
 
@@ -69,9 +75,25 @@ fn triggers(words: &Words<'_>) -> Markup {
     if triggers.is_empty() {
         return Markup::text("");
     }
-    let name = |trigger: &Option<String>| Markup::text(trigger.as_deref().unwrap_or(words.word(Line::NoTrigger)));
+    let name = |trigger: &Option<String>| {
+        Markup::text(trigger.as_deref().map_or(words.word(Line::NoTrigger), |name| words.called(name)))
+    };
     let rows = triggers.iter().map(|row| (name(&row.trigger), row.offers)).collect();
     counted(words, Line::Trigger, Line::Made, rows)
+}
+
+/// Customers without an offer, each under one cause.
+fn without(words: &Words<'_>) -> Markup {
+    let mut causes: Vec<_> =
+        words.numbers.customers.without.iter().filter(|row| row.customers.get() != Some(0)).collect();
+    if causes.is_empty() {
+        return Markup::default();
+    }
+    // Withheld ones last, in the order of their names: their place must not tell how many they are.
+    causes.sort_by(|a, b| b.customers.get().cmp(&a.customers.get()).then(a.cause.cmp(&b.cause)));
+    let label = |cause: &str| Markup::text(without_label(cause, words.language).unwrap_or(cause));
+    let rows = causes.into_iter().map(|row| (label(&row.cause), row.customers)).collect();
+    [words.line("h3", "", Line::Without), counted(words, Line::Reason, Line::Customers, rows)].into_iter().collect()
 }
 
 fn outcomes(words: &Words<'_>) -> Markup {
@@ -82,7 +104,7 @@ fn outcomes(words: &Words<'_>) -> Markup {
     let label = |id: &str| match id {
         OFFERED => words.word(Line::Offered).to_owned(),
         "shadow" => words.word(Line::Shadow).to_owned(),
-        id => rule_label(id, words.language).unwrap_or(id).to_owned(),
+        id => words.outcome(id),
     };
     let rows = outcomes.into_iter().map(|row| (Markup::text(&label(&row.outcome)), row.pairs)).collect();
     counted(words, Line::Reason, Line::Pairs, rows)

@@ -7,7 +7,7 @@ use super::section;
 use super::words::{Words, share};
 use crate::chart::{interval, scale_top};
 use crate::markup::{Markup, element};
-use crate::numbers::{Arm, ArmEffect, Effect, Evaluation};
+use crate::numbers::{Arm, ArmEffect, Compared, Effect, Evaluation, ExpectedRow};
 
 pub(super) fn evaluation(words: &Words<'_>) -> Markup {
     let Some(found) = &words.numbers.evaluation else { return Markup::default() };
@@ -24,8 +24,91 @@ pub(super) fn evaluation(words: &Words<'_>) -> Markup {
     let early = if found.is_complete { Markup::default() } else { words.line("p", "", Line::EvaluationEarly) };
     let until = words.paragraph("", Line::EvaluationText, &[("date", words.day(&found.until).into())]);
     let nothing = words.line("p", "fine", Line::EvaluationNothing);
-    let parts = [until, early, table, nothing, beside(words, found), arms(words, found)];
+    let parts = [until, early, table, nothing, beside(words, found), expected(words, found), arms(words, found)];
     section(words, Line::Evaluation, parts)
+}
+
+/// What the run had said of its offers, beside what came; nothing where an evaluation does not tell.
+fn expected(words: &Words<'_>, found: &Evaluation) -> Markup {
+    let Some(all) = found.expected.first() else { return Markup::default() };
+    let heads = [
+        ("name", words.word(Line::Offer)),
+        ("num wide", words.word(Line::ExpectedTakes)),
+        ("num", words.word(Line::ExpectedAdded)),
+        ("num wide", words.word(Line::ExpectedMargin)),
+        ("name", words.word(Line::ExpectedVerdict)),
+    ];
+    let made = [
+        ("made", words.arg(all.made.customers)),
+        ("value", Arg::Number(words.money(Some(all.value_minor)))),
+        ("months", i64::from(words.numbers.decisions.months).into()),
+    ];
+    let parts = [
+        words.line("h3", "", Line::Expected),
+        words.line("p", "", Line::ExpectedText),
+        words.paragraph("fine", Line::ExpectedMade, &made),
+        Words::table("expected", &heads, found.expected.iter().map(|row| expected_row(words, row))),
+        words.line("p", "fine", Line::ExpectedNote),
+    ];
+    parts.into_iter().collect()
+}
+
+fn expected_row(words: &Words<'_>, row: &ExpectedRow) -> Vec<Markup> {
+    let per_hundred = |value: f64| format!("{:.2}", value * 100.0);
+    let signed = |value: f64| format!("{:+.2}", value * 100.0);
+    let money = |minor: f64| words.money(Some(minor.round().clamp(-1e15, 1e15) as i64));
+    let cell = |one: Option<&Compared>, shown: &dyn Fn(f64) -> String| {
+        one.map_or_else(|| Markup::text("–"), |one| beside_each_other(words, one, shown))
+    };
+    let verdict = |line, one: &Compared| words.say(line, &[("verdict", Arg::from(in_words(words, one)))]);
+    let mut said = vec![verdict(Line::ExpectedSales, &row.takes)];
+    said.extend(row.added.as_ref().map(|one| verdict(Line::ExpectedAddition, one)));
+    vec![
+        named(words, &row.offer),
+        cell(Some(&row.takes), &per_hundred),
+        cell(row.added.as_ref(), &signed),
+        cell(row.margin_minor.as_ref(), &money),
+        lines(said),
+    ]
+}
+
+/// What was expected above what came.
+fn beside_each_other(words: &Words<'_>, one: &Compared, shown: &dyn Fn(f64) -> String) -> Markup {
+    let expected = match one.expected_interval {
+        Some([lower, upper]) => words.interval([one.expected, lower, upper], shown),
+        None => shown(one.expected),
+    };
+    let came = match one.came {
+        Some(values) => words.interval(values, shown),
+        None if one.verdict == "not_shown" => "–".to_owned(),
+        None => words.word(Line::Withheld).to_owned(),
+    };
+    let said = |line, value| words.say(line, &[("value", Arg::Number(value))]);
+    lines([said(Line::ExpectedWas, expected), said(Line::ExpectedCame, came)])
+}
+
+/// Texts one under the other.
+fn lines(texts: impl IntoIterator<Item = String>) -> Markup {
+    texts.into_iter().map(|text| element("div", &[], [Markup::text(&text)])).collect()
+}
+
+fn in_words(words: &Words<'_>, one: &Compared) -> String {
+    let factor = |of: f64| vec![("factor", Arg::Number(format!("{of:.1}")))];
+    match one.verdict.as_str() {
+        "as_expected" => words.word(Line::ExpectedAsSaid).to_owned(),
+        "overstated" => words.say(Line::ExpectedOver, &one.factor.map(factor).unwrap_or_default()),
+        "understated" => words.say(Line::ExpectedUnder, &one.factor.map(|of| factor(1.0 / of)).unwrap_or_default()),
+        _ => words.word(Line::ExpectedNotShown).to_owned(),
+    }
+}
+
+/// The name of an offer; all of them where it is empty.
+fn named(words: &Words<'_>, offer: &str) -> Markup {
+    if offer.is_empty() {
+        element("b", &[], [Markup::text(words.word(Line::AllOffers))])
+    } else {
+        Markup::text(words.name_of(offer))
+    }
 }
 
 /// The policy arms, each against each; nothing for a run without.
@@ -95,11 +178,7 @@ fn reach(effects: &[&Effect]) -> f64 {
 }
 
 fn row(words: &Words<'_>, effect: &Effect, reach: f64) -> Vec<Markup> {
-    let name = if effect.offer.is_empty() {
-        element("b", &[], [Markup::text(words.word(Line::AllOffers))])
-    } else {
-        Markup::text(words.name_of(&effect.offer))
-    };
+    let name = named(words, &effect.offer);
     let none = || "–".to_owned();
     // Sales per 100 customers: a signed number, since a difference of shares is easily read as a ratio.
     let per_hundred = |value: f64| format!("{:+.2}", value * 100.0);

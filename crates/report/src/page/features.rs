@@ -30,14 +30,16 @@ pub(super) fn features(words: &Words<'_>, features: &[Feature], strongest: f64) 
 
 /// The sentence, and the factor in the direction it names: a number that lowers the odds speaks for a sale when it is low.
 fn said(words: &Words<'_>, feature: &Feature) -> (String, f64) {
-    let (spec, push, language) = (spec(feature), &feature.push, words.language);
+    let (spec, push, language) = (spec(words, feature), &feature.push, words.language);
     let label = || osusume_model::Arg::from(labels::label(&spec, language));
     let named = |line| words.say(line, &[("label", label())]);
     match push.of.as_str() {
         "absent" => (labels::absent(&spec, language), push.odds),
         "level" => {
             let sentence = match &push.level {
-                Some(level) => words.say(Line::FeatureLevel, &[("label", label()), ("level", level.as_str().into())]),
+                Some(level) => {
+                    words.say(Line::FeatureLevel, &[("label", label()), ("level", words.called(level).into())])
+                }
                 None => named(Line::FeatureRareLevel),
             };
             (sentence, push.odds)
@@ -53,7 +55,7 @@ fn said(words: &Words<'_>, feature: &Feature) -> (String, f64) {
 }
 
 /// The dictionary entry as far as its words need it.
-fn spec(feature: &Feature) -> FeatureSpec {
+fn spec(words: &Words<'_>, feature: &Feature) -> FeatureSpec {
     FeatureSpec {
         name: feature.name.clone(),
         family: Family::ALL.into_iter().find(|family| family.id() == feature.family).unwrap_or(Family::Attribute),
@@ -69,6 +71,6 @@ fn spec(feature: &Feature) -> FeatureSpec {
         kind: FeatureKind::Numeric,
         // A key of a newer version has no words yet; the column's name stands for it.
         text_key: labels::keys().find(|key| *key == feature.text_key).unwrap_or(""),
-        subject: feature.subject.clone(),
+        subject: words.name_of(&feature.subject).to_owned(),
     }
 }

@@ -34,7 +34,7 @@ fn table(words: &Words<'_>, audit: &Audit) -> Markup {
     ];
     let rows = all.iter().map(|group| row(words, group, range));
     let line = if audit.is_restricted { Line::GuardRestricted } else { Line::GuardOpen };
-    let heading = words.say(line, &[("attribute", Arg::from(audit.attribute.replace('`', "'")))]);
+    let heading = words.say(line, &[("attribute", Arg::from(words.called(&audit.attribute).replace('`', "'")))]);
     [element("h3", &[], [Markup::prose(&heading)]), Words::table("guard", &heads, rows)].into_iter().collect()
 }
 

@@ -1,7 +1,6 @@
 //! Places and budgets that all customers share, and how far first offers are those of the run before.
 
 use osusume_model::Arg;
-use osusume_text::reasons::rule_label;
 use osusume_text::report::Line;
 
 use super::decisions::counted;
@@ -44,7 +43,7 @@ pub(super) fn limits(words: &Words<'_>) -> Markup {
 /// Whose rows count.
 fn subject(words: &Words<'_>, limit: &LimitRow) -> String {
     let offer = limit.offer.as_deref().map(|key| words.name_of(key));
-    let parts: Vec<&str> = offer.into_iter().chain(limit.channel.as_deref()).collect();
+    let parts: Vec<&str> = offer.into_iter().chain(limit.channel.as_deref().map(|name| words.called(name))).collect();
     if parts.is_empty() { words.word(Line::AllOffers).to_owned() } else { parts.join(" · ") }
 }
 
@@ -94,7 +93,7 @@ pub(super) fn stability(words: &Words<'_>) -> Markup {
     let text = sentences.join(if words.language == osusume_text::Language::Ja { "" } else { " " });
     let label = |cause: &str| match cause {
         "not_in_catalogue" => words.word(Line::NotInCatalogue).to_owned(),
-        cause => rule_label(cause, words.language).unwrap_or(cause).to_owned(),
+        cause => words.outcome(cause),
     };
     let mut causes: Vec<_> = found.causes.iter().filter(|row| row.customers.get() != Some(0)).collect();
     // Withheld ones last, in the order of their names: their place must not tell how many they are.

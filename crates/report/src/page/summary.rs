@@ -40,7 +40,7 @@ fn figures(words: &Words<'_>) -> Markup {
     // Resemblance times margin is no money to come.
     let value = Some(value).filter(|_| !words.numbers.about.is_cross_section);
     let others = [
-        figure(words, &words.count(without_offer(words)), Line::LeftInPeace, words.word(Line::LeftInPeaceNote)),
+        figure(words, &words.count(customers.without_offer), Line::LeftInPeace, words.word(Line::LeftInPeaceNote)),
         figure(words, &words.count(customers.holdout), Line::HeldBack, words.word(held)),
     ];
     element("div", &[("class", "figures")], std::iter::once(with_offer).chain(value).chain(others))
@@ -61,13 +61,6 @@ fn what_value_counts(words: &Words<'_>) -> Line {
 /// Whether the offer's value is of what the contact adds.
 fn counts_what_is_added(words: &Words<'_>, offer: &OfferRow) -> bool {
     !words.numbers.decisions.values_takes && ["randomised", "assumed"].contains(&offer.evidence.as_str())
-}
-
-/// Customers without an offer, for whatever reason.
-fn without_offer(words: &Words<'_>) -> Cell {
-    let customers = &words.numbers.customers;
-    let both = customers.without_offer.get().zip(customers.not_asked.get());
-    both.map_or(Cell::WITHHELD, |(decided, not_asked)| Cell::from(decided + not_asked))
 }
 
 fn figure(words: &Words<'_>, value: &str, label: Line, note: &str) -> Markup {

@@ -1,13 +1,14 @@
 //! Numbers and lines in the page's language.
 
 use osusume_model::{Arg, Date, Minor};
+use osusume_text::reasons::rule_label;
 use osusume_text::report::{Line, day, say, word};
 use osusume_text::screen::{self, Word};
 use osusume_text::{Language, money_with_digits, percent, thousands};
 
 use crate::Cell;
 use crate::markup::{Markup, classed, element};
-use crate::numbers::{Band, Numbers, OfferRow};
+use crate::numbers::{Band, Names, Numbers, OfferRow};
 
 /// No currency has more digits; a file that says so may not make a power of ten overflow.
 const MOST_DIGITS: u32 = 6;
@@ -63,19 +64,38 @@ impl Words<'_> {
         date.parse::<Date>().map_or_else(|_| date.to_owned(), |date| day(date, self.language))
     }
 
-    /// The offer's name in this language, else in the other one, else its key.
-    pub(crate) fn name<'b>(&self, offer: &'b OfferRow) -> &'b str {
-        let (en, ja) = (offer.names.en.as_deref(), offer.names.ja.as_deref());
-        let named = match self.language {
-            Language::En => en.or(ja),
-            Language::Ja => ja.or(en),
-        };
-        named.filter(|name| !name.is_empty()).unwrap_or(&offer.offer)
+    /// The offer's name in this language, else as the pipeline file calls it, else its name in the other language, else its key.
+    pub(crate) fn name<'b>(&'b self, offer: &'b OfferRow) -> &'b str {
+        let called = self.numbers.names.get(&offer.offer).map(String::as_str);
+        let [own, other] = self.in_order(&offer.names);
+        [own, called, other].into_iter().flatten().find(|name| !name.is_empty()).unwrap_or(&offer.offer)
     }
 
-    /// The name of an offer by its key.
+    /// The name of an offer by its key, or what the pipeline file calls whatever else has this name.
     pub(crate) fn name_of<'b>(&'b self, key: &'b str) -> &'b str {
-        self.numbers.offers.iter().find(|offer| offer.offer == key).map_or(key, |offer| self.name(offer))
+        let offer = self.numbers.offers.iter().find(|offer| offer.offer == key);
+        offer.map_or_else(|| self.called(key), |offer| self.name(offer))
+    }
+
+    /// What the pipeline file calls a name of its tables.
+    pub(crate) fn called<'b>(&'b self, name: &'b str) -> &'b str {
+        self.numbers.names.get(name).filter(|called| !called.is_empty()).map_or(name, String::as_str)
+    }
+
+    /// Texts in this language and in the other one.
+    fn in_order<'b>(&self, names: &'b Names) -> [Option<&'b str>; 2] {
+        let (en, ja) = (names.en.as_deref(), names.ja.as_deref());
+        if self.language == Language::Ja { [ja, en] } else { [en, ja] }
+    }
+
+    /// What an outcome of a pair is called: a rule of the program's, or one the pipeline file declares, in its words.
+    pub(crate) fn outcome(&self, id: &str) -> String {
+        if let Some(label) = rule_label(id, self.language) {
+            return label.to_owned();
+        }
+        let declared = self.numbers.decisions.own_rules.get(id).map(|said| self.in_order(said));
+        let said = declared.into_iter().flatten().flatten().find(|said| !said.is_empty());
+        said.map_or_else(|| self.called(id.strip_prefix("rule:").unwrap_or(id)).to_owned(), str::to_owned)
     }
 
     /// Sentences as a paragraph.

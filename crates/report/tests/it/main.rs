@@ -6,7 +6,7 @@ mod xml;
 use std::collections::BTreeSet;
 
 use osusume_model::Code;
-use osusume_report::{ClosedGate, Evaluation, Numbers, Report, SMALLEST_SHOWN};
+use osusume_report::{ClosedGate, Evaluation, Numbers, ReasonRow, Report, SMALLEST_SHOWN};
 use osusume_testkit::{check_golden, repository_root};
 use osusume_text::Language;
 use proptest::prelude::*;
@@ -108,12 +108,66 @@ fn small_counts_are_withheld_with_what_would_tell_them() {
 }
 
 #[test]
+fn what_came_of_few_takes_is_withheld_and_cannot_be_worked_out() {
+    let report = Report::new(numbers());
+    let expected = &report.numbers().evaluation.as_ref().unwrap().expected;
+    // Of security six were sold; of the line the difference and the other rate would tell the takes of two.
+    for row in &expected[1..] {
+        assert_eq!((count(row.made.takes), row.made.rate), (None, None), "{}", row.offer);
+        assert_eq!((row.takes.came, row.takes.factor), (None, None), "{}", row.offer);
+    }
+    assert_eq!(expected[2].takes.verdict, "overstated", "a verdict tells no count");
+    assert_eq!(count(expected[0].made.takes), Some(46), "which are the six, it does not tell");
+    let mut alone = numbers();
+    alone.evaluation.as_mut().unwrap().offers[0].held_back.takes = 20.into();
+    let alone = Report::new(alone);
+    let found = &alone.numbers().evaluation.as_ref().unwrap().expected;
+    assert_eq!(count(found[0].made.takes), None, "all less the line would be the six");
+    assert!(found[0].takes.came.is_none() && found[0].made.rate.is_none());
+    assert!(expected[0].added.as_ref().is_some_and(|added| added.came.is_some()));
+    let mut plenty = numbers();
+    let found = plenty.evaluation.as_mut().unwrap();
+    (found.offers[0].held_back.takes, found.expected[2].made.takes) = (20.into(), 46.into());
+    found.expected[0].made.takes = 86.into();
+    let shown = Report::new(plenty);
+    let shown = &shown.numbers().evaluation.as_ref().unwrap().expected;
+    assert!(shown.iter().all(|row| row.takes.came.is_some() && row.made.rate.is_some()));
+}
+
+#[test]
+fn names_and_reasons_are_the_companys() {
+    let mut numbers = numbers();
+    let outcomes = &mut numbers.decisions.outcomes;
+    for (id, pairs) in [("rule:elderly", 700_u64), ("rule:odd", 600), ("rule:quiet", 500)] {
+        let row = ReasonRow { outcome: id.to_owned(), pairs: pairs.into() };
+        outcomes.push(row);
+        numbers.decisions.pairs = (numbers.decisions.pairs.get().unwrap() + pairs).into();
+    }
+    numbers.names.insert("care".to_owned(), "Kulanz".to_owned());
+    let report = Report::new(numbers);
+    for (language, reason) in
+        [(Language::En, "not sold to customers past seventy"), (Language::Ja, "70歳以上のお客様には案内しません")]
+    {
+        let html = report.html(language);
+        let texts = xml::read(&html).texts;
+        let has = |wanted: &str| texts.iter().any(|text| text.contains(wanted));
+        assert!(has(reason) && has("quiet") && !has("rule:elderly") && !has("rule:quiet"), "{language:?}");
+        assert!(
+            has("Telefon &amp; Co") && !texts.iter().any(|text| text == "telephone") && has("Kulanz"),
+            "{language:?}"
+        );
+        assert!(has("data used in the evening") && !has("evening_gb "), "{language:?}");
+    }
+}
+
+#[test]
 fn a_report_without_anything_to_show_is_drawn() {
     let mut bare = numbers();
     (bare.offers, bare.rules, bare.evaluation, bare.learning.together) = (Vec::new(), Vec::new(), None, None);
     bare.follows = Vec::new();
     (bare.learning.as_of_dates, bare.learning.tests, bare.data.sources) = (Vec::new(), Vec::new(), Vec::new());
     (bare.customers.known, bare.customers.with_offer, bare.decisions.offers) = (0.into(), 0.into(), 0.into());
+    bare.customers.without = Vec::new();
     (bare.customers.without_offer, bare.customers.not_asked, bare.customers.holdout) = (0.into(), 0.into(), 0.into());
     bare.decisions.holdout_fraction = 0.0;
     let html = Report::new(bare).html(Language::Ja);
@@ -175,6 +229,14 @@ fn with_counts(draws: &[u64]) -> Numbers {
     (all.with_offer, all.without_offer, all.not_asked, all.holdout) =
         (customers[0].into(), customers[1].into(), customers[2].into(), customers[3].into());
     all.known = customers.iter().sum::<u64>().into();
+    // Everybody without an offer under one cause, the first with what the others leave.
+    let mut left = customers[1];
+    for row in all.without.iter_mut().skip(1) {
+        let drawn = draw().min(left);
+        row.customers = drawn.into();
+        left -= drawn;
+    }
+    all.without[0].customers = left.into();
     let mut pairs = total;
     for row in numbers.decisions.outcomes.iter_mut().skip(1) {
         let drawn = draw();
@@ -210,6 +272,7 @@ proptest! {
         let outcomes: Vec<Option<u64>> = decided.outcomes.iter().map(|row| count(row.pairs)).collect();
         let sums = [
             (count(all.known), customers.to_vec()),
+            (count(all.without_offer), all.without.iter().map(|row| count(row.customers)).collect()),
             (count(decided.offers), offers),
             (count(decided.offers), channels),
             (count(decided.pairs), outcomes),

@@ -1,9 +1,10 @@
 //! A report with everything in it: hostile names, a withheld offer, an offer without a model, an evaluation.
 
 use osusume_report::{
-    About, Arm, ArmEffect, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, ContactRow, Customers, Data, Decisions,
-    Effect, Evaluation, FORMAT_VERSION, Feature, Follow, Group, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow,
-    Push, ReasonRow, RejectRow, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
+    About, Arm, ArmEffect, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, Compared, ContactRow, Customers, Data,
+    Decisions, Effect, Evaluation, ExpectedRow, FORMAT_VERSION, Feature, Follow, Group, LaneRow, Learning, LimitRow,
+    Names, Numbers, OfferRow, Push, ReasonRow, RejectRow, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow,
+    TriggerRow,
 };
 
 /// A name that tries to break out of a text, an attribute, a style and a terminal.
@@ -18,6 +19,13 @@ pub(crate) fn numbers() -> Numbers {
             known: 2000.into(),
             with_offer: 1190.into(),
             without_offer: 500.into(),
+            without: vec![
+                cause("below_threshold", 360),
+                cause("lane", 4),
+                cause("no_capacity", 0),
+                cause("not_drawn", 36),
+                cause("rules", 100),
+            ],
             not_asked: 210.into(),
             holdout: 100.into(),
         },
@@ -28,6 +36,9 @@ pub(crate) fn numbers() -> Numbers {
         rules: rules(),
         follows: follows(),
         data: data(),
+        names: [("evening_gb", "data used in the evening"), ("telephone", "Telefon & Co"), ("security", "Security")]
+            .map(|(name, called)| (name.to_owned(), called.to_owned()))
+            .into(),
         evaluation: Some(evaluation()),
     }
 }
@@ -143,6 +154,12 @@ fn decisions() -> Decisions {
             outcome("prerequisite", 8),
             outcome("no_consent", 11),
         ],
+        own_rules: [
+            ("rule:elderly", "not sold to customers past seventy", "70歳以上のお客様には案内しません"),
+            ("rule:odd", HOSTILE, ""),
+        ]
+        .map(|(id, en, ja)| (id.to_owned(), Names { en: Some(en.to_owned()), ja: Some(ja.to_owned()) }))
+        .into(),
         months: 12,
         per_customer: 3,
         min_value_minor: 60,
@@ -372,6 +389,7 @@ fn evaluation() -> Evaluation {
             held_back: arm(51, 2),
             difference: Some([0.015, 0.002, 0.028]),
         }],
+        expected: expected(),
         arms: vec![ArmEffect {
             against: "holdout".to_owned(),
             takes: Effect {
@@ -385,6 +403,43 @@ fn evaluation() -> Evaluation {
             verdict: "not_shown".to_owned(),
         }],
     }
+}
+
+/// All offers overstated, one of them calibrated, and another of which only six were sold.
+fn expected() -> Vec<ExpectedRow> {
+    let compared = |expected: f64, came: [f64; 3], verdict: &str| Compared {
+        expected,
+        expected_interval: None,
+        came: Some(came),
+        factor: Some(expected / came[0]),
+        verdict: verdict.to_owned(),
+    };
+    let all = ExpectedRow {
+        offer: String::new(),
+        made: arm(1490, 46),
+        value_minor: 151,
+        takes: compared(0.052, [0.0309, 0.024, 0.041], "overstated"),
+        added: Some(Compared {
+            expected_interval: Some([0.009, 0.015]),
+            ..compared(0.012, [0.011, 0.001, 0.021], "as_expected")
+        }),
+        margin_minor: Some(compared(14.2, [13.0, 1.0, 25.0], "as_expected")),
+    };
+    let line = ExpectedRow {
+        offer: "line_1g".to_owned(),
+        made: arm(1000, 40),
+        takes: compared(0.041, [0.04, 0.03, 0.053], "as_expected"),
+        ..all.clone()
+    };
+    let security = ExpectedRow {
+        offer: "security".to_owned(),
+        made: arm(490, 6),
+        takes: compared(0.075, [0.0122, 0.005, 0.03], "overstated"),
+        added: None,
+        margin_minor: None,
+        ..all.clone()
+    };
+    vec![all, line, security]
 }
 
 /// A cell's count.

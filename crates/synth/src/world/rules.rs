@@ -6,7 +6,7 @@ use crate::plan::{Gate, Plan, Term};
 use crate::schema::{AttributeKind, WorldFile};
 
 fn worlds() -> impl Iterator<Item = (&'static str, World)> {
-    World::names().map(|name| (name, World::shipped(name).unwrap()))
+    World::names().chain(World::planted_names()).map(|name| (name, World::shipped(name).unwrap()))
 }
 
 /// Terms of everything that happens.

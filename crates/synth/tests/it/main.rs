@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot read what it generated has failed")]
 
+mod covariates;
 mod other_worlds;
 mod respond;
 mod same_bytes;

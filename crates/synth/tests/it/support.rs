@@ -140,15 +140,20 @@ impl Company {
 
     /// Chances as of a date, by offer.
     pub(crate) fn by_offer(&self, as_of: &str) -> BTreeMap<&str, Vec<&Chance>> {
-        let mut offers: BTreeMap<&str, Vec<&Chance>> = BTreeMap::new();
-        for chance in self.chances.iter().filter(|chance| chance.as_of == day(as_of)) {
-            offers.entry(chance.offer.as_str()).or_default().push(chance);
-        }
-        offers
+        by_offer(&self.chances, as_of)
     }
 }
 
-fn read_chances(path: &Path) -> Vec<Chance> {
+/// Chances as of a date, by offer.
+pub(crate) fn by_offer<'a>(chances: &'a [Chance], as_of: &str) -> BTreeMap<&'a str, Vec<&'a Chance>> {
+    let mut offers: BTreeMap<&str, Vec<&Chance>> = BTreeMap::new();
+    for chance in chances.iter().filter(|chance| chance.as_of == day(as_of)) {
+        offers.entry(chance.offer.as_str()).or_default().push(chance);
+    }
+    offers
+}
+
+pub(crate) fn read_chances(path: &Path) -> Vec<Chance> {
     let batches = read_batches(&RealFs, path, &[]).expect("the truth was generated");
     batches.flat_map(|batch| chances_of(&batch.expect("a whole file"))).collect()
 }

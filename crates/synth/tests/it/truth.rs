@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::support::{Chance, Company, END, MATURE, companies, day};
 
 /// The area under the curve that takes drawn with these probabilities have in expectation.
-fn expected_auc(probabilities: impl Iterator<Item = f64>) -> f64 {
+pub(crate) fn expected_auc(probabilities: impl Iterator<Item = f64>) -> f64 {
     let mut sorted: Vec<f64> = probabilities.collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let (mut below, mut pairs, mut positives) = (0.0, 0.0, 0.0);

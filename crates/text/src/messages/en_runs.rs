@@ -28,7 +28,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::ConfigNotAllowed,
-        title: "`{key}` cannot be {got:plain}; allowed: {allowed}",
+        title: "`{key}` cannot be {got:plain}<< beside `{beside:plain}`>>; allowed: {allowed}",
         help: &["<<did you mean `{suggestion}`?>>", "see `osusume config reference` for what every key allows and why"],
         cause: "The value is of the right kind but outside what the key allows.",
         example: "[quality]\nmax_reject_rate = 1.5        # a share, from 0 to 1",
@@ -63,12 +63,12 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::CatalogueContradiction,
-        title: "catalog contradicts itself<<: {detail}>>",
+        title: "catalog cannot be used<<: {detail:kind}>>",
         help: &[
             "<<products involved: {names}>>",
-            "correct tier, `requires`, `excludes`, or `replaces` in the products table",
+            "correct them in the products table, or take them out of what is offered",
         ],
-        cause: "Ladders, prerequisites, and exclusions cannot all hold: two products share a tier, a product requires what it excludes, or prerequisites form a circle.",
+        cause: "Ladders, prerequisites, and exclusions cannot all hold: two products share a tier, a product requires what it excludes, or prerequisites form a circle. Or a product lacks what offering it needs: without a margin nothing tells what it is worth, and a missing one is not taken for zero.",
         example: "product_id,family,tier,requires,excludes\nwifi_mesh,wifi,1,line,line",
     },
     Message {
@@ -256,6 +256,12 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &[
             "make a run with it: `osusume run PIPELINE --set KEY=VALUE`",
             "or leave it as it was in the run, and ask of the rest of `[decide]`",
+            "<<`{drawn}`: who is held out was drawn before anybody was ranked, and the shadow and every evaluation rest on that draw; set it for the next run, `osusume check` says what a share can show and in how many months>>",
+            "<<`{lots}`: who gets a lot was drawn and published with the run, and what lots teach comes of those who were sent them; set it for the next run, and compare the two summaries>>",
+            "<<`{effect}`: what a contact adds was worked out with it and stands in the run's models; run again with it, or ask of `decide.levers`, `decide.wear_out` or `decide.value`, which move values here and now>>",
+            "<<`{scored}`: only whom a channel may reach was scored, so nobody else has a propensity to decide by>>",
+            "<<`{ledger}`: what earlier runs had out was settled with it before anybody was ranked; run again with it, or ask of `decide.contact_limit.max`>>",
+            "<<`{salt}`: lots and arms are drawn again under either policy, and by the key there is now other customers explore than in the run; ask with the key of then>>",
         ],
         cause: "`osusume what-if` decides a published run again: its customers, features, propensities and holdout stay. What they came from cannot be asked in hindsight.",
         example: "osusume what-if pipelines/isp.toml --set decide.per_customer=1",
@@ -301,7 +307,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::NoCustomers,
         title: "no customer is left to score",
         help: &[
-            "run `osusume check` on the pipeline file to see what became of the rows of every source",
+            "see what became of the rows of every source: `osusume check` counts them by error and column",
             "see that somebody still holds or has bought something, and consents to one of `decide.channels`",
         ],
         cause: "Every customer was rejected, has left, consents to no channel, or was excluded before scoring. An empty offer table would clear the CRM, so none is published.",
@@ -486,6 +492,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "household = 0 in 180,000 rows",
     },
     Message {
+        code: Code::RefusalsLost,
+        title: "`{source}` has {refusals} {refusals?refusal:refusals}; run {run} knew {before}",
+        help: &[
+            "look whether the extract leaves out who refused, and deliver it again",
+            "if so many really took their refusal back, run once with `--set quality.max_shrink=1`",
+        ],
+        cause: "A refusal that is missing is no longer a refusal: whoever said no would be contacted. A table can lose all of them and hardly become shorter, so they are counted on their own. More than a tenth gone since the run before is a warning, more than `quality.max_shrink` ends the run.",
+        example: "consents.csv: 310 rows with `no` last month, 0 today",
+    },
+    Message {
+        code: Code::WordsUnknown,
+        title: "in {rows} of {of} rows of `{source}`, `{column}` is no known word, so they tell nothing of what contacts add: {got}; known are {allowed}",
+        help: &["write these words where the table is made"],
+        cause: "Draws and offers of past contacts tell what a contact adds. A row whose word is another one than those of the pipeline cannot be told apart from a row about something else, so it is not compared, and without a word of warning nobody would miss it.",
+        example: "customer,at,offer,arm\nC000017,2026-03-01,P-REG,treated      # targeted, random, or control",
+    },
+    Message {
+        code: Code::ChannelUnspoken,
+        title: "no row of `{source}` names the channel `{channel}`; it names {allowed}",
+        help: &[
+            "<<did you mean `{suggestion}`?>>",
+            "write `decide.channels` as the table does; nobody can have consented to a channel that no row names",
+        ],
+        cause: "Consents are compared with `decide.channels` letter by letter. A channel that is spelled otherwise there reaches nobody, and where no consent is required its refusals are not heard.",
+        example: "[decide]\nchannels = [\"app\", \"mail\"]      # the consents say email",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage} rests on rows that were not known: {file}<<, first in {column}>><<, by {sources}>>",
         help: &[
@@ -512,6 +545,22 @@ pub(super) const MESSAGES: &[Message] = &[
         ],
         cause: "A column that alone tells takers from others, by a value, by being absent, by the order of rows, was most likely written after the outcome. Models learn from it whatever it knows, and on the day it knows nothing. What is measured is told for every sign: out of time, with an interval that allows for the number of columns asked about.",
         example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
+        code: Code::MarginNegative,
+        title: "offered products earn less than nothing: {names}",
+        help: &["look at the sign and the unit of `margin` in the products table"],
+        cause: "A product with a margin below zero loses money with every taker, so it is never worth an offer. Nearly always the column holds a cost, or the sign is reversed.",
+        example: "product,family,tier,margin\nP-REG,plan,2,-3900",
+    },
+    Message {
+        code: Code::MarginBelowStep,
+        title: "higher tiers earn less than a lower one: {names}",
+        help: &[
+            "look at `margin` and `tier` of these products; where the ladder is meant so, nothing needs to be done",
+        ],
+        cause: "An upgrade replaces what the customer has, so a step up that earns less than a step below costs money. Nearly always two margins or two tiers are interchanged.",
+        example: "product,family,tier,margin\nP-REG,plan,2,3900\nP-PRM,plan,3,1000",
     },
     Message {
         code: Code::ExportFailed,

@@ -89,7 +89,7 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::UnterminatedQuote,
         title: "引用符が閉じられていません",
-        help: &["<<{line}行目の>>引用符を閉じるか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &["<<{line}行目の>>引用符を閉じてください。"],
         cause: "引用符で始まった項目が閉じられていません。このまま読むと、引用符より後ろのすべてが1つの項目に取り込まれ、以降の行の顧客が失われます。何も知らせずに行を失う読み取りソフトも多いため、osusumeは必ず停止します。",
         example: "C000017,\"東京都,2021-04-01\nC000018,大阪府,2022-01-15",
     },
@@ -97,7 +97,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::StrayQuote,
         title: "項目の途中に引用符があります",
         help: &[
-            "引用符で囲んだ項目の中では引用符を2つ重ねる（`\"\"`）か、`quality.on_error = \"quarantine\"` を設定してください。",
+            "引用符で囲んだ項目の中では引用符を2つ重ねてください（`\"\"`）。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
         ],
         cause: "閉じた引用符の後ろに文字があるか、引用符で囲まれていない項目の中に引用符があります。複数の解釈ができるため、この行は読み取りません。",
         example: "C000017,\"「\"速い\"」と言った\"        誤\nC000017,\"「\"\"速い\"\"」と言った\"    正",
@@ -105,14 +105,18 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::RowTooShort,
         title: "項目が{got}個しかありません（正しくは{expected}個）",
-        help: &["不足している項目を補うか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "不足している項目を補ってください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "行の項目数がヘッダーより少なくなっています。引用符で囲まれていない項目の中の改行で、行が2つに分かれていることがよくあります。",
         example: "customer_id,joined_on,prefecture\nC000017,2021-04-01",
     },
     Message {
         code: Code::RowTooLong,
         title: "項目が{got}個あります（正しくは{expected}個）",
-        help: &["区切り文字を含む項目を引用符で囲むか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "区切り文字を含む項目を引用符で囲んでください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "行の項目数がヘッダーより多くなっています。引用符で囲まれていない項目の中に、区切り文字が含まれていることがよくあります。",
         example: "customer_id,address,prefecture\nC000017,千代田区1-1, 3階,東京都",
     },
@@ -127,25 +131,31 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::WrongType,
-        title: "{expected:kind}として読み取れない値です（{bytes}バイト、{shape}）",
+        title: "{expected:kind}として読み取れない値です（{bytes}バイト、{shape:shape}）",
         help: &[
-            "<<{line}行目の>>値を修正するか、別の型を指定するか、`quality.on_error = \"quarantine\"` を設定して `quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。",
-            "日時は 2026-03-01 または 2026-03-01T09:00:00+09:00、フラグは yes/no、true/false、1/0 の形式で記入します。",
+            "<<{line}行目の>>値を修正するか、別の型を指定してください。<<`quality.on_error = \"{instead:plain}\"` を設定し、`quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げることもできます。>>",
+            "<<日付は、このデータの `date_format` で宣言した `{format:plain}`、または 2026-03-01 の形式で読み取ります。>>",
+            "<<日時は {times:plain} の形式で記入します。>>",
+            "<<フラグには {flags:plain} のいずれかの組の値を記入します。>>",
         ],
         cause: "値が、指定された型として読み取れません。個人情報の可能性があるため値そのものは表示せず、長さと文字の種類だけを示しています。",
-        example: "日付として読み取れない値です（10バイト、digits+slash）",
+        example: "日付として読み取れない値です（10バイト、数字＋記号）",
     },
     Message {
         code: Code::ValueMissing,
         title: "必須の値が空です",
-        help: &["<<{line}行目の>>値を補うか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "<<{line}行目の>>値を補ってください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "行の持ち主や日時を定める列が空です。このままでは、どの顧客のいつの記録か分かりません。",
         example: "customer_id,opened_at\n,2026-03-04",
     },
     Message {
         code: Code::OutOfRange,
         title: "値が範囲外です（許される範囲: {allowed}）",
-        help: &["<<{line}行目の>>値を修正するか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "<<{line}行目の>>値を修正してください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "数値または日付の型は正しいものの、列の意味からみて有り得ない値です。「終了なし」を表す9999-12-31のような日付は、空欄にしてください。",
         example: "end_date: 9999-12-31      契約が続いている場合は空欄にする",
     },
@@ -153,14 +163,14 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::UnknownCustomer,
         title: "顧客がどの顧客表にも登録されていません",
         help: &[
-            "同じ日に抽出した顧客表を用意するか、`quality.on_error = \"quarantine\"` を設定して `quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。",
+            "同じ日に抽出した顧客表を用意してください。<<`quality.on_error = \"{instead:plain}\"` を設定し、`quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げることもできます。>>",
         ],
         cause: "役割が `customers` のどのデータソースにもない顧客の行です。抽出の時点がずれている場合や、IDの先頭のゼロや空白が異なる場合によく起こります。",
         example: "customers.csv: 000017\nholdings.csv:  17",
     },
     Message {
         code: Code::ConflictingRows,
-        title: "同じ顧客の行が、異なる内容で2回現れます",
+        title: "同じ顧客の行が異なる内容で2回現れるため、どちらも使いません<<（もう一方は{other:plain}行目）>>",
         help: &["顧客ごとに1行とし、現在有効な行だけを残してください。"],
         cause: "同じ顧客の2つの行が矛盾しています。一方を選ぶと、ファイルの並び順によって結果が変わってしまいます。",
         example: "C000017,2021-04-01,東京都\nC000017,2021-04-01,大阪府",
@@ -175,7 +185,9 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::EndBeforeStart,
         title: "期間の終了が開始より前です",
-        help: &["<<{line}行目の>>日付を修正するか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "<<{line}行目の>>日付を修正してください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "契約などの期間の終了日が、開始日より前になっています。取り消された注文がこのように記録されることがあります。その行を除くか、両方を同じ日付にしてください。",
         example: "start_date,end_date\n2026-03-01,2026-02-27",
     },
@@ -183,7 +195,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::TooManyRejects,
         title: "{read}行のうち{rejected}行にエラーがあり、上限（{limit}）を超えました<<。最も多いエラー: {worst}>>",
         help: &[
-            "`osusume check` でデータごとの行を確認し、出力元で修正してください。",
+            "出力元で行を修正してください。`osusume check` が、データごとにエラーと列別の件数を示します。",
             "この件数で問題がなければ、`quality.max_rejects` と `quality.max_reject_rate` の両方を引き上げてください。厳しいほうの上限が適用されます。",
         ],
         cause: "隔離された行が、パイプラインファイルで認めた数を超えました。抽出処理の異常に、来月の集計ではなくその日のうちに気付くための上限です。",
@@ -227,7 +239,9 @@ pub(super) const MESSAGES: &[Message] = &[
     Message {
         code: Code::ControlByte,
         title: "項目に制御文字が含まれています",
-        help: &["<<{line}行目の>>制御文字を取り除くか、`quality.on_error = \"quarantine\"` を設定してください。"],
+        help: &[
+            "<<{line}行目の>>制御文字を取り除いてください。<<`quality.on_error = \"{instead:plain}\"` を設定することもできます。>>",
+        ],
         cause: "通常の文字列には現れないNULなどの制御文字が含まれています。途中で切れたデータベースのダンプやバイナリ列が原因のことが多く、ファイルを表示した端末の誤動作を招くおそれもあります。",
         example: "tr -d '\\000' < tickets.csv > tickets-clean.csv",
     },

@@ -28,7 +28,7 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::ConfigNotAllowed,
-        title: "「{key}」に{got:plain}は指定できません（指定できる値: {allowed}）",
+        title: "「{key}」に{got:plain}は<<、`{beside:plain}` と同時には>>指定できません（指定できる値: {allowed}）",
         help: &[
             "<<「{suggestion}」の誤りではありませんか。>>",
             "各キーに指定できる値とその理由は `osusume config reference` で確認できます。",
@@ -69,12 +69,9 @@ pub(super) const MESSAGES: &[Message] = &[
     },
     Message {
         code: Code::CatalogueContradiction,
-        title: "カタログの内容が矛盾しています<<: {detail}>>",
-        help: &[
-            "<<関係する商品: {names}。>>",
-            "商品表の段階、`requires`、`excludes`、`replaces` のいずれかを修正してください。",
-        ],
-        cause: "段階、前提条件、排他条件がすべて同時には成り立ちません。2つの商品が同じ段階にある、前提とする商品を同時に排他としている、前提条件が循環している、などの場合です。",
+        title: "カタログの内容に問題があります<<: {detail:kind}>>",
+        help: &["<<関係する商品: {names}。>>", "商品表のこれらの商品を修正するか、オファーの対象から外してください。"],
+        cause: "段階、前提条件、排他条件がすべて同時には成り立ちません。2つの商品が同じ段階にある、前提とする商品を同時に排他としている、前提条件が循環している、などの場合です。または、オファーに必要な値が欠けています。粗利がなければ商品の価値がわからず、空欄を0とみなすことはありません。",
         example: "product_id,family,tier,requires,excludes\nwifi_mesh,wifi,1,line,line",
     },
     Message {
@@ -265,6 +262,12 @@ pub(super) const MESSAGES: &[Message] = &[
         help: &[
             "その値で実行してください: `osusume run PIPELINE --set KEY=VALUE`。",
             "または実行時の値に戻し、`[decide]` のほかの項目だけを変えてください。",
+            "<<`{drawn}`: 誰を比較対照群にするかは順位付けの前に抽選で決まり、仮のオファー表も効果の評価もその抽選に基づいています。次回の実行で変更してください。割合ごとに何が分かり、何か月かかるかは`osusume check`で確認できます。>>",
+            "<<`{lots}`: 誰を抽選の対象にするかは実行時に決まって公開済みで、抽選から学べるのは実際に案内した結果だけです。次回の実行で変更し、両方の集計を見比べてください。>>",
+            "<<`{effect}`: 接触による増分はこの値を使って計算され、実行のモデルに保存されています。この値で実行し直すか、その場で価値を変えられる`decide.levers`、`decide.wear_out`、`decide.value`を試してください。>>",
+            "<<`{scored}`: いずれかのチャネルで連絡できる顧客だけを採点したため、それ以外の顧客には判断に使う成約確率がありません。>>",
+            "<<`{ledger}`: 以前の実行で案内中だったオファーは、順位付けの前にこの値で確定しています。この値で実行し直すか、`decide.contact_limit.max`を試してください。>>",
+            "<<`{salt}`: 抽選と方針の割り当ては変更前と変更後のそれぞれで引き直しますが、現在の鍵では実行時と異なる顧客が選ばれます。実行時の鍵を指定してください。>>",
         ],
         cause: "`osusume what-if` は、公開済みの実行の判断をやり直します。顧客、特徴量、成約確率、比較対照群はそのままなので、それらの元になった設定は後から変えられません。",
         example: "osusume what-if pipelines/isp.toml --set decide.per_customer=1",
@@ -310,7 +313,7 @@ pub(super) const MESSAGES: &[Message] = &[
         code: Code::NoCustomers,
         title: "スコアを計算できる顧客がいません",
         help: &[
-            "`osusume check` で、データごとの行の扱いを確認してください。",
+            "データごとの行の扱いを確認してください（`osusume check` がエラーと列ごとに数えます）。",
             "保有または購入のある顧客がいること、`decide.channels` のいずれかに同意していることを確認してください。",
         ],
         cause: "すべての顧客が、スコア計算の前にエラー、解約済み、同意なし、または対象外となりました。空のオファー表を公開するとCRMの内容が消えてしまうため、公開しません。",
@@ -489,6 +492,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "18万行で household = 0",
     },
     Message {
+        code: Code::RefusalsLost,
+        title: "`{source}` の拒否は{refusals}件です。実行 {run} では{before}件でした",
+        help: &[
+            "拒否した顧客が抽出から漏れていないかを確認し、もう一度出力してください。",
+            "実際に多くの拒否が撤回された場合は、一度だけ `--set quality.max_shrink=1` を付けて実行してください。",
+        ],
+        cause: "拒否の行が抜けると、断った顧客にも連絡してしまいます。拒否だけが失われても表の行数はほとんど変わらないため、別に数えています。前回の実行から1割を超えて減ると警告し、`quality.max_shrink` を超えて減ると実行を中断します。",
+        example: "consents.csv: `no` の行が先月は310件、今日は0件",
+    },
+    Message {
+        code: Code::WordsUnknown,
+        title: "`{source}` の{of}行のうち{rows}行は、`{column}` が認識できない値のため、連絡の効果の推定に使えません: {got}（使える値: {allowed}）",
+        help: &["表を出力する側で、使える値に直してください。"],
+        cause: "連絡の効果は、過去の連絡のオファーと割り付けから推定します。パイプラインの知らない値の行は比較に使えず、警告がなければ、使われなかったことに気付けません。",
+        example: "customer,at,offer,arm\nC000017,2026-03-01,P-REG,対象      # targeted、random、control のいずれか",
+    },
+    Message {
+        code: Code::ChannelUnspoken,
+        title: "`{source}` には、チャネル `{channel}` の行が1つもありません（表にあるチャネル: {allowed}）",
+        help: &[
+            "<<`{suggestion}` のことではありませんか。>>",
+            "`decide.channels` を表のとおりに書いてください。どの行にもないチャネルには、誰も同意していないことになります。",
+        ],
+        cause: "同意の表のチャネルは、`decide.channels` と一字一句照合します。表記が違うチャネルでは誰にも連絡できず、同意を必須としない設定では、そのチャネルへの拒否が無視されてしまいます。",
+        example: "[decide]\nchannels = [\"アプリ\", \"mail\"]      # 同意の表では「メール」",
+    },
+    Message {
         code: Code::LeakProven,
         title: "{stage}の結果が、その時点で未知の行に依存しています: {file}<<（最初の相違: {column}）>><<、原因: {sources}>>",
         help: &[
@@ -515,6 +545,20 @@ pub(super) const MESSAGES: &[Message] = &[
         ],
         cause: "値、欠損、行の並び順だけで成約者を見分けられる列は、結果が出た後に書き込まれた可能性が高いものです。モデルはその列から学習しますが、実際の運用日にはその情報がありません。各兆候の測定値は、学習とは別の期間で、調べた列の数を考慮した信頼区間とともに表示しています。",
         example: "osusume prove leakage pipelines/isp.toml --as-of 2026-10-01",
+    },
+    Message {
+        code: Code::MarginNegative,
+        title: "粗利がマイナスの商品をオファーしようとしています: {names}",
+        help: &["商品の表の `margin` の符号と単位を確認してください。"],
+        cause: "粗利がマイナスの商品は、成約するたびに損失になるため、オファーする価値がありません。費用の列を指定しているか、符号が逆になっていることがほとんどです。",
+        example: "product,family,tier,margin\nP-REG,plan,2,-3900",
+    },
+    Message {
+        code: Code::MarginBelowStep,
+        title: "上位の商品の粗利が下位の商品を下回っています: {names}",
+        help: &["これらの商品の `margin` と `tier` を確認してください。意図したものであれば、対応は不要です。"],
+        cause: "アップグレードは今の商品を置き換えるため、粗利の少ない上位商品に替わると損失になります。2つの商品の粗利または段階が入れ替わっていることがほとんどです。",
+        example: "product,family,tier,margin\nP-REG,plan,2,3900\nP-PRM,plan,3,1000",
     },
     Message {
         code: Code::ExportFailed,

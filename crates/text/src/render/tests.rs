@@ -15,13 +15,13 @@ fn the_shape_of_one_fault() {
     let expected = "error[E1017]: unterminated quote
   --> customers.csv:48211:17 (byte 9331204)
   effect: run stopped, nothing published; previous version 2026-08-20-003-ab12cd34 still current
-  help: close the quote in line 48211, or set `quality.on_error = \"quarantine\"`
+  help: close the quote in line 48211
 ";
     assert_eq!(render(&unterminated(), &stopped(), Language::En), expected);
     let expected = "エラー[E1017]: 引用符が閉じられていません
   --> customers.csv:48211:17 (バイト位置9331204)
   影響: 実行を中断しました。何も公開していません。公開中のバージョンは引き続き2026-08-20-003-ab12cd34です。
-  対処: 48211行目の引用符を閉じるか、`quality.on_error = \"quarantine\"` を設定してください。
+  対処: 48211行目の引用符を閉じてください。
 ";
     assert_eq!(render(&unterminated(), &stopped(), Language::Ja), expected);
 }
@@ -78,7 +78,7 @@ fn the_scheduler_gets_one_json_line() {
     let expected = "{\"type\":\"exit_error\",\"code\":10,\"error\":\"E1017\",\"retryable\":false,\"stage\":\"ingest\",\
         \"run_id\":\"2026-10-01-001-ab\",\"published\":false,\"previous\":null,\"file\":\"a\\\"\\n.csv\",\"line\":48211,\
         \"column\":17,\"byte\":9331204,\"name\":null,\"message\":\"unterminated quote\",\
-        \"hint\":\"close the quote in line 48211, or set `quality.on_error = \\\"quarantine\\\"`\",\"others\":0}";
+        \"hint\":\"close the quote in line 48211\",\"others\":0}";
     assert_eq!(json, expected);
 }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use model::{Arg, Code};
 use osusume_model as model;
 
-use super::super::check::Checker;
+use super::super::check::{Checker, got, join, quoted};
 use super::super::layer::{Entry, Node, Table, Value};
 use super::derived::unreadable;
 use super::{View, keys_of};
@@ -35,8 +35,8 @@ fn costs(checker: &mut Checker, view: &View, channels: &[&str]) {
     let costs = view.node("decide.channel_cost_minor").and_then(Node::as_table);
     for (name, entry) in costs.into_iter().flatten().filter(|(name, _)| !channels.contains(&name.as_str())) {
         let known: Vec<String> = channels.iter().map(|&channel| channel.to_owned()).collect();
-        let key = format!("decide.channel_cost_minor.{name}");
-        let args = vec![("got", Arg::from(format!("\"{name}\""))), ("allowed", known.into())];
+        let key = join("decide.channel_cost_minor", &quoted(name));
+        let args = vec![("got", name.as_str().into()), ("allowed", known.into())];
         checker.fault(Code::ConfigUnknownName, &key, entry.key, args);
     }
 }
@@ -112,7 +112,11 @@ impl Limit<'_> {
         let place = |entry: &Entry| entry.node.spot;
         for name in ["max", "min"] {
             if let Some(other) = self.table.get(name) {
-                let args = vec![("got", Arg::from(name)), ("allowed", "a [[decide.capacity]] of its own".into())];
+                let args = vec![
+                    ("got", got(&other.node)),
+                    ("beside", "budget_minor".into()),
+                    ("allowed", format!("{name} | budget_minor").into()),
+                ];
                 checker.fault(Code::ConfigNotAllowed, &self.key(name), place(other), args);
             }
         }

@@ -6,7 +6,7 @@ use osusume_decide::{MAX_DECLARED, MAX_LANES};
 use osusume_model as model;
 
 use super::derived::unreadable;
-use super::{Checker, Entry, Node, View, keys_of, unknown_name};
+use super::{Checker, Entry, Node, View, got, keys_of, unknown_name};
 use crate::expression::parse;
 
 /// The lane of everybody who is in no other.
@@ -113,7 +113,8 @@ impl<'a> One<'a> {
     fn check_rule(&self, checker: &mut Checker) {
         match (self.entry("when"), self.entry("unless")) {
             (Some(_), Some(unless)) => {
-                let args = vec![("got", "when, unless".into()), ("allowed", "when | unless".into())];
+                let args =
+                    vec![("got", got(&unless.node)), ("beside", "when".into()), ("allowed", "when | unless".into())];
                 checker.fault(Code::ConfigNotAllowed, &format!("{}.unless", self.key), unless.key, args);
             }
             (None, None) if self.node.as_table().is_some() => {
@@ -127,7 +128,12 @@ impl<'a> One<'a> {
         let Some((_, effect)) = self.text("effect") else { return };
         for (key, of) in OF_EFFECT {
             if let Some(entry) = self.entry(key).filter(|_| of != effect) {
-                let args = vec![("got", effect.into()), ("allowed", format!("effect = \"{of}\"").into())];
+                // The value is fine by itself: what it is of is not what was asked for.
+                let args = vec![
+                    ("got", got(&entry.node)),
+                    ("beside", format!("effect = \"{effect}\"").into()),
+                    ("allowed", format!("effect = \"{of}\"").into()),
+                ];
                 checker.fault(Code::ConfigNotAllowed, &format!("{}.{key}", self.key), entry.key, args);
             }
         }

@@ -107,7 +107,8 @@ pub(super) const FIELDS: &[Field] = &[
         Text,
         Is("\"%Y-%m-%d\""),
         "How texts write dates, also those with a time behind: `%Y` is the year, `%m` the month and `%d` the day, \
-         with one sign between them or none. The form `2026-10-01` is understood beside it.",
+         with one sign between them or none; `%Y年%m月%d日` reads `2026年10月1日`. `%E` in the place of `%Y` is the year of a Japanese \
+         era: `%E年%m月%d日` reads `令和8年10月1日`, `%E.%m.%d` reads `R8.10.1`. The form `2026-10-01` is understood beside it.",
     )
     .form(Form::DateFormat),
     Field::new(

@@ -24,6 +24,13 @@ pub(super) const FIELDS: &[Field] = &[
         Is("false"),
         "Whether every higher tier is offered to those who hold any lower one. Otherwise only the next tier up is.",
     ),
+    Field::new(
+        "offers.upsell.replaces",
+        Flag,
+        Is("true"),
+        "Whether the higher tier takes the place of the one held, as a plan does: then an upsell adds the new margin less the old one. \
+         `false` where things are bought: whoever buys the better machine had paid for the other, and the whole margin is new.",
+    ),
     Field::new("offers.cross_sell", Table, Is("{}"), "What stands beside what is held."),
     Field::new(
         "offers.cross_sell.families",

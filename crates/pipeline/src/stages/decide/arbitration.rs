@@ -120,38 +120,11 @@ impl<'a> Arbitration<'a> {
         Ok(())
     }
 
-    /// Takes arms and explorers as an earlier draw has them.
-    pub(crate) fn drawn(&mut self, apart: Apart, explorers: Explorers) {
-        (self.apart, self.explorers) = (apart, explorers);
-    }
-
     /// What the customers of other arms and explorers leave of `limits` to the ranking.
     pub(crate) fn left(&mut self, limits: &Limits) -> Limits {
         let both = self.apart.used(limits).into_iter().zip(self.explorers.used(&limits.all));
         self.used = both.map(|(apart, explored)| apart + explored).collect();
         limits.less(&self.used)
-    }
-
-    /// Finds out what limits count those by who are decided apart, where an earlier draw does not tell.
-    ///
-    /// # Errors
-    /// Faults of reading, and a stop asked for.
-    pub(crate) fn segment_drawn(&mut self, scored: &Scored<'_>) -> Result<()> {
-        let is_nobody = self.explorers.all.is_empty() && self.apart.is_empty();
-        if is_nobody || !self.reader.conditions.has_segments() {
-            return Ok(());
-        }
-        let Reader { scene, tables, as_of, conditions, .. } = *self.reader;
-        for batch in scored.batches(&self.reader.columns())? {
-            scene.check_stop()?;
-            let rows = self.reader.rows(&batch?.0);
-            let found = conditions.look(scene, tables, &rows, as_of)?.found();
-            for (position, &customer) in rows.customer.iter().enumerate() {
-                self.explorers.set_segment(customer, found.segment(position));
-                self.apart.set_segment(customer, found.segment(position));
-            }
-        }
-        Ok(())
     }
 
     /// Gives the places of `limits` to the customers who are neither in the holdout nor in another arm nor explorers.

@@ -4,16 +4,14 @@
 //! small arms leave goes to the ranking; rules, consents and contact limits hold for everybody.
 
 use osusume_decide::{Arm, Arms, Explore, Limit, Ranked, Rule};
-use osusume_model::{AsOf, Control, Minor, OfferId, Result, check_stop};
-use osusume_storage::{Fs, Run};
-use osusume_tables::{CustomerIndex, read_batches};
+use osusume_model::{AsOf, Minor, OfferId, Result};
 
 use super::arbitration::Arbitration;
 use super::capacity::{Limits, settle};
-use super::explorers::{Explorers, texts};
+use super::explorers::Explorers;
 use super::scored::Scored;
 use super::state::{Reader, State};
-use super::{DECISIONS, OFFER, OFFERS, PROPENSITY, RANDOM};
+use super::{OFFER, PROPENSITY, RANDOM};
 use crate::config::Decide;
 use crate::units::Units;
 
@@ -72,65 +70,6 @@ impl Apart {
         let uses: Vec<(u16, usize)> = self.all.iter().flat_map(uses).collect();
         let used = |limit: &Limit| uses.iter().map(|&(segment, at)| limit.uses_in(segment, at)).sum();
         limits.all.iter().map(used).collect()
-    }
-
-    /// Tells what limits count a customer by, if it is a member.
-    pub(super) fn set_segment(&mut self, customer: u32, segment: u16) {
-        if let Ok(at) = self.all.binary_search_by_key(&customer, |one| one.customer) {
-            self.all[at].segment = segment;
-        }
-    }
-
-    /// Those of a published run, as its tables have them; none in a run of a version without arms.
-    ///
-    /// # Errors
-    /// `FileDamaged`, faults of reading, and a stop asked for.
-    pub(crate) fn published(
-        fs: &dyn Fs,
-        run: &Run,
-        (customers, offers): (&CustomerIndex, &[String]),
-        decide: &Decide,
-        control: &dyn Control,
-    ) -> Result<Self> {
-        let mut all = Vec::new();
-        let path = run.path_of(DECISIONS)?;
-        for batch in read_batches(fs, &path, &["customer_id", "arm"])? {
-            check_stop(control)?;
-            let batch = batch?;
-            let (ids, arms) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
-            for row in 0..batch.num_rows() {
-                let arm = [Arm::Propensity, Arm::Random].into_iter().find(|arm| word(*arm) == arms.value(row));
-                all.extend(arm.zip(customers.find(ids.value(row))).map(|(arm, customer)| Member {
-                    customer,
-                    arm,
-                    placed: Vec::new(),
-                    segment: 0,
-                    probability: 1.0,
-                }));
-            }
-        }
-        all.sort_unstable_by_key(|one| one.customer);
-        let mut apart = Self { all, n_channels: decide.channels.len() };
-        if apart.is_empty() {
-            return Ok(apart);
-        }
-        // Rows of a customer lie by rank.
-        let path = run.path_of(OFFERS)?;
-        for batch in read_batches(fs, &path, &["customer_id", "offer", "channel"])? {
-            check_stop(control)?;
-            let batch = batch?;
-            let [ids, names, channels] = [texts(&batch, 0, &path)?, texts(&batch, 1, &path)?, texts(&batch, 2, &path)?];
-            for row in 0..batch.num_rows() {
-                let customer = customers.find(ids.value(row));
-                let at = customer.and_then(|one| apart.all.binary_search_by_key(&one, |one| one.customer).ok());
-                let Some(at) = at else { continue };
-                let offer = offers.iter().position(|offer| offer == names.value(row));
-                let channel = decide.channels.iter().position(|channel| channel == channels.value(row));
-                let placed = offer.zip(channel).map(|(offer, channel)| (OfferId(offer as u32), channel as u8));
-                apart.all[at].placed.extend(placed);
-            }
-        }
-        Ok(apart)
     }
 }
 

@@ -161,11 +161,6 @@ impl Conditions {
         }
     }
 
-    /// Whether limits count customers by conditions.
-    pub(super) fn has_segments(&self) -> bool {
-        !self.segments.is_empty()
-    }
-
     /// The segments in which the condition of a limit holds, as [`Found::segment`] numbers them; none where it has none.
     pub(super) fn segments_of(&self, condition: Option<&str>) -> Vec<u16> {
         let at = condition.and_then(|text| self.segment_texts.iter().position(|known| known == text));

@@ -3,15 +3,12 @@
 use std::path::Path;
 
 use osusume_decide::{ChannelSet, Explore, Limit, Ranked};
-use osusume_model::{AsOf, Code, Control, Fault, Minor, OfferId, Result, check_stop};
-use osusume_storage::{Fs, Run};
+use osusume_model::{AsOf, Code, Fault, Minor, OfferId, Result};
 use osusume_tables::arrow::array::{AsArray, RecordBatch, StringArray};
-use osusume_tables::{CustomerIndex, read_batches};
 
 use super::capacity::Limits;
 use super::state::State;
 use super::valuation::contact_cost;
-use super::{DECISIONS, EXPLORE, OFFERS};
 use crate::config::Decide;
 
 /// The share of a limit that explorers use at most, on average.
@@ -96,71 +93,9 @@ impl Explorers {
         options.into_iter().filter_map(|offer| Some((offer, through[offer.0 as usize]?.0))).collect()
     }
 
-    /// Tells what limits count a customer by, if it explores.
-    pub(super) fn set_segment(&mut self, customer: u32, segment: u16) {
-        if let Ok(at) = self.all.binary_search_by_key(&customer, |one| one.customer) {
-            self.all[at].segment = segment;
-        }
-    }
-
     /// The lot of a customer who explores.
     pub(super) fn of(&self, customer: u32) -> Option<Explorer> {
         self.all.binary_search_by_key(&customer, |one| one.customer).ok().map(|at| self.all[at])
-    }
-
-    /// Those of a published run, as its tables have them.
-    ///
-    /// # Errors
-    /// `FileDamaged`, faults of reading, and a stop asked for.
-    pub(crate) fn published(
-        fs: &dyn Fs,
-        run: &Run,
-        (customers, offers): (&CustomerIndex, &[String]),
-        decide: &Decide,
-        control: &dyn Control,
-    ) -> Result<Self> {
-        let mut all = Vec::new();
-        let path = run.path_of(DECISIONS)?;
-        for batch in read_batches(fs, &path, &["customer_id", "arm"])? {
-            check_stop(control)?;
-            let batch = batch?;
-            let (ids, arms) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
-            let explorers = (0..batch.num_rows()).filter(|&row| arms.value(row) == EXPLORE);
-            all.extend(
-                explorers.filter_map(|row| {
-                    Some(Explorer { customer: customers.find(ids.value(row))?, lot: None, segment: 0 })
-                }),
-            );
-        }
-        all.sort_unstable();
-        let mut explorers = Self { all, n_channels: decide.channels.len(), ..Self::nobody() };
-        if !explorers.all.is_empty() {
-            explorers.read_lots(fs, &run.path_of(OFFERS)?, (customers, offers), decide)?;
-        }
-        Ok(explorers)
-    }
-
-    fn read_lots(
-        &mut self,
-        fs: &dyn Fs,
-        path: &Path,
-        (customers, offers): (&CustomerIndex, &[String]),
-        decide: &Decide,
-    ) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "offer", "channel"])? {
-            let batch = batch?;
-            let [ids, names, channels] = [texts(&batch, 0, path)?, texts(&batch, 1, path)?, texts(&batch, 2, path)?];
-            for row in 0..batch.num_rows() {
-                let customer = customers.find(ids.value(row));
-                let at =
-                    customer.and_then(|customer| self.all.binary_search_by_key(&customer, |one| one.customer).ok());
-                let Some(at) = at else { continue };
-                let offer = offers.iter().position(|offer| offer == names.value(row));
-                let channel = decide.channels.iter().position(|channel| channel == channels.value(row));
-                self.all[at].lot = offer.zip(channel).map(|(offer, channel)| (OfferId(offer as u32), channel as u8));
-            }
-        }
-        Ok(())
     }
 }
 

@@ -49,7 +49,7 @@ pub(crate) fn earlier_runs(runs: &Runs, config: &Config, as_of: Date) -> Result<
 
 /// Days before a run in which an offer of an earlier one may still stand for a contact: those of the limits, and where offers that are out
 /// count the days an offer lasts.
-fn days_looked_at(config: &Config) -> u32 {
+pub(crate) fn days_looked_at(config: &Config) -> u32 {
     let decide = &config.decide;
     let lasting = config.offers.gap_days + config.offers.horizon_days;
     let limits = decide.timing.channel_limits.iter().map(|limit| limit.days);

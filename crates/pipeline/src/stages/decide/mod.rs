@@ -18,6 +18,7 @@ mod scored;
 mod shared;
 mod state;
 mod valuation;
+mod without;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,17 +30,16 @@ use osusume_tables::ParquetSink;
 
 pub(crate) use self::arbiter::Arbiter;
 pub(crate) use self::arbitration::{Arbitration, Decided};
-pub(crate) use self::arms::Apart;
 pub use self::capacity::{CapacityRow, CapacitySummary};
 pub(crate) use self::capacity::{Limits, Placed};
 pub(crate) use self::conditions::Conditions;
 pub(crate) use self::explain::{Explainer, Grounds, Weights};
-pub(crate) use self::explorers::{Explorers, least_worth};
+pub(crate) use self::explorers::least_worth;
 pub(crate) use self::held::Known;
 pub(crate) use self::held_back::HeldBack;
-pub(crate) use self::ledger::{Ledger, earlier_runs, ledger_inputs};
+pub(crate) use self::ledger::{Ledger, days_looked_at, earlier_runs, ledger_inputs};
 pub use self::previous::Stability;
-pub(crate) use self::previous::{Previous, previous_run};
+pub(crate) use self::previous::{Previous, has_column, previous_run};
 pub(crate) use self::rows::{OFFER_MEANINGS, offer_schema};
 pub(crate) use self::scored::Scored;
 pub(crate) use self::shared::Shared;
@@ -102,6 +102,8 @@ pub struct DecisionCounts {
     pub with_offer: u64,
     /// Those outside the holdout with none.
     pub without_offer: u64,
+    /// The latter by cause: a rule, `below_threshold`, `lane` or `rules`.
+    pub without: BTreeMap<String, u64>,
     /// Those of them whom no channel of the run may reach.
     pub unreachable: u64,
     /// Customers whom a channel may reach, inside the holdout and outside: only they are scored.
@@ -467,6 +469,11 @@ impl Writer {
             let is_barred = row.offers.iter().any(|(code, _)| *code == Rule::NoConsent.id());
             counts.scored += u64::from(!is_barred);
             counts.unreachable += u64::from(is_barred && !held_out);
+            let fates: Vec<&str> = row.offers.iter().map(|(code, _)| *code).collect();
+            let cause = without::cause(&fates, row.lane);
+            if let Some(cause) = cause.filter(|_| !held_out) {
+                *counts.without.entry(cause.to_owned()).or_default() += 1;
+            }
             *counts.lanes.entry(row.lane.to_owned()).or_default() += 1;
         }
         // What is held back one by one is counted by its rule.

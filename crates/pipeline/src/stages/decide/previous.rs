@@ -54,15 +54,18 @@ impl Previous {
         let mut previous = Self::empty(run.current.run_id.to_string(), offers, customers);
         for name in [OFFERS, SHADOW] {
             let path = checked_path(fs, run, name, control)?;
-            for batch in read_batches(fs, &path, &["customer_id", "offer", "rank", "arm"])? {
+            let mut columns = vec!["customer_id", "offer", "rank"];
+            columns.extend(has_column(fs, &path, "arm")?.then_some("arm"));
+            for batch in read_batches(fs, &path, &columns)? {
                 check_stop(control)?;
                 let batch = batch?;
                 let (ids, names) = (texts(&batch, 0, &path)?, texts(&batch, 1, &path)?);
                 let ranks = batch.column(2).as_primitive_opt::<Int16Type>().ok_or_else(|| damaged(&path))?;
                 // What a lot or another policy gave was not the ranking's choice, and what is held back from a customer who gets other
-                // offers was nobody's first.
-                let arms = texts(&batch, 3, &path)?;
-                let is_made = |row: usize| ranks.value(row) == 1 && [OFFER, HOLDOUT].contains(&arms.value(row));
+                // offers was nobody's first. Runs from before there were arms tell none.
+                let arms = if columns.len() > 3 { Some(texts(&batch, 3, &path)?) } else { None };
+                let is_own = |row: usize| arms.is_none_or(|arms| [OFFER, HOLDOUT].contains(&arms.value(row)));
+                let is_made = |row: usize| ranks.value(row) == 1 && is_own(row);
                 for row in (0..batch.num_rows()).filter(|&row| is_made(row)) {
                     previous.set(customers, ids.value(row), names.value(row));
                 }
@@ -84,7 +87,7 @@ impl Previous {
     ) -> Result<Self> {
         let path = run.path_of(DECISIONS)?;
         let mut previous = Self::empty(String::new(), offers, customers);
-        if !has_column(fs, &path)? {
+        if !has_column(fs, &path, PREVIOUS)? {
             return Ok(previous);
         }
         for batch in read_batches(fs, &path, &["customer_id", PREVIOUS])? {
@@ -179,9 +182,10 @@ impl Stability {
     }
 }
 
-fn has_column(fs: &dyn Fs, path: &Path) -> Result<bool> {
+/// Whether a table has a column; one of an earlier version may not.
+pub(crate) fn has_column(fs: &dyn Fs, path: &Path, name: &str) -> Result<bool> {
     let first = read_batches(fs, path, &[])?.next().transpose()?;
-    Ok(first.is_some_and(|batch| batch.column_by_name(PREVIOUS).is_some()))
+    Ok(first.is_some_and(|batch| batch.column_by_name(name).is_some()))
 }
 
 fn texts<'a>(batch: &'a RecordBatch, column: usize, path: &Path) -> Result<&'a StringArray> {

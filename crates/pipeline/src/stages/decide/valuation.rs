@@ -28,6 +28,7 @@ pub(super) fn policy(config: &Config, offers: &[Offer], effects: &[Effects<'_>])
             monthly_survival: decide.monthly_survival,
             monthly_discount: monthly_interest(decide.yearly_discount),
         },
+        upsell_replaces: config.offers.upsell_replaces,
         churn_per_contact: churn_per_contact(decide, effects),
         wear_out: decide.valuation.wear_out,
         fatigue: decide.timing.fatigue.iter().map(|&minor| Minor(minor)).collect(),

@@ -3,6 +3,7 @@
 //! The run is only read. What is found is published beside it, in `evaluations/<pipeline>/<run>/`, with the same steps as a run: a
 //! directory that never changes, and CURRENT beside it for the newest one.
 
+mod expected;
 mod numbers;
 mod outcomes;
 mod published;
@@ -197,6 +198,7 @@ impl Evaluator<'_> {
         let (label, pipeline) = (schedule.label, &self.job.config.pipeline);
         let window_first = schedule.score.date + label.gap as i32;
         let (arms, comparisons) = numbers.arms()?;
+        let (offers, expected) = numbers.offers()?;
         Ok(Evaluation {
             format_version: crate::evaluation::EVALUATION_VERSION,
             run_id: self.run.current.run_id.to_string(),
@@ -212,10 +214,11 @@ impl Evaluator<'_> {
             confidence: numbers::CONFIDENCE,
             holdout_fraction: self.holdout_fraction,
             lost_customers: numbers.published.lost.iter().sum(),
-            total: numbers.total(self.holdout_fraction)?,
+            total: numbers.total()?,
             arms,
             comparisons,
-            offers: numbers.offers()?,
+            expected,
+            offers,
         })
     }
 

@@ -4,12 +4,13 @@ use osusume_evaluate::{Assignment, NoInterval, adjusted, decile_table, mean_effe
 use osusume_model::{Code, Fault, Result};
 use osusume_windows::Label;
 
+use super::expected::expectation;
 use super::outcomes::Outcomes;
-use super::published::{ARMS, Assigned, HOLDOUT, OFFER, PublishedRun};
+use super::published::{ARMS, Assigned, Expected, HOLDOUT, OFFER, PublishedRun};
 use crate::catalogue::Goods;
 use crate::evaluation::{
-    ArmComparison, ArmEvaluation, DecileLift, Described, Effect, Group, HeldBackEvaluation, OfferEvaluation, PolicyArm,
-    Span, TotalEvaluation,
+    ArmComparison, ArmEvaluation, DecileLift, Described, Effect, Expectation, Group, HeldBackEvaluation,
+    OfferEvaluation, PolicyArm, Span, TotalEvaluation,
 };
 use crate::units::Units;
 
@@ -26,13 +27,14 @@ pub(super) struct Numbers<'a> {
 
 /// The customers of both arms whose outcome is known, one entry a customer.
 #[derive(Default)]
-struct Known {
-    customers: Vec<u32>,
-    is_offered: Vec<bool>,
+pub(super) struct Known {
+    pub(super) customers: Vec<u32>,
+    pub(super) is_offered: Vec<bool>,
     probabilities: Vec<f64>,
     propensities: Vec<f64>,
     clusters: Vec<u32>,
-    is_taken: Vec<bool>,
+    pub(super) is_taken: Vec<bool>,
+    pub(super) expected: Vec<Expected>,
 }
 
 impl Known {
@@ -43,20 +45,31 @@ impl Known {
         self.propensities.push(row.propensity);
         self.clusters.push(cluster);
         self.is_taken.push(is_taken);
+        self.expected.push(row.expected);
     }
 
-    fn assignment(&self) -> Assignment<'_> {
+    /// The rows of which `is_of` holds, those of `other` behind these.
+    pub(super) fn extend(&mut self, other: &Self, is_of: impl Fn(usize) -> bool) {
+        for row in (0..other.customers.len()).filter(|&row| is_of(row)) {
+            let (customer, probability) = (other.customers[row], other.probabilities[row]);
+            let (propensity, expected) = (other.propensities[row], other.expected[row]);
+            let assigned = Assigned { customer, propensity, probability, expected };
+            self.push(&assigned, other.clusters[row], other.is_offered[row], other.is_taken[row]);
+        }
+    }
+
+    pub(super) fn assignment(&self) -> Assignment<'_> {
         let Self { is_offered, probabilities, clusters, .. } = self;
         Assignment { is_offered, probabilities, clusters }
     }
 
     /// Positions of one arm.
-    fn rows(&self, arm: usize) -> Vec<usize> {
+    pub(super) fn rows(&self, arm: usize) -> Vec<usize> {
         (0..self.customers.len()).filter(|&row| self.is_offered[row] == (arm == OFFER)).collect()
     }
 
     /// Mean over `rows` by the arm's weights; `None` without rows.
-    fn mean(&self, rows: &[usize], of: impl Fn(usize) -> f64) -> Option<f64> {
+    pub(super) fn mean(&self, rows: &[usize], of: impl Fn(usize) -> f64) -> Option<f64> {
         let weight = |row: usize| 1.0 / self.probabilities[row];
         let total: f64 = rows.iter().map(|&row| weight(row)).sum();
         (!rows.is_empty()).then(|| rows.iter().map(|&row| weight(row) * of(row)).sum::<f64>() / total)
@@ -64,21 +77,12 @@ impl Known {
 }
 
 impl Numbers<'_> {
-    /// Everybody the run decided about; `fraction` of them were held out.
+    /// Everybody the run decided about.
     ///
     /// # Errors
     /// `Bug` for probabilities a run cannot have.
-    pub(super) fn total(&self, fraction: f64) -> Result<TotalEvaluation> {
-        let n_offers = self.goods.catalogue.offers.len();
-        let mut known = Known::default();
-        for (customer, arm) in self.published.arm.iter().enumerate() {
-            let Some(arm) = arm.filter(|arm| *arm <= OFFER) else { continue };
-            let probability = if arm == OFFER { 1.0 - fraction } else { fraction };
-            let row = Assigned { customer: customer as u32, propensity: 0.0, probability };
-            let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
-            let has_taken = labels.contains(&Label::Positive);
-            known.push(&row, self.units.cluster(row.customer), arm == OFFER, has_taken);
-        }
+    pub(super) fn total(&self) -> Result<TotalEvaluation> {
+        let known = self.members([OFFER, HOLDOUT]);
         let arm = |arm: usize| ArmEvaluation {
             lost: self.published.lost[arm],
             mean_propensity: None,
@@ -117,7 +121,8 @@ impl Numbers<'_> {
         Ok((present.iter().map(told).collect(), pairs.iter().map(compared).collect::<Result<_>>()?))
     }
 
-    /// The members of two arms, the first as those offered. Every member was as likely as any other, so nobody weighs more.
+    /// The members of two arms, the first as those offered. Of the ranking's own each stands for explorers of the same lane too; the others
+    /// were as likely as each other.
     fn members(&self, [first, second]: [usize; 2]) -> Known {
         let n_offers = self.goods.catalogue.offers.len();
         let mut known = Known::default();
@@ -125,7 +130,9 @@ impl Numbers<'_> {
             let Some(is_first) = arm.filter(|arm| *arm == first || *arm == second).map(|arm| arm == first) else {
                 continue;
             };
-            let row = Assigned { customer: customer as u32, propensity: 0.0, probability: 1.0 };
+            let share = self.published.share[customer];
+            let expected = Expected::default();
+            let row = Assigned { customer: customer as u32, propensity: 0.0, probability: share, expected };
             let labels = &self.outcomes.labels[customer * n_offers..(customer + 1) * n_offers];
             known.push(&row, self.units.cluster(row.customer), is_first, labels.contains(&Label::Positive));
         }
@@ -172,15 +179,18 @@ impl Numbers<'_> {
         effect(mean_effect(&known.assignment(), &after, confidence)).map(Some)
     }
 
-    /// Every offer of the run.
+    /// Every offer of the run, and what was expected of all of them.
     ///
     /// # Errors
     /// `Bug` for probabilities a run cannot have.
-    pub(super) fn offers(&self) -> Result<Vec<OfferEvaluation>> {
-        (0..self.published.offers.len()).map(|offer| self.offer(offer)).collect()
+    pub(super) fn offers(&self) -> Result<(Vec<OfferEvaluation>, Option<Expectation>)> {
+        let mut all = Known::default();
+        let offers = (0..self.published.offers.len()).map(|offer| self.offer(offer, &mut all));
+        let offers = offers.collect::<Result<Vec<_>>>()?;
+        Ok((offers, expectation(&all, CONFIDENCE)?))
     }
 
-    fn offer(&self, offer: usize) -> Result<OfferEvaluation> {
+    fn offer(&self, offer: usize, all: &mut Known) -> Result<OfferEvaluation> {
         let key = &self.published.offers[offer];
         let at = self.goods.catalogue.offers.iter().position(|known| known.key == *key);
         let mut known = Known::default();
@@ -200,7 +210,11 @@ impl Numbers<'_> {
         let effect = effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?;
         let (assigned, shadow) = (arm(OFFER), arm(HOLDOUT));
         let reach = assigned.customers as f64;
+        all.extend(&known, |_| true);
+        // Of several offers one is called overstated by chance more often than each says.
+        let strict = 1.0 - (1.0 - CONFIDENCE) / self.published.offers.len() as f64;
         Ok(OfferEvaluation {
+            expected: expectation(&known, strict)?,
             offer: key.clone(),
             kind: at.map_or("", |at| crate::words::offer_kind(self.goods.catalogue.offers[at].kind)).to_owned(),
             family: at.map_or_else(String::new, |at| self.goods.catalogue.offers[at].family.clone()),
@@ -215,8 +229,8 @@ impl Numbers<'_> {
         })
     }
 
-    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so nobody
-    /// on either side weighs more than another.
+    /// The offer against itself held back, other offers going on as ever. Who is held back was drawn by a hash of the offer's own, so
+    /// customers of one lane weigh the same on either side.
     fn held_back(&self, offer: usize, at: Option<usize>) -> Result<Option<HeldBackEvaluation>> {
         let of_hold = &self.published.held_back[offer];
         if of_hold.rows.is_empty() && of_hold.lost == 0 {
@@ -226,8 +240,7 @@ impl Numbers<'_> {
         let mut counts = [ArmEvaluation { lost: of_hold.lost, ..ArmEvaluation::default() }, ArmEvaluation::default()];
         for (arm, rows) in [(HOLDOUT, &of_hold.rows), (OFFER, &self.published.assigned[offer][OFFER].rows)] {
             for row in rows {
-                let row = Assigned { probability: 1.0, ..*row };
-                self.judge(&row, at, arm, &mut known, &mut counts[arm]);
+                self.judge(row, at, arm, &mut known, &mut counts[arm]);
             }
         }
         let effect = effect(rate_effect(&known.assignment(), &known.is_taken, CONFIDENCE))?;
@@ -317,7 +330,7 @@ impl Numbers<'_> {
     }
 }
 
-fn effect(found: osusume_evaluate::Result<osusume_evaluate::Effect>) -> Result<Effect> {
+pub(super) fn effect(found: osusume_evaluate::Result<osusume_evaluate::Effect>) -> Result<Effect> {
     let found = found.map_err(|error| Fault::new(Code::Bug).because(error))?;
     Ok(Effect {
         value: Some(found.difference).filter(|value| value.is_finite()),

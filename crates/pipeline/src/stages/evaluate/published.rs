@@ -1,12 +1,30 @@
 //! What the run decided, with customers as the tables number them now.
+//!
+//! **Whom numbers speak of.** Everybody the run decided about: what they would have done had the ranking decided all of them, against what
+//! they would have done left alone. Per offer it is everybody the ranking assigns the offer to or, held out, would have assigned it to.
+//!
+//! | who | where they count | weight, but for a constant of the arm |
+//! |---|---|---|
+//! | `holdout` | against everybody else; by rows of the shadow per offer | 1 / f |
+//! | `offer`, in no lane of their own | the ranking's side | 1 / ((1 − f) (1 − ε)): they stand for the explorers too |
+//! | `offer`, in a lane, where nobody explores | the ranking's side | 1 / (1 − f) |
+//! | `explore` | in none: a lot is no part of what a policy earned | – |
+//! | `propensity`, `random` | their own arm, whoever they are: `arms` | 1 |
+//! | rows of `offer_holdout` | against those assigned that one offer | that of their customer in the arm `offer` |
+//!
+//! f and the shares of policy arms are the same for everybody and cancel within an arm; ε is not, and is taken as it was drawn, lane by
+//! lane ([`share_left`]), since places may have made it smaller than it was asked for. An offer held back from some is held back alike from
+//! those inside the holdout and outside, so both sides of that offer's effect leave the same customers out. `action_probability` of a row
+//! is how likely the customer was to be made the offer, by lot or by rank, and not how likely to be where they count here.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use osusume_evaluate::share_left;
 use osusume_model::Result;
 use osusume_storage::{Fs, Run};
-use osusume_tables::arrow::array::{Array, AsArray, Float64Array, RecordBatch, StringArray};
-use osusume_tables::arrow::datatypes::Float64Type;
+use osusume_tables::arrow::array::{Array, AsArray, Float64Array, Int64Array, RecordBatch, StringArray};
+use osusume_tables::arrow::datatypes::{Float64Type, Int64Type};
 use osusume_tables::{CustomerIndex, read_batches, read_metadata};
 
 use super::damaged;
@@ -25,7 +43,25 @@ pub(super) const ARMS: [&str; 4] = [decide::HOLDOUT, decide::OFFER, decide::PROP
 pub(super) struct Assigned {
     pub(super) customer: u32,
     pub(super) propensity: f64,
+    /// Probability of the arm the customer is in, but for a constant of the arm.
     pub(super) probability: f64,
+    /// What the run expected of the row.
+    pub(super) expected: Expected,
+}
+
+/// What the run expected of a row; money in minor units.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Expected {
+    /// Probability of a take once contacted.
+    pub(super) contacted: f64,
+    /// What the contact adds to it, with the ends of its interval (or itself, where it has none); where something tells it.
+    pub(super) uplift: Option<[f64; 3]>,
+    /// Whether the interval is one.
+    pub(super) has_interval: bool,
+    /// What a take brings in a month.
+    pub(super) margin: f64,
+    /// The value the row was made for.
+    pub(super) value: f64,
 }
 
 /// One arm of an offer.
@@ -43,6 +79,8 @@ pub(super) struct PublishedRun {
     /// Customers decided about, and those of each arm who are in no table any more.
     pub(super) n_decided: u64,
     pub(super) lost: [u64; ARMS.len()],
+    /// By customer, the share of those the ranking may decide whom it did decide, in the customer's lane: the others explore.
+    pub(super) share: Vec<f64>,
     /// Ids of those whose offers the ranking did not choose: they are in neither arm of an offer.
     pub(super) apart: BTreeSet<String>,
     /// Keys of the offers, in the run's order.
@@ -69,6 +107,7 @@ impl PublishedRun {
             arm: vec![None; customers.len()],
             n_decided: 0,
             lost: [0; ARMS.len()],
+            share: vec![1.0; customers.len()],
             apart: BTreeSet::new(),
             assigned: vec![<[ArmRows; 2]>::default(); offers.len()],
             held_back: vec![ArmRows::default(); offers.len()],
@@ -83,28 +122,51 @@ impl PublishedRun {
     }
 
     fn decisions(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "arm"])? {
+        // Runs of early versions knew no lanes; then everybody is in the same one.
+        let has_lanes = decide::has_column(fs, path, "lane")?;
+        let columns: Vec<&str> = ["customer_id", "arm"].into_iter().chain(has_lanes.then_some("lane")).collect();
+        let mut names: Vec<String> = Vec::new();
+        let (mut who, mut lanes, mut is_left) = (Vec::new(), Vec::new(), Vec::new());
+        for batch in read_batches(fs, path, &columns)? {
             let batch = batch?;
             let (ids, arms) = (texts(&batch, "customer_id", path)?, texts(&batch, "arm", path)?);
-            for (id, arm) in ids.iter().flatten().zip(arms.iter().flatten()) {
-                self.n_decided += 1;
-                let position = ARMS.iter().position(|word| *word == arm);
-                if position.is_none_or(|position| position > OFFER) {
-                    self.apart.insert(id.to_owned());
-                }
-                let arm = match (position, arm) {
-                    (Some(position), _) => position,
-                    // What a lot gave is no part of what any policy earned.
-                    (None, decide::EXPLORE) => continue,
-                    _ => return Err(damaged(path, "arm")),
-                };
-                match customers.find(id) {
-                    Some(customer) => self.arm[customer as usize] = Some(arm),
-                    None => self.lost[arm] += 1,
+            let of_batch = if has_lanes { Some(texts(&batch, "lane", path)?) } else { None };
+            for row in 0..batch.num_rows() {
+                let customer = self.decision(ids.value(row), arms.value(row), path, customers)?;
+                if [decide::OFFER, decide::EXPLORE].contains(&arms.value(row)) {
+                    let lane = of_batch.map_or("", |lanes| lanes.value(row));
+                    let at = names.iter().position(|name| name == lane);
+                    lanes.push(at.unwrap_or(names.len()) as u32);
+                    names.extend(at.is_none().then(|| lane.to_owned()));
+                    who.push(customer);
+                    is_left.push(arms.value(row) == decide::OFFER);
                 }
             }
         }
+        let shares = share_left(&lanes, &is_left);
+        for (customer, share) in who.into_iter().zip(shares).filter(|(_, share)| *share > 0.0) {
+            if let Some(customer) = customer {
+                self.share[customer as usize] = share;
+            }
+        }
         Ok(())
+    }
+
+    /// One customer decided about; their number, if they are in the tables still.
+    fn decision(&mut self, id: &str, arm: &str, path: &Path, customers: &CustomerIndex) -> Result<Option<u32>> {
+        self.n_decided += 1;
+        let position = ARMS.iter().position(|word| *word == arm);
+        if position.is_none_or(|position| position > OFFER) {
+            self.apart.insert(id.to_owned());
+        }
+        let customer = customers.find(id);
+        match (position, customer) {
+            (Some(position), Some(customer)) => self.arm[customer as usize] = Some(position),
+            (Some(position), None) => self.lost[position] += 1,
+            (None, _) if arm == decide::EXPLORE => {}
+            (None, _) => return Err(damaged(path, "arm")),
+        }
+        Ok(customer)
     }
 
     fn scores(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex) -> Result<()> {
@@ -127,33 +189,86 @@ impl PublishedRun {
     }
 
     fn rows(&mut self, fs: &dyn Fs, path: &Path, customers: &CustomerIndex, arm: usize) -> Result<()> {
-        for batch in read_batches(fs, path, &["customer_id", "offer", "propensity", "action_probability", "arm"])? {
+        let has_arms = decide::has_column(fs, path, "arm")?;
+        let tells = TOLD.map(|name| decide::has_column(fs, path, name).map(|has| has.then_some(name)));
+        let tells = tells.into_iter().collect::<Result<Vec<_>>>()?;
+        let mut columns = vec!["customer_id", "offer", "propensity", "action_probability"];
+        columns.extend(tells.iter().flatten());
+        columns.extend(has_arms.then_some("arm"));
+        for batch in read_batches(fs, path, &columns)? {
             let batch = batch?;
             let (ids, keys) = (texts(&batch, "customer_id", path)?, texts(&batch, "offer", path)?);
             let propensity = numbers(&batch, "propensity", path)?;
             let probability = numbers(&batch, "action_probability", path)?;
-            let arms = texts(&batch, "arm", path)?;
+            let arms = if has_arms { Some(texts(&batch, "arm", path)?) } else { None };
+            let expected = Told::new(&batch, propensity);
             for row in 0..batch.num_rows() {
                 let offer = self.offers.iter().position(|key| key == keys.value(row));
                 let offer = offer.ok_or_else(|| damaged(path, "offer"))?;
-                let probability = Some(probability.value(row)).filter(|&p| p > 0.0 && p <= 1.0);
-                let probability = probability.ok_or_else(|| damaged(path, "action_probability"))?;
+                let made_with = probability.value(row);
+                if !(made_with > 0.0 && made_with <= 1.0) {
+                    return Err(damaged(path, "action_probability"));
+                }
                 if self.apart.contains(ids.value(row)) {
                     continue;
                 }
-                // They were drawn by hashes of their own: among the others every offer of an arm was as likely as every other.
-                let probability = if self.apart.is_empty() { probability } else { 1.0 };
-                let is_held_back = arms.value(row) == decide::OFFER_HOLDOUT;
+                let is_held_back = arms.is_some_and(|arms| arms.value(row) == decide::OFFER_HOLDOUT);
                 let rows = if is_held_back { &mut self.held_back[offer] } else { &mut self.assigned[offer][arm] };
                 match customers.find(ids.value(row)) {
-                    Some(customer) => {
-                        rows.rows.push(Assigned { customer, propensity: propensity.value(row), probability });
-                    }
+                    Some(customer) => rows.rows.push(Assigned {
+                        customer,
+                        propensity: propensity.value(row),
+                        probability: self.share[customer as usize],
+                        expected: expected.of(row),
+                    }),
                     None => rows.lost += 1,
                 }
             }
         }
         Ok(())
+    }
+}
+
+/// The columns of what was expected; early versions have fewer of them.
+const TOLD: [&str; 6] =
+    ["propensity_contacted", "uplift", "uplift_lower", "uplift_upper", "margin_minor", "expected_value_minor"];
+
+/// What a batch of rows tells of what was expected.
+struct Told<'a> {
+    propensity: &'a Float64Array,
+    contacted: Option<&'a Float64Array>,
+    uplift: [Option<&'a Float64Array>; 3],
+    money: [Option<&'a Int64Array>; 2],
+}
+
+impl<'a> Told<'a> {
+    fn new(batch: &'a RecordBatch, propensity: &'a Float64Array) -> Self {
+        let real = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Float64Type>();
+        let money = |name: &str| batch.column_by_name(name)?.as_primitive_opt::<Int64Type>();
+        Self {
+            propensity,
+            contacted: real(TOLD[0]),
+            uplift: [real(TOLD[1]), real(TOLD[2]), real(TOLD[3])],
+            money: [money(TOLD[4]), money(TOLD[5])],
+        }
+    }
+
+    fn of(&self, row: usize) -> Expected {
+        let real = |column: Option<&Float64Array>| {
+            column
+                .filter(|column| column.is_valid(row))
+                .map(|column| column.value(row))
+                .filter(|value| value.is_finite())
+        };
+        let money = |column: Option<&Int64Array>| column.map_or(0.0, |column| column.value(row) as f64);
+        let [uplift, lower, upper] = self.uplift.map(real);
+        Expected {
+            contacted: real(self.contacted).unwrap_or_else(|| self.propensity.value(row)),
+            uplift: uplift.map(|value| [value, lower.unwrap_or(value), upper.unwrap_or(value)]),
+            has_interval: lower.is_some() && upper.is_some(),
+            margin: money(self.money[0]),
+            value: money(self.money[1]),
+        }
     }
 }
 

@@ -3,7 +3,9 @@
 mod curves;
 mod features;
 
-use osusume_decide::Lever;
+use std::collections::BTreeMap;
+
+use osusume_decide::{self as deciding, Lever};
 use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
@@ -21,7 +23,7 @@ use super::train::{
 };
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
-use crate::config::{Config, Mine, ValueBasis};
+use crate::config::{Config, Mine, OwnRule, ValueBasis};
 use crate::copies::CopiesTold;
 use crate::job::Job;
 use crate::summary::{OfferSummary, Pooled, Summary};
@@ -68,6 +70,7 @@ impl Told<'_> {
             rules: summary.mined.iter().flat_map(|mined| &mined.top).map(rule).collect(),
             follows: summary.mined.iter().flat_map(|mined| &mined.follows).flat_map(follows).collect(),
             data: data(summary),
+            names: job.config.spoken_names.clone(),
             evaluation: None,
         }
     }
@@ -237,9 +240,16 @@ fn customers(summary: &Summary) -> Customers {
         known: summary.customers.into(),
         with_offer: decided.with_offer.into(),
         without_offer: decided.without_offer.saturating_sub(decided.unreachable).into(),
+        without: without(summary),
         not_asked: (summary.customers.saturating_sub(decided.customers) + decided.unreachable).into(),
         holdout: decided.holdout.into(),
     }
+}
+
+/// Why customers whom a channel may reach get no offer.
+fn without(summary: &Summary) -> Vec<CauseRow> {
+    let causes = summary.decided.without.iter().filter(|(cause, _)| *cause != deciding::Rule::NoConsent.id());
+    causes.map(|(cause, n)| CauseRow { cause: cause.clone(), customers: (*n).into() }).collect()
 }
 
 fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
@@ -260,6 +270,7 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         stability: decided.stability.as_ref().map(stability),
         pairs: pairs.into(),
         outcomes: outcomes(summary, pairs, offers),
+        own_rules: own_rules(job),
         months: decide.months,
         per_customer: decide.per_customer as u64,
         min_value_minor: decide.min_value_minor,
@@ -268,6 +279,15 @@ fn decisions(job: &Job<'_>, summary: &Summary) -> Decisions {
         churn_per_contact: None,
         churn: None,
     }
+}
+
+/// What the pipeline file says of the rules it declares.
+fn own_rules(job: &Job<'_>) -> BTreeMap<String, Names> {
+    let said = |rule: &OwnRule| {
+        let [en, ja] = rule.reason.clone();
+        (format!("rule:{}", rule.name), Names { en, ja })
+    };
+    job.config.decide.timing.rules.iter().map(said).collect()
 }
 
 /// Customers by lane, where the pipeline declares any.

@@ -16,13 +16,13 @@ use crate::stages::features::{known_products, product_positions};
 
 /// A step back counts within so many days after the take.
 const STEP_BACK_DAYS: i32 = 90;
-/// Of fewer takes nothing is said.
+/// Of fewer takes of all offers of a kind nothing is said; as many takes as this the usual share weighs in the one of an offer.
 const FEWEST_TAKES: u64 = 50;
 
 /// What is known of it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct After {
-    /// Steps back after takes of the offer; absent where too few takes are old enough.
+    /// Steps back after takes of the offer; absent where too few takes of all offers of its kind are old enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) step_backs: Option<StepBacks>,
     /// Customers lost by contacts, over all offers; absent where no draw tells it.
@@ -37,13 +37,32 @@ pub(crate) struct StepBacks {
     pub(crate) takes: u64,
     /// Those after which less than the take had led to was held 90 days later.
     pub(crate) back: u64,
+    /// The share over all offers of the same kind, upsells or others; that of the offer alone in runs that did not ask.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) usual: Option<f64>,
 }
 
 impl StepBacks {
-    /// Share of the takers who stepped back.
+    /// Share of takers expected to step back: `(back + 50 · usual) / (takes + 50)`, so that a dozen takes do not decide what an offer is
+    /// worth.
     pub(crate) fn rate(&self) -> f64 {
-        self.back as f64 / self.takes.max(1) as f64
+        let (weight, usual) = self.usual.map_or((0.0, 0.0), |usual| (FEWEST_TAKES as f64, usual));
+        (self.back as f64 + weight * usual) / (self.takes as f64 + weight).max(1.0)
     }
+}
+
+/// Gives every offer the share of its kind, where that rests on enough takes.
+fn with_usual(found: &[(OfferKind, StepBacks)]) -> Vec<Option<StepBacks>> {
+    let is_step = |kind: OfferKind| kind == OfferKind::Upsell;
+    let of_kind = |kind: OfferKind| {
+        let alike = found.iter().filter(|(other, _)| is_step(*other) == is_step(kind));
+        alike.fold((0, 0), |(takes, back), (_, one)| (takes + one.takes, back + one.back))
+    };
+    let with = |(kind, one): &(OfferKind, StepBacks)| {
+        let (takes, back) = of_kind(*kind);
+        (takes >= FEWEST_TAKES).then(|| StepBacks { usual: Some(back as f64 / takes as f64), ..*one })
+    };
+    found.iter().map(with).collect()
 }
 
 /// Customers contacted or held back by draws, and how many of them (`takes`) hold nothing any more at the end of the window.
@@ -100,8 +119,10 @@ pub(super) fn tell(
             }
         }
     }
-    for (offer, found) in offers.iter_mut().zip(found) {
-        offer.after.step_backs = Some(found).filter(|found| found.takes >= FEWEST_TAKES);
+    let kinds = goods.catalogue.offers.iter().map(|offer| offer.kind);
+    let found: Vec<(OfferKind, StepBacks)> = kinds.zip(found).collect();
+    for (offer, found) in offers.iter_mut().zip(with_usual(&found)) {
+        offer.after.step_backs = found;
     }
     Ok(())
 }
@@ -225,6 +246,21 @@ mod tests {
         check(&[(1, 10, 100), (2, 100, 150), (2, 150, 0)], true, Some(false));
         check(&[(1, 10, 100), (2, 100, 150), (3, 150, 0)], true, Some(false));
         check(&[(1, 10, 950), (2, 950, 0)], true, None);
+    }
+
+    #[test]
+    fn few_takes_are_drawn_toward_what_is_usual() {
+        let of = |takes, back| StepBacks { takes, back, usual: None };
+        let found = [
+            (OfferKind::Upsell, of(150, 15)),
+            (OfferKind::Upsell, of(0, 0)),
+            (OfferKind::Upsell, of(50, 45)),
+            (OfferKind::CrossSell, of(49, 3)),
+        ];
+        let rates: Vec<Option<f64>> = with_usual(&found).iter().map(|one| one.map(|one| one.rate())).collect();
+        // The upsells together: 60 of 200. Of the others there are too few.
+        assert_eq!(rates, [Some(30.0 / 200.0), Some(0.3), Some(60.0 / 100.0), None]);
+        assert!((of(40, 10).rate() - 0.25).abs() < 1e-12, "as runs of earlier versions have it");
     }
 
     #[test]

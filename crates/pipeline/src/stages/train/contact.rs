@@ -162,7 +162,7 @@ pub(super) struct Ground<'a> {
 
 /// What was done to a customer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Arm {
+pub(crate) enum Arm {
     /// Contacted because a rule said so.
     Targeted,
     /// Contacted by a draw.
@@ -181,6 +181,10 @@ struct ContactRow {
     /// Probability of what was done, where it is known.
     probability: Option<f64>,
 }
+
+/// The words for what was done, in any case.
+pub(crate) const ARMS: [(&str, Arm); 3] =
+    [("targeted", Arm::Targeted), ("random", Arm::Random), ("control", Arm::Control)];
 
 /// Tells every offer what a contact adds to it, where the tables know or the pipeline file says.
 ///
@@ -307,12 +311,7 @@ fn offers_of(offers: &[Offer], block: &Block) -> Vec<Option<u32>> {
 /// What was done, row by row; nothing where the word is none of the three.
 fn arms_of(block: &Block) -> Vec<Option<Arm>> {
     let names = block.column("arm").and_then(|column| column.dictionary.clone());
-    let arm = |name: &String| match name.trim().to_ascii_lowercase().as_str() {
-        "targeted" => Some(Arm::Targeted),
-        "random" => Some(Arm::Random),
-        "control" => Some(Arm::Control),
-        _ => None,
-    };
+    let arm = |name: &String| ARMS.iter().find(|(word, _)| name.trim().eq_ignore_ascii_case(word)).map(|(_, arm)| *arm);
     by_code(block, "arm", &names.iter().flat_map(|names| names.iter()).map(arm).collect::<Vec<_>>())
 }
 

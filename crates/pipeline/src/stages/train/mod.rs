@@ -25,7 +25,7 @@ use rayon::prelude::*;
 pub(crate) use additive::Curves;
 pub(crate) use after::{After, Churn, Effects};
 pub(crate) use backtest::{CONFIDENCE, DecileCounts, Measures, Tested, deciles};
-pub(crate) use contact::{ArmRows, Contact, Parts};
+pub(crate) use contact::{ARMS, ArmRows, Contact, Parts};
 pub(crate) use data::{TrainingData, raw_kinds};
 pub(crate) use declared::check_declared;
 pub(crate) use gate::Gate;
