@@ -29,7 +29,7 @@ use crate::stages::decide::{
     Placed, RANDOM, Reader, SHADOW, Shared, State, Weights, least_worth,
 };
 use crate::stages::features::SCORING;
-use crate::stages::score::{RawBlock, SCORES, propensities};
+use crate::stages::score::{RawBlock, SCORES, propensities, with_units};
 use crate::stages::train::{AnyModel, Curves, Effects, Parts, PublishedModel, raw_kinds, read_models};
 use crate::units::Units;
 
@@ -309,7 +309,8 @@ impl Retracing<'_> {
         let rows =
             |output: &str, columns: &[&str]| read_rows(&RealFs, &self.run.path_of(output)?, columns, row..row + 1);
         let as_of = self.scene.calendar.as_of(self.run.manifest.as_of);
-        let propensity = propensities(&rows(SCORES, &["propensity"])?);
+        let scores = rows(SCORES, &[])?;
+        let propensity = propensities(&scores);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
         let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
         let conditions = Conditions::bind(self.scene.config, self.tables, self.goods, self.specs)?;
@@ -328,7 +329,7 @@ impl Retracing<'_> {
             as_of,
         };
         let decided = rows(DECISIONS, &[])?;
-        let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
+        let block = RawBlock::new(&with_units(rows(SCORING, &[])?, &scores)?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
         let n_offers = self.goods.catalogue.offers.len();
