@@ -135,6 +135,8 @@ pub struct ValueParts {
     pub gain: f64,
     /// What the company gives to a taker.
     pub incentive: i64,
+    /// How many units a taker is expected to take, which `gain` and `incentive` are of; absent for what is not sold in numbers.
+    pub units: Option<f64>,
     /// What the contact costs.
     pub contact_cost: i64,
     /// What it costs in customers who leave because of it.
@@ -556,6 +558,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         alone: worth.alone,
         gain: worth.gain,
         incentive: worth.incentive.0,
+        units: worth.units,
         contact_cost: (worth.contact_cost + worth.fatigue).0,
         churn: worth.churn_cost,
         lever: worth.pull().0,

@@ -254,8 +254,12 @@ pub(crate) fn with_units(rows: RecordBatch, scores: &RecordBatch) -> Result<Reco
 /// The numbers of lists, one list after the other; NaN where absent.
 fn list_values(lists: &ArrayRef) -> Vec<f32> {
     // Tables are written with lists of fixed size, and read back with lists of any.
-    let values = lists.as_list_opt::<i32>().map(|lists| lists.values()).or_else(|| Some(lists.as_fixed_size_list_opt()?.values()));
-    let numbers = values.map(|values| values.as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect());
+    let values = lists
+        .as_list_opt::<i32>()
+        .map(|lists| lists.values())
+        .or_else(|| Some(lists.as_fixed_size_list_opt()?.values()));
+    let numbers =
+        values.map(|values| values.as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect());
     numbers.unwrap_or_default()
 }
 

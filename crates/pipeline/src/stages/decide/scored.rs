@@ -7,8 +7,8 @@ use osusume_storage::Fs;
 use osusume_tables::arrow::array::RecordBatch;
 use osusume_tables::read_batches;
 
-use crate::stages::features::SCORING;
 use super::has_column;
+use crate::stages::features::SCORING;
 use crate::stages::score::{SCORES, UNITS, propensities, with_units};
 
 /// The tables with one row a scored customer, side by side.

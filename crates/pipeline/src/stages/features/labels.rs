@@ -2,8 +2,8 @@
 
 use osusume_model::{AsOf, Result};
 use osusume_windows::{
-    CategoryWindow, Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, Purchases, Truth, category_labels, holder_labels,
-    holds_anything, offer_labels, units_taken,
+    CategoryWindow, Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, Purchases, Truth, category_labels,
+    holder_labels, holds_anything, offer_labels, units_taken,
 };
 
 use super::cells::{Blocks, HoldingSlices, ladder, product_positions};
