@@ -68,8 +68,8 @@ impl Quantity {
     }
 }
 
-/// The word in model files and reports.
-pub(crate) fn basis(basis: QuantityBasis) -> &'static str {
+/// The word in model files.
+fn basis(basis: QuantityBasis) -> &'static str {
     match basis {
         QuantityBasis::Model => "model",
         QuantityBasis::Mean => "mean",
