@@ -6,7 +6,8 @@
 use crate::Cell;
 use crate::cell::{is_small, withhold};
 use crate::numbers::{
-    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, QuantityRow, Rule, StabilityRow, StepBackRow, Test,
+    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, QuantityRow, Rule, StabilityRow,
+    StepBackRow, Test,
 };
 
 /// The outcome of pairs that stand in the offer table.

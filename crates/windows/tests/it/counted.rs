@@ -116,8 +116,7 @@ fn what_the_company_adds_and_other_products_are_none() {
 
 /// As of day 100, with the gap until 107 and the window until 167.
 fn label(rows: &[Row], rule: &OfferRule) -> (Label, i64) {
-    let window =
-        LabelWindow { as_of: us(100.0), gap_end: us(107.0), window_end: us(167.0), known_by: us(197.0) };
+    let window = LabelWindow { as_of: us(100.0), gap_end: us(107.0), window_end: us(167.0), known_by: us(197.0) };
     let (mut label, mut take_at) = ([Label::Negative], [0]);
     let mut out = Labels { label: &mut label, take_at: &mut take_at };
     let rules = std::slice::from_ref(rule);

@@ -13,8 +13,8 @@ use osusume_numeric::elementary::exp;
 use osusume_propensity::quantity::QuantityBasis;
 use osusume_report::{
     About, Arm, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions,
-    FORMAT_VERSION, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded,
-    QuantityRow, Report, Rule, SMALLEST_SHOWN, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
+    FORMAT_VERSION, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, QuantityRow, ReasonRow, RejectRow,
+    Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
 use super::decide::{CapacityRow, Stability, churn_per_contact, evidence, lever};
@@ -92,7 +92,7 @@ impl Told<'_> {
                 .step_backs
                 .map(|found| StepBackRow { takes: found.takes.into(), back: found.back.into() }),
             quantity: model.quantity.as_ref().map(|quantity| QuantityRow {
-                takes: (quantity.fit.takes as u64).into(),
+                takes: (quantity.fit.takers as u64).into(),
                 mean: Some(quantity.fit.mean),
                 is_own: quantity.fit.basis == QuantityBasis::Model,
             }),
