@@ -199,8 +199,8 @@ fn who_takes_twice_as_many_is_expected_to() {
     let quantity = &model(&run, "licence")["quantity"];
     assert_eq!(quantity["basis"], "model", "{quantity}");
     let takers = quantity["takers"].as_f64().unwrap();
-    // A renewal is no take: of 2,000 customers in about 20 months with labels, at 0.04 a month, the first take of every window.
-    assert!((900.0..1_700.0).contains(&takers), "{takers}");
+    // About nine months of purchases, at 0.04 a customer and month; renewals of the year before would be as many again.
+    assert!((600.0..800.0).contains(&takers), "{takers}");
     assert!((quantity["mean"].as_f64().unwrap() - 4.5).abs() < 0.25, "{quantity}");
     assert_eq!(model(&run, "support")["quantity"], Value::Null);
     let (mut means, mut n) = ([0.0; 2], [0.0; 2]);
@@ -213,7 +213,6 @@ fn who_takes_twice_as_many_is_expected_to() {
             };
             assert_eq!(row.offer, "licence");
             (means[size(customer)], n[size(customer)]) = (means[size(customer)] + units, n[size(customer)] + 1.0);
-            // 36 months at 1 % discount and 98 % kept are told by the parts: value = p × units × (gain of one − given for one).
             assert_eq!(row.margin, (units * 100.0).round() as i64, "{row:?}");
         }
     }
@@ -302,7 +301,7 @@ fn quantities_that_cannot_be_are_set_aside() {
     let bad = "C00001,licence,2026-01-05,,0\nC00001,licence,2026-01-05,,-3\nC00001,licence,2026-01-05,,2.5\n\
                C00001,licence,2026-01-05,,many\nC00001,licence,2026-01-05,,1000000001\n";
     seats.write("holdings.csv", &format!("{holdings}{bad}"));
-    let run = seats.run("runs", &["quality.max_rejects=10"]);
+    let run = seats.run("runs", &["quality.on_error=\"quarantine\"", "quality.max_rejects=10"]);
     let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
     let rejects = summary.to_string();
     assert!(rejects.contains("E1024"), "out of range: {rejects}");
