@@ -22,7 +22,10 @@ const RECIPES: [(&str, &str); 19] = [
     ("mix", "By the attributes of products of kind `category`; the longest window only."),
     ("voice", "Topics in the longest window, counts in windows of 30 days and more."),
     ("attributes", "Whatever `sources.*.attributes` of the customers lists."),
-    ("holding", "What is held on the date, by family."),
+    (
+        "holding",
+        "What is held on the date, by family; of families with a `counted` product also how many units (`{source}_{family}_units`).",
+    ),
     ("contact", "Windows of 30 days and more."),
     ("affinity", "Of offers made of `offers.category`."),
     ("rules", "Of offers that are products; needs `[mine]`."),

@@ -38,6 +38,7 @@ mod own;
 mod policy;
 mod power;
 mod prove;
+mod quantity;
 mod quota;
 mod real_tables;
 mod recipes;

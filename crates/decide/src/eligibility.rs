@@ -53,6 +53,8 @@ pub struct Customers<'a> {
     pub recent_contacts: Option<&'a [u16]>,
     /// Where they stand in staged approaches; `None` where no offer is made in steps.
     pub approaches: Option<Approaches<'a>>,
+    /// Customers × offers: how many a taker is expected to take, NaN for an offer that is not sold in numbers; `None` where none is.
+    pub units: Option<&'a [f32]>,
 }
 
 impl<'a> Customers<'a> {
@@ -64,6 +66,13 @@ impl<'a> Customers<'a> {
     /// Whether there is no customer.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many a taker is expected to take; `None` of what is not sold in numbers.
+    pub(crate) fn expected_units(&self, customer: usize, offer_idx: usize) -> Option<f64> {
+        let units = self.units?;
+        let units = units[customer * (units.len() / self.len()) + offer_idx];
+        (!units.is_nan()).then(|| f64::from(units))
     }
 
     /// The channels through which the customer may still be reached.
@@ -100,6 +109,8 @@ impl<'a> Customers<'a> {
     fn check(&self, ladder: &Ladder) {
         let n = self.len();
         assert_eq!(self.consents.len(), n, "one consent set a customer");
+        let n_units = self.units.map_or(n * ladder.n_offers(), <[f32]>::len);
+        assert_eq!(n_units, n * ladder.n_offers(), "one quantity a customer and offer");
         assert!(self.incumbents.is_none_or(|offers| offers.len() == n), "one offer made last a customer");
         assert!(self.suppressed.is_none_or(|flags| flags.len() == n), "one suppression flag a customer");
         let n_flags = self.bought.map_or(0, <[bool]>::len);
@@ -194,6 +205,8 @@ fn removed_by(
     let step = match rung.target {
         Target::Category { position } => return bought(position).then_some(Rule::RecentPurchase),
         Target::Upsell { lower, tier } => upsell_rule(holdings.tier(rung.family), lower, tier),
+        // Of what is sold in numbers more may be had.
+        Target::CrossSell { tier } if rung.is_counted && holdings.tier(rung.family) == tier => None,
         Target::CrossSell { tier } => cross_sell_rule(holdings.tier(rung.family), tier),
     };
     step.or_else(|| {

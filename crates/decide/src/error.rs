@@ -19,4 +19,12 @@ pub enum DecideError {
         /// Position of the offer.
         offer: usize,
     },
+    /// A number of units is infinite or not above 0.
+    #[error("expected quantity of customer {customer} for offer {offer} is no number above 0")]
+    NotAQuantity {
+        /// 0-based position of the customer in the block.
+        customer: usize,
+        /// Position of the offer.
+        offer: usize,
+    },
 }

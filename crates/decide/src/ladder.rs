@@ -30,6 +30,8 @@ pub(crate) struct Rung {
     pub(crate) margin: Minor,
     pub(crate) survival: Option<f64>,
     pub(crate) incentive: Minor,
+    /// Whether whoever holds it may be offered more.
+    pub(crate) is_counted: bool,
     pub(crate) requires: Vec<u32>,
     pub(crate) excluded_families: Vec<u32>,
     pub(crate) excluded_products: Vec<ProductId>,
@@ -99,6 +101,7 @@ impl Ladder {
             margin: offer.margin,
             survival: product.and_then(|product| product.survival),
             incentive: product.map_or(Minor(0), |product| product.offer_cost),
+            is_counted: product.is_some_and(|product| product.counted),
             requires: product.map_or(Vec::new(), |product| names(&product.requires)),
             excluded_families: names(excludes),
             excluded_products: excludes.iter().filter_map(|name| product_named(catalogue, families, name)).collect(),

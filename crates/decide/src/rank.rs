@@ -126,7 +126,8 @@ pub struct Ranked {
 /// A customer with none of the policy's channels gets nothing, whatever the verdicts say. O(customers × offers · log offers).
 ///
 /// # Errors
-/// `Stopped`; `NotAProbability` when a propensity of an eligible pair is a number outside [0, 1].
+/// `Stopped`; `NotAProbability` when a propensity of an eligible pair is a number outside [0, 1]; `NotAQuantity` when its units are
+/// infinite or not above 0.
 pub fn rank(
     ladder: &Ladder,
     customers: &Customers,

@@ -21,6 +21,8 @@ pub(crate) struct Person {
     pub(crate) consents: ChannelSet,
     pub(crate) suppressed: bool,
     pub(crate) bought: [bool; 2],
+    /// One an offer, as propensities.
+    pub(crate) units: Vec<f32>,
     /// One an offer, repeated when there are more offers.
     pub(crate) propensities: Vec<f32>,
 }
@@ -32,6 +34,7 @@ pub(crate) struct Columns {
     pub(crate) consents: Vec<ChannelSet>,
     pub(crate) suppressed: Vec<bool>,
     pub(crate) bought: Vec<bool>,
+    pub(crate) units: Option<Vec<f32>>,
 }
 
 impl Columns {
@@ -47,7 +50,13 @@ impl Columns {
             consents: people.iter().map(|person| person.consents).collect(),
             suppressed: people.iter().map(|person| person.suppressed).collect(),
             bought: people.iter().flat_map(|person| person.bought).collect(),
+            units: None,
         }
+    }
+
+    /// The same with what takers are expected to take.
+    pub(crate) fn of_company(company: &Company) -> Self {
+        Self { units: Some(company.units()), ..Self::of(&company.people) }
     }
 
     pub(crate) fn customers(&self) -> Customers<'_> {
@@ -62,6 +71,7 @@ impl Columns {
             channels_left: None,
             recent_contacts: None,
             approaches: None,
+            units: self.units.as_deref(),
         }
     }
 }
@@ -73,6 +83,20 @@ impl Company {
 
     pub(crate) fn verdicts(&self, columns: &Columns) -> Vec<Verdict> {
         eligibility(&self.ladder(), &columns.customers(), AS_OF, CHANNELS, &NoControl).unwrap()
+    }
+
+    /// Customers × offers; NaN for what is not sold in numbers.
+    pub(crate) fn units(&self) -> Vec<f32> {
+        let pairs =
+            (0..self.people.len()).flat_map(|person| (0..self.catalogue.offers.len()).map(move |at| (person, at)));
+        pairs.map(|(person, offer_idx)| self.units_of(person, offer_idx).unwrap_or(f32::NAN)).collect()
+    }
+
+    /// What one customer is expected to take of an offer that is sold in numbers.
+    pub(crate) fn units_of(&self, person: usize, offer_idx: usize) -> Option<f32> {
+        let product = self.catalogue.offers[offer_idx].product?;
+        let units = &self.people[person].units;
+        self.catalogue.products[product.0 as usize].counted.then(|| units[offer_idx % units.len()])
     }
 
     /// Customers × offers.
@@ -89,8 +113,12 @@ pub(crate) fn company() -> impl Strategy<Value = Company> {
     let links = prop::collection::vec((0..12_usize, 0..3_usize, any::<bool>()), 0..4);
     let window = (-2..3_i32, -2..4_i32);
     let people = prop::collection::vec(person(), 1..25);
-    (margins, links, window, people, any::<bool>()).prop_map(|(margins, links, window, people, skips_steps)| {
+    let flags = any::<[bool; 3]>();
+    (margins, links, window, people, flags).prop_map(|(margins, links, window, people, [skips_steps, of_b, of_c])| {
         let mut catalogue = Catalogue { products: products(&margins, &links), offers: Vec::new(), skips_steps };
+        for product in &mut catalogue.products {
+            product.counted = product.key == "b1" && of_b || product.key == "c1" && of_c;
+        }
         let families = |list: &[&str]| list.iter().map(|&f| f.to_owned()).collect::<Vec<_>>();
         catalogue.offers = offers_of(&catalogue.products, &families(&["a", "b", "c"]), &families(&["b", "c"])).unwrap();
         catalogue.offers[0].valid_from = Some(AS_OF + window.0);
@@ -144,7 +172,7 @@ fn products(margins: &[i64], links: &[(usize, usize, bool)]) -> Vec<Product> {
                 _ => vec![],
             },
             survival: (tier == 3).then_some(0.97),
-            offer_cost: Minor(if key == "b2x" { 30 } else { 0 }),
+            offer_cost: Minor(if ["b1", "b2x"].contains(&key) { 30 } else { 0 }),
             ..Product::default()
         })
         .collect();
@@ -162,8 +190,15 @@ fn person() -> impl Strategy<Value = Person> {
     // Eighths make ties likely.
     let propensity = prop_oneof![9 => (0..9_u8).prop_map(|p| f32::from(p) / 8.0), 1 => Just(f32::NAN)];
     let flags = (prop::bool::weighted(0.1), any::<[bool; 2]>());
-    (held, 0..8_u32, flags, prop::collection::vec(propensity, 1..9)).prop_map(|(held, bits, flags, propensities)| {
-        Person { held, consents: ChannelSet(bits), suppressed: flags.0, bought: flags.1, propensities }
+    let units = prop::collection::vec((1..40_u8).prop_map(|units| f32::from(units) / 4.0), 1..9);
+    let numbers = (prop::collection::vec(propensity, 1..9), units);
+    (held, 0..8_u32, flags, numbers).prop_map(|(held, bits, flags, (propensities, units))| Person {
+        held,
+        consents: ChannelSet(bits),
+        suppressed: flags.0,
+        bought: flags.1,
+        units,
+        propensities,
     })
 }
 
@@ -193,7 +228,10 @@ pub(crate) fn plain_verdict(catalogue: &Catalogue, offer_idx: usize, person: &Pe
             catalogue.products.iter().filter(is_sold).filter(|p| p.family == offer.family && p.tier < product.tier);
         let lower = below.map(|p| p.tier.0).max().unwrap_or(0);
         let is_upsell = offer.kind == OfferKind::Upsell;
-        rule(Rule::AlreadyHeld, if is_upsell { tier == product.tier.0 } else { tier > 0 && tier <= product.tier.0 });
+        // Of what is sold in numbers more may be had.
+        let is_more = product.counted && tier == product.tier.0;
+        let is_held = if is_upsell { tier == product.tier.0 } else { tier > 0 && tier <= product.tier.0 && !is_more };
+        rule(Rule::AlreadyHeld, is_held);
         rule(Rule::HigherTierHeld, tier > product.tier.0);
         rule(Rule::LadderStep, is_upsell && if catalogue.skips_steps { tier == 0 } else { tier < lower });
         rule(Rule::Prerequisite, product.requires.iter().any(|family| tier_of(family) == 0));

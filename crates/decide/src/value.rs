@@ -106,8 +106,10 @@ pub struct Worth {
     /// Expected discounted margin that a take adds up to the horizon, without those who step back: negative where what is held is
     /// worth more.
     pub gain: f64,
-    /// What the company gives to a taker.
+    /// What the company gives to a taker, for all units taken.
     pub incentive: Minor,
+    /// How many a taker is expected to take, which `gain` and `incentive` hold already; `None` of what is not sold in numbers.
+    pub units: Option<f64>,
     /// What the contact costs through its channel.
     pub contact_cost: Minor,
     /// What one contact more costs in goodwill, as one of those of the run.
@@ -175,7 +177,8 @@ pub fn worn(alone: f64, fresh: f64, kept: f64) -> f64 {
     if fresh > alone { alone + kept * (fresh - alone) } else { fresh }
 }
 
-fn rounded(amount: f64) -> Minor {
+/// The nearest whole amount, half to even; results beyond an `i64` stay at its ends.
+pub(crate) fn rounded(amount: f64) -> Minor {
     Minor(amount.round_ties_even() as i64)
 }
 

@@ -32,6 +32,8 @@ pub struct OfferRow<'a> {
     pub propensity_alone: Option<f64>,
     /// What a contact adds, and the ends of its interval; absent where nothing tells it.
     pub uplift: [Option<f64>; 3],
+    /// Units a taker is expected to take. Absent in tables without the column.
+    pub expected_quantity: Option<f64>,
     /// Margin in minor units.
     pub margin: Option<Minor>,
     /// What the offer is worth, in minor units: see the crate `decide`.
@@ -85,6 +87,8 @@ pub enum Field {
     UpliftLower,
     /// Upper end of its interval.
     UpliftUpper,
+    /// Units a taker is expected to take, of what is sold in numbers.
+    ExpectedQuantity,
     /// Margin in the currency's major unit.
     Margin,
     /// Margin in minor units.
@@ -131,7 +135,7 @@ pub enum Field {
 
 impl Field {
     /// Every field, in the order of the plain profile.
-    pub const ALL: [Self; 39] = [
+    pub const ALL: [Self; 40] = [
         Self::Key,
         Self::Customer,
         Self::AsOf,
@@ -147,6 +151,7 @@ impl Field {
         Self::Uplift,
         Self::UpliftLower,
         Self::UpliftUpper,
+        Self::ExpectedQuantity,
         Self::Margin,
         Self::MarginMinor,
         Self::ExpectedValue,
@@ -191,6 +196,7 @@ impl Field {
             Self::Uplift => "uplift",
             Self::UpliftLower => "uplift_lower",
             Self::UpliftUpper => "uplift_upper",
+            Self::ExpectedQuantity => "expected_quantity",
             Self::Margin => "margin",
             Self::MarginMinor => "margin_minor",
             Self::ExpectedValue => "expected_value",
@@ -230,6 +236,7 @@ impl Field {
                 | Self::Uplift
                 | Self::UpliftLower
                 | Self::UpliftUpper
+                | Self::ExpectedQuantity
                 | Self::Margin
                 | Self::MarginMinor
                 | Self::ExpectedValue
@@ -267,6 +274,7 @@ impl Field {
             Self::Uplift => share(row.uplift[0], self)?,
             Self::UpliftLower => share(row.uplift[1], self)?,
             Self::UpliftUpper => share(row.uplift[2], self)?,
+            Self::ExpectedQuantity => share(row.expected_quantity, self)?,
             Self::Margin => major(row.margin),
             Self::MarginMinor => minor(row.margin),
             Self::ExpectedValue => major(row.expected_value),
@@ -303,7 +311,7 @@ pub fn delivery_key(customer: &str, offer: &str, as_of: Date) -> String {
     format!("{}:{}:{as_of}", part(customer), part(offer))
 }
 
-/// Six digits after the point: finer than any calibration or effect. Rust rounds the exact binary value half to even.
+/// Six digits after the point: finer than any calibration, effect or quantity. Rust rounds the exact binary value half to even.
 fn share(value: Option<f64>, field: Field) -> Result<Option<String>> {
     match value {
         Some(value) if !value.is_finite() => {

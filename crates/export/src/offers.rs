@@ -37,6 +37,9 @@ pub(crate) fn for_each_batch(
 /// The columns that tell what a contact adds; tables of earlier versions have none.
 const PARTS: [&str; 5] = ["propensity_contacted", "propensity_alone", "uplift", "uplift_lower", "uplift_upper"];
 
+/// The column of tables in which something is sold in numbers.
+const UNITS: &str = "expected_quantity";
+
 /// What triggers say; tables of earlier versions have no such columns.
 #[derive(Clone, Copy)]
 struct Moment<'a> {
@@ -58,6 +61,8 @@ pub(crate) struct Arrays<'a> {
     propensity: &'a Float64Array,
     /// With contact, without, and what it adds with its interval.
     parts: Option<[&'a Float64Array; 5]>,
+    /// Absent where nothing is sold in numbers.
+    expected_quantity: Option<&'a Float64Array>,
     margin: &'a Int64Array,
     expected_value: &'a Int64Array,
     evidence: &'a StringArray,
@@ -85,6 +90,7 @@ impl<'a> Arrays<'a> {
             step: batch.column_by_name("step").map(|_| column(batch, "step", path)).transpose()?,
             propensity: column(batch, "propensity", path)?,
             parts: if has_parts { Some(parts(batch, path)?) } else { None },
+            expected_quantity: batch.column_by_name(UNITS).map(|_| column(batch, UNITS, path)).transpose()?,
             margin: column(batch, "margin_minor", path)?,
             expected_value: column(batch, "expected_value_minor", path)?,
             evidence: column(batch, "evidence", path)?,
@@ -131,6 +137,7 @@ impl<'a> Arrays<'a> {
             propensity_contacted: parts[0],
             propensity_alone: parts[1],
             uplift: [parts[2], parts[3], parts[4]],
+            expected_quantity: self.expected_quantity.and_then(share),
             margin: minor(self.margin),
             expected_value: minor(self.expected_value),
             evidence: text(self.evidence),

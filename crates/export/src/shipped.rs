@@ -41,7 +41,7 @@ pub fn profiles_page() -> String {
     page
 }
 
-/// UTF-8, LF, RFC 4180, every column under its own name.
+/// UTF-8, LF, RFC 4180, every column that every offer table has under its own name.
 fn plain() -> Profile {
     Profile {
         name: "csv".to_owned(),
@@ -51,7 +51,11 @@ fn plain() -> Profile {
         delimiter: ',',
         quoting: Quoting::Necessary,
         null_token: String::new(),
-        columns: Field::ALL.into_iter().map(|field| Column { field, header: field.id().to_owned() }).collect(),
+        columns: Field::ALL
+            .into_iter()
+            .filter(|field| *field != Field::ExpectedQuantity)
+            .map(|field| Column { field, header: field.id().to_owned() })
+            .collect(),
         key: vec![Field::Customer, Field::Offer, Field::AsOf],
         selection: Selection::Every,
         max_rows: u64::MAX,

@@ -51,6 +51,8 @@ pub struct Product {
     pub survival: Option<f64>,
     /// What the company gives to whoever takes it: a discount, a device.
     pub offer_cost: Minor,
+    /// Sold in numbers: margin and offer cost are per unit, and whoever holds it may be offered more.
+    pub counted: bool,
     /// First day it may be offered.
     pub valid_from: Option<Date>,
     /// First day it may no longer be offered.

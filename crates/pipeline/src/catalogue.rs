@@ -63,6 +63,7 @@ impl Goods {
         goods.sold = sold.unwrap_or_default();
         goods.check_held(config)?;
         goods.catalogue.offers = goods.offers(config)?;
+        terms::check_counted(config, &goods.catalogue.products, &goods.catalogue.offers)?;
         goods.catalogue.skips_steps = config.offers.skip_steps;
         terms::check_margins(&columns, &rows, &goods.catalogue.products, &goods.catalogue.offers)?;
         if goods.catalogue.offers.is_empty() {
@@ -170,6 +171,19 @@ impl Goods {
         self.catalogue.products.binary_search_by(|p| p.key.as_str().cmp(key)).ok().map(|i| i as u32)
     }
 
+    /// The offers of products sold in numbers, ascending, with the product that stands for each after `replaces`.
+    pub(crate) fn counted(&self) -> Vec<(usize, u32)> {
+        let products = self.catalogue.offers.iter().enumerate().filter_map(|(at, offer)| Some((at, offer.product?.0)));
+        let counted = products.filter(|(_, product)| self.catalogue.products[*product as usize].counted);
+        counted.map(|(at, product)| (at, self.canonical[product as usize])).collect()
+    }
+
+    /// The families with something sold in numbers, by position.
+    pub(crate) fn counted_families(&self) -> BTreeSet<usize> {
+        let products = self.catalogue.products.iter().zip(&self.family);
+        products.filter(|(product, _)| product.counted).map(|(_, &family)| family as usize).collect()
+    }
+
     /// The label rules of the offers that follow from the catalogue, in the order of offers.
     pub(crate) fn rules(&self) -> Vec<OfferRule> {
         let products = self.catalogue.offers.iter().filter_map(|offer| Some((offer, offer.product?)));
@@ -183,6 +197,7 @@ impl Goods {
                     family: self.family[product.0 as usize],
                     tier: self.tier[product.0 as usize],
                     skips_steps: self.catalogue.skips_steps,
+                    counted: conditions.counted.then(|| self.canonical[product.0 as usize]),
                     requires: conditions.requires.iter().filter_map(family).collect(),
                     excluded_families: conditions.excludes.iter().filter_map(family).collect(),
                     // As in crate `decide`: a name that is both means the family.

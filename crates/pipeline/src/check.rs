@@ -354,7 +354,7 @@ fn source(config: &Config, name: &str, count: SourceCount) -> SourceCheck {
 fn not_static(source: &Source) -> Vec<String> {
     let headers: Vec<&String> = match source.role {
         Role::Customers => source.attributes.keys().collect(),
-        Role::Holdings => ["renews", "price"].iter().filter_map(|name| source.columns.get(*name)).collect(),
+        Role::Holdings => ["renews", "price", "quantity"].iter().filter_map(|name| source.columns.get(*name)).collect(),
         _ => Vec::new(),
     };
     headers.into_iter().filter(|header| !source.is_static(header)).cloned().collect()

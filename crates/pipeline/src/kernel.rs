@@ -62,6 +62,8 @@ pub(crate) fn batch(schema: &Arc<Schema>, columns: Vec<ArrayRef>) -> Result<Reco
 pub(crate) fn decide_fault(error: &osusume_decide::DecideError) -> Fault {
     match error {
         osusume_decide::DecideError::Stopped(stop) => stopped(*stop),
-        osusume_decide::DecideError::NotAProbability { .. } => Fault::new(Code::Bug).because(error),
+        osusume_decide::DecideError::NotAProbability { .. } | osusume_decide::DecideError::NotAQuantity { .. } => {
+            Fault::new(Code::Bug).because(error)
+        }
     }
 }

@@ -150,7 +150,13 @@ impl LinearFile {
     }
 }
 
-fn coefficient(column: &Column, beta: f64, drawn: Option<[f64; 2]>, features: &[RawFeature<'_>]) -> Coefficient {
+/// The entry of one design column. `drawn`: what its coefficient is drawn toward, and how strongly.
+pub(crate) fn coefficient(
+    column: &Column,
+    beta: f64,
+    drawn: Option<[f64; 2]>,
+    features: &[RawFeature<'_>],
+) -> Coefficient {
     let feature = features[column.raw as usize];
     let name = |level: &u32| feature.levels.map_or_else(|| level.to_string(), |names| names[*level as usize].clone());
     let (transform, low, high, levels) = match &column.transform {

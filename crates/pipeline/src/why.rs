@@ -29,7 +29,7 @@ use crate::stages::decide::{
     Placed, RANDOM, Reader, SHADOW, Shared, State, Weights, least_worth,
 };
 use crate::stages::features::SCORING;
-use crate::stages::score::{RawBlock, SCORES, propensities};
+use crate::stages::score::{RawBlock, SCORES, propensities, with_units};
 use crate::stages::train::{AnyModel, Curves, Effects, Parts, PublishedModel, raw_kinds, read_models};
 use crate::units::Units;
 
@@ -135,6 +135,8 @@ pub struct ValueParts {
     pub gain: f64,
     /// What the company gives to a taker.
     pub incentive: i64,
+    /// How many units a taker is expected to take, which `gain` and `incentive` are of; absent for what is not sold in numbers.
+    pub units: Option<f64>,
     /// What the contact costs.
     pub contact_cost: i64,
     /// What it costs in customers who leave because of it.
@@ -309,7 +311,8 @@ impl Retracing<'_> {
         let rows =
             |output: &str, columns: &[&str]| read_rows(&RealFs, &self.run.path_of(output)?, columns, row..row + 1);
         let as_of = self.scene.calendar.as_of(self.run.manifest.as_of);
-        let propensity = propensities(&rows(SCORES, &["propensity"])?);
+        let scores = rows(SCORES, &[])?;
+        let propensity = propensities(&scores);
         let models = read_models(self.run, &self.goods.catalogue.offers, self.specs)?;
         let effects: Vec<Effects<'_>> = models.iter().map(PublishedModel::effects).collect();
         let conditions = Conditions::bind(self.scene.config, self.tables, self.goods, self.specs)?;
@@ -328,7 +331,7 @@ impl Retracing<'_> {
             as_of,
         };
         let decided = rows(DECISIONS, &[])?;
-        let block = RawBlock::new(&rows(SCORING, &[])?, self.specs);
+        let block = RawBlock::new(&with_units(rows(SCORING, &[])?, &scores)?, self.specs);
         // Who of a household is asked was settled over all customers, so it is read and not retraced.
         let incumbents = self.incumbents(&decided);
         let n_offers = self.goods.catalogue.offers.len();
@@ -555,6 +558,7 @@ fn parts(worth: &Worth, effects: Effects<'_>, config: &Config, interval: Option<
         alone: worth.alone,
         gain: worth.gain,
         incentive: worth.incentive.0,
+        units: worth.units,
         contact_cost: (worth.contact_cost + worth.fatigue).0,
         churn: worth.churn_cost,
         lever: worth.pull().0,

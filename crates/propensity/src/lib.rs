@@ -44,6 +44,7 @@ mod penalty;
 pub mod pooled;
 mod prior;
 mod problem;
+pub mod quantity;
 pub mod reference;
 pub mod score;
 pub mod shrink;

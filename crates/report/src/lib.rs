@@ -26,7 +26,8 @@ pub use guard::{Audit, Group};
 pub use numbers::{
     About, Arm, ArmEffect, Band, CauseRow, ChannelRow, ChurnRow, ClosedGate, Compared, ContactRow, Customers, Data,
     Decisions, Effect, Evaluation, ExpectedRow, Feature, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow,
-    Push, ReasonRow, RejectRow, Reloaded, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
+    Push, QuantityRow, ReasonRow, RejectRow, Reloaded, Rule, SourceRow, StabilityRow, StepBackRow, Test, TestRow,
+    TriggerRow,
 };
 
 /// Version of `report.json`.

@@ -272,6 +272,9 @@ pub struct OfferRow {
     /// Steps back after takes of the past, where enough are old enough.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step_backs: Option<StepBackRow>,
+    /// How many units a taker takes, of what is sold in numbers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantity: Option<QuantityRow>,
     /// A wish of the business that moves the offer in the ranking: factor, and minor units added.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lever: Option<(f64, i64)>,
@@ -309,6 +312,18 @@ pub struct StepBackRow {
     pub takes: Cell,
     /// Those that were given up within the 90 days.
     pub back: Cell,
+}
+
+/// Units of what is sold in numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuantityRow {
+    /// Takes learned from.
+    pub takes: Cell,
+    /// Units a take on average; `None` where the takes are withheld.
+    pub mean: Option<f64>,
+    /// Whether every customer is expected to take their own number; else all take the same.
+    pub is_own: bool,
 }
 
 /// Customers who left after a contact, beside those held back from one.

@@ -6,7 +6,8 @@
 use crate::Cell;
 use crate::cell::{is_small, withhold};
 use crate::numbers::{
-    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, Rule, StabilityRow, StepBackRow, Test,
+    Arm, Decisions, Evaluation, ExpectedRow, Follow, LimitRow, Numbers, OfferRow, QuantityRow, Rule, StabilityRow,
+    StepBackRow, Test,
 };
 
 /// The outcome of pairs that stand in the offer table.
@@ -33,6 +34,10 @@ pub(crate) fn suppress(numbers: &mut Numbers) {
         }
         if let Some(StepBackRow { takes, back }) = &mut offer.step_backs {
             counts(takes, back);
+        }
+        if let Some(QuantityRow { takes, mean, .. }) = &mut offer.quantity {
+            primary(takes);
+            *mean = mean.filter(|_| takes.get().is_some());
         }
     }
     if let Some(churn) = &mut numbers.decisions.churn {

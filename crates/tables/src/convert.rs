@@ -11,7 +11,7 @@ use crate::cells::Cells;
 use crate::direct;
 use crate::levels::Levels;
 use crate::spec::{ColumnKind, ColumnSpec};
-use crate::value::{CellFault, ColumnBuilder, check_amount, check_decimal, expected, time_fault};
+use crate::value::{CellFault, ColumnBuilder, check_amount, check_decimal, check_units, expected, time_fault};
 use crate::zone::{TimeError, Zone, in_range};
 
 /// Whole numbers beyond this are not exact in f64.
@@ -54,9 +54,11 @@ pub(crate) fn can_serve(stored: &DataType, kind: ColumnKind) -> bool {
         }
         ColumnKind::Timestamp => is_text || is_time,
         ColumnKind::Flag => is_text || stored.is_integer() || *stored == DataType::Boolean,
-        ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Measure | ColumnKind::Minor { .. } => {
-            is_text || stored.is_numeric() && !matches!(stored, DataType::Decimal256(_, _))
-        }
+        ColumnKind::Integer
+        | ColumnKind::Units
+        | ColumnKind::Decimal
+        | ColumnKind::Measure
+        | ColumnKind::Minor { .. } => is_text || stored.is_numeric() && !matches!(stored, DataType::Decimal256(_, _)),
     }
 }
 
@@ -212,6 +214,7 @@ fn push_number(builder: &mut ColumnBuilder, number: Number, kind: ColumnKind, zo
         ColumnKind::Measure if is_nan(number) => builder.push_absent(),
         ColumnKind::Decimal | ColumnKind::Measure => builder.push_f64(decimal_of(number)?),
         ColumnKind::Minor { digits } => builder.push_i64(check_amount(minor_of(number, digits, kind)?)?),
+        ColumnKind::Units => builder.push_i64(check_units(minor_of(number, 0, kind)?)?),
         ColumnKind::Timestamp => builder.push_i64(instant_of(number, zone)?),
         ColumnKind::Flag => match number {
             Number::Int(flag @ 0..=1) => builder.push_i64(flag),

@@ -204,6 +204,8 @@ pub enum ColumnKind {
     Coded(Coder),
     /// A whole number.
     Integer,
+    /// How many of something there are: a whole number from 1 to 10^9, so that sums over a customer's rows stay exact.
+    Units,
     /// A decimal number, as f64. NaN and infinities are rejected.
     Decimal,
     /// A decimal number as f64, of a file that writes NaN for what is absent.

@@ -31,6 +31,7 @@ pub(crate) fn expected(kind: ColumnKind) -> &'static str {
         ColumnKind::Text | ColumnKind::List | ColumnKind::Coded(_) => "text",
         ColumnKind::Category => "category",
         ColumnKind::Integer => "whole number",
+        ColumnKind::Units => "whole number from 1 to 1000000000",
         ColumnKind::Decimal | ColumnKind::Measure => "decimal number",
         ColumnKind::Minor { digits: 0 } => "amount without decimals",
         ColumnKind::Minor { .. } => "amount",
@@ -54,9 +55,11 @@ impl ColumnBuilder {
             ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => Cells::Text(TextCells::default()),
             ColumnKind::Category | ColumnKind::Coded(_) => Cells::Code(Vec::new()),
             ColumnKind::Decimal | ColumnKind::Measure => Cells::F64(Vec::new()),
-            ColumnKind::Integer | ColumnKind::Minor { .. } | ColumnKind::Flag | ColumnKind::Timestamp => {
-                Cells::I64(Vec::new())
-            }
+            ColumnKind::Integer
+            | ColumnKind::Units
+            | ColumnKind::Minor { .. }
+            | ColumnKind::Flag
+            | ColumnKind::Timestamp => Cells::I64(Vec::new()),
         };
         Self { kind, cells, levels: Interner::default() }
     }
@@ -132,6 +135,9 @@ fn parse_i64(text: &[u8], kind: ColumnKind, zone: &Zone) -> Result<i64, CellFaul
             parsed => parsed,
         }
         .and_then(check_amount),
+        ColumnKind::Units => parse_minor(text, 0)
+            .map_err(|fault| CellFault { expected: expected(ColumnKind::Units), ..fault })
+            .and_then(check_units),
         _ => parse_integer(text),
     }
 }
@@ -238,6 +244,14 @@ const MAX_AMOUNT: u64 = 1_000_000_000_000_000;
 pub(crate) fn check_amount(minor: i64) -> Result<i64, CellFault> {
     let expected = "amount of at most 10^15 minor units";
     if minor.unsigned_abs() <= MAX_AMOUNT { Ok(minor) } else { Err(CellFault { code: Code::OutOfRange, expected }) }
+}
+
+/// Most units one row can hold.
+const MAX_UNITS: i64 = 1_000_000_000;
+
+/// Refuses what is no number of units: nothing, less than nothing, and more than anybody holds.
+pub(crate) fn check_units(units: i64) -> Result<i64, CellFault> {
+    if (1..=MAX_UNITS).contains(&units) { Ok(units) } else { Err(CellFault::out_of_range(ColumnKind::Units)) }
 }
 
 /// Powers of ten that f64 holds exactly.

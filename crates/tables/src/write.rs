@@ -111,7 +111,7 @@ fn stored_type(kind: ColumnKind) -> DataType {
     match kind {
         ColumnKind::Customer | ColumnKind::Text | ColumnKind::List => DataType::Utf8,
         ColumnKind::Category | ColumnKind::Coded(_) => DataType::Int32,
-        ColumnKind::Integer | ColumnKind::Minor { .. } => DataType::Int64,
+        ColumnKind::Integer | ColumnKind::Units | ColumnKind::Minor { .. } => DataType::Int64,
         ColumnKind::Decimal | ColumnKind::Measure => DataType::Float64,
         ColumnKind::Flag => DataType::Boolean,
         ColumnKind::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),

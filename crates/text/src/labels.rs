@@ -487,6 +487,12 @@ const WORDS: &[Words] = &[
         low: ["holds no or a low tier<< of {about}>>", "<<{about} を>>契約していない、または下位の段階"],
     },
     Words {
+        key: "units",
+        label: ["units held<< in {about}>>", "<<{about} の>>契約数量"],
+        high: ["holds many units<< of {about}>>", "<<{about} の>>契約数量が多い"],
+        low: ["holds no or few units<< of {about}>>", "<<{about} の>>契約数量がない、または少ない"],
+    },
+    Words {
         key: "held_count",
         label: ["number of products held<< ({about})>>", "契約中の商品数<<（{about}）>>"],
         high: ["holds many products<< ({about})>>", "契約中の商品が多い<<（{about}）>>"],

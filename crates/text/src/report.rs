@@ -123,6 +123,8 @@ lines! {
     ValueOfTakes("By the pipeline file its expected value counts every sale, contacted or not.", "パイプラインファイルの指定により、期待価値は案内の有無によらず成約をすべて数えます。");
     ValueOfResemblance("Its expected value is of resemblance to holders, not of sales to come.", "期待価値は保有者との類似に基づくもので、今後の成約の見込みではありません。");
     StepBacks("Of {takes} earlier takes, {back} ({rate}) were given up within 90 days; what exceeds the usual loss is taken off its value.", "過去の成約{takes}件のうち{back}件（{rate}）が90日以内に解約または元に戻り、通常の減少を超える分を期待価値から差し引きます。");
+    QuantityOwn("Sold in numbers: {takes} takes were of {mean} units on average, and each customer is expected to take a number of their own.", "数量で販売する商品です。成約{takes}件の平均は{mean}単位で、見込み数量は顧客ごとに推定します。");
+    QuantityMean("Sold in numbers: {takes} takes were of {mean} units on average, and every customer is expected to take the same number.", "数量で販売する商品です。成約{takes}件の平均は{mean}単位で、見込み数量は全顧客で共通です。");
     LeverPulled("A lever multiplies what it brings by {factor} and adds {added} in the ranking; its expected value is without it.", "営業方針により、順位付けでは成果を{factor}倍し{added}を加えます（期待価値には含みません）。");
     ChurnByContact("Of customers drawn at random, {contacted} contacted and {held} held back, a contact changed the share who left by {value} points ({lower} to {upper}).", "無作為に選んだ顧客（案内{contacted}人、案内を控えた顧客{held}人）では、案内による離脱率の変化は{value}ポイント（{lower}～{upper}）でした。");
     ChurnCounted("The values count {share} of customers lost by a contact.", "期待価値では、案内1回による離脱を{share}と見込みます。");

@@ -33,6 +33,9 @@ crate::phrases::phrases! {
     /// What an offer is worth. Args: propensity, basis, value, margin?.
     Worth = "propensity {propensity} ({basis}), expected value {value}<<, margin {margin}>>",
         "成約確率 {propensity}（{basis}）、期待価値 {value}<<、粗利 {margin}>>";
+    /// How many are taken of what is sold in numbers. Args: units.
+    Units = "sold in numbers: whoever takes it is expected to take {units}, and amounts are those of all of them",
+        "数量で販売する商品: 成約時の見込み数量は{units}。金額は全数量の合計です";
     /// The value in its parts. Args: months, gain, with, without, incentive?, cost, churn?, lever?.
     Adds = "a take brings {gain} in {months} {months?month:months}: {with} expected with the contact, less {without} that would come without it<<, less {incentive} given to takers>>, less {cost} for the contact<<, less {churn} for customers it may lose>><<; in the ranking a lever adds {lever}>>",
         "成約1件の粗利は{months}か月で{gain}。期待価値は、案内した場合の見込み{with}から、案内しなくても得られる{without}<<、特典の費用{incentive}>>、案内の費用{cost}<<、案内による解約の損失{churn}>>を引いた額です<<（順位付けでは営業方針により{lever}を加算）>>";
@@ -102,6 +105,12 @@ pub fn precise_percent(share: f64) -> Arg {
     // Three digits are more than a calibration knows and enough to tell rivals apart.
     let digits = if percent >= 99.95 { 0 } else { (2 - magnitude(percent)).clamp(0, 6) };
     Arg::Number(format!("{percent:.*}%", digits as usize))
+}
+
+/// A number of units with one decimal, and without one from ten thousand on.
+pub fn units(expected: f64) -> Arg {
+    let digits = if expected >= 10_000.0 { 0 } else { 1 };
+    Arg::Number(format!("{expected:.digits$}"))
 }
 
 /// Differences of shares in percentage points, with a sign and two significant digits of the largest, e.g. `+0.21`, `-0.05`, `+0.47`.

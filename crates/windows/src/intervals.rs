@@ -111,7 +111,7 @@ impl Intervals<'_> {
         self.has_started(row, at) && self.known_end(row, at).is_none_or(|end| end > at)
     }
 
-    fn units(&self, row: usize) -> i64 {
+    pub(crate) fn units(&self, row: usize) -> i64 {
         self.quantity.and_then(|quantity| quantity.get(row)).unwrap_or(1)
     }
 }

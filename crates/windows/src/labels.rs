@@ -5,6 +5,7 @@ use std::ops::Range;
 use osusume_model::{Control, OfferKind};
 use rayon::prelude::*;
 
+use crate::counted::{UnitsFinder, UnitsTaken};
 use crate::error::check_length;
 use crate::intervals::BLOCK;
 use crate::takes::{Take, TakeFinder, check_codes};
@@ -64,7 +65,7 @@ impl LabelWindow {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct OfferRule {
     /// `Upsell`: for those who hold a tier from the next lower one that is sold up to just below `tier` (withdrawn tiers between the two
-    /// included). `CrossSell`: for those who hold nothing of the family.
+    /// included). `CrossSell`: for those who hold nothing of the family, or nothing above what is offered where it is counted.
     /// A `Category` is for nobody here: see [`crate::category_labels`].
     pub kind: OfferKind,
     /// The family, as the ladder numbers it.
@@ -73,6 +74,8 @@ pub struct OfferRule {
     pub tier: u16,
     /// `Upsell`: whether it is also for those who hold a tier below the next lower one.
     pub skips_steps: bool,
+    /// `CrossSell` of a product sold in numbers: the product, after `replaces`. A take of it is [`crate::units_taken`], and nothing else.
+    pub counted: Option<u32>,
     /// Families of each of which something must be held.
     pub requires: Vec<u32>,
     /// Families of which nothing may be held.
@@ -92,8 +95,8 @@ pub struct Labels<'a> {
 
 /// Labels every customer × window × offer.
 ///
-/// Eligibility is what was known at the as-of instant; the outcome is what is known at `truth.data_end`; see [`crate::find_takes`] for what a
-/// take is. The order of judgment is that of [`Label`]: a row that is not eligible is never looked at further.
+/// Eligibility is what was known at the as-of instant; the outcome is what is known at `truth.data_end`; see [`crate::find_takes`] and
+/// [`crate::units_taken`] for what a take is. The order of judgment is that of [`Label`]: a row that is not eligible is never looked at further.
 /// O(rows × windows + customers × windows × offers × takes).
 ///
 /// # Errors
@@ -110,14 +113,19 @@ pub fn offer_labels(
     let n_customers = intervals.check(ladder)?;
     check_rules(offers, ladder)?;
     let steps: Vec<Step<'_>> = offers.iter().map(|rule| Step::new(rule, ladder)).collect();
+    let counted: Vec<u32> = offers.iter().filter_map(|rule| rule.counted).collect();
     by_customer(out, n_customers, windows.len() * offers.len(), control, |memory: &mut Memory, customer, out| {
         memory.finder.find(intervals, ladder, customer, truth, &mut memory.takes);
+        memory.units_taken.resize(counted.len(), Vec::new());
+        for (&product, takes) in counted.iter().zip(&mut memory.units_taken) {
+            memory.units_finder.find(intervals, ladder, (customer, product), truth, takes);
+        }
         let cells = out.label.chunks_exact_mut(offers.len()).zip(out.take_at.chunks_exact_mut(offers.len()));
         for ((labels, take_at), window) in cells.zip(windows) {
             memory.hold(intervals, ladder, customer, window.as_of);
             for ((label, at), step) in labels.iter_mut().zip(take_at).zip(&steps) {
                 (*label, *at) = if step.is_open(memory) {
-                    judge(step.rule, &memory.takes, window, truth)
+                    judge(step.takes(&counted, memory), window, truth)
                 } else {
                     (Label::NotEligible, NO_TAKE)
                 };
@@ -157,6 +165,7 @@ pub fn holder_labels(
 fn check_rules(offers: &[OfferRule], ladder: &Ladder<'_>) -> Result<(), Error> {
     offers.iter().try_for_each(|rule| {
         check_codes("offer family", &[rule.family], ladder.n_families)?;
+        check_codes("counted product", rule.counted.as_slice(), ladder.tier.len())?;
         check_codes("required family", &rule.requires, ladder.n_families)?;
         check_codes("excluded family", &rule.excluded_families, ladder.n_families)
     })
@@ -182,7 +191,10 @@ impl<'a> Step<'a> {
 
     /// Whether the offer fits what is held.
     fn is_open(&self, memory: &Memory) -> bool {
-        self.tiers.contains(&memory.tiers[self.rule.family as usize]) && self.fits_beside(memory)
+        let tier = memory.tiers[self.rule.family as usize];
+        // Of what is sold in numbers more may be had.
+        let is_more = self.rule.counted.is_some() && tier == self.rule.tier;
+        (is_more || self.tiers.contains(&tier)) && self.fits_beside(memory)
     }
 
     /// Whether it is held, could be, or neither.
@@ -193,6 +205,14 @@ impl<'a> Step<'a> {
             true if self.fits_beside(memory) => Label::Positive,
             false if self.is_open(memory) => Label::Negative,
             _ => Label::NotEligible,
+        }
+    }
+
+    /// When it was taken and when that was known, by time. `counted`: the products of [`Memory::units_taken`].
+    fn takes<'m>(&self, counted: &[u32], memory: &'m Memory) -> TakeTimes<'m> {
+        match self.rule.counted.and_then(|product| counted.iter().position(|&other| other == product)) {
+            Some(at) => TakeTimes::Units(memory.units_taken[at].iter()),
+            None => TakeTimes::Steps(memory.takes.iter(), self.rule.family, self.rule.tier),
         }
     }
 
@@ -210,6 +230,9 @@ impl<'a> Step<'a> {
 struct Memory {
     finder: TakeFinder,
     takes: Vec<Take>,
+    units_finder: UnitsFinder,
+    /// By counted offer.
+    units_taken: Vec<Vec<UnitsTaken>>,
     /// Highest tier held, by family.
     tiers: Vec<u16>,
     /// Products held, as they stand in the rows.
@@ -229,19 +252,37 @@ impl Memory {
     }
 }
 
+/// The takes of one offer: units of a product, or steps to a tier of a family or above it.
+enum TakeTimes<'a> {
+    Units(std::slice::Iter<'a, UnitsTaken>),
+    Steps(std::slice::Iter<'a, Take>, u32, u16),
+}
+
+impl Iterator for TakeTimes<'_> {
+    /// Start and arrival.
+    type Item = (i64, i64);
+
+    fn next(&mut self) -> Option<(i64, i64)> {
+        match self {
+            Self::Units(takes) => takes.next().map(|take| (take.start, take.arrived)),
+            Self::Steps(takes, family, tier) => {
+                let step = takes.find(|take| take.family == *family && take.tier >= *tier);
+                step.map(|take| (take.start, take.arrived))
+            }
+        }
+    }
+}
+
 /// The label of who may have the offer.
-fn judge(rule: &OfferRule, takes: &[Take], window: &LabelWindow, truth: &Truth) -> (Label, i64) {
+fn judge(mut takes: TakeTimes<'_>, window: &LabelWindow, truth: &Truth) -> (Label, i64) {
     if !window.is_mature(truth) {
         return (Label::Immature, NO_TAKE);
     }
     let as_of = window.as_of;
     // What was already known at the as-of instant is past: it neither removes the row nor makes it a positive.
-    let unknown = |take: &&Take| take.start >= as_of || take.arrived >= as_of;
-    let fits = |take: &&Take| take.family == rule.family && take.tier >= rule.tier;
-    let first = takes.iter().filter(fits).find(unknown);
-    match first {
-        Some(take) if take.start < window.gap_end => (Label::GapTake, NO_TAKE),
-        Some(take) if take.start < window.window_end => (Label::Positive, take.start),
+    match takes.find(|&(start, arrived)| start >= as_of || arrived >= as_of) {
+        Some((start, _)) if start < window.gap_end => (Label::GapTake, NO_TAKE),
+        Some((start, _)) if start < window.window_end => (Label::Positive, start),
         _ => (Label::Negative, NO_TAKE),
     }
 }

@@ -26,6 +26,7 @@
 #![warn(missing_docs)]
 
 mod aggregate;
+mod counted;
 mod decay;
 mod double;
 mod error;
@@ -46,6 +47,7 @@ mod streak;
 mod takes;
 
 pub use aggregate::{Cell, Scratch, aggregate, aggregate_block};
+pub use counted::{UnitsTaken, units_taken};
 pub use error::Error;
 pub use events::{Cutoffs, EventColumn, EventValues, Events, Span, earlier_start};
 pub use intervals::{HoldingState, Intervals, Maybe, held_quantities, holdings_as_of, holds_anything};

@@ -6,7 +6,7 @@ use crate::error::check_length;
 use crate::{Error, Intervals, Truth};
 
 /// Dates become local midnights, so thirty civil days may be an hour or two short of 30 × 24 hours where clocks change.
-const CLOCK_CHANGE_US: i64 = 2 * 3_600_000_000;
+pub(crate) const CLOCK_CHANGE_US: i64 = 2 * 3_600_000_000;
 
 /// Where each product stands. Slices have one entry a product.
 #[derive(Clone, Copy, Debug)]

@@ -7,7 +7,7 @@ use osusume_pipeline::why::{
     DeclaredReason, Fate, OfferFate, RunAt, Standing, StepFate, ValueParts, Why, WithContact, why as retrace,
 };
 use osusume_text::screen::{self, Word as ScreenWord};
-use osusume_text::why::{Word, layer, points, precise_percent, say};
+use osusume_text::why::{Word, layer, points, precise_percent, say, units};
 use osusume_text::{Language, money_with_digits, reasons};
 use serde_json::{Value, json};
 
@@ -146,7 +146,8 @@ impl Explained<'_> {
 
     fn lines(&self, first: &str, worth: String, offer: &OfferFate) -> String {
         let mut lines = format!("  {first}\n");
-        let value = [self.step(offer), self.value(offer), self.interval(offer)].into_iter().flatten();
+        let value =
+            [self.step(offer), self.units(offer), self.value(offer), self.interval(offer)].into_iter().flatten();
         for line in std::iter::once(worth).chain(value).chain(self.contact(offer)).chain(self.reasons(offer)) {
             lines = lines + INDENT + &line + "\n";
         }
@@ -173,6 +174,10 @@ impl Explained<'_> {
         args.extend((parts.lever != 0).then(|| ("lever", self.money(parts.lever))));
         let word = if parts.is_incremental { Word::Adds } else { Word::Takes };
         Some(self.say(word, &args))
+    }
+
+    fn units(&self, offer: &OfferFate) -> Option<String> {
+        Some(self.say(Word::Units, &[("units", units(offer.parts?.units?))]))
     }
 
     fn step(&self, offer: &OfferFate) -> Option<String> {
@@ -284,6 +289,9 @@ fn offer_object(why: &Why, offer: &OfferFate, console: &Console) -> Value {
         "propensity": offer.propensity, "contact": offer.contact.map(contact_object), "expected_value_minor": offer.value,
         "value": offer.parts.map(value_object), "reasons": reasons,
     });
+    if let Some(units) = offer.parts.and_then(|parts| parts.units) {
+        object["expected_quantity"] = json!(units);
+    }
     if let Some(StepFate { name, makes_offer }) = &offer.step {
         object["step"] = json!({ "name": name, "makes_offer": makes_offer, "ranked_by_minor": offer.ranked });
     }

@@ -115,6 +115,7 @@ fn offers_are_removed_by_where_the_customer_stands() {
         channels_left: None,
         recent_contacts: None,
         approaches: Some(Approaches { all: std::slice::from_ref(&approach), stands: &stands }),
+        units: None,
     };
     let held = Verdict::Removed(Rule::AlreadyHeld);
     let mut verdicts: Vec<Verdict> = (0..6).flat_map(|_| [Verdict::Eligible, Verdict::Eligible, held]).collect();

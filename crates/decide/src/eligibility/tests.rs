@@ -10,7 +10,7 @@ proptest! {
 
     #[test]
     fn is_the_plain_reading_of_the_rules(company in company()) {
-        let verdicts = company.verdicts(&Columns::of(&company.people));
+        let verdicts = company.verdicts(&Columns::of_company(&company));
         let n_offers = company.catalogue.offers.len();
         for (cell, verdict) in verdicts.into_iter().enumerate() {
             let expected = plain_verdict(&company.catalogue, cell % n_offers, &company.people[cell / n_offers]);
@@ -20,7 +20,7 @@ proptest! {
 
     #[test]
     fn a_customer_is_judged_alone(company in company()) {
-        let together = company.verdicts(&Columns::of(&company.people));
+        let together = company.verdicts(&Columns::of_company(&company));
         let alone = |person| company.verdicts(&Columns::of(std::slice::from_ref(person)));
         prop_assert_eq!(together, company.people.iter().flat_map(alone).collect::<Vec<_>>());
     }
@@ -37,7 +37,7 @@ fn many() -> Company {
 #[test]
 fn threads_change_nothing() {
     let company = many();
-    let columns = Columns::of(&company.people);
+    let columns = Columns::of_company(&company);
     let with = |threads| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| company.verdicts(&columns))
@@ -59,7 +59,7 @@ impl Control for Stopping {
 #[test]
 fn a_stop_is_obeyed_and_no_customers_are_no_fault() {
     let company = many();
-    let columns = Columns::of(&company.people);
+    let columns = Columns::of_company(&company);
     let stopped = eligibility(&company.ladder(), &columns.customers(), AS_OF, CHANNELS, &Stopping);
     assert_eq!(stopped, Err(DecideError::Stopped(Stop::Deadline)));
     assert_eq!(company.verdicts(&Columns::of(&[])), vec![]);
@@ -103,6 +103,7 @@ fn a_replaced_product_is_held_as_itself_on_the_step_of_its_successor() {
             channels_left: None,
             recent_contacts: None,
             approaches: None,
+            units: None,
         };
         let got = eligibility(&ladder, &customers, AS_OF, ChannelSet(1), &NoControl).unwrap();
         assert_eq!(got, expected);

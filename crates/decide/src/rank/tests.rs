@@ -1,7 +1,7 @@
 use super::*;
 use crate::testing::{CHANNELS, Columns, Company, became, company, plain_verdict};
 use crate::{Approach, ApproachStep, Approaches, ChannelSet, DecideError, Lever, Response, Stand, apply_approaches};
-use osusume_model::{NoControl, OfferKind, Product};
+use osusume_model::{Catalogue, Date, NoControl, OfferKind, Product, ProductId};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
 
@@ -65,7 +65,7 @@ fn of_company(policy: &RankPolicy, company: &Company) -> RankPolicy {
 }
 
 fn ranked(company: &Company, policy: &RankPolicy) -> Ranked {
-    let columns = Columns::of(&company.people);
+    let columns = Columns::of_company(&company);
     let verdicts = company.verdicts(&columns);
     let pairs = (verdicts.as_slice(), &company.propensities()[..]);
     rank(&company.ladder(), &columns.customers(), pairs, &of_company(policy, company), &NoControl).unwrap()
@@ -76,6 +76,11 @@ fn plain_worth(policy: &RankPolicy, margin: i64, survival: Option<f64>) -> f64 {
     let lifetime = policy.lifetime;
     let kept = survival.unwrap_or(lifetime.monthly_survival) / (1.0 + lifetime.monthly_discount);
     margin as f64 * (0..lifetime.horizon_months).map(|month| kept.powi(month as i32)).sum::<f64>()
+}
+
+/// What a taker is expected to take; one of what is not sold in numbers.
+fn units_of(company: &Company, customer: usize, offer_idx: usize) -> f64 {
+    company.units_of(customer, offer_idx).map_or(1.0, f64::from)
 }
 
 /// The value of one pair without and with the lever, from the formula.
@@ -98,13 +103,14 @@ fn plain_values(company: &Company, policy: &RankPolicy, customer: usize, offer_i
         Some(product) if offer.kind == OfferKind::Upsell => {
             worth(product) - if replaced.is_finite() && policy.upsell_replaces { replaced } else { 0.0 }
         }
-        Some(product) => worth(product),
+        Some(product) => worth(product) * units_of(company, customer, offer_idx),
     };
     if let Some(product) = product.filter(|_| gain > 0.0) {
         let survival = product.survival.unwrap_or(policy.lifetime.monthly_survival);
         gain *= 1.0 - (terms.step_back_rate - (1.0 - survival.powi(3))).clamp(0.0, 1.0);
     }
-    let incentive = product.map_or(0, |product| product.offer_cost.0) as f64;
+    let given = product.map_or(0, |product| product.offer_cost.0) as f64;
+    let incentive = (given * units_of(company, customer, offer_idx)).round_ties_even();
     let [p0, p1] = terms
         .response
         .map_or([0.0, p], |response| osusume_evaluate::split(p, response.contacted_share, response.log_odds));
@@ -127,7 +133,7 @@ fn plain_margin(company: &Company, policy: &RankPolicy, customer: usize, offer_i
     let tier = |p: &Product| became(&company.catalogue, p).tier;
     let held =
         held.max_by(|a, b| tier(a).cmp(&tier(b)).then(worth(a).total_cmp(&worth(b))).then(a.margin.cmp(&b.margin)));
-    offer.margin.0
+    (offer.margin.0 as f64 * units_of(company, customer, offer_idx)).round_ties_even() as i64
         - if offer.kind == OfferKind::Upsell && policy.upsell_replaces {
             held.map_or(0, |held| held.margin.0)
         } else {
@@ -220,7 +226,7 @@ proptest! {
     /// Every row is a contact to come: with few contacts left, the best offers stay and the next ones are outranked.
     #[test]
     fn no_more_offers_than_contacts_left(company in company(), policy in policy(), left in 1..4_u16) {
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let pairs = (verdicts.as_slice(), &company.propensities()[..]);
         let all_left = vec![left; company.people.len()];
@@ -236,7 +242,7 @@ proptest! {
         company in company(), policy in policy(), gain in 0.0..2.0_f64, last in 0_u32..6,
     ) {
         let policy = RankPolicy { per_customer: 1, switch_gain: gain, ..of_company(&policy, &company) };
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let pairs = (verdicts.as_slice(), &company.propensities()[..]);
         let all_last = vec![last; company.people.len()];
@@ -262,7 +268,7 @@ proptest! {
     #[test]
     fn no_more_offers_than_a_channel_has_left(company in company(), policy in policy(), seed in 0..1000_u16) {
         let left: Vec<u16> = (0..company.people.len() as u16 * 2).map(|i| (seed + i * 7) % 4).collect();
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let propensities = company.propensities();
         let pairs = (verdicts.as_slice(), &propensities[..]);
@@ -296,7 +302,7 @@ proptest! {
         let steps = vec![mail(Some(bound), false), mail(Some(later), true)];
         let all = [Approach { offers: (0..n_offers).map(|offer| offer % 2 == 0).collect(), steps, ..Approach::default() }];
         let stands: Vec<Stand> = (0..company.people.len()).map(|at| Stand::Due((at % 2) as u8)).collect();
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let customers = Customers { approaches: Some(Approaches { all: &all, stands: &stands }), ..columns.customers() };
         let mut verdicts = company.verdicts(&columns);
         apply_approaches(&customers, &mut verdicts);
@@ -336,7 +342,7 @@ proptest! {
     /// and by recent ones.
     #[test]
     fn no_set_of_offers_is_worth_more(company in company(), policy in policy(), wear in 0.05..0.9_f64, recent in 0..4_u16) {
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let propensities = company.propensities();
         let recent: Vec<u16> = (0..company.people.len() as u16).map(|i| (i + recent) % 3).collect();
@@ -365,7 +371,7 @@ proptest! {
     /// The k-th contact costs the goodwill of one after those before it: no set of offers brings more once all of it is paid.
     #[test]
     fn fatigue_is_paid_for_every_contact(company in company(), policy in policy(), costs in prop::collection::vec(0..90_i64, 1..4)) {
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let propensities = company.propensities();
         let recent: Vec<u16> = (0..company.people.len() as u16).map(|i| i % 3).collect();
@@ -397,7 +403,7 @@ proptest! {
     /// A removed pair leaves the values of the others as they were.
     #[test]
     fn pairs_are_valued_alone(company in company(), policy in policy()) {
-        let columns = Columns::of(&company.people);
+        let columns = Columns::of_company(&company);
         let verdicts = company.verdicts(&columns);
         let full = ranked(&company, &policy);
         let mut fewer = verdicts.clone();
@@ -472,7 +478,7 @@ fn threads_change_nothing() {
 fn a_propensity_out_of_range_is_an_error_and_nobody_is_asked_without_consent() {
     let (company, policy) = sample();
     let policy = RankPolicy { offers: vec![OfferTerms::default(); company.catalogue.offers.len()], ..policy };
-    let columns = Columns::of(&company.people);
+    let columns = Columns::of_company(&company);
     let n_pairs = company.people.len() * company.catalogue.offers.len();
     let (verdicts, mut propensities) = (vec![Verdict::Eligible; n_pairs], vec![0.5_f32; n_pairs]);
     let all = vec![ChannelSet(0b11); company.people.len()];
@@ -487,4 +493,67 @@ fn a_propensity_out_of_range_is_an_error_and_nobody_is_asked_without_consent() {
     propensities[ladder.n_offers() - 1] = 1.5;
     let expected = DecideError::NotAProbability { customer: 0, offer: ladder.n_offers() - 1 };
     assert_eq!(run(&propensities, &all), Err(expected));
+}
+
+/// Who is expected to take ten is worth ten times the gain and the incentive, and nothing else changes.
+#[test]
+fn units_multiply_gain_incentive_and_margin() {
+    let product = Product {
+        key: "seat".to_owned(),
+        family: "seats".to_owned(),
+        tier: osusume_model::Tier(1),
+        margin: Minor(300),
+        offer_cost: Minor(7),
+        counted: true,
+        ..Product::default()
+    };
+    let offers = crate::offers_of(std::slice::from_ref(&product), &[], &["seats".to_owned()]).unwrap();
+    let ladder = Ladder::new(&Catalogue { products: vec![product], offers, skips_steps: false }).unwrap();
+    let lifetime = Lifetime { horizon_months: 12, monthly_survival: 0.98, monthly_discount: 0.0 };
+    let policy = RankPolicy {
+        per_customer: 1,
+        per_family: 1,
+        threshold: Minor(0),
+        channels: vec![Channel { index: 0, contact_cost: Minor(5) }],
+        lifetime,
+        churn_per_contact: 0.001,
+        wear_out: 0.0,
+        fatigue: Vec::new(),
+        switch_gain: 0.0,
+        offers: vec![OfferTerms::default()],
+    };
+    let customers = Customers {
+        held_offsets: &[0, 1, 2],
+        held: &[ProductId(0), ProductId(0)],
+        consents: &[ChannelSet(1); 2],
+        suppressed: None,
+        bought: None,
+        incumbents: None,
+        contacts_left: None,
+        channels_left: None,
+        recent_contacts: None,
+        approaches: None,
+        units: None,
+    };
+    let judge = |units: Option<&[f32]>| {
+        let customers = Customers { units, ..customers };
+        let verdicts = crate::eligibility(&ladder, &customers, Date(0), ChannelSet(1), &NoControl).unwrap();
+        rank(&ladder, &customers, (&verdicts, &[0.25; 2]), &policy, &NoControl)
+    };
+    // Both hold a seat, and both are offered more.
+    let plain = judge(None).unwrap();
+    assert_eq!(plain.choices.len(), 2);
+    let counted = judge(Some(&[10.0, 1.0])).unwrap();
+    let (ten, one) = (counted.choices[0], counted.choices[1]);
+    assert_eq!((ten.worth.units, one.worth.units, plain.choices[1].worth.units), (Some(10.0), Some(1.0), None));
+    assert_eq!((ten.worth.incentive, ten.margin), (Minor(70), Minor(3_000)));
+    assert_eq!((one.expected_value, one.margin), (plain.choices[1].expected_value, Minor(300)));
+    let months = lifetime.expected_months();
+    let expected = 0.25 * (10.0 * 300.0 * months - 70.0) - 0.001 * 300.0 * months;
+    assert_eq!(ten.expected_value, Minor(expected.round_ties_even() as i64 - 5));
+    assert_eq!(judge(Some(&[f32::NAN; 2])).unwrap(), plain);
+    for bad in [0.0, -3.0, f32::INFINITY] {
+        let refused = Err(DecideError::NotAQuantity { customer: 1, offer: 0 });
+        assert_eq!(judge(Some(&[2.0, bad])), refused);
+    }
 }

@@ -5,6 +5,7 @@ use osusume_model::{Control, Minor, OfferId, ProductId, Tier};
 use super::{Candidate, Channel, Problem, RankPolicy};
 use crate::block::for_each_block;
 use crate::ladder::{Ladder, Rung, Target};
+use crate::value::rounded;
 use crate::{ApproachStep, Customers, DecideError, OfferTerms, Result, Rule, Verdict, Worth, worn};
 
 /// What does not change from customer to customer.
@@ -98,7 +99,13 @@ impl Problem<'_> {
             }
             Target::Upsell { .. } | Target::CrossSell { .. } | Target::Category { .. } => (Minor(0), 0.0),
         };
-        let gain = new - held;
+        let units = self.customers.expected_units(customer, offer_idx);
+        if units.is_some_and(|units| !(units.is_finite() && units > 0.0)) {
+            return Err(DecideError::NotAQuantity { customer, offer: offer_idx });
+        }
+        // Not multiplied where nothing is counted: one unit changes no bit, and half a minor unit would.
+        let of_units = |amount: Minor| units.map_or(amount, |units| rounded(units * amount.0 as f64));
+        let gain = units.map_or(new, |units| units * new) - held;
         let [alone, fresh] = terms.response.map_or([0.0, propensity], |response| response.parts(propensity));
         let kept = if terms.response.is_some() { self.kept(customer, 1) } else { 1.0 };
         let worth = Worth {
@@ -107,14 +114,15 @@ impl Problem<'_> {
             kept,
             // Steps back take from what is gained; where nothing is, they take nothing.
             gain: if gain > 0.0 { gain * staying } else { gain },
-            incentive: rung.incentive,
+            incentive: of_units(rung.incentive),
+            units,
             contact_cost: channel.contact_cost,
             fatigue: self.fatigue(customer, 1),
             churn_cost: self.policy.churn_per_contact * possessions.remaining,
             lever: terms.lever,
             prepares: self.prepares(customer, offer_idx),
         };
-        let (offer, margin) = (OfferId(offer_idx as u32), rung.margin - held_margin);
+        let (offer, margin) = (OfferId(offer_idx as u32), of_units(rung.margin) - held_margin);
         let value = worth.ranked();
         let ahead = self.ahead(customer, offer_idx, value);
         Ok(Ok(Candidate { offer, propensity, margin, worth, fresh, value, ahead }))

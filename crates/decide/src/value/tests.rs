@@ -4,7 +4,19 @@ use proptest::prelude::*;
 fn worth(alone: f64, contacted: f64, gain: f64) -> Worth {
     let (incentive, contact_cost, lever) = (Minor(0), Minor(0), Lever::default());
     let (fatigue, prepares) = (Minor(0), None);
-    Worth { alone, contacted, kept: 1.0, gain, incentive, contact_cost, fatigue, churn_cost: 0.0, lever, prepares }
+    Worth {
+        alone,
+        contacted,
+        kept: 1.0,
+        gain,
+        incentive,
+        units: None,
+        contact_cost,
+        fatigue,
+        churn_cost: 0.0,
+        lever,
+        prepares,
+    }
 }
 
 fn check(worth: Worth, expected: i64) {

@@ -1,7 +1,7 @@
 //! What the products table says of offering a product: what it earns, how long it is kept, what it costs to give, and when it may be
 //! offered.
 
-use osusume_model::{Code, Date, Fault, Offer, Product, Result};
+use osusume_model::{Code, Date, Fault, Offer, OfferKind, Product, Result};
 use osusume_tables::{Column, Values};
 
 use super::{PlainTable, integer};
@@ -15,11 +15,13 @@ use crate::config::Config;
 pub(super) fn fill(config: &Config, table: &PlainTable, rows: &[usize], products: &mut [Product]) -> Result<()> {
     let column = |name: &str| table.columns.get(name);
     let [survival, cost, from, until] = ["survival", "offer_cost", "valid_from", "valid_until"].map(column);
+    let counted = column("counted");
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let date = |column: Option<&Column>, row| Some(calendar.day(integer(column?, row)?));
     for (product, &row) in products.iter_mut().zip(rows) {
         product.survival = survival.and_then(|column| number(column, row));
         product.offer_cost.0 = cost.and_then(|column| integer(column, row)).unwrap_or(0);
+        product.counted = counted.and_then(|column| integer(column, row)) == Some(1);
         product.valid_from = date(from, row);
         product.valid_until = date(until, row);
     }
@@ -56,6 +58,32 @@ pub(super) fn check_margins(table: &PlainTable, rows: &[usize], products: &[Prod
     Err(Fault::new(Code::CatalogueContradiction)
         .with("names", missing)
         .because("an offered product needs a `margin`, and has none"))
+}
+
+/// What is sold in numbers is offered beside other products, out of holdings with dates: how many units a step up the ladder would replace
+/// is not known where it is valued, and a cross-section does not say how many were taken.
+///
+/// # Errors
+/// `CatalogueContradiction`.
+pub(super) fn check_counted(config: &Config, products: &[Product], offers: &[Offer]) -> Result<()> {
+    let of = |offer: &Offer| offer.product.map(|id| &products[id.0 as usize]);
+    let is_step = |product: &Product| {
+        offers.iter().any(|offer| offer.kind == OfferKind::Upsell && offer.family == product.family)
+    };
+    let is_offered = |product: &Product| offers.iter().filter_map(of).any(|offered| offered.key == product.key);
+    let faults = [
+        contradiction(
+            products,
+            "a product sold in numbers (`counted`) has a family of `offers.upsell.families`: an upgrade replaces one product by one, so offer the family by `offers.cross_sell.families`, or leave the flag empty",
+            |product| product.counted && is_step(product),
+        ),
+        contradiction(
+            products,
+            "a product sold in numbers (`counted`) cannot be offered out of a cross-section, which does not tell how many were taken: leave the flag empty",
+            |product| product.counted && config.is_cross_section() && is_offered(product),
+        ),
+    ];
+    Fault::all(faults.into_iter().flatten().collect())
 }
 
 fn contradiction(products: &[Product], detail: &str, is_wrong: impl Fn(&Product) -> bool) -> Option<Fault> {

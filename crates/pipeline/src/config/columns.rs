@@ -30,7 +30,7 @@ pub struct RoleColumn {
     pub role: &'static str,
     /// Our name of the column.
     pub name: &'static str,
-    /// What its values are: `id`, `time`, `text`, `integer`, `number`, `money`, `flag`, `names`.
+    /// What its values are: `id`, `time`, `text`, `integer`, `units`, `number`, `money`, `flag`, `names`.
     pub kind: &'static str,
     /// Whether the role cannot do without it.
     pub is_required: bool,
@@ -85,6 +85,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
     may("holdings", "end", "time", "Until when; empty while it lasts."),
     may("holdings", "renews", "time", "When it is renewed next."),
     may("holdings", "price", "money", "What it costs a month."),
+    may(
+        "holdings",
+        "quantity",
+        "units",
+        "How many units of it (seats, licences), a whole number from 1 on; one where it is empty, and without the column. A row in which it is anything else is set aside. It is known with the start: a change of number ends the row and begins another.",
+    ),
     may("holdings", "start_arrived", "time", "When the start became known here."),
     may("holdings", "end_arrived", "time", "When the end became known here."),
     may(
@@ -173,6 +179,12 @@ pub const ROLE_COLUMNS: &[RoleColumn] = &[
         "offer_cost",
         "money",
         "What the company gives to whoever takes it when offered: a discount, a device. It is given also to those who would have taken it anyway.",
+    ),
+    may(
+        "products",
+        "counted",
+        "flag",
+        "Whether it is sold in numbers, such as licences: `price`, `margin` and `offer_cost` are then those of one unit, whoever holds it may be offered more, buying more units of it is a take, and offers say how many (`expected_quantity`). Its family may be offered as cross-sell, not as upsell. Empty means no.",
     ),
     may("products", "valid_from", "time", "The first day it may be offered."),
     may("products", "valid_until", "time", "The first day it may no longer be offered."),

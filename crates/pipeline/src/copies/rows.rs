@@ -87,7 +87,7 @@ fn instant() -> DataType {
 
 fn stored(kind: ColumnKind) -> DataType {
     match kind {
-        ColumnKind::Integer | ColumnKind::Minor { .. } => DataType::Int64,
+        ColumnKind::Integer | ColumnKind::Units | ColumnKind::Minor { .. } => DataType::Int64,
         ColumnKind::Decimal | ColumnKind::Measure => DataType::Float64,
         ColumnKind::Flag => DataType::Boolean,
         ColumnKind::Timestamp => instant(),

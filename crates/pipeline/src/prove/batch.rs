@@ -247,7 +247,11 @@ impl<'a> StoredBatch<'a> {
             ColumnKind::Category | ColumnKind::Coded(_) | ColumnKind::Text if drawn.is_multiple_of(3) => {
                 Some(Put::New(NewCell::Text(NOVELTY.to_owned())))
             }
-            ColumnKind::Integer | ColumnKind::Decimal | ColumnKind::Measure | ColumnKind::Minor { .. }
+            ColumnKind::Integer
+            | ColumnKind::Units
+            | ColumnKind::Decimal
+            | ColumnKind::Measure
+            | ColumnKind::Minor { .. }
                 if drawn.is_multiple_of(3) =>
             {
                 Some(Put::New(NewCell::Number(1e6)))

@@ -339,6 +339,7 @@ fn column_kind(config: &Config, role: &str, name: &str, kind: &str) -> ColumnKin
         ("money", _) => ColumnKind::Minor { digits: config.pipeline.minor_digits as u8 },
         ("number", _) => ColumnKind::Decimal,
         ("integer", _) => ColumnKind::Integer,
+        ("units", _) => ColumnKind::Units,
         ("flag", _) => ColumnKind::Flag,
         ("names", _) => ColumnKind::List,
         _ => ColumnKind::Category,

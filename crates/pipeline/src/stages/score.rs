@@ -18,6 +18,7 @@ use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 
 use super::consents::consents;
 use super::features::SCORING;
+use super::train::expected_units;
 use super::train::{Columns, Curves, Evidence, Models, OfferModel, raw_kinds};
 use crate::checked::Checked;
 use crate::job::Job;
@@ -26,11 +27,16 @@ use crate::kernel::propensity_fault;
 /// The published scores. The propensities of customers whom no channel of the run may reach are null.
 pub(crate) const SCORES: &str = "scores.parquet";
 
+/// The column of scores, and of feature rows they stand beside, with the expected units of what is sold in numbers.
+pub(crate) const UNITS: &str = "expected_quantity";
+
 /// A block of feature rows as plain columns.
 pub(crate) struct RawBlock {
     /// Index of the customer of each row, ascending.
     pub(crate) customer: Vec<u32>,
     columns: Vec<Vec<f32>>,
+    /// Rows × offers: units a taker is expected to take, NaN of what is not sold in numbers; empty where nothing is.
+    pub(crate) units: Vec<f32>,
 }
 
 impl RawBlock {
@@ -51,13 +57,15 @@ impl RawBlock {
             if is_read(at) { values().collect() } else { Vec::new() }
         };
         let columns = specs.iter().enumerate().map(values).collect();
-        Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns }
+        let units = batch.column_by_name(UNITS).map(|units| list_values(units)).unwrap_or_default();
+        Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns, units }
     }
 
-    /// The rows at positions `keep`.
+    /// The rows at positions `keep`, without units.
     fn select(&self, keep: &[usize]) -> Self {
         let columns = self.columns.iter().map(|column| keep.iter().map(|&row| column[row]).collect());
-        Self { customer: keep.iter().map(|&row| self.customer[row]).collect(), columns: columns.collect() }
+        let customer = keep.iter().map(|&row| self.customer[row]).collect();
+        Self { customer, columns: columns.collect(), units: Vec::new() }
     }
 
     /// One slice a feature.
@@ -153,7 +161,8 @@ pub(crate) fn score(
 ) -> Result<u64> {
     let scorer = AnyScorer::new(models)?;
     let kinds = raw_kinds(specs);
-    let schema = Arc::new(schema(models.offers.len()));
+    let is_counted = models.offers.iter().any(|offer| offer.quantity.is_some());
+    let schema = Arc::new(schema(models.offers.len(), is_counted));
     let keys: Vec<&str> = models.offers.iter().map(|offer| offer.key.as_str()).collect();
     let metadata = [("offers".to_owned(), keys.join("\n"))];
     let mut sink = ParquetSink::create(&job.target(), SCORES, &schema, &metadata)?;
@@ -168,8 +177,11 @@ pub(crate) fn score(
         let slices = rows.slices();
         let mut propensity = vec![0.0; asked.len() * scorer.n_offers()];
         scorer.score_block(&rows.raw(&slices, &kinds), &mut propensity, &job.quiet())?;
-        let propensity = spread(&asked, &propensity, consents.len(), scorer.n_offers());
-        sink.write(&batch_of(&schema, &block.customer, &tables.customers, as_of, propensity)?)?;
+        let units = expected_units(&models.offers, &rows.raw(&slices, &kinds))?;
+        let propensity: Vec<Option<f32>> = propensity.into_iter().map(Some).collect();
+        let lists = [Some(propensity), units].into_iter().flatten();
+        let lists = lists.map(|list| spread(&asked, &list, consents.len(), scorer.n_offers())).collect();
+        sink.write(&batch_of(&schema, &block.customer, &tables.customers, as_of, lists)?)?;
         done += block.customer.len() as u64;
         job.host.progress(done, u64::from(tables.n_customers()));
     }
@@ -181,21 +193,24 @@ pub(crate) fn score(
 }
 
 /// `values` (`width` a row) of the rows `at` among `n_rows`; absent everywhere else.
-fn spread(at: &[usize], values: &[f32], n_rows: usize, width: usize) -> Vec<Option<f32>> {
+fn spread(at: &[usize], values: &[Option<f32>], n_rows: usize, width: usize) -> Vec<Option<f32>> {
     let mut all = vec![None; n_rows * width];
     for (&row, values) in at.iter().zip(values.chunks_exact(width)) {
-        all[row * width..(row + 1) * width].iter_mut().zip(values).for_each(|(slot, &value)| *slot = Some(value));
+        all[row * width..(row + 1) * width].copy_from_slice(values);
     }
     all
 }
 
-fn schema(n_offers: usize) -> Schema {
+fn schema(n_offers: usize, is_counted: bool) -> Schema {
     let item = Arc::new(Field::new("item", DataType::Float32, true));
-    Schema::new(vec![
+    let list = DataType::FixedSizeList(item, n_offers as i32);
+    let mut fields = vec![
         Field::new("customer_id", DataType::Utf8, false),
         Field::new("as_of", DataType::Date32, false),
-        Field::new("propensity", DataType::FixedSizeList(item, n_offers as i32), false),
-    ])
+        Field::new("propensity", list.clone(), false),
+    ];
+    fields.extend(is_counted.then(|| Field::new(UNITS, list, false)));
+    Schema::new(fields)
 }
 
 fn batch_of(
@@ -203,23 +218,49 @@ fn batch_of(
     customer: &[u32],
     customers: &CustomerIndex,
     as_of: AsOf,
-    propensity: Vec<Option<f32>>,
+    lists: Vec<Vec<Option<f32>>>,
 ) -> Result<RecordBatch> {
-    let n_offers = propensity.len().checked_div(customer.len()).unwrap_or(0);
-    let item = Arc::new(Field::new("item", DataType::Float32, true));
-    let lists = FixedSizeListArray::try_new(item, n_offers as i32, Arc::new(Float32Array::from(propensity)), None);
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         Arc::new(StringArray::from_iter_values(customer.iter().map(|&c| customers.id(c)))),
         Arc::new(Date32Array::from(vec![as_of.date.0; customer.len()])),
-        Arc::new(lists.map_err(crate::kernel::arrow_fault)?),
     ];
+    for list in lists {
+        let n_offers = list.len().checked_div(customer.len()).unwrap_or(0);
+        let item = Arc::new(Field::new("item", DataType::Float32, true));
+        let list = FixedSizeListArray::try_new(item, n_offers as i32, Arc::new(Float32Array::from(list)), None);
+        columns.push(Arc::new(list.map_err(crate::kernel::arrow_fault)?));
+    }
     crate::kernel::batch(schema, columns)
 }
 
 /// Reads the propensities of a batch of scores, row-major; NaN for customers who were not scored.
 pub(crate) fn propensities(batch: &RecordBatch) -> Vec<f32> {
-    let lists = batch.column_by_name("propensity").expect("the score stage wrote it").as_list::<i32>();
-    lists.values().as_primitive::<Float32Type>().iter().map(|value| value.unwrap_or(f32::NAN)).collect()
+    list_values(batch.column_by_name("propensity").expect("the score stage wrote it"))
+}
+
+/// Rows of features with the expected units of the rows of scores beside them, where these have any.
+///
+/// # Errors
+/// `Bug` where the two are not the same rows.
+pub(crate) fn with_units(rows: RecordBatch, scores: &RecordBatch) -> Result<RecordBatch> {
+    let Some(units) = scores.column_by_name(UNITS) else { return Ok(rows) };
+    let (schema, mut columns, _) = rows.into_parts();
+    let mut fields: Vec<Arc<Field>> = schema.fields().iter().cloned().collect();
+    fields.push(Arc::new(Field::new(UNITS, units.data_type().clone(), true)));
+    columns.push(Arc::clone(units));
+    crate::kernel::batch(&Arc::new(Schema::new(fields)), columns)
+}
+
+/// The numbers of lists, one list after the other; NaN where absent.
+fn list_values(lists: &ArrayRef) -> Vec<f32> {
+    // Tables are written with lists of fixed size, and read back with lists of any.
+    let values = lists
+        .as_list_opt::<i32>()
+        .map(|lists| lists.values())
+        .or_else(|| Some(lists.as_fixed_size_list_opt()?.values()));
+    let numbers =
+        values.map(|values| values.as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect());
+    numbers.unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -230,7 +271,7 @@ mod tests {
 
     #[test]
     fn whoever_is_not_scored_has_no_propensity() {
-        assert_eq!(spread(&[1], &[0.25, 0.5], 3, 2), [None, None, Some(0.25), Some(0.5), None, None]);
+        assert_eq!(spread(&[1], &[Some(0.25), Some(0.5)], 3, 2), [None, None, Some(0.25), Some(0.5), None, None]);
         assert_eq!(spread(&[], &[], 1, 2), [None, None]);
     }
 

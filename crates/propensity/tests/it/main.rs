@@ -11,5 +11,6 @@ mod folds;
 mod logistic;
 mod numerics;
 mod pooled;
+mod quantity;
 mod reference;
 mod scoring;

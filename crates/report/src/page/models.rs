@@ -8,7 +8,7 @@ use super::words::{Words, fact, number, share, totals};
 use crate::SMALLEST_SHOWN;
 use crate::chart::{Caption, calibration, gains, lift};
 use crate::markup::{Markup, element};
-use crate::numbers::{Band, ClosedGate, ContactRow, OfferRow, StepBackRow, Test};
+use crate::numbers::{Band, ClosedGate, ContactRow, OfferRow, QuantityRow, StepBackRow, Test};
 
 /// With fewer bands there is nothing to compare.
 const FEWEST_BANDS: usize = 2;
@@ -113,6 +113,7 @@ fn story(words: &Words<'_>, offer: &OfferRow) -> Markup {
     sentences.extend(offer.contact.iter().flat_map(|contact| contacted(words, contact)));
     sentences.push(words.word(evidence(words, offer)).to_owned());
     sentences.extend(offer.step_backs.and_then(|found| stepped_back(words, found)));
+    sentences.extend(offer.quantity.and_then(|found| taken(words, found)));
     sentences.extend(offer.lever.map(|lever| pulled(words, lever)));
     words.sentences(&sentences)
 }
@@ -133,6 +134,13 @@ fn stepped_back(words: &Words<'_>, found: StepBackRow) -> Option<String> {
     let (takes, back) = (found.takes.get()?, found.back.get()?);
     let rate = osusume_model::Arg::Number(share(back as f64 / takes.max(1) as f64));
     Some(words.say(Line::StepBacks, &[("takes", takes.into()), ("back", back.into()), ("rate", rate)]))
+}
+
+/// Nothing where the takes are withheld.
+fn taken(words: &Words<'_>, found: QuantityRow) -> Option<String> {
+    let (takes, mean) = (found.takes.get()?, found.mean?);
+    let line = if found.is_own { Line::QuantityOwn } else { Line::QuantityMean };
+    Some(words.say(line, &[("takes", takes.into()), ("mean", osusume_model::Arg::Number(format!("{mean:.1}")))]))
 }
 
 fn pulled(words: &Words<'_>, (factor, added): (f64, i64)) -> String {

@@ -4,6 +4,7 @@
 #![expect(clippy::float_cmp, reason = "values here are exact, or NaN, and the tests say so")]
 
 mod aggregates;
+mod counted;
 mod holdings;
 mod leakage;
 mod oracle;

@@ -27,6 +27,7 @@ const fn rule(kind: OfferKind, family: u32, tier: u16) -> OfferRule {
         family,
         tier,
         skips_steps: false,
+        counted: None,
         requires: Vec::new(),
         excluded_families: Vec::new(),
         excluded_products: Vec::new(),

@@ -139,6 +139,7 @@ impl Arbiter {
             channels_left: (!contacts.channels_left.is_empty()).then_some(contacts.channels_left.as_slice()),
             recent_contacts: Some(&contacts.n),
             approaches: Some(Approaches { all: &state.approaches, stands: &state.stands }),
+            units: (!state.units.is_empty()).then_some(state.units.as_slice()),
         };
         let history = ContactHistory {
             n_contacts: &contacts.n,

@@ -345,6 +345,7 @@ impl<'a> Decider<'a> {
             offer,
             channel: self.job.config.decide.channels[choice.channel as usize].clone(),
             propensity: choice.propensity,
+            units: choice.worth.units,
             margin: choice.margin.0,
             expected_value: choice.expected_value.0,
             interval: choice.interval.map(|ends| ends.map(|end| end.0)),
@@ -425,7 +426,7 @@ struct Writer {
 impl Writer {
     fn create(job: &Job<'_>, goods: &Goods, conditions: &Conditions, as_of: AsOf) -> Result<Self> {
         let catalogue = goods.catalogue.offers.clone();
-        let schema_of_offers = Arc::new(offer_schema());
+        let schema_of_offers = Arc::new(offer_schema(!goods.counted().is_empty()));
         let decision_schema = Arc::new(rows::decision_schema(&catalogue));
         let create = |path, schema| ParquetSink::create(&job.target(), path, schema, &[]);
         let days = job.config.offers.gap_days + job.config.offers.horizon_days;

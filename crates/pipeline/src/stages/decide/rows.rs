@@ -11,6 +11,7 @@ use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 use super::PREVIOUS;
 use super::approach::CHECK;
 use super::conditions::Moment;
+use crate::stages::score::UNITS;
 use crate::stages::train::Parts;
 
 /// One row of the offer table or of the shadow.
@@ -23,6 +24,8 @@ pub(super) struct OfferRow {
     pub(super) propensity: f64,
     /// With and without contact, where it is known.
     pub(super) parts: Option<Parts>,
+    /// How many a taker is expected to take; of what is sold in numbers.
+    pub(super) units: Option<f64>,
     pub(super) margin: i64,
     pub(super) expected_value: i64,
     /// Its interval, where the effect of a contact has one.
@@ -47,8 +50,8 @@ pub(super) struct OfferRow {
     pub(super) benefit: [Option<String>; 2],
 }
 
-/// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`].
-pub(crate) const OFFER_MEANINGS: [(&str, &str); 34] = [
+/// What each column of offers and shadow means, for the reference; in the order of [`offer_schema`] where something is sold in numbers.
+pub(crate) const OFFER_MEANINGS: [(&str, &str); 35] = [
     ("customer_id", "as your tables spell it"),
     ("as_of", "the date the run was made for"),
     ("rank", "1 for the offer worth most to this customer"),
@@ -79,8 +82,12 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 34] = [
     ("uplift_lower", "lower end of its 95 % interval; absent where nothing was drawn"),
     ("uplift_upper", "upper end"),
     (
+        "expected_quantity",
+        "how many units a customer who takes it is expected to take; null for products that are not `counted`. The column is there only where some offered product is",
+    ),
+    (
         "margin_minor",
-        "what a month adds, in the currency's minor unit: for an upgrade the new margin less the one it replaces; for a category the margin of one purchase",
+        "what a month adds, in the currency's minor unit: for an upgrade the new margin less the one it replaces; for a category the margin of one purchase; for what is sold in numbers that of `expected_quantity` units, as gain and `offer_cost` below are",
     ),
     (
         "expected_value_minor",
@@ -136,13 +143,16 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 34] = [
     ),
 ];
 
-/// The schema of offers and shadow.
-pub(crate) fn offer_schema() -> Schema {
+/// Position of the expected units among all columns.
+const UNITS_AT: usize = 14;
+
+/// The schema of offers and shadow; `is_counted`: whether something offered is sold in numbers.
+pub(crate) fn offer_schema(is_counted: bool) -> Schema {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
     let reason = |name: &str| Field::new(name, DataType::Utf8, true);
     let number = |name: &str| Field::new(name, DataType::Float64, false);
     let uplift = |name: &str| Field::new(name, DataType::Float64, true);
-    Schema::new(vec![
+    let mut fields = vec![
         text("customer_id"),
         Field::new("as_of", DataType::Date32, false),
         Field::new("rank", DataType::Int16, false),
@@ -157,6 +167,7 @@ pub(crate) fn offer_schema() -> Schema {
         uplift("uplift"),
         uplift("uplift_lower"),
         uplift("uplift_upper"),
+        uplift(UNITS),
         Field::new("margin_minor", DataType::Int64, false),
         Field::new("expected_value_minor", DataType::Int64, false),
         Field::new("expected_value_lower_minor", DataType::Int64, true),
@@ -177,7 +188,11 @@ pub(crate) fn offer_schema() -> Schema {
         reason("benefit_ja"),
         text("arm"),
         number("action_probability"),
-    ])
+    ];
+    if !is_counted {
+        fields.retain(|field| field.name() != UNITS);
+    }
+    Schema::new(fields)
 }
 
 /// Rows as a batch.
@@ -206,7 +221,7 @@ pub(super) fn offer_batch(
     let end = |i: usize| -> ArrayRef {
         Arc::new(rows.iter().map(|row| row.interval.map(|ends| ends[i])).collect::<Int64Array>())
     };
-    let columns: Vec<ArrayRef> = vec![
+    let mut columns: Vec<ArrayRef> = vec![
         text(&|row| row.customer_id.clone()),
         dates(&|_| Some(as_of.date)),
         Arc::new(Int16Array::from_iter_values(rows.iter().map(|row| row.rank))),
@@ -221,6 +236,7 @@ pub(super) fn offer_batch(
         uplift(&|parts| Some(parts.uplift)),
         uplift(&|parts| parts.interval.map(|ends| ends[0])),
         uplift(&|parts| parts.interval.map(|ends| ends[1])),
+        Arc::new(rows.iter().map(|row| row.units).collect::<Float64Array>()),
         whole(&|row| row.margin),
         whole(&|row| row.expected_value),
         end(0),
@@ -242,6 +258,9 @@ pub(super) fn offer_batch(
         text(&|row| row.arm.to_owned()),
         number(&|row| row.action_probability),
     ];
+    if schema.column_with_name(UNITS).is_none() {
+        columns.remove(UNITS_AT);
+    }
     crate::kernel::batch(schema, columns)
 }
 

@@ -41,6 +41,8 @@ pub(crate) struct State {
     pub(crate) is_asked_of_others: Vec<bool>,
     /// The first offer of the run before, [`osusume_decide::NO_OFFER`] for none; empty where that does not matter.
     pub(crate) incumbents: Vec<u32>,
+    /// Customers × offers: units a taker is expected to take; empty where nothing is sold in numbers.
+    pub(crate) units: Vec<f32>,
     /// What holds of the declared conditions.
     pub(crate) found: Found,
     /// The approaches offers are made in.
@@ -114,6 +116,7 @@ impl Reader<'_> {
             is_held_back: Vec::new(),
             is_asked_of_others: Vec::new(),
             incumbents: Vec::new(),
+            units: rows.units.clone(),
             found,
             approaches: Arc::clone(&self.conditions.approaches.all),
             stands,

@@ -131,8 +131,7 @@ impl<'a> HoldingSlices<'a> {
             end_arrived: block.integers("end_arrived"),
             renews: block.integers("renews"),
             price: block.integers("price"),
-            // What is offered is a product or a tier of it, never more seats of the same.
-            quantity: None,
+            quantity: block.integers("quantity"),
             by_company: self.by_company.as_deref(),
         }
     }
@@ -186,6 +185,7 @@ fn holding_value(cell: HoldingCell, states: &[HoldingState]) -> f64 {
         HoldingCell::Tenure => anything.tenure_days,
         HoldingCell::Tier(family) => f64::from(states[family].tier),
         HoldingCell::FamilyTenure(family) => states[family].tenure_days,
+        HoldingCell::Units(family) => states[family].quantity as f64,
     }
 }
 

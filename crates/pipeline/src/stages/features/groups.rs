@@ -88,6 +88,8 @@ pub(super) enum HoldingCell {
     Tier(usize),
     /// Days since something of a family was first held.
     FamilyTenure(usize),
+    /// Units held of a family.
+    Units(usize),
 }
 
 /// What a feature takes from a customer's row.
@@ -347,6 +349,13 @@ impl Groups {
                 let name = format!("{family}_tenure");
                 let null = NullMeaning::NotYet;
                 add(HoldingCell::FamilyTenure(i), &name, Family::Tenure, Unit::Days, null, "tenure_family", family);
+            }
+            // Without the column as many units are held as rows.
+            let is_told = source.column("quantity").is_none() || tells("quantity");
+            for i in goods.counted_families().into_iter().filter(|_| is_told) {
+                let family = &goods.families[i];
+                let name = format!("{family}_units");
+                add(HoldingCell::Units(i), &name, Family::Holding, Unit::Count, NullMeaning::Never, "units", family);
             }
         }
         self.push(Group::Holdings { table: source.name.clone(), cells }, specs);

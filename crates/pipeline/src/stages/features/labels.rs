@@ -2,8 +2,8 @@
 
 use osusume_model::{AsOf, Result};
 use osusume_windows::{
-    CategoryWindow, Label, LabelWindow, Labels, Maybe, NO_TAKE, Purchases, Truth, category_labels, holder_labels,
-    holds_anything, offer_labels,
+    CategoryWindow, Intervals, Label, LabelWindow, Labels, Ladder, Maybe, NO_TAKE, Purchases, Truth, category_labels,
+    holder_labels, holds_anything, offer_labels, units_taken,
 };
 
 use super::cells::{Blocks, HoldingSlices, ladder, product_positions};
@@ -18,6 +18,8 @@ use crate::seam::{Block, MAX_WHOLE};
 pub(crate) struct LabelCells {
     pub(crate) label: Vec<Label>,
     pub(crate) take_at: Vec<i64>,
+    /// Customers × dates × offers sold in numbers ([`Goods::counted`]), row-major: units of the take of a positive, 0 elsewhere.
+    pub(crate) units: Vec<i64>,
 }
 
 /// Labels every customer as of every date, for every offer.
@@ -32,8 +34,8 @@ pub(crate) fn label(
     let n_offers = goods.catalogue.offers.len();
     let rules = goods.rules();
     let n_cells = n_customers * dates.len();
-    let mut all =
-        LabelCells { label: vec![Label::NotEligible; n_cells * n_offers], take_at: vec![NO_TAKE; n_cells * n_offers] };
+    let counted = goods.counted();
+    let mut all = LabelCells { units: vec![0; n_cells * counted.len()], ..LabelCells::new(n_cells * n_offers) };
     let windows: Vec<LabelWindow> = dates.iter().map(|date| window(job.calendar, schedule.label, *date)).collect();
     let truth = Truth {
         kept_us: i64::from(schedule.label.kept) * osusume_model::DAY_US,
@@ -51,6 +53,7 @@ pub(crate) fn label(
         }
         .map_err(|e| windows_fault(&e))?;
         all.copy_columns(&part, 0, rules.len(), n_offers);
+        all.tell_units((&intervals, &ladder), &counted, &truth, (dates.len(), n_offers))?;
     }
     if let Some(category) = &job.config.offers.category
         && let Some(block) = blocks.get(&category.source)
@@ -63,7 +66,28 @@ pub(crate) fn label(
 
 impl LabelCells {
     fn new(n: usize) -> Self {
-        Self { label: vec![Label::NotEligible; n], take_at: vec![NO_TAKE; n] }
+        Self { label: vec![Label::NotEligible; n], take_at: vec![NO_TAKE; n], units: Vec::new() }
+    }
+
+    /// Says how many units each take of an offer sold in numbers was of.
+    fn tell_units(
+        &mut self,
+        (intervals, ladder): (&Intervals<'_>, &Ladder<'_>),
+        counted: &[(usize, u32)],
+        truth: &Truth,
+        (n_dates, n_offers): (usize, usize),
+    ) -> Result<()> {
+        for (column, &(offer, product)) in counted.iter().enumerate() {
+            let takes = units_taken(intervals, ladder, product, truth).map_err(|e| windows_fault(&e))?;
+            for (row, at) in self.take_at.chunks_exact(n_offers).map(|row| row[offer]).enumerate() {
+                let sought = ((row / n_dates) as u32, at);
+                // Where there is no take, none is found: none begins before all time.
+                if let Ok(found) = takes.binary_search_by_key(&sought, |(customer, take)| (*customer, take.start)) {
+                    self.units[row * counted.len() + column] = takes[found].1.units;
+                }
+            }
+        }
+        Ok(())
     }
 
     fn lend(&mut self) -> Labels<'_> {

@@ -24,7 +24,7 @@ use osusume_windows::Label;
 pub(crate) use cells::{Blocks, HoldingSlices, product_positions};
 pub(crate) use derived::expression_fault;
 pub(crate) use labels::{block_of, label, window};
-pub(crate) use rows::{label_column, take_column};
+pub(crate) use rows::{label_column, take_column, units_column};
 pub(crate) use table::write_table;
 pub(crate) use trace::inspect;
 
@@ -149,7 +149,7 @@ impl Writer {
         (people, sample): (People, f64),
         schedule: &Schedule,
     ) -> Result<Self> {
-        let training_schema = Arc::new(rows::schema(&groups.specs, Some(&goods.catalogue.offers)));
+        let training_schema = Arc::new(rows::schema(&groups.specs, Some((&goods.catalogue.offers, &goods.counted()))));
         let scoring_schema = Arc::new(rows::schema(&groups.specs, None));
         let dates: Vec<String> = schedule.mature.iter().map(|date| date.date.to_string()).collect();
         let metadata = [("as_of_dates".to_owned(), dates.join(" "))];

@@ -22,14 +22,21 @@ pub(crate) fn take_column(offer: usize) -> String {
     format!("take_{offer:03}")
 }
 
-/// The schema of feature rows; with labels for training.
-pub(crate) fn schema(specs: &[FeatureSpec], offers: Option<&[Offer]>) -> Schema {
+/// Name of the column with the units of an offer's take.
+pub(crate) fn units_column(offer: usize) -> String {
+    format!("units_{offer:03}")
+}
+
+/// The schema of feature rows; for training with labels, and of offers sold in numbers (`counted`) with units.
+pub(crate) fn schema(specs: &[FeatureSpec], offers: Option<(&[Offer], &[(usize, u32)])>) -> Schema {
     let mut fields =
         vec![Field::new("customer", DataType::UInt32, false), Field::new("as_of", DataType::Date32, false)];
     fields.extend(specs.iter().map(|spec| Field::new(&spec.name, DataType::Float32, true)));
-    let n_offers = offers.map_or(0, <[Offer]>::len);
+    let n_offers = offers.map_or(0, |(offers, _)| offers.len());
     fields.extend((0..n_offers).map(|offer| Field::new(label_column(offer), DataType::UInt8, false)));
     fields.extend((0..n_offers).map(|offer| Field::new(take_column(offer), DataType::Int64, true)));
+    let counted = offers.map_or(&[][..], |(_, counted)| counted);
+    fields.extend(counted.iter().map(|(offer, _)| Field::new(units_column(*offer), DataType::Int64, true)));
     Schema::new(fields)
 }
 
@@ -73,6 +80,11 @@ pub(super) fn batch(
         for offer in 0..n_offers {
             let values =
                 at.iter().map(|row| Some(labels.take_at[cell(row) * n_offers + offer]).filter(|&t| t != NO_TAKE));
+            columns.push(Arc::new(values.collect::<Int64Array>()));
+        }
+        let n_counted = labels.units.len() / (customers.len() * n_dates).max(1);
+        for column in 0..n_counted {
+            let values = at.iter().map(|row| Some(labels.units[cell(row) * n_counted + column]).filter(|&u| u > 0));
             columns.push(Arc::new(values.collect::<Int64Array>()));
         }
     }

@@ -155,7 +155,7 @@ impl Tracer<'_> {
             HoldingCell::Tenure => intervals.has_started(row, at),
             HoldingCell::FamilyTenure(of) => intervals.has_started(row, at) && family(row) == of,
             HoldingCell::Count => intervals.is_held(row, at),
-            HoldingCell::Tier(of) => intervals.is_held(row, at) && family(row) == of,
+            HoldingCell::Tier(of) | HoldingCell::Units(of) => intervals.is_held(row, at) && family(row) == of,
             HoldingCell::Renewal => intervals.is_held(row, at) && renews(row),
             HoldingCell::Price => intervals.is_held(row, at) && priced(row),
         };

@@ -10,10 +10,11 @@ use osusume_evaluate as evaluate;
 use osusume_model::{Date, FeatureSpec, Offer, Result};
 use osusume_numeric::distributions::{Interval, two_sided_z};
 use osusume_numeric::elementary::exp;
+use osusume_propensity::quantity::QuantityBasis;
 use osusume_report::{
     About, Arm, Audit, Band, CauseRow, Cell, ChannelRow, ChurnRow, ClosedGate, ContactRow, Customers, Data, Decisions,
-    FORMAT_VERSION, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, ReasonRow, RejectRow, Reloaded,
-    Report, Rule, SMALLEST_SHOWN, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
+    FORMAT_VERSION, Follow, LaneRow, Learning, LimitRow, Names, Numbers, OfferRow, QuantityRow, ReasonRow, RejectRow,
+    Reloaded, Report, Rule, SMALLEST_SHOWN, SourceRow, StabilityRow, StepBackRow, Test, TestRow, TriggerRow,
 };
 
 use super::decide::{CapacityRow, Stability, churn_per_contact, evidence, lever};
@@ -90,6 +91,11 @@ impl Told<'_> {
                 .after
                 .step_backs
                 .map(|found| StepBackRow { takes: found.takes.into(), back: found.back.into() }),
+            quantity: model.quantity.as_ref().map(|quantity| QuantityRow {
+                takes: (quantity.fit.takers as u64).into(),
+                mean: Some(quantity.fit.mean),
+                is_own: quantity.fit.basis == QuantityBasis::Model,
+            }),
             lever: pulled(job.config, offer),
             offered: row.offered.into(),
             expected_value_minor: self.summary.decided.expected_value_by_offer.get(i).map(|(_, value)| *value),

@@ -54,6 +54,7 @@ impl Setting<'_> {
             gate: None,
             contact: None,
             after: super::After::default(),
+            quantity: None,
             withheld: withheld.iter().map(|&feature| self.specs[feature].name.clone()).collect(),
         };
         if positives < self.job.config.train.min_positives || positives == rows {

@@ -1,5 +1,6 @@
 //! The training table in memory: raw feature columns, dates, customers, labels.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use osusume_model::{Control, Date, FeatureKind, FeatureSpec, Result, check_stop};
@@ -11,7 +12,7 @@ use osusume_tables::read_batches;
 use osusume_windows::{Label, PositiveTake};
 
 use crate::job::Job;
-use crate::stages::features::{TRAINING, label_column, take_column};
+use crate::stages::features::{TRAINING, label_column, take_column, units_column};
 
 /// Every training row, by customer and date.
 pub(crate) struct TrainingData {
@@ -23,6 +24,8 @@ pub(crate) struct TrainingData {
     kinds: Vec<RawKind>,
     labels: Vec<Vec<u8>>,
     takes: Vec<Vec<Option<i64>>>,
+    /// By offer sold in numbers.
+    units: BTreeMap<usize, Vec<Option<i64>>>,
     /// By offer, whether each row is learned from; `None` where all are.
     learned: Option<Vec<Vec<bool>>>,
 }
@@ -59,6 +62,7 @@ impl TrainingData {
             kinds: raw_kinds(specs),
             labels: vec![Vec::new(); n_offers],
             takes: vec![Vec::new(); n_offers],
+            units: BTreeMap::new(),
             learned: None,
         };
         for batch in read_batches(fs, &dir.join(TRAINING), &[])? {
@@ -74,6 +78,9 @@ impl TrainingData {
             for offer in 0..n_offers {
                 data.labels[offer].extend(column(&label_column(offer)).as_primitive::<UInt8Type>().values());
                 data.takes[offer].extend(column(&take_column(offer)).as_primitive::<Int64Type>().iter());
+                if let Some(units) = batch.column_by_name(&units_column(offer)) {
+                    data.units.entry(offer).or_default().extend(units.as_primitive::<Int64Type>().iter());
+                }
             }
         }
         Ok(data)
@@ -107,6 +114,21 @@ impl TrainingData {
     /// When each row took an offer, if it is a positive of it.
     pub(crate) fn take_times(&self, offer: usize) -> &[Option<i64>] {
         &self.takes[offer]
+    }
+
+    /// The units each row took of an offer, if it is sold in numbers and the row is a positive of it.
+    pub(crate) fn units(&self, offer: usize) -> Option<&[Option<i64>]> {
+        self.units.get(&offer).map(Vec::as_slice)
+    }
+
+    /// The features of some rows.
+    pub(crate) fn columns_of(&self, rows: &[u32]) -> Vec<Vec<f32>> {
+        self.columns.iter().map(|column| rows.iter().map(|&row| column[row as usize]).collect()).collect()
+    }
+
+    /// What each feature's column holds.
+    pub(crate) fn kinds(&self) -> &[RawKind] {
+        &self.kinds
     }
 
     /// Rows of the given dates, ascending.

@@ -181,6 +181,7 @@ mod tests {
             gate: None,
             contact: None,
             after: crate::stages::train::After::default(),
+            quantity: None,
         };
         (0..n).map(offer).collect()
     }

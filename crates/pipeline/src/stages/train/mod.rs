@@ -10,6 +10,7 @@ mod declared;
 mod fit;
 mod gate;
 mod model_file;
+mod quantity;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +31,7 @@ pub(crate) use data::{TrainingData, raw_kinds};
 pub(crate) use declared::check_declared;
 pub(crate) use gate::Gate;
 pub(crate) use model_file::{AnyModel, PublishedModel, portable, read as read_models};
+pub(crate) use quantity::{Quantity, expected as expected_units};
 
 use self::data::Outcomes;
 use self::fit::{Encoded, Task};
@@ -75,6 +77,8 @@ pub(crate) struct OfferModel {
     pub(crate) contact: Option<Contact>,
     /// What follows a take or a contact.
     pub(crate) after: After,
+    /// How many units a taker takes; of what is sold in numbers.
+    pub(crate) quantity: Option<Quantity>,
 }
 
 impl OfferModel {
@@ -175,6 +179,7 @@ pub(crate) fn train(
     let told = contact::Ground { job, tables, goods, schedule, units, data: &data, design: &encoded.design };
     contact::tell(&told, &mut offers)?;
     after::tell(job, tables, goods, schedule, &mut offers)?;
+    quantity::tell(job, (&data, &folds), goods, &rows, &mut offers)?;
     let columns = match encoded.columns {
         fit::Columns::Linear(encoder) => Columns::Linear(encoder),
         fit::Columns::Additive(shape) => Columns::Additive(Curves::new(&shape, &offers)?),
@@ -302,6 +307,7 @@ impl Learned<'_> {
             gate: None,
             contact: None,
             after: After::default(),
+            quantity: None,
         })
     }
 

@@ -57,6 +57,9 @@ struct ModelFile<'a> {
     /// What follows a take or a contact, as far as it is known.
     #[serde(skip_serializing_if = "is_nothing")]
     after: super::After,
+    /// How many units a taker takes; of what is sold in numbers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quantity: Option<super::quantity::QuantityFile>,
     model: Option<AnyFile>,
     tests: &'a [super::Measures],
 }
@@ -146,6 +149,7 @@ pub(super) fn write(
             calibration_gate: model.gate.as_ref(),
             contact: model.contact.as_ref(),
             after: model.after,
+            quantity: model.quantity.as_ref().map(|quantity| quantity.file(&raw)),
             model: numbers,
             tests: &model.tests,
         };
