@@ -252,8 +252,8 @@ impl Default for Placed {
 
 impl Placed {
     /// Of one customer.
-    pub(crate) fn of_one(offers: Vec<(OfferId, u8)>) -> Self {
-        Self { offsets: vec![0, offers.len()], offers, is_scarce: Vec::new() }
+    pub(crate) fn of_one(offers: Vec<(OfferId, u8)>, is_scarce: Vec<bool>) -> Self {
+        Self { offsets: vec![0, offers.len()], offers, is_scarce }
     }
 
     /// Appends what the next customer gets.
