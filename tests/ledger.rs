@@ -156,6 +156,31 @@ fn an_offer_and_its_contact_count_once() {
     assert!(beside > offers.len() / 2, "{beside} of {}", offers.len());
 }
 
+/// Whoever answers no contact rests, and as many of those whom nobody contacts.
+#[test]
+fn ignored_contacts_rest_both_arms_alike() {
+    for campaigns in [&[][..], &CAMPAIGNS[..]] {
+        let company = Company::new();
+        let hold = ["decide.hold_after=[{event=\"ignored\",n=1,answer_days=3,days=60}]", "decide.contact_limit.days=2"];
+        let more = [campaigns, &hold.map(|setting| ["--set", setting]).concat()].concat();
+        assert_eq!(run(&company, FIRST, &more), "published");
+        let (offers, shadow) = (table(&company, FIRST, "offers"), table(&company, FIRST, "shadow"));
+        company.edit("data/isp/contacts.csv", |made| format!("{made}{}", contacts(&offers, 2)));
+        assert_eq!(run(&company, AS_OF, &more), "published");
+        let decisions = table(&company, AS_OF, "decisions");
+        let rested = |of: &Table| {
+            let fates = fates(&decisions, &ids(of));
+            fates.iter().filter(|words| words.contains("hold_after_ignored")).count() as f64 / fates.len() as f64
+        };
+        let (contacted, held_out) = (rested(&offers), rested(&shadow));
+        assert!(contacted > 0.2 && (contacted - held_out).abs() < 0.15, "{contacted} and {held_out}");
+        // Everybody is explained out of the run alone.
+        for id in ids(&shadow).into_iter().take(5) {
+            company.succeed(&["why", id, "runs/isp"]);
+        }
+    }
+}
+
 /// What is out lasts as long as the run said that made it, however short the offers of later runs are.
 #[test]
 fn an_offer_lasts_as_long_as_its_own_run_said() {

@@ -4,7 +4,7 @@ use osusume_decide::{NEVER, Touch};
 use osusume_model::{Date, Result};
 
 use super::approach::{Made, NO_STEP};
-use super::ledger::{Contact, ELSE, Ledger, ToCome};
+use super::ledger::{AsIf, Contact, ELSE, Ledger, ToCome};
 use super::state::Reader;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -138,20 +138,21 @@ impl Own<'_> {
         let from = self.reader.scene.calendar.midnight(first).0;
         let sent = self.sent.iter().filter(|contact| contact.at >= from && contact.channels & channels != 0);
         let is_through = |through: u32| through & channels != 0 || channels == u32::MAX;
-        let to_come = self.counted().filter(|row| self.counted_on(row.told) >= first && is_through(row.channels));
+        let to_come = self.counted().filter(|row| self.counted_on(row) >= first && is_through(row.channels));
         u16::try_from(sent.count() + to_come.count()).unwrap_or(u16::MAX)
     }
 
     /// The day an offer that is out counts as a contact on: one that still may be made as much as one of today, one that stands for what
     /// others were sent as one of its own date.
-    fn counted_on(&self, told: Date) -> Date {
-        if self.reader.scene.config.decide.counts_outstanding { self.reader.as_of.date } else { told }
+    fn counted_on(&self, row: &ToCome) -> Date {
+        let is_campaign = self.reader.scene.config.decide.counts_outstanding;
+        if is_campaign && row.as_if == AsIf::Open { self.reader.as_of.date } else { row.told }
     }
 
-    /// What is to come and counts toward limits: not what has expired where only what stands does.
+    /// What is to come and counts toward limits: where only what stands does, not what has expired and stands for nothing sent.
     fn counted(&self) -> impl Iterator<Item = &ToCome> {
         let counts_all = !self.reader.scene.config.decide.counts_outstanding;
-        self.to_come.iter().filter(move |row| counts_all || row.stands)
+        self.to_come.iter().filter(move |row| counts_all || row.stands || row.as_if != AsIf::Open)
     }
 
     /// All contacts as approaches see them. One that stands for what others were sent is as good as made, and nobody could answer it.
@@ -168,7 +169,9 @@ impl Own<'_> {
             is_out: false,
         });
         let is_campaign = reader.scene.config.decide.counts_outstanding;
-        let to_come = self.to_come.iter().map(|row| Made {
+        // What has ended is here for the hold after ignored contacts alone, but for steps.
+        let to_come = self.to_come.iter().filter(|row| !is_campaign || row.stands || row.step != NO_STEP);
+        let to_come = to_come.map(|row| Made {
             day: row.told,
             offer: Some(row.offer),
             step: row.step,
@@ -193,15 +196,22 @@ impl Own<'_> {
 
     fn days_since(&self) -> u16 {
         let sent = self.reader.days_since(self.sent.last().map(|contact| contact.at));
-        let told = self.counted().map(|row| self.reader.days_from(self.counted_on(row.told)));
+        let told = self.counted().map(|row| self.reader.days_from(self.counted_on(row)));
         told.fold(sent, u16::min)
     }
 
-    /// Goes back from the newest contact for as long as none was answered; those that may still be are passed over.
+    /// Goes back from the newest contact for as long as none was answered; those that may still be are passed over. Of the holdout, rows
+    /// that stand for contacts count as these.
     fn days_since_ignored(&self, hold: &HoldAfter) -> u16 {
-        let due = self.reader.scene.calendar.midnight(self.reader.as_of.date - hold.answer_days as i32).0;
-        let unanswered = self.sent.iter().rev().take_while(|contact| !contact.is_answered);
-        let ignored: Vec<i64> = unanswered.map(|contact| contact.at).filter(|&at| at < due).collect();
+        let calendar = self.reader.scene.calendar;
+        let due = calendar.midnight(self.reader.as_of.date - hold.answer_days as i32).0;
+        let as_if = self.to_come.iter().filter(|row| row.as_if != AsIf::Open);
+        let as_if = as_if.map(|row| (calendar.midnight(row.told).0, row.as_if == AsIf::Answered));
+        let sent = self.sent.iter().map(|contact| (contact.at, contact.is_answered));
+        let mut all: Vec<(i64, bool)> = sent.chain(as_if).collect();
+        all.sort_unstable();
+        let unanswered = all.into_iter().rev().take_while(|(_, is_answered)| !is_answered);
+        let ignored: Vec<i64> = unanswered.map(|(at, _)| at).filter(|&at| at < due).collect();
         if ignored.len() >= hold.n as usize { self.reader.days_since(ignored.first().copied()) } else { NEVER }
     }
 }

@@ -17,7 +17,7 @@ use osusume_tables::{CustomerIndex, ParquetSink, read_batches};
 use super::approach::NO_STEP;
 use super::{OFFER_HOLDOUT, OFFERS, Reader, SHADOW};
 use crate::calendar::Calendar;
-use crate::config::{Config, Decide};
+use crate::config::{Config, Decide, HoldEvent};
 use crate::job::Job;
 
 /// What earlier runs had out when the run was made.
@@ -74,11 +74,16 @@ pub(crate) fn days_looked_at(config: &Config) -> u32 {
     let decide = &config.decide;
     let lasting = config.offers.gap_days + config.offers.horizon_days;
     let limits = decide.timing.channel_limits.iter().map(|limit| limit.days);
-    // The holdout's steps are told from shadow rows alone.
+    // What the holdout would have ignored, and its steps, are told from shadow rows alone.
+    let limits = limits.chain(holds_after_ignored(decide).then_some(LONGEST));
     let approaches = decide.timing.approaches.iter().map(|one| one.again_days.map_or(LONGEST, u32::from).min(LONGEST));
     let limits = limits.chain(approaches);
     let most = limits.chain([decide.contact_limit_days, decide.min_days_between]).max().unwrap_or(0);
     if decide.counts_outstanding { most.max(lasting) } else { most }
+}
+
+fn holds_after_ignored(decide: &Decide) -> bool {
+    decide.hold_after.iter().any(|hold| hold.event == HoldEvent::Ignored)
 }
 
 /// The tables of earlier runs as inputs of this one. Their paths are seen from the directory of the pipeline's runs.
@@ -106,6 +111,51 @@ struct Outstanding {
     expires: Date,
     /// Whether nothing was sent, the customer being held out.
     is_shadow: bool,
+    /// What a customer of the holdout counts as having done about it.
+    as_if: AsIf,
+}
+
+/// What a shadow row stands for, drawn as often as it came of the offers of the same run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum AsIf {
+    /// Nothing that is known: an offer, one that nobody was contacted about, or a run that asks for no more.
+    Open,
+    /// A contact that was answered.
+    Answered,
+    /// A contact without an answer.
+    Ignored,
+}
+
+impl AsIf {
+    fn word(self) -> Option<&'static str> {
+        match self {
+            Self::Open => None,
+            Self::Answered => Some("answered"),
+            Self::Ignored => Some("ignored"),
+        }
+    }
+
+    fn of(word: Option<&str>) -> Self {
+        [Self::Answered, Self::Ignored].into_iter().find(|one| one.word() == word).unwrap_or(Self::Open)
+    }
+}
+
+/// How often the offers of a run were contacted, and how often that was answered: shares of all its offers.
+#[derive(Clone, Copy, Debug, Default)]
+struct Shares {
+    contacted: f64,
+    answered: f64,
+}
+
+impl Shares {
+    /// What a draw in [0, 1) stands for.
+    fn as_if(self, draw: f64) -> AsIf {
+        match draw {
+            draw if draw < self.answered => AsIf::Answered,
+            draw if draw < self.contacted => AsIf::Ignored,
+            _ => AsIf::Open,
+        }
+    }
 }
 
 /// A contact that was made.
@@ -145,6 +195,8 @@ pub(super) struct ToCome {
     pub(super) stands: bool,
     /// Whether nothing was sent, the customer being held out.
     pub(super) is_shadow: bool,
+    /// What it stands for, where that is asked.
+    pub(super) as_if: AsIf,
 }
 
 /// What is out, by customer.
@@ -215,7 +267,7 @@ impl Ledger {
         customers: &CustomerIndex,
         control: &dyn Control,
     ) -> Result<()> {
-        let optional = optional_columns(fs, path, &["step", "is_shadow", "arm", "contact_until"])?;
+        let optional = optional_columns(fs, path, &["step", "is_shadow", "arm", "contact_until", "as_if"])?;
         let columns = ["customer_id", "as_of", "offer", "channel", "expires_on"].into_iter().chain(optional);
         for batch in read_batches(fs, path, &columns.collect::<Vec<_>>())? {
             check_stop(control)?;
@@ -226,6 +278,7 @@ impl Ledger {
             let arms = batch.column_by_name("arm").and_then(|column| column.as_string_opt::<i32>());
             let steps = batch.column_by_name("step").and_then(|column| column.as_string_opt::<i32>());
             let shadows = batch.column_by_name("is_shadow").and_then(|column| column.as_boolean_opt());
+            let as_if = batch.column_by_name("as_if").and_then(|column| column.as_string_opt::<i32>());
             let until =
                 batch.column_by_name("contact_until").and_then(|column| column.as_primitive_opt::<Date32Type>());
             // Nobody is contacted about an offer from the day on which it is too late for it.
@@ -244,7 +297,8 @@ impl Ledger {
                     let channel = self.channels.iter().position(|channel| channel == channels.value(row));
                     let (as_of, expires) = (Date(dates.value(row)), end(row));
                     let channels = channel.map_or(0, |channel| 1 << channel);
-                    self.rows.push(Outstanding { customer, as_of, offer, channels, step, expires, is_shadow });
+                    let as_if = AsIf::of(as_if.filter(|words| words.is_valid(row)).map(|words| words.value(row)));
+                    self.rows.push(Outstanding { customer, as_of, offer, channels, step, expires, is_shadow, as_if });
                 }
             }
         }
@@ -269,30 +323,38 @@ impl Ledger {
         self.names.iter().position(|known| known == name.trim()).map(|position| position as u32)
     }
 
-    /// What counts as a contact: every row that has not expired where `counts_all` (and of the holdout every step of an approach), else of each earlier run as large a share of its shadow rows as of its
-    /// offers has been contacted, drawn by a hash of the customer.
+    /// What counts as a contact: every row that has not expired where `counts_all` (and of the holdout every step of an approach and what
+    /// stands for a contact in a hold after ignored ones), else of each earlier run as large a share of its shadow rows as of its offers
+    /// has been contacted, drawn by a hash of the customer.
     ///
     /// # Errors
     /// Faults of reading contacts, and a stop asked for.
     pub(crate) fn settled(mut self, reader: &Reader<'_>, counts_all: bool) -> Result<Self> {
-        if counts_all {
-            let is_step = |row: &Outstanding| row.is_shadow && row.step != NO_STEP;
-            self.rows.retain(|row| row.expires > reader.as_of.date || is_step(row));
-            return Ok(self);
-        }
-        let shares = self.contacted_shares(reader)?;
+        let asks_answers = holds_after_ignored(&reader.scene.config.decide);
+        let shares = if counts_all && !asks_answers { BTreeMap::new() } else { self.shares(reader)? };
         let seed = &reader.scene.config.train.seed;
-        let counts = |row: &Outstanding| {
+        let drawn = |row: &Outstanding| {
             let hash = keyed_hash(&format!("{seed}/contacted/{}", row.as_of), reader.id(row.customer).as_bytes());
-            row.is_shadow && shares.get(&row.as_of).is_some_and(|share| unit_interval(hash) < *share)
+            shares.get(&row.as_of).map_or(AsIf::Open, |shares| shares.as_if(unit_interval(hash)))
         };
-        self.rows.retain(counts);
+        let mut rows = std::mem::take(&mut self.rows);
+        for row in rows.iter_mut().filter(|row| row.is_shadow) {
+            row.as_if = drawn(row);
+        }
+        rows.retain(|row| {
+            let is_step = row.is_shadow && row.step != NO_STEP;
+            row.as_if != AsIf::Open || (counts_all && (row.expires > reader.as_of.date || is_step))
+        });
+        if !asks_answers {
+            rows.iter_mut().for_each(|row| row.as_if = AsIf::Open);
+        }
+        self.rows = rows;
         Ok(self)
     }
 
-    /// By date of an earlier run, the share of its offers that a contact has answered.
-    fn contacted_shares(&self, reader: &Reader<'_>) -> Result<BTreeMap<Date, f64>> {
-        let mut counts: BTreeMap<Date, [u32; 2]> = BTreeMap::new();
+    /// By date of an earlier run, what came of its offers.
+    fn shares(&self, reader: &Reader<'_>) -> Result<BTreeMap<Date, Shares>> {
+        let mut counts: BTreeMap<Date, [u32; 3]> = BTreeMap::new();
         let offered: Vec<&[Outstanding]> =
             self.rows.chunk_by(|a, b| a.customer == b.customer).filter(|rows| !rows[0].is_shadow).collect();
         for block in offered.chunks(BLOCK) {
@@ -306,14 +368,21 @@ impl Ledger {
                 &contacts[of(at)..of(at + 1)]
             };
             for (at, rows) in block.iter().enumerate() {
-                for (row, is_answered) in rows.iter().zip(answered(rows, own(at), reader.scene.calendar)) {
-                    let [n_answered, n] = counts.entry(row.as_of).or_default();
-                    *n_answered += u32::from(is_answered);
+                let own = own(at);
+                for (row, contact) in rows.iter().zip(contacted(rows, own, reader.scene.calendar)) {
+                    let [n_answered, n_contacted, n] = counts.entry(row.as_of).or_default();
+                    *n_answered += u32::from(contact.is_some_and(|at| own[at].is_answered));
+                    *n_contacted += u32::from(contact.is_some());
                     *n += 1;
                 }
             }
         }
-        Ok(counts.into_iter().map(|(date, [n_answered, n])| (date, f64::from(n_answered) / f64::from(n))).collect())
+        let share = |part: u32, n: u32| f64::from(part) / f64::from(n);
+        let shares = |[answered, contacted, n]: [u32; 3]| Shares {
+            contacted: share(contacted, n),
+            answered: share(answered, n),
+        };
+        Ok(counts.into_iter().map(|(date, counts)| (date, shares(counts))).collect())
     }
 
     /// Writes what counts below the run, for whoever asks why nothing was offered.
@@ -329,6 +398,7 @@ impl Ledger {
             Field::new("expires_on", DataType::Date32, false),
             Field::new("step", DataType::Utf8, true),
             Field::new("is_shadow", DataType::Boolean, false),
+            Field::new("as_if", DataType::Utf8, true),
         ]));
         let mut sink = ParquetSink::create(&job.target(), OUTSTANDING, &schema, &[])?;
         for rows in self.rows.chunks(BLOCK) {
@@ -337,7 +407,7 @@ impl Ledger {
                 self.channels.get(row.channels.trailing_zeros() as usize).map_or("", String::as_str)
             };
             let step = |row: &Outstanding| self.steps.get(usize::from(row.step)).map(String::as_str);
-            let columns: [ArrayRef; 7] = [
+            let columns: [ArrayRef; 8] = [
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| customers.id(row.customer)))),
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.as_of.0))),
                 Arc::new(StringArray::from_iter_values(rows.iter().map(|row| &self.names[row.offer as usize]))),
@@ -345,6 +415,7 @@ impl Ledger {
                 Arc::new(Date32Array::from_iter_values(rows.iter().map(|row| row.expires.0))),
                 Arc::new(rows.iter().map(step).collect::<StringArray>()),
                 Arc::new(rows.iter().map(|row| Some(row.is_shadow)).collect::<BooleanArray>()),
+                Arc::new(rows.iter().map(|row| row.as_if.word()).collect::<StringArray>()),
             ];
             let batch = RecordBatch::try_new(Arc::clone(&schema), columns.into());
             sink.write(&batch.map_err(|error| Fault::new(Code::Bug).because(error.to_string()))?)?;
@@ -362,30 +433,30 @@ impl Ledger {
     ) -> Vec<ToCome> {
         let from = self.rows.partition_point(|row| row.customer < customer);
         let to = from + self.rows[from..].partition_point(|row| row.customer == customer);
-        let rows = self.rows[from..to].iter().zip(answered(&self.rows[from..to], contacts, calendar));
-        let to_come = |(row, _): (&Outstanding, bool)| {
-            let Outstanding { as_of: told, channels, offer, step, expires, is_shadow, .. } = *row;
-            ToCome { told, channels, offer, step, stands: expires > today, is_shadow }
+        let rows = self.rows[from..to].iter().zip(contacted(&self.rows[from..to], contacts, calendar));
+        let to_come = |(row, _): (&Outstanding, Option<usize>)| {
+            let Outstanding { as_of: told, channels, offer, step, expires, is_shadow, as_if, .. } = *row;
+            ToCome { told, channels, offer, step, stands: expires > today, is_shadow, as_if }
         };
-        rows.filter(|(_, is_answered)| !is_answered).map(to_come).collect()
+        rows.filter(|(_, contact)| contact.is_none()).map(to_come).collect()
     }
 }
 
-/// Which rows of one customer a contact has answered. A contact answers one row: on the row's date or later, and about the same offer, or
+/// The contact each row of one customer came to, if any. A contact is one row's: on the row's date or later, and about the same offer, or
 /// about none it names.
-fn answered(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> impl Iterator<Item = bool> {
+fn contacted(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> impl Iterator<Item = Option<usize>> {
     let mut is_used = vec![false; contacts.len()];
     rows.iter().map(move |row| {
         let begins = calendar.midnight(row.as_of).0;
-        let mut answer = |offer: Option<u32>| {
+        let mut find = |offer: Option<u32>| {
             let fits = |i: &usize| !is_used[*i] && contacts[*i].at >= begins && contacts[*i].offer == offer;
             let found = (0..contacts.len()).find(fits);
             if let Some(i) = found {
                 is_used[i] = true;
             }
-            found.is_some()
+            found
         };
-        answer(Some(row.offer)) || answer(None)
+        find(Some(row.offer)).or_else(|| find(None))
     })
 }
 
@@ -436,6 +507,7 @@ mod tests {
             step: NO_STEP,
             expires: Date(day + 60),
             is_shadow: false,
+            as_if: AsIf::Open,
         };
         Ledger {
             names: vec!["wifi".into(), "tv".into()],
