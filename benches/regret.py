@@ -27,9 +27,13 @@ places, one a family, each customer through the cheapest channel allowed, capaci
 - our scores: the same, allocated as the oracle's are, fatigue and drags being known: what the scores lose by themselves.
 - true effects: the true p1 - p0 x margin, as decide would weigh it, without fatigue and churn; told as a share of `known`.
 - true values: the true worth of one contact, with fatigue and churn in it, each contact for itself; a share of `known`, too.
+- given: the true worth of a first contact, and further ones worn by `decide.wear_out`, as decide would weigh them: what the ranking
+  loses that is told the truth. Told as a share of `most`, the best set of offers of each customer, exactly, capacities left aside.
 
-Printed by world: the median, worst and 95 % interval of S over seeds; V in yen a thousand customers; the one-sided 95 % lower bound
-of V less each baseline's, paired by seed; churn caused among those contacted, relative, over twelve months.
+Two tables are printed, a row a world; V is in minor units a thousand customers. The first is of parts: V of `given` as a share of
+`most`, mean and worst; what our scores lose with the oracle's allocator, as S and as regret (the oracle's V less theirs), with 95 %
+intervals over seeds; and what lies behind. The second is of the whole: median, worst and mean S, the mean difference of V to each
+baseline with the one-sided 95 % lower bound, paired by seed, and churn caused among those contacted, relative, over twelve months.
 
 With `--lines` each world and seed is appended to the file as soon as it is known, those that are there already (of the same program,
 pipeline and settings) are not measured again, and `--report` prints the table of a file. With `--cache` what does not depend on the
@@ -76,15 +80,16 @@ ORACLE_SEED = 9_001
 ONE_SIDED = [6.314, 2.920, 2.353, 2.132, 2.015, 1.943, 1.895, 1.860, 1.833, 1.812, 1.796, 1.782, 1.771, 1.761, 1.753, 1.746, 1.740, 1.734, 1.729]
 TWO_SIDED = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093]
 BASELINES = ["nobody", "random", "p x margin", "two models"]
-HEADS = ["business", "customers", "seeds", "S median", "worst", "interval", "V", "worst V", "oracle", "known"]
-HEADS += [f"V less {name}" for name in BASELINES] + ["p1 - p0", "our scores", "true effects", "true values", "a contact", "contacts", "oracle's", "churn"]
+PARTS = ["business", "customers", "seeds", "given, of most (worst)", "our scores, S (95 %)", "regret (95 %)", "oracle", "known", "p1 - p0", "true effects", "true values",
+         "a contact", "contacts", "oracle's"]
+WHOLE = ["business", "customers", "seeds", "V", "worst", "S median", "worst", "S of means (95 %)", *(f"V less {name}" for name in BASELINES), "churn, % (worst)"]
 
 
 def main():
     options = arguments()
     if options.report:
         newest = {(line["world"], line["customers"], line["seed"]): line for line in lines_of(options.report)}
-        print_table(newest.values(), options)
+        print_table(newest.values())
         return
     # The seeds outside, so that a cut leaves whole seeds of every world; the worlds outside where no oracle is kept.
     tasks = [(world, seed) for seed in options.seeds for world in options.worlds]
@@ -102,7 +107,7 @@ def main():
                 lines.append(done.result())
                 progress(options, lines, len(tasks), began)
     if not options.prepare:
-        print_table(lines, options)
+        print_table(lines)
 
 
 def oracles_first(options, tasks):
@@ -134,7 +139,6 @@ def arguments():
     parser.add_argument("--prepare", action="store_true", help="only make and keep the companies that --cache lacks")
     parser.add_argument("--lines", type=Path, help="append each result here, and measure none anew that is there")
     parser.add_argument("--report", type=Path, help="print the table of such a file, nothing else")
-    parser.add_argument("--baselines-only", action="store_true", help="a narrow table: S, the four paired differences, churn")
     options = parser.parse_args()
     for world in PLANTED:
         if not options.report and not options.worlds and not (options.data / PLANTED[world][0]).exists():
@@ -234,9 +238,11 @@ def measured(options, world, company, pack, rng):
         "our scores": company.chosen(worth(added), mean_drag, shrink),
         "true effects": company.chosen(worth(company.contacted - company.alone)),
         "true values": company.chosen(alone),
+        "given": company.chosen(company.gain[:, 0], company.drag[:, :1] * np.arange(1, 4), company.wear),
         "known": company.chosen(company.gain[:, 0], company.drag, shrink),
     }
     told = {name: company.value(pairs) for name, pairs in policies.items()} | {"run": company.value(published, costs)}
+    told["most"] = {"v": company.most()}
     ways = [company.value(company.chosen(gain, drag[:, None] * np.array(drags), shrink)) for gain, drag in oracle.weigh(company, seen)]
     told["ways"] = [way["v"] for way in ways]
     told["oracle"] = max([*ways, told["nobody"], told["our scores"]], key=lambda way: way["v"])
@@ -292,21 +298,17 @@ def find_oracle(options, world, company):
 # --- the table --------------------------------------------------------------------------------------------------------------
 
 
-def print_heads():
-    print("| " + " | ".join(HEADS) + " |\n|" + "---|" * len(HEADS), flush=True)
-
-
-def print_row(lines):
-    print("| " + " | ".join(row(lines)) + " |", flush=True)
-
-
 def print_table(lines):
-    print_heads()
+    """Two tables: of the parts, scores and ranking, and of the whole."""
     groups = {}
     for line in lines:
         groups.setdefault((line["world"], line["customers"]), []).append(line)
-    for group in groups.values():
-        print_row(sorted(group, key=lambda line: line["seed"]))
+    order = lambda key: ((WORLDS + list(PLANTED)).index(key[0]), -key[1])
+    groups = [sorted(groups[key], key=lambda line: line["seed"]) for key in sorted(groups, key=order)]
+    for heads, row in ((PARTS, of_parts), (WHOLE, of_the_whole)):
+        print("\n| " + " | ".join(heads) + " |\n| --- |" + " ---: |" * (len(heads) - 1))
+        for group in groups:
+            print("| " + " | ".join(row(group)) + " |", flush=True)
 
 
 def half(values, table):
@@ -317,28 +319,67 @@ def half(values, table):
     return t * values.std(ddof=1) / np.sqrt(len(values))
 
 
-def row(lines):
-    customers = lines[0]["customers"]
-    a_thousand = 1_000 / customers
-    v = lambda name: np.array([line[name]["v"] for line in lines]) * a_thousand
-    run, oracle = v("run"), v("oracle")
+def a_thousand(lines, name):
+    """V of a policy, a thousand customers, by seed."""
+    return np.array([line[name]["v"] for line in lines]) * 1_000 / lines[0]["customers"]
+
+
+def of_the_whole(lines):
+    run, oracle = a_thousand(lines, "run"), a_thousand(lines, "oracle")
     # Where the oracle earns nothing there is no ratio.
     s = run[oracle > 0] / oracle[oracle > 0] if (oracle > 0).any() else np.array([np.nan])
-    # The ratio of means: of companies whose oracle earns next to nothing, single ratios say little.
-    whole = run.sum() / oracle.sum() if oracle.sum() > 0 else np.nan
-    mean = lambda name, key: np.mean([line[name][key] for line in lines])
     beside = []
     for name in BASELINES:
-        difference = run - v(name)
-        beside.append(f"{difference.mean():+,.0f} (> {difference.mean() - half(difference, ONE_SIDED):+,.0f})")
-    share = lambda name: f"{v(name).sum() / v('known').sum():.3f}" if "true values" in lines[0] and v("known").sum() > 0 else "-"
+        difference = run - a_thousand(lines, name)
+        bound = difference.mean() - half(difference, ONE_SIDED)
+        beside.append(f"{difference.mean():+,.0f}" + ("" if np.isnan(bound) else f" (> {bound:+,.0f})"))
+    churn = np.array([100 * line["run"]["churn"] for line in lines])
     return [
-        lines[0]["world"], f"{customers:,}", f"{len(lines)}", f"{np.median(s):.2f}", f"{s.min():.2f}", f"{whole:.2f} ± {half(s, TWO_SIDED):.2f}",
-        f"{run.mean():+,.0f}", f"{run.min():+,.0f}", f"{oracle.mean():,.0f}", f"{v('known').mean():,.0f}", *beside, f"{v('p1 - p0').mean():+,.0f}",
-        f"{v('our scores').mean():+,.0f}", share("true effects"), share("true values"),
-        f"{np.mean([line['a contact'] for line in lines]):.1f} of {np.mean([line['cost'] for line in lines]):.1f}", f"{mean('run', 'contacts'):,.0f}",
-        f"{mean('oracle', 'contacts'):,.0f}", f"{100 * mean('run', 'churn'):+.2f} %",
+        lines[0]["world"], f"{lines[0]['customers']:,}", f"{len(lines)}", f"{run.mean():+,.0f}", f"{run.min():+,.0f}", f"{np.median(s):.2f}", f"{s.min():.2f}",
+        told_ratio(run, oracle), *beside, f"{churn.mean():+.2f} ({churn.max():+.2f})",
     ]
+
+
+def interval(middle, width, digits):
+    """Nothing where one company alone is told."""
+    return "" if np.isnan(width) else f" ({middle - width:{digits}} to {middle + width:{digits}})"
+
+
+def told_ratio(top, bottom):
+    """The ratio of means: of companies whose oracle earns next to nothing, single ratios say little."""
+    whole, width = ratio_of_means(top, bottom)
+    return f"{whole:.2f}{interval(whole, width, '.2f')}"
+
+
+def ratio_of_means(top, bottom):
+    """The ratio with half the width of its 95 % interval over companies, linearised."""
+    if bottom.mean() <= 0:
+        return np.nan, np.nan
+    whole = top.mean() / bottom.mean()
+    return whole, half((top - whole * bottom) / bottom.mean(), TWO_SIDED)
+
+
+def of_parts(lines):
+    mean = lambda name, key: np.mean([line[name][key] for line in lines])
+    v = lambda name: f"{a_thousand(lines, name).mean():+,.0f}"
+    share = lambda name: f"{a_thousand(lines, name).sum() / a_thousand(lines, 'known').sum():.3f}" if a_thousand(lines, "known").sum() > 0 else "-"
+    ours, oracle = a_thousand(lines, "our scores"), a_thousand(lines, "oracle")
+    lost = oracle - ours
+    return [
+        lines[0]["world"], f"{lines[0]['customers']:,}", f"{len(lines)}", given(lines), told_ratio(ours, oracle),
+        f"{lost.mean():,.0f}{interval(lost.mean(), half(lost, TWO_SIDED), ',.0f')}", v("oracle"), v("known"), v("p1 - p0"),
+        share("true effects"), share("true values"), f"{np.mean([line['a contact'] for line in lines]):.1f} of {np.mean([line['cost'] for line in lines]):.1f}",
+        f"{mean('run', 'contacts'):,.0f}", f"{mean('oracle', 'contacts'):,.0f}",
+    ]
+
+
+def given(lines):
+    """Lines of former versions of this file lack it."""
+    lines = [line for line in lines if "most" in line and line["most"]["v"] > 0]
+    if not lines:
+        return "-"
+    given, most = a_thousand(lines, "given"), a_thousand(lines, "most")
+    return f"{given.sum() / most.sum():.3f} ({(given / most).min():.3f})"
 
 
 if __name__ == "__main__":

@@ -71,6 +71,8 @@ class Company:
         discount = setting(config, sets, "decide.yearly_discount", 0.05)
         kept = survival * (1 - discount) ** (1 / 12)
         self.months = sum(kept**month for month in range(months))
+        # What is left of the effect of each of one, two and three contacts, as the ranking takes it.
+        self.wear = (1 - setting(config, sets, "decide.wear_out", 0.25)) ** np.arange(3)
         self.channels = setting(config, sets, "decide.channels", ["mail"])
         self.capacity = [place for place in setting(config, sets, "decide.capacity", []) if "max" in place]
         self.limit = setting(config, sets, "decide.contact_limit", {})
@@ -180,6 +182,19 @@ class Company:
                 sums[person] += gain[pair]
                 free[pair] = False
         return np.array(result, dtype=np.int64)
+
+    def most(self):
+        """V of the best set for every customer: of each number of contacts the best ones, one a family. Capacities are left aside."""
+        best = np.zeros(len(self.places))
+        for k in range(1, min(3, self.per_customer) + 1):
+            pairs = pl.DataFrame({"person": self.person, "family": self.family, "gain": self.gain[:, k - 1]})
+            top = pairs.group_by("person", "family").agg(pl.col("gain").max()).sort("gain", descending=True).group_by("person").head(k)
+            sums = top.group_by("person").agg(pl.col("gain").sum(), n=pl.len()).filter(pl.col("n") == k)
+            person, gain = sums["person"].to_numpy(), sums["gain"].to_numpy()
+            v = gain + self.drag[person, k - 1] - k * self.cost[person]
+            open_to = (self.places[person] >= k) & self.people["channel"].is_not_null().to_numpy()[person]
+            best[person] = np.maximum(best[person], np.where(open_to, v, 0.0))
+        return float(best.sum())
 
     def room(self):
         by_channel = {place["channel"]: place["max"] for place in self.capacity if "channel" in place and "offer" not in place}

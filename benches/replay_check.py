@@ -38,6 +38,8 @@ from zoneinfo import ZoneInfo
 
 import polars as pl
 
+from replay_ledger import out
+
 ROOT = Path(__file__).resolve().parents[1]
 FIRST = date(2026, 10, 1)
 # The metrics that pipelines ask for by name come first, so the others are thinned.
@@ -124,7 +126,13 @@ class Count:
 
     def tell(self, name):
         print(f"{name}: {self.decisions:,} decisions, {self.rows:,} offers, {self.violations:,} violations, "
-              f"{self.disagreements:,} disagreements{' ' + json.dumps(self.what, ensure_ascii=False) if self.what else ''}", flush=True)
+              f"{self.disagreements:,} disagreements{self.worst()}", flush=True)
+
+    def worst(self):
+        """What was found, the most frequent first."""
+        most = sorted(self.what.items(), key=lambda item: -item[1])
+        more = f" and {len(most) - 12} more" if len(most) > 12 else ""
+        return "".join(f"; {what}: {number:,}" for what, number in most[:12]) + more
 
 
 def year(options, world):
@@ -189,8 +197,8 @@ def strict(text):
     text = re.sub(r"\nhold_after = \[", f"\nhold_after = [{hold}, ", text, count=1)
     tables = [f'[[decide.channel_limit]]\nchannel = "{channel}"\ndays = 90\nmax = 1\n' for channel in channels]
     tables.append(f'[[decide.capacity]]\nchannel = "{channels[-1]}"\nbudget_minor = 3000\n')
-    tables.append('[[decide.rule]]\nname = "newcomers_rest"\nlayer = "suitability"\nwhen = "tenure_days < 60"\n')
-    tables.append('[[decide.rule]]\nname = "lately_seen"\nlayer = "applicability"\nunless = "tenure_days < 2000"\n')
+    tables.append('[[decide.rule]]\nname = "lately_contacted"\nlayer = "suitability"\nwhen = "contacts_recency < 45"\n')
+    tables.append('[[decide.rule]]\nname = "often_contacted"\nlayer = "applicability"\nwhen = "contacts_count_365d >= 9"\n')
     end = text.index("\n[[export]]")
     return text[:end] + "\n" + "\n".join(tables) + text[end:]
 
@@ -250,6 +258,10 @@ class Tables:
             table = table.filter(pl.col("arrived") < self.now)
         return table.unique("customer", keep="last").select("customer", member_of=pl.col(unit)).filter(pl.col("member_of").fill_null("") != "")
 
+    def known(self):
+        """Customers of any kind, by their ids."""
+        return pl.concat([self.read(source, "customer")["customer"] for source in self.of_role("customers")]).unique()
+
     def consents(self, channels, purpose):
         """The first channel is not chosen here: all that may be used."""
         (source,) = self.of_role("consents")
@@ -283,7 +295,7 @@ class Tables:
             table = self.instants(self.read(source, "customer", "at", "arm", "arrived", "offer"), "at", "arrived")
             table = table.filter((pl.col("at") < self.now) & (pl.col("arrived") < self.now) & (pl.col("arm") != "control"))
             about = pl.col("offer") if "offer" in table.columns else pl.lit(None, pl.String)
-            found.append(table.select("customer", about=about, on=pl.col("at").dt.convert_time_zone(str(self.zone)).dt.date()))
+            found.append(table.select("customer", "at", about=about.str.strip_chars(), on=pl.col("at").dt.convert_time_zone(str(self.zone)).dt.date()))
         return pl.concat(found)
 
     def ignored(self, contacts, rule):
@@ -367,14 +379,17 @@ def catalogue(tables):
 def check(pipeline, run):
     offers = pl.concat([pl.read_parquet(run / name).with_columns(arm=pl.lit(arm))
                         for name, arm in (("offers.parquet", "offer"), ("shadow.parquet", "holdout"))])
+    # What is held back of one offer from somebody who may get others stands beside the decisions.
+    single = pl.read_parquet(run / "shadow.parquet").filter(pl.col("arm") == "offer_holdout").select("customer_id", "offer")
+    offers = pl.concat([offers.filter(pl.col("arm") == "offer"), offers.filter(pl.col("arm") == "holdout").join(single, on=["customer_id", "offer"], how="anti")])
     decisions = pl.read_parquet(run / "decisions.parquet")
     # Explorers and arms of other policies are contacted, too.
     decisions = decisions.with_columns(arm=pl.when(pl.col("arm") == "holdout").then(pl.lit("holdout")).otherwise(pl.lit("offer")))
     as_of = date.fromisoformat(run.name[:10])
     tables = Tables(pipeline, as_of)
     keys = pl.read_parquet_metadata(run / "scores.parquet")["offers"].split("\n")
-    people = state(tables, run, decisions)
     count = Count()
+    people = state(count, tables, run, decisions, keys)
     count.decisions, count.rows = decisions.height * len(keys), offers.height
     products, known_offers = catalogue(tables)
     tiers = held(tables, products, people)
@@ -391,9 +406,9 @@ def check(pipeline, run):
     chosen = pl.concat(said_by_offer).filter(pl.col("said") == "chosen").select("customer_id", "offer", "arm")
     both = chosen.join(offers.select("customer_id", "offer", "arm"), on=["customer_id", "offer", "arm"], how="inner")
     count.broke("rows of no decision, or decisions without a row", abs(chosen.height - both.height) + abs(offers.height - both.height))
+    count.broke("an offer made to whom it is held back from", single.join(offers, on=["customer_id", "offer"]).height)
     places(count, tables, people, offers, known_offers, declared)
     declared.rows(count, offers, tiers, as_of)
-    ledger(count, tables, pipeline, run, people)
     exported(count, tables, run, offers)
     return count
 
@@ -480,13 +495,18 @@ class Declared:
         count.broke("to be contacted after the last day", dated.filter(pl.col("contact_from") > pl.col("contact_until")).height)
 
 
-def state(tables, run, decisions):
+def state(count, tables, run, decisions, keys):
     """One row a customer of the run, in the order of its decisions."""
     decide = tables.config["decide"]
     limit = decide.get("contact_limit", {})
     consents = tables.consents(decide["channels"], decide.get("consent", {}).get("purpose", "marketing"))
     allowed = consents.group_by("customer").agg(allowed=pl.col("channel"))
-    contacts = tables.contacts()
+    made = tables.contacts()
+    # Rows of earlier runs that are still out stand for contacts; of the holdout, for those that were not made.
+    to_come, differ = out(tables, run, keys)
+    count.disagrees("other offers of earlier runs are out", differ)
+    to_come = to_come.select(customer="customer_id", channel="channel", days=(pl.lit(tables.as_of) - pl.col("counted_on")).dt.total_days())
+    contacts = pl.concat([made.select("customer", "channel", "days"), to_come])
     recent = contacts.filter(pl.col("days") <= limit.get("days", 30)).group_by("customer").agg(contacts=pl.len())
     newest = contacts.group_by("customer").agg(contacted=pl.col("days").min())
     people = decisions.select("customer_id", "arm")
@@ -496,13 +516,10 @@ def state(tables, run, decisions):
         through = (pl.col("channel") == bound["channel"]) | pl.col("channel").is_null()
         used = contacts.filter(through & (pl.col("days") <= bound["days"])).group_by("customer").len(f"used/{place}")
         known.append(used)
-    known += [tables.ignored(contacts, rule) for rule in decide.get("hold_after", []) if rule["event"] == "ignored"]
+    known += [tables.ignored(made, rule) for rule in decide.get("hold_after", []) if rule["event"] == "ignored"]
     for table in known:
         people = people.join(table, left_on="customer_id", right_on="customer", how="left", maintain_order="left")
-    # Of the holdout, rows of earlier runs stand for the contacts that were not made.
-    out = pl.read_parquet(run / "outstanding.parquet").group_by("customer_id").agg(outstanding=pl.len())
-    people = people.join(out, on="customer_id", how="left", maintain_order="left")
-    return people.with_columns(pl.col("^used/.*$").fill_null(0), made=pl.col("contacts").fill_null(0) + pl.col("outstanding").fill_null(0))
+    return people.with_columns(pl.col("^used/.*$").fill_null(0), made=pl.col("contacts").fill_null(0))
 
 
 def held(tables, products, people):
@@ -581,7 +598,9 @@ def judge(count, key, said):
         elif row["said"] in UNDECIDED:
             # What is settled over all customers is told before a rule of the last layer.
             late = row["verdict"] == "lane" or row["verdict"].startswith("rule:")
-            fits = row["verdict"] == OPEN or (row["said"] in SETTLED and late)
+            # Who is held back from a single offer follows from a draw, and is told before everything but consent.
+            first = row["said"] == "offer_holdout" and row["verdict"] != "no_consent"
+            fits = row["verdict"] == OPEN or first or (row["said"] in SETTLED and late)
             count.disagrees(f"{key} {row['said']} but {row['verdict']}", 0 if fits else number)
         elif row["said"] in RULES or row["said"].startswith("rule:"):
             count.disagrees(f"{key} {row['said']} but {row['verdict']}", number if row["said"] != row["verdict"] else 0)
@@ -635,38 +654,14 @@ def places(count, tables, people, offers, known_offers, declared):
             count.broke(f"budget {place} passed", int(spent > place["budget_minor"]))
 
 
-def ledger(count, tables, pipeline, run, people):
-    """Offers of earlier runs that nobody has reported yet count as contacts where the file says so: found anew from those runs' files."""
-    limit = tables.config["decide"].get("contact_limit", {})
-    if not limit.get("outstanding"):
-        return
-    newest = {}
-    for path in sorted(run.parent.iterdir()):
-        if (path / "offers.parquet").exists() and path.name[:10] < run.name[:10]:
-            newest[path.name[:10]] = path
-    days = [limit.get("days", 30), *(bound["days"] for bound in tables.config["decide"].get("channel_limit", []))]
-    first = str(tables.as_of - timedelta(days=max(days)))
-    rows = [pl.read_parquet(path / "offers.parquet").select("customer_id", "as_of", "offer", "expires_on") for day, path in newest.items() if day >= first]
-    if not rows:
-        return
-    rows = pl.concat(rows).filter(pl.col("expires_on") > tables.as_of).with_row_index("row")
-    reported = tables.reported().join(rows.select("row", "customer_id", "as_of", "offer"), left_on="customer", right_on="customer_id")
-    same = (pl.col("about") == pl.col("offer")) | pl.col("about").is_null()
-    done = reported.filter(same & (pl.col("on") >= pl.col("as_of")))["row"].unique()
-    expected = rows.filter(~pl.col("row").is_in(done.implode())).group_by("customer_id").agg(expected=pl.len())
-    found = pl.read_parquet(run / "outstanding.parquet").filter(~pl.col("is_shadow")).group_by("customer_id").agg(found=pl.len())
-    alike = people.select("customer_id").join(expected, on="customer_id", how="left").join(found, on="customer_id", how="left").fill_null(0)
-    count.disagrees("other offers of earlier runs are out", alike.filter(pl.col("expected") != pl.col("found")).height)
-
-
 # How profiles call the columns of a customer, an offer and a channel.
-EXPORTED = {"customer": ["customer_id", "CustomerId__c", "顧客ID"], "offer": ["offer", "Offer__c", "オファー"]}
+EXPORTED = {"customer": ["customer_id", "CustomerId__c", "顧客ID"], "offer": ["offer", "Offer__c", "オファー", "osusume_offer"]}
 
 
 def exported(count, tables, run, offers):
     """Files that left the house: the rows of the offer table, all of them and no other."""
     delivered = offers.filter(pl.col("arm") == "offer")
-    wanted = sorted(delivered.select("customer_id", "offer").iter_rows())
+    best = delivered.sort("rank").unique("customer_id", keep="first")
     for export in tables.config.get("export", []):
         path = (tables.base / export["path"]).resolve()
         if not path.exists() or path.suffix not in (".csv", ".parquet"):
@@ -674,12 +669,15 @@ def exported(count, tables, run, offers):
         encoding = "utf8-lossy" if export["profile"] != "csv-cp932" else "cp932"
         table = pl.read_parquet(path) if path.suffix == ".parquet" else pl.read_csv(path, infer_schema_length=0, encoding=encoding)
         names = [next((name for name in EXPORTED[part] if name in table.columns), None) for part in ("customer", "offer")]
-        run_id = next((name for name in ("run_id", "RunId__c") if name in table.columns), None)
+        run_id = next((name for name in ("run_id", "RunId__c", "osusume_run_id") if name in table.columns), None)
         if None in names:
             print(f"not read: {path.name} has neither of {EXPORTED}", file=sys.stderr)
             continue
         if run_id and table.height and table[run_id][0] != run.name:
             continue
+        # HubSpot keeps one row a contact: each customer's first offer.
+        rows = best if export["profile"] == "hubspot-import" else delivered
+        wanted = sorted(rows.select("customer_id", "offer").iter_rows())
         found = sorted(table.select(names).cast(pl.String).iter_rows())
         count.delivered += len(found)
         if found != wanted:

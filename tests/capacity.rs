@@ -114,6 +114,15 @@ fn a_budget_counts_what_contacts_cost() {
     assert_eq!(offers.iter().filter(|row| row.offer == "tv").count(), 33);
     assert_eq!(limits[1]["missing"].as_i64(), Some(100_000 - 33));
     assert!(!limits[1]["conflict"].as_array().unwrap().is_empty());
+    // What no limit counts loses no place to others, however many offers a customer is made.
+    let few = ["--set", "decide.capacity=[{offer=\"tv\",max=10}]", "--set", "decide.per_customer=3"];
+    let few = run(&company, &few);
+    let found = decisions(&company, &few);
+    let lost = |offer: &str| found.values().filter(|(_, fates)| fates[offer] == "no_capacity").count();
+    assert!(lost("tv") > 0);
+    for offer in found.values().next().unwrap().1.keys().filter(|offer| *offer != "tv") {
+        assert_eq!(lost(offer), 0, "{offer}");
+    }
     let nothing =
         run(&company, &["--set", "decide.capacity=[{budget_minor=0}]", "--set", "decide.contact_cost_minor=30"]);
     assert!(rows(&company, &nothing, "offers").is_empty());
@@ -167,6 +176,14 @@ fn a_household_is_asked_through_as_many_as_the_file_says() {
     let placed = run(&company, &places);
     assert!(asked(&placed, "offers").values().all(|own| own.len() == 1));
     assert!(rows(&company, &placed, "offers").iter().filter(|row| row.channel == "telephone").count() <= 40);
+    // Lots and other policies make offers that are worth too little for the ranking: nobody else of the household is asked then, either.
+    for other in ["decide.explore={fraction=0.5}", "decide.arms={random=0.4,propensity=0.2}"] {
+        let policy = ["--set", "decide.per_household=1", "--set", "decide.min_value_minor=400", "--set", other];
+        let mixed = run(&company, &policy);
+        for name in ["offers", "shadow"] {
+            assert!(asked(&mixed, name).values().all(|own| own.len() == 1), "{other}");
+        }
+    }
 }
 
 #[test]

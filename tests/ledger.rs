@@ -134,15 +134,14 @@ fn an_offer_and_its_contact_count_once() {
     };
     let offers: Table = table(&company, FIRST, "offers").into_iter().filter(is_left_alone).collect();
     assert!(offers.len() > 50, "{}", offers.len());
-    let contacts = |days: &[u8]| {
+    let about = |days: &[u8], name: Option<&str>| {
         let row = |row: &BTreeMap<String, String>, day: &u8| {
-            format!(
-                "{},2026-09-{day},{},mail,targeted,0.5,,2026-09-{day}T23:00:00Z\n",
-                row["customer_id"], row["offer"]
-            )
+            let (customer, offer) = (&row["customer_id"], name.unwrap_or(&row["offer"]));
+            format!("{customer},2026-09-{day},{offer},mail,targeted,0.5,,2026-09-{day}T23:00:00Z\n")
         };
         offers.iter().flat_map(|offer| days.iter().map(move |day| row(offer, day))).collect::<String>()
     };
+    let contacts = |days: &[u8]| about(days, None);
     let rested = |contacts: String| {
         std::fs::write(company.path("data/isp/contacts.csv"), format!("{made}{contacts}")).unwrap();
         assert_eq!(run(&company, AS_OF, &more), "published");
@@ -152,6 +151,21 @@ fn an_offer_and_its_contact_count_once() {
     let (none, once, twice) = (rested(String::new()), rested(contacts(&[20])), rested(contacts(&[20, 21])));
     assert_eq!((none, once), (0, 0), "the contact is the offer's");
     assert!(twice > offers.len() / 2, "{twice} of {}", offers.len());
+    // A contact about a newsletter was not the offer's, which is still out.
+    let beside = rested(about(&[20], Some("newsletter")));
+    assert!(beside > offers.len() / 2, "{beside} of {}", offers.len());
+}
+
+/// What is out lasts as long as the run said that made it, however short the offers of later runs are.
+#[test]
+fn an_offer_lasts_as_long_as_its_own_run_said() {
+    let company = Company::new();
+    assert_eq!(run(&company, FIRST, &CAMPAIGNS), "published");
+    let offers = table(&company, FIRST, "offers");
+    let short = ["offers.horizon_days=10", "offers.gap_days=1", "decide.contact_limit.days=5"];
+    let short = short.map(|setting| ["--set", setting]).concat();
+    assert_eq!(run(&company, AS_OF, &[&CAMPAIGNS[..], &short].concat()), "published");
+    assert!(share_rested(&company, &offers) > 0.9);
 }
 
 /// An offer that may no longer be contacted about is out no more, though it would still count as taken.

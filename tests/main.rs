@@ -45,6 +45,7 @@ mod recipes;
 mod refusals;
 mod rules;
 mod run;
+mod small_base;
 mod stability;
 mod stage;
 mod stop;

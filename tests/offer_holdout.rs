@@ -154,4 +154,9 @@ fn what_an_offer_adds_to_all_others_is_found() {
     for (language, words) in [("en", "one offer held back"), ("ja", "オファー別の対照群")] {
         assert!(evaluate(&["--language", language]).contains(words));
     }
+    let page = evaluate(&["--language", "en"]);
+    let expected =
+        page.split("what was expected of each hundred offers").nth(1).expect("what was expected stands on the page");
+    let row = expected.lines().find(|line| line.trim_start().starts_with("security ")).unwrap();
+    assert!(row.contains("understated"), "half of all who were offered it took it: {row}");
 }

@@ -306,7 +306,7 @@ impl Page<'_> {
         if reasons.is_empty() {
             return String::new();
         }
-        let label = |id: &str| reasons::rule_label(id, self.console.language).unwrap_or(id).to_owned();
+        let label = |id: &str| reasons::rule_name(id, self.console.language).to_owned();
         let rows: Vec<Vec<String>> =
             reasons.iter().map(|&(id, count)| vec![label(id), thousands(count as i64)]).collect();
         let heading = self.console.word(Word::Removed);

@@ -93,6 +93,8 @@ pub struct ContactEffect {
     pub own: f64,
     /// Posterior mean of what it is drawn toward, its family's.
     pub family: f64,
+    /// How much of it takes tell: the share of the variance believed beforehand that all comparisons together took away, in [0, 1].
+    pub told: f64,
 }
 
 /// The probabilities of a take without and with contact, in this order, of a customer whose probability is `propensity` when the share

@@ -349,7 +349,8 @@ impl Retracing<'_> {
             arbiter.rank(&self.scene, &state, &propensity, as_of)?
         } else {
             // Places and other arms were settled over all customers, so what this one got is read and not retraced.
-            let placed = self.placed(customer)?;
+            let is_scarce = if rule.is_none() { self.scarce(&decided) } else { Vec::new() };
+            let placed = self.placed(customer, is_scarce)?;
             let ranked = arbiter.rank_placed(&self.scene, &state, &propensity, as_of, &placed.view())?;
             rule.map_or_else(|| ranked.clone(), |rule| set_apart(&ranked, rule, &placed, &self.scene.config.decide))
         };
@@ -403,7 +404,7 @@ impl Retracing<'_> {
     }
 
     /// What the run gave the customer, sent or not.
-    fn placed(&self, customer: u32) -> Result<Placed> {
+    fn placed(&self, customer: u32, is_scarce: Vec<bool>) -> Result<Placed> {
         let id = self.tables.customers.id(customer);
         let offers = &self.goods.catalogue.offers;
         let mut placed = Vec::new();
@@ -421,7 +422,7 @@ impl Retracing<'_> {
                 }
             }
         }
-        Ok(Placed::of_one(placed))
+        Ok(Placed::of_one(placed, is_scarce))
     }
 
     /// The first offer of the run before, where it stands before others that are worth little more.
@@ -437,8 +438,18 @@ impl Retracing<'_> {
 
     /// Whether the offer was removed because another member of its unit is asked: settled over all of them, so it is read and not retraced.
     fn is_asked_of_others(&self, decided: &RecordBatch, offer: usize) -> bool {
+        self.is_told(decided, offer, Rule::UnitAsked)
+    }
+
+    /// The offers whose places went to others: so are limits that are short, which is settled over everybody.
+    fn scarce(&self, decided: &RecordBatch) -> Vec<bool> {
+        let offers = 0..self.goods.catalogue.offers.len();
+        offers.map(|offer| self.is_told(decided, offer, Rule::NoCapacity)).collect()
+    }
+
+    fn is_told(&self, decided: &RecordBatch, offer: usize, rule: Rule) -> bool {
         let words = decided.column_by_name(self.key(offer)).and_then(|column| column.as_string_opt::<i32>());
-        words.is_some_and(|words| words.is_valid(0) && words.value(0) == Rule::UnitAsked.id())
+        words.is_some_and(|words| words.is_valid(0) && words.value(0) == rule.id())
     }
 
     fn key(&self, offer: usize) -> &str {

@@ -57,6 +57,7 @@ impl Recorder<'_> {
             // What would be bought after the export is not there.
             if let Some(arrived) = arrived.filter(|_| day < self.until) {
                 let at = self.instant(day, second);
+                let price = self.world.amount(price);
                 table.line(format_args!("{id},{id}-{basket},{at},{item},{quantity},{price},{arrived}"));
             }
         }

@@ -153,6 +153,7 @@ fn setting_ranges(file: &WorldFile) -> Vec<Range> {
         ("setting.joined_before", setting.joined_before, 0.0, 1.0),
         ("setting.years_before", setting.years_before, 0.0, 100.0),
         ("setting.utc_offset_minutes", f64::from(setting.utc_offset_minutes), -900.0, 900.0),
+        ("setting.minor_digits", f64::from(setting.minor_digits), 0.0, 4.0),
         ("setting.horizon_days", f64::from(setting.horizon_days), 1.0, LARGE_DAYS),
         ("setting.gap_days", f64::from(setting.gap_days), 0.0, LARGE_DAYS),
         ("setting.kept_days", f64::from(setting.kept_days), 0.0, LARGE_DAYS),

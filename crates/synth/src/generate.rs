@@ -297,14 +297,15 @@ fn write_products(world: &World, options: &Options, fs: &dyn Fs) -> Result<Writt
     let paid = if shop.is_some() { "price,margin" } else { "monthly_fee,monthly_margin" };
     let header = format!("product_id,name_en,name_ja,family,tier,held_by,{paid},requires,excludes,replaces\n");
     let products = &world.file().product;
+    let amounts = |price, margin| format!("{},{}", world.amount(price), world.amount(margin));
     let line = |p: &Product| {
         let lists = [&p.requires, &p.excludes, &p.replaces].map(|list| list.join("|")).join(",");
         let names = format!("{},{},{}", p.id, quoted(&p.name_en), quoted(&p.name_ja));
-        format!("{names},{},{},customer,{},{},{lists}\n", p.family, p.tier, p.fee, p.margin)
+        format!("{names},{},{},customer,{},{lists}\n", p.family, p.tier, amounts(p.fee, p.margin))
     };
     let item = |i: &Item| {
         let names = format!("{},{},{}", i.id, quoted(&i.name_en), quoted(&i.name_ja));
-        format!("{names},{},1,customer,{},{},,,\n", i.kind, i.price, i.margin)
+        format!("{names},{},1,customer,{},,,\n", i.kind, amounts(i.price, i.margin))
     };
     let items = shop.iter().flat_map(|shop| &shop.item);
     let lines: Vec<String> = std::iter::once(header).chain(products.iter().map(line)).chain(items.map(item)).collect();

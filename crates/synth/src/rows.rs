@@ -132,7 +132,7 @@ impl<'a> Recorder<'a> {
                 Date(holding.start),
                 date_or_empty(end),
                 date_or_empty(holding.renewal),
-                holding.fee,
+                self.world.amount(holding.fee),
                 end.and(end_arrived).unwrap_or_default(),
             ));
         }

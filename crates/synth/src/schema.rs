@@ -138,6 +138,10 @@ sections! {
         time_zone: String,
         /// Offset of that zone from UTC in minutes; the zone must have no summer time.
         utc_offset_minutes: i32,
+        /// Digits after the point of amounts in the tables; every amount of this file counts the last of them, so with 2 the fee 350 is
+        /// written as 3.50.
+        #[serde(default)]
+        minor_digits: u32,
         /// Days of the label window the truth is told for.
         horizon_days: i32,
         /// Days between as-of and the label window.

@@ -85,6 +85,17 @@ impl World {
         Self::parse(&text, &name)
     }
 
+    /// An amount as the tables have it.
+    pub(crate) fn amount(&self, minor: i64) -> String {
+        let digits = self.file.setting.minor_digits;
+        if digits == 0 {
+            return minor.to_string();
+        }
+        let (unit, size) = (10_u64.pow(digits), minor.unsigned_abs());
+        let sign = if minor < 0 { "-" } else { "" };
+        format!("{sign}{}.{:0width$}", size / unit, size % unit, width = digits as usize)
+    }
+
     /// First day of the history.
     pub fn start(&self) -> Date {
         Date(self.plan.start)

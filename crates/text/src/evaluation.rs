@@ -88,6 +88,26 @@ pub enum Told {
     FewClusters,
     /// Nothing to compare with.
     EmptyArm,
+    /// Heading of what a run expected of its offers, beside what came. Args: confidence.
+    Expected,
+    /// Row: all offers together.
+    AllOffers,
+    /// Column: offers made.
+    Made,
+    /// Column: takes expected of each hundred offers made.
+    TakesExpected,
+    /// Column: takes each hundred offers were expected to add.
+    AddedExpected,
+    /// Column: what came of it.
+    Came,
+    /// What came does not contradict what was expected.
+    AsExpected,
+    /// Less came.
+    Overstated,
+    /// More came.
+    Understated,
+    /// There are too few to tell.
+    TooFew,
     /// Heading of takers beside others, which is no effect.
     Described,
     /// Column: takers.
@@ -112,7 +132,7 @@ pub enum Told {
 
 impl Told {
     /// Every one of them.
-    pub const ALL: [Self; 50] = [
+    pub const ALL: [Self; 60] = [
         Self::Headline,
         Self::Already,
         Self::Days,
@@ -153,6 +173,16 @@ impl Told {
         Self::Between,
         Self::FewClusters,
         Self::EmptyArm,
+        Self::Expected,
+        Self::AllOffers,
+        Self::Made,
+        Self::TakesExpected,
+        Self::AddedExpected,
+        Self::Came,
+        Self::AsExpected,
+        Self::Overstated,
+        Self::Understated,
+        Self::TooFew,
         Self::Described,
         Self::Takers,
         Self::Others,
@@ -240,6 +270,16 @@ fn offer_templates(told: Told) -> [&'static str; 2] {
         Told::Between => ["{value} ({lower} to {upper})", "{value}（{lower}～{upper}）"],
         Told::FewClusters => ["{value}, too few households for an interval", "{value}（世帯数が少なく区間なし）"],
         Told::EmptyArm => ["nothing to compare with", "比較対象なし"],
+        told @ (Told::Expected
+        | Told::AllOffers
+        | Told::Made
+        | Told::TakesExpected
+        | Told::AddedExpected
+        | Told::Came
+        | Told::AsExpected
+        | Told::Overstated
+        | Told::Understated
+        | Told::TooFew) => expectation_templates(told),
         other => description_templates(other),
     }
 }
@@ -256,6 +296,24 @@ fn arm_templates(told: Told) -> [&'static str; 2] {
         Told::Better => ["better", "優れている"],
         Told::Worse => ["worse", "劣っている"],
         _ => ["no difference shown", "差は示されていない"],
+    }
+}
+
+fn expectation_templates(told: Told) -> [&'static str; 2] {
+    match told {
+        Told::Expected => [
+            "what was expected of each hundred offers, and what came ({confidence}% intervals)",
+            "見込みと実績（オファー100件当たり、{confidence}%信頼区間）",
+        ],
+        Told::AllOffers => ["all offers", "全オファー"],
+        Told::Made => ["made", "件数"],
+        Told::TakesExpected => ["takes expected", "成約の見込み"],
+        Told::AddedExpected => ["added, expected", "増分の見込み"],
+        Told::Came => ["came", "実績"],
+        Told::AsExpected => ["calibrated", "見込みどおり"],
+        Told::Overstated => ["overstated", "見込みが過大"],
+        Told::Understated => ["understated", "見込みが過小"],
+        _ => ["too few to say", "件数が足りず判定不可"],
     }
 }
 

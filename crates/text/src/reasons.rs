@@ -361,6 +361,11 @@ pub fn rule_label(id: &str, language: Language) -> Option<&'static str> {
     RULES.iter().find(|(known, _, _)| *known == id).map(|(_, [en, ja], _)| language.pick(*en, *ja))
 }
 
+/// What a table calls a removal rule: its label, and of a rule that the pipeline file declares the name it has there.
+pub fn rule_name(id: &str, language: Language) -> &str {
+    rule_label(id, language).unwrap_or_else(|| id.strip_prefix("rule:").unwrap_or(id))
+}
+
 /// The sentence of a removal rule; `None` for an unknown id.
 pub fn rule_sentence(id: &str, language: Language) -> Option<&'static str> {
     RULES.iter().find(|(known, _, _)| *known == id).map(|(_, _, [en, ja])| language.pick(*en, *ja))

@@ -2,7 +2,7 @@
 
 use osusume_model::{Arg, DAY_US, Date, Exit, Minor};
 use osusume_pipeline::evaluation::{
-    ArmComparison, ArmEvaluation, Effect, Evaluation, Group, OfferEvaluation, PolicyArm, Span,
+    ArmComparison, ArmEvaluation, Compared, Effect, Evaluation, Expectation, Group, OfferEvaluation, PolicyArm, Span,
 };
 use osusume_pipeline::{EvaluateRequest, Evaluated, evaluate as evaluate_run, with_threads};
 use osusume_text::evaluation::{Told, say};
@@ -77,6 +77,7 @@ impl Page<'_> {
             self.arms(),
             self.offers(),
             self.held_back(),
+            self.expected(),
             self.described(),
             self.left_out(),
             places,
@@ -244,6 +245,60 @@ impl Page<'_> {
         align[0] = Align::Left;
         let heading = self.say(Told::HeldBack, &self.confidence());
         format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
+    }
+
+    /// What the run expected of its offers beside what came; nothing where it made none that is known.
+    fn expected(&self) -> String {
+        let evaluation = self.evaluation;
+        let Some(all) = &evaluation.expected else { return String::new() };
+        let heads = [
+            Told::Offer,
+            Told::Made,
+            Told::TakesExpected,
+            Told::Came,
+            Told::Verdict,
+            Told::AddedExpected,
+            Told::Came,
+            Told::Verdict,
+        ];
+        let mut rows = vec![heads.iter().map(|&told| self.word(told)).collect::<Vec<_>>()];
+        rows.push(self.expectation(self.word(Told::AllOffers), all));
+        let known = evaluation.offers.iter().filter_map(|offer| Some((offer.offer.clone(), offer.expected.as_ref()?)));
+        rows.extend(known.map(|(offer, expected)| self.expectation(offer, expected)));
+        let mut align = [Align::Left; 8];
+        align[1] = Align::Right;
+        let heading = self.say(Told::Expected, &self.confidence());
+        format!("{}{heading}\n{}", " ".repeat(INDENT), table(2 * INDENT, &align, &rows))
+    }
+
+    fn expectation(&self, offer: String, expected: &Expectation) -> Vec<String> {
+        let mut row = vec![offer, count(expected.made)];
+        row.extend(self.compared(&expected.takes, &|value| format!("{:.2}", 100.0 * value)));
+        let added = expected.added.as_ref();
+        row.extend(added.map_or([(); 3].map(|()| NONE.to_owned()), |added| {
+            self.compared(added, &|value| format!("{:+.2}", 100.0 * value))
+        }));
+        row
+    }
+
+    /// What was expected, what came, and what the two say of each other.
+    fn compared(&self, compared: &Compared, shown: &dyn Fn(f64) -> String) -> [String; 3] {
+        let number = |value: f64| Arg::Number(shown(value));
+        let between = |value: f64, span: Option<Span>| match span {
+            Some(Span { lower, upper }) => {
+                let args = [("value", number(value)), ("lower", number(lower)), ("upper", number(upper))];
+                self.say(Told::Between, &args)
+            }
+            None => shown(value),
+        };
+        let came = compared.came.value.map_or_else(|| NONE.to_owned(), |value| between(value, compared.came.interval));
+        let verdict = match compared.verdict.as_str() {
+            "as_expected" => Told::AsExpected,
+            "overstated" => Told::Overstated,
+            "understated" => Told::Understated,
+            _ => Told::TooFew,
+        };
+        [between(compared.expected, compared.expected_interval), came, self.word(verdict)]
     }
 
     fn described(&self) -> String {

@@ -6,7 +6,7 @@ use osusume_model::{Arg, Exit, Minor};
 use osusume_pipeline::CapacityRow;
 use osusume_pipeline::what_if::{Side, WhatIf, what_if as decide_again};
 use osusume_pipeline::why::RunAt;
-use osusume_text::reasons::rule_label;
+use osusume_text::reasons::rule_name;
 use osusume_text::what_if::{Word, say};
 use osusume_text::{money_with_digits, thousands};
 
@@ -60,11 +60,7 @@ impl Page<'_> {
             ),
             self.counts(Word::ByChannel, |side| &side.channels, str::to_owned),
             self.places(),
-            self.counts(
-                Word::Removed,
-                |side| &side.removed,
-                |id| rule_label(id, self.console.language).unwrap_or(id).to_owned(),
-            ),
+            self.counts(Word::Removed, |side| &side.removed, |id| rule_name(id, self.console.language).to_owned()),
             self.moved(),
         ];
         let sections: Vec<String> = sections.into_iter().filter(|section| !section.is_empty()).collect();

@@ -192,9 +192,9 @@ impl Explained<'_> {
 
     /// What the contact itself adds, where that is known.
     fn contact(&self, offer: &OfferFate) -> Option<String> {
-        let WithContact { contacted, alone, uplift, interval, .. } = offer.contact?;
+        let WithContact { contacted, alone, uplift, interval, evidence, .. } = offer.contact?;
         let mut args = vec![("contacted", precise_percent(contacted)), ("alone", precise_percent(alone))];
-        let Some([lower, upper]) = interval else {
+        let Some([lower, upper]) = interval.filter(|_| evidence == "randomised") else {
             let [uplift] = points([uplift]);
             return Some(self.say(Word::Assumed, &[args, vec![("uplift", uplift)]].concat()));
         };

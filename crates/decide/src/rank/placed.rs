@@ -76,12 +76,15 @@ pub struct PlacedOffers<'a> {
     pub offsets: &'a [usize],
     /// Offers and the bits of their channels.
     pub offers: &'a [(OfferId, u8)],
+    /// By offer, whether others could take its place: a limit that counts it is used up or has a price. Empty where any may be.
+    pub is_scarce: &'a [bool],
 }
 
 /// As [`super::rank`], with the choice already made: `placed` is what each customer gets.
 ///
 /// What is not placed is outranked where offers worth more fill the customer's places or its family's, and else lost its place to
-/// other customers ([`Rule::NoCapacity`]).
+/// other customers ([`Rule::NoCapacity`]). Where no others could take its place, what the customer gets is worth more without it: it is
+/// outranked by the last of that where the places are full, and else worn out.
 ///
 /// # Errors
 /// `Stopped`; `NotAProbability`.
@@ -133,7 +136,7 @@ impl Problem<'_> {
             let mine = &placed.offers[placed.offsets[customer]..placed.offsets[customer + 1]];
             self.wear(customer, candidates, mine.len());
             self.tell_values(candidates, ranked);
-            self.settle((customer, places), candidates, mine, ranked, &mut choices);
+            self.settle((customer, places), candidates, (mine, placed.is_scarce), ranked, &mut choices);
         })?;
         ranked.choices = choices;
         Ok(ranked)
@@ -180,7 +183,7 @@ impl Problem<'_> {
         &self,
         (customer, places): (usize, usize),
         candidates: &[Candidate],
-        mine: &[(OfferId, u8)],
+        (mine, is_scarce): (&[(OfferId, u8)], &[bool]),
         ranked: &mut Ranked,
         choices: &mut Vec<Choice>,
     ) {
@@ -203,9 +206,11 @@ impl Problem<'_> {
             let last = chosen.last().filter(|_| is_full);
             let is_better = |(other, _): &&(Candidate, u8)| other.key() <= one.key();
             let outranked = |(other, _): &(Candidate, u8)| Decision::Outranked { by: other.offer };
-            let lost = || match last.filter(is_better) {
+            let has_room = !chosen.is_empty() && is_scarce.get(one.offer.0 as usize) == Some(&false);
+            let lost = || match last.filter(|rival| has_room || is_better(rival)) {
                 Some(_) if is_worn => Decision::Removed(Rule::WearOut),
                 Some(rival) => outranked(rival),
+                None if has_room => Decision::Removed(Rule::WearOut),
                 None => Decision::Removed(Rule::NoCapacity),
             };
             ranked.decisions[base + one.offer.0 as usize] = same_family.filter(is_better).map_or_else(lost, outranked);

@@ -511,6 +511,7 @@ fn units_multiply_gain_incentive_and_margin() {
     let ladder = Ladder::new(&Catalogue { products: vec![product], offers, skips_steps: false }).unwrap();
     let lifetime = Lifetime { horizon_months: 12, monthly_survival: 0.98, monthly_discount: 0.0 };
     let policy = RankPolicy {
+        upsell_replaces: true,
         per_customer: 1,
         per_family: 1,
         threshold: Minor(0),

@@ -66,6 +66,8 @@ struct CommonGrid {
     log_prior_of_spread: Vec<f64>,
     /// By spread: N(value i; value j, spread²), row-major.
     kernels: Vec<Vec<f64>>,
+    /// What one offer's effect is believed to vary by before any take.
+    variance: f64,
 }
 
 impl CommonGrid {
@@ -74,9 +76,12 @@ impl CommonGrid {
         let values: Vec<f64> = (0..COMMON_POINTS).map(|i| COMMON_STEP * (i as f64 - middle)).collect();
         let log_normal = |value: &f64| -0.5 * ((value - prior.mean) / prior.spread).powi(2);
         let log_prior = values.iter().map(log_normal).collect();
-        let log_prior_of_spread = (0..SPREADS.len()).map(|at| log_half_normal(at, prior.between_offers)).collect();
+        let log_prior_of_spread: Vec<f64> =
+            (0..SPREADS.len()).map(|at| log_half_normal(at, prior.between_offers)).collect();
+        let squares = SPREADS.map(|spread| spread * spread);
+        let variance = prior.spread * prior.spread + 2.0 * dot(&normalized(&log_prior_of_spread), &squares);
         let kernels = SPREADS.iter().map(|&spread| densities(&values, &values, spread)).collect();
-        Self { values, log_prior, log_prior_of_spread, kernels }
+        Self { values, log_prior, log_prior_of_spread, kernels, variance }
     }
 }
 
@@ -160,8 +165,13 @@ impl Own {
         }
         let best = (0..OWN_POINTS).max_by(|&i, &j| self.likelihood[i].total_cmp(&self.likelihood[j])).unwrap_or(0);
         let tail = 0.5 * (1.0 - confidence);
+        let total: f64 = density.iter().sum();
+        let mean = dot(&density, &self.values) / total;
+        let variance =
+            density.iter().zip(&self.values).map(|(d, value)| d * (value - mean) * (value - mean)).sum::<f64>() / total;
         ContactEffect {
-            log_odds: dot(&density, &self.values) / density.iter().sum::<f64>(),
+            log_odds: mean,
+            told: (1.0 - variance / told.common.variance).clamp(0.0, 1.0),
             interval: Interval {
                 lower: quantile(&self.values, &density, tail),
                 upper: quantile(&self.values, &density, 1.0 - tail),

@@ -6,7 +6,7 @@ use crate::effect::rate_effect;
 /// Little is believed: contacts may help or harm, and offers differ.
 const OPEN: ResponsePrior = ResponsePrior { mean: 0.0, spread: 0.3, between_offers: 0.2 };
 /// What the pipeline believes without being told otherwise.
-const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.05 };
+const USUAL: ResponsePrior = ResponsePrior { mean: 0.095, spread: 0.05, between_offers: 0.02 };
 
 fn near(got: f64, expected: f64, tolerance: f64) {
     assert!((got - expected).abs() <= tolerance, "{got} is not {expected}");
@@ -47,12 +47,14 @@ fn many_takes_speak_for_themselves() {
     near(found.own, own, 0.1 * error);
     near(found.log_odds, own, 0.3 * error);
     near(found.interval.upper - found.interval.lower, 2.0 * 1.96 * error, 0.2 * error);
+    assert!(found.told > 0.95, "{found:?}");
 }
 
 #[test]
 fn nothing_taken_tells_nothing() {
     let found = alone(of([0.0, 500.0], [0.0, 500.0]));
     near(found.log_odds, 0.0, 1e-9);
+    assert!(found.told < 0.05, "{found:?}");
     // The interval is the prior's: whole, family and offer each vary by a fifth to a third.
     assert!(found.interval.lower < -0.7 && found.interval.upper > 0.7, "{found:?}");
     // However unequal the arms, an arm without takes pulls nowhere far.

@@ -142,3 +142,22 @@ fn contact_divides_customers_and_campaigns_have_a_randomised_slice() {
         assert!(file.segment.len() >= 3 && file.need.len() >= 3, "{name}: latent classes and needs");
     }
 }
+
+#[test]
+fn amounts_are_written_in_the_currency_of_the_pipeline() {
+    let digits = |name: &str| {
+        let path = format!("{}/../../pipelines/{name}.toml", env!("CARGO_MANIFEST_DIR"));
+        let pipeline: toml::Table = toml::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        match pipeline["pipeline"]["currency"].as_str().unwrap() {
+            "JPY" => 0,
+            "USD" => 2,
+            other => panic!("{other} has no digits here"),
+        }
+    };
+    for (name, world) in worlds() {
+        assert_eq!(world.file().setting.minor_digits, digits(name), "{name}");
+    }
+    let planted = World::shipped("telco_planted").unwrap();
+    assert_eq!([350, -150, 5, 0, -99].map(|minor| planted.amount(minor)), ["3.50", "-1.50", "0.05", "0.00", "-0.99"]);
+    assert_eq!(World::isp().amount(-480), "-480");
+}

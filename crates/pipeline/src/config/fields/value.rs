@@ -22,7 +22,7 @@ pub(super) const FIELDS: &[Field] = &[
         Is("{}"),
         "What is believed of contacts before customers drawn at random tell: it decides alone where few have been drawn, and gives way as \
          takes come in. Unless told otherwise, contacts of a company are believed to raise the odds of a take by a tenth on average, \
-         give or take a tenth, and so are those about one offer. Where contacts are known to do nothing, or far more, say so. It is used only for offers with customers contacted or held back at random; `decide.response` is for the others.",
+         give or take a tenth, and those about different offers to lie a few hundredths apart. Where contacts are known to do nothing, or far more, say so. It is used only for offers with customers contacted or held back at random; `decide.response` is for the others.",
     ),
     Field::new(
         "decide.believed_response.mean",
@@ -44,8 +44,9 @@ pub(super) const FIELDS: &[Field] = &[
     Field::new(
         "decide.believed_response.between_offers",
         Number,
-        Is("0.05"),
-        "How far families and offers may lie apart: the larger, the less an offer learns from the others.",
+        Is("0.02"),
+        "How far families and offers may lie apart: the larger, the less an offer learns from the others, and the more chance decides \
+         between offers that few have taken.",
     )
     .unit("log-odds")
     .between(0.01, 2.0),

@@ -167,8 +167,12 @@ impl<'a> Arbitration<'a> {
     /// Who rests because others of the household are asked. Members are compared by what they would get if nobody else were there.
     fn resting_members(&self, scored: &Scored<'_>, units: &Units, max: usize) -> Result<Vec<u32>> {
         let mut members = Vec::new();
-        // A minimum may want offers that nobody is worth otherwise: then everybody who could get one is compared.
-        let is_due = self.reader.scene.config.decide.capacity.iter().any(|one| one.min > 0);
+        // Lots and the other arms make offers that are worth too little for the ranking, and so may a minimum: then everybody who could
+        // get one is compared.
+        let decide = &self.reader.scene.config.decide;
+        let is_drawn =
+            decide.explore_fraction > 0.0 || decide.learning.propensity_arm + decide.learning.random_arm > 0.0;
+        let is_due = is_drawn || decide.capacity.iter().any(|one| one.min > 0);
         self.visit(scored, |customers, _, ranked| {
             let n_offers = ranked.decisions.len() / customers.len().max(1);
             let mut best: Vec<Option<Minor>> = vec![None; customers.len()];

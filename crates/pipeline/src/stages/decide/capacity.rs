@@ -231,25 +231,29 @@ pub(crate) struct Settlement<'a> {
     value: f64,
     /// Channels holdout customers may be reached through.
     at_prices: AtPrices<'a>,
+    /// By offer, whether a limit that counts it is used up or has a price.
+    is_scarce: Vec<bool>,
 }
 
 /// What the customers of a block get, owned.
 pub(crate) struct Placed {
     offsets: Vec<usize>,
     offers: Vec<(OfferId, u8)>,
+    /// By offer, whether others could take its place; empty where any may be.
+    is_scarce: Vec<bool>,
 }
 
 impl Default for Placed {
     /// Nobody yet.
     fn default() -> Self {
-        Self { offsets: vec![0], offers: Vec::new() }
+        Self { offsets: vec![0], offers: Vec::new(), is_scarce: Vec::new() }
     }
 }
 
 impl Placed {
     /// Of one customer.
-    pub(crate) fn of_one(offers: Vec<(OfferId, u8)>) -> Self {
-        Self { offsets: vec![0, offers.len()], offers }
+    pub(crate) fn of_one(offers: Vec<(OfferId, u8)>, is_scarce: Vec<bool>) -> Self {
+        Self { offsets: vec![0, offers.len()], offers, is_scarce }
     }
 
     /// Appends what the next customer gets.
@@ -259,7 +263,7 @@ impl Placed {
     }
 
     pub(crate) fn view(&self) -> PlacedOffers<'_> {
-        PlacedOffers { offsets: &self.offsets, offers: &self.offers }
+        PlacedOffers { offsets: &self.offsets, offers: &self.offers, is_scarce: &self.is_scarce }
     }
 }
 
@@ -295,7 +299,21 @@ pub(super) fn settle<'a>(
     let assignment = assign(&wants.bids(), &limits.terms(), &scene.quiet()).map_err(|error| decide_fault(&error))?;
     let at_prices = AtPrices::new(limits.terms(), &assignment.choice_prices, sets.into_iter().map(ChannelSet));
     let value = wants.worth(&assignment, &limits.terms());
-    Ok(Settlement { limits, customers, assignment, value, at_prices })
+    let is_scarce = scarce(limits, &assignment);
+    Ok(Settlement { limits, customers, assignment, value, at_prices, is_scarce })
+}
+
+/// By offer, whether a limit that counts it, through whatever channel, has no room for one more or a price.
+fn scarce(limits: &Limits, assignment: &Assignment) -> Vec<bool> {
+    let n_channels = limits.channels.len().max(1);
+    let mut scarce = vec![false; limits.is_due.len()];
+    for (limit, (price, used)) in limits.all.iter().zip(assignment.prices.iter().zip(&assignment.used)) {
+        let left = limit.max.map_or(i64::MAX, |max| max - used);
+        let is_short = |uses: &i64| *uses > 0 && (*price > 0.0 || *uses > left);
+        let short = limit.uses.chunks(n_channels).map(|uses| uses.iter().any(is_short));
+        scarce.iter_mut().zip(short).for_each(|(scarce, short)| *scarce |= short);
+    }
+    scarce
 }
 
 /// What customers could get, as the solver takes it.
@@ -371,7 +389,7 @@ impl Settlement<'_> {
         (wanted, found): (&WantedOffers, &Found),
         tables: &Checked,
     ) -> Placed {
-        let mut placed = Placed { offsets: vec![0], offers: Vec::new() };
+        let mut placed = Placed { is_scarce: self.is_scarce.clone(), ..Placed::default() };
         for (position, (&customer, &none)) in customers.iter().zip(shares_none).enumerate() {
             if none {
                 let mut wants = Wants::new();

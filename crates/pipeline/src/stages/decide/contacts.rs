@@ -4,7 +4,7 @@ use osusume_decide::{NEVER, Touch};
 use osusume_model::{Date, Result};
 
 use super::approach::{Made, NO_STEP};
-use super::ledger::{Contact, Ledger, ToCome};
+use super::ledger::{Contact, ELSE, Ledger, ToCome};
 use super::state::Reader;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -65,7 +65,7 @@ impl Reader<'_> {
             let block = drawn_only(&block);
             let levels =
                 |name: &str| block.column(name).and_then(|column| column.dictionary.clone()).unwrap_or_default();
-            let about: Vec<Option<u32>> = levels("offer").iter().map(|name| ledger.find(name)).collect();
+            let about: Vec<u32> = levels("offer").iter().map(|name| ledger.find(name).unwrap_or(ELSE)).collect();
             let is_mandatory: Vec<bool> = levels("offer")
                 .iter()
                 .map(|name| decide.timing.mandatory.iter().any(|one| one == name.trim()))
@@ -84,7 +84,7 @@ impl Reader<'_> {
                 made.push(Contact {
                     customer: customer as u32,
                     at,
-                    offer: offer.and_then(|code| about[code as usize]),
+                    offer: offer.map(|code| about[code as usize]),
                     channels: channels.and_then(|codes| codes.get(row)).map_or(u32::MAX, |code| through[code as usize]),
                     step: steps.and_then(|codes| codes.get(row)).map_or(NO_STEP, |code| step_of[code as usize]),
                     is_sent: sent.and_then(|sent| sent.get(row)) != Some(0),
@@ -162,7 +162,7 @@ impl Own<'_> {
         }
         let sent = self.sent.iter().map(|contact| Made {
             day: reader.scene.calendar.day(contact.at),
-            offer: contact.offer,
+            offer: contact.offer.filter(|&offer| offer != ELSE),
             step: contact.step,
             is_answered: contact.is_answered,
             is_out: false,

@@ -26,25 +26,46 @@ pub(crate) const OUTSTANDING: &str = "outstanding.parquet";
 /// Days that steps of approaches are looked for in earlier runs at most.
 const LONGEST: u32 = 366;
 
+/// The longest that any offer lasts: the longest gap, and the longest window after it.
+const LASTING: u32 = 180 + 730;
+
 /// Rows written, and customers whose contacts are read, at once.
 const BLOCK: usize = 65_536;
 
-/// The published runs whose rows count as contacts on `as_of`: of each earlier date within the days that any limit looks at the last one,
-/// oldest first.
+/// The published runs whose rows count as contacts on `as_of`, oldest first: of each earlier date the last one, where any limit looks back
+/// to that date, or where offers that are out count and its own lasted until `as_of`.
 ///
 /// # Errors
 /// Integrity faults of these runs: without them a limit might be passed unseen.
 pub(crate) fn earlier_runs(runs: &Runs, config: &Config, as_of: Date) -> Result<Vec<Run>> {
-    let days = as_of - days_looked_at(config) as i32..as_of;
-    let counts = |date: Date| days.start <= date && date < days.end;
+    let first = as_of - days_looked_at(config) as i32;
+    let oldest = if config.decide.counts_outstanding { first.min(as_of - LASTING as i32) } else { first };
     let mut by_date = BTreeMap::new();
     for listed in runs.list()? {
-        if listed.standing != Standing::Unpublished && counts(listed.run_id.as_of()) {
+        if listed.standing != Standing::Unpublished && (oldest..as_of).contains(&listed.run_id.as_of()) {
             // Listed from the oldest on: the last of a date stays.
             by_date.insert(listed.run_id.as_of(), listed.run_id);
         }
     }
-    by_date.into_values().map(|run_id| runs.show(run_id)).collect()
+    let mut counted = Vec::new();
+    for (date, run_id) in by_date {
+        let run = runs.show(run_id)?;
+        if first <= date || as_of < date + lasting(&run.manifest.config) as i32 {
+            counted.push(run);
+        }
+    }
+    Ok(counted)
+}
+
+/// Days that the offers of a run with this effective configuration last.
+fn lasting(effective: &str) -> u32 {
+    let days = || {
+        let config: toml::Table = effective.parse().ok()?;
+        let offers = config.get("offers")?.as_table()?;
+        let days = |key: &str| u32::try_from(offers.get(key)?.as_integer()?).ok();
+        Some(days("gap_days")? + days("horizon_days")?)
+    };
+    days().unwrap_or(LASTING)
 }
 
 /// Days before a run in which an offer of an earlier one may still stand for a contact: those of the limits, and where offers that are out
@@ -94,7 +115,7 @@ pub(super) struct Contact {
     pub(super) customer: u32,
     /// When, microseconds UTC.
     pub(super) at: i64,
-    /// The offer it was about, a position among the ledger's names; absent where it names none of them.
+    /// The offer it was about, a position among the ledger's names, or [`ELSE`]; absent where it names none.
     pub(super) offer: Option<u32>,
     /// The channels it counts for, as a set: all where it tells none.
     pub(super) channels: u32,
@@ -105,6 +126,9 @@ pub(super) struct Contact {
     /// Whether an answer is known.
     pub(super) is_answered: bool,
 }
+
+/// What a contact was about that names something no run has offered: it is a contact, and answers no offer.
+pub(super) const ELSE: u32 = u32::MAX;
 
 /// A row of an earlier run that no contact has answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -348,7 +372,7 @@ impl Ledger {
 }
 
 /// Which rows of one customer a contact has answered. A contact answers one row: on the row's date or later, and about the same offer, or
-/// about none the ledger knows.
+/// about none it names.
 fn answered(rows: &[Outstanding], contacts: &[Contact], calendar: &Calendar) -> impl Iterator<Item = bool> {
     let mut is_used = vec![false; contacts.len()];
     rows.iter().map(move |row| {
@@ -451,5 +475,6 @@ mod tests {
         check(7, &[(20, Some(1))], 0);
         check(7, &[(20, Some(0))], 1);
         check(7, &[(20, None)], 0);
+        check(7, &[(20, Some(ELSE)), (22, Some(ELSE))], 1);
     }
 }

@@ -79,7 +79,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 35] = [
         "the same if nobody contacts the customer; `propensity` lies between the two, nearer the one the customers learned from were treated by",
     ),
     ("uplift", "`propensity_contacted` − `propensity_alone`: what the contact adds; absent where nothing tells it"),
-    ("uplift_lower", "lower end of its 95 % interval; absent where `evidence` is not `randomised`"),
+    ("uplift_lower", "lower end of its 95 % interval; absent where nothing was drawn"),
     ("uplift_upper", "upper end"),
     (
         "expected_quantity",
@@ -95,7 +95,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 35] = [
     ),
     (
         "expected_value_lower_minor",
-        "the same at one end of the interval of `uplift`; absent where `evidence` is not `randomised`, or takes are valued",
+        "the same at one end of the interval of `uplift`; absent where nothing was drawn, or takes are valued",
     ),
     ("expected_value_upper_minor", "at the other end, the larger of the two"),
     (
@@ -109,7 +109,7 @@ pub(crate) const OFFER_MEANINGS: [(&str, &str); 35] = [
     ),
     (
         "evidence",
-        "what tells what a contact adds: `randomised`, customers contacted or held back by a draw; `assumed`, the pipeline file says it (`decide.response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
+        "what tells what a contact adds: `randomised`, customers contacted or held back by a draw, of whom enough have taken it to change what was believed; `assumed`, the pipeline file says it (`decide.response`), or draws say so little that it is what is believed of contacts (`decide.believed_response`); `observational`, nothing does: the value is of what the customer buys, not of what the contact adds; `cross_section` where the tables are of one date: the propensity is then the share of holders among customers like this one, and no value made of it is money to come",
     ),
     (
         "basis",

@@ -39,6 +39,9 @@ use crate::seam::Block;
 use crate::stages::consents::opted_out;
 use crate::units::Units;
 
+/// The share of the variance believed beforehand that takes must have taken away for an effect to count as found by them.
+const LEAST_TOLD: f64 = 0.2;
+
 /// What a contact adds to the log-odds of an offer's takes, and what that rests on.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Contact {
@@ -57,10 +60,12 @@ pub(crate) struct Contact {
 /// Customers contacted or held back by draws.
 #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Draw {
-    /// What the offer's own rows say before they are drawn toward the family.
-    pub(crate) own_log_odds: f64,
+    /// What the offer's own rows say before they are drawn toward the family; absent where an arm has no take.
+    pub(crate) own_log_odds: Option<f64>,
     /// What they are drawn toward.
     pub(crate) family_log_odds: f64,
+    /// How much of the effect takes tell: the share of the variance believed beforehand that they took away.
+    pub(crate) told: f64,
     /// Rows of those contacted, and takes in their windows.
     pub(crate) contacted: ArmRows,
     /// The same of those held back.
@@ -73,7 +78,7 @@ pub(crate) struct Draw {
 pub(crate) enum ContactEvidence {
     /// Customers contacted or held back by a draw.
     Randomised,
-    /// The pipeline file.
+    /// The pipeline file: what it says of the response, or what is believed where draws say next to nothing.
     Assumed,
 }
 
@@ -127,15 +132,18 @@ impl Contact {
         Parts { alone, contacted, uplift: contacted - alone, interval: self.interval.map(|ends| ends.map(uplift)) }
     }
 
-    fn randomised(found: &Found, effect: &ContactEffect, contacted_share: f64) -> Self {
+    /// What draws tell, or what is believed where their takes are too few to change it.
+    fn drawn(found: &Found, effect: &ContactEffect, contacted_share: f64) -> Self {
+        let is_known = found.arms.iter().all(|arm| arm.takes > 0);
         Self {
-            evidence: ContactEvidence::Randomised,
+            evidence: if effect.told >= LEAST_TOLD { ContactEvidence::Randomised } else { ContactEvidence::Assumed },
             log_odds: effect.log_odds,
             interval: Some([effect.interval.lower, effect.interval.upper]),
             contacted_share,
             draw: Some(Draw {
-                own_log_odds: effect.own,
+                own_log_odds: is_known.then_some(effect.own),
                 family_log_odds: effect.family,
+                told: effect.told,
                 contacted: found.arms[1],
                 held_back: found.arms[0],
             }),
@@ -221,7 +229,7 @@ pub(super) fn tell(ground: &Ground<'_>, offers: &mut [OfferModel]) -> Result<()>
         } else {
             0.0
         };
-        let randomised = effect.map(|effect| Contact::randomised(found, &effect, share));
+        let randomised = effect.map(|effect| Contact::drawn(found, &effect, share));
         offers[offer].after.churn = churn;
         offers[offer].contact = randomised.or_else(|| response.map(|response| Contact::assumed(response, share)));
     }
