@@ -222,10 +222,13 @@ fn who_takes_twice_as_many_is_expected_to() {
         assert!((expected / mean - 1.0).abs() < 0.08, "{name}: {expected} and not {mean}");
     }
     // The value is that of one unit, so many times.
-    let rows: Vec<&Offered> = found.values().flatten().filter(|row| row.units.is_some() && row.value > 1_000).collect();
-    let of_one = |row: &Offered| row.value as f64 / (row.propensity * row.units.unwrap());
-    let first = of_one(rows[0]);
-    assert!(rows.len() > 100 && rows.iter().all(|row| (of_one(row) / first - 1.0).abs() < 0.005), "{first}");
+    let rows: Vec<&Offered> = found.values().flatten().filter(|row| row.units.is_some()).collect();
+    let expected = |row: &Offered| row.propensity * row.units.unwrap();
+    let most = rows.iter().max_by_key(|row| row.value).unwrap();
+    let of_one = most.value as f64 / expected(most);
+    // Values are rounded, and so is what is given for all units.
+    let is_near = |row: &&Offered| (row.value as f64 - expected(row) * of_one).abs() <= 1.1;
+    assert!(most.value > 100 && rows.iter().all(is_near), "{of_one}: {:?}", rows.iter().find(|row| !is_near(row)));
 }
 
 #[test]
@@ -301,7 +304,7 @@ fn quantities_that_cannot_be_are_set_aside() {
     let bad = "C00001,licence,2026-01-05,,0\nC00001,licence,2026-01-05,,-3\nC00001,licence,2026-01-05,,2.5\n\
                C00001,licence,2026-01-05,,many\nC00001,licence,2026-01-05,,1000000001\n";
     seats.write("holdings.csv", &format!("{holdings}{bad}"));
-    let run = seats.run("runs", &["quality.on_error=\"quarantine\"", "quality.max_rejects=10"]);
+    let run = seats.run("runs", &["quality.on_error=\"quarantine\"", "quality.max_rejects=10", "quality.max_reject_rate=0.01"]);
     let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
     let rejects = summary.to_string();
     assert!(rejects.contains("E1024"), "out of range: {rejects}");
