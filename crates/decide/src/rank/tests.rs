@@ -521,7 +521,6 @@ fn units_multiply_gain_incentive_and_margin() {
         wear_out: 0.0,
         fatigue: Vec::new(),
         switch_gain: 0.0,
-        upsell_replaces: true,
         offers: vec![OfferTerms::default()],
     };
     let customers = Customers {
