@@ -304,7 +304,8 @@ fn quantities_that_cannot_be_are_set_aside() {
     let bad = "C00001,licence,2026-01-05,,0\nC00001,licence,2026-01-05,,-3\nC00001,licence,2026-01-05,,2.5\n\
                C00001,licence,2026-01-05,,many\nC00001,licence,2026-01-05,,1000000001\n";
     seats.write("holdings.csv", &format!("{holdings}{bad}"));
-    let run = seats.run("runs", &["quality.on_error=\"quarantine\"", "quality.max_rejects=10", "quality.max_reject_rate=0.01"]);
+    let run = seats
+        .run("runs", &["quality.on_error=\"quarantine\"", "quality.max_rejects=10", "quality.max_reject_rate=0.01"]);
     let summary: Value = serde_json::from_slice(&fs::read(run.join("summary.json")).unwrap()).unwrap();
     let rejects = summary.to_string();
     assert!(rejects.contains("E1024"), "out of range: {rejects}");
