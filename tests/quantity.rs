@@ -1,6 +1,7 @@
 //! What is sold in numbers: how many a taker takes is learned, told and paid for.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -92,18 +93,18 @@ impl Seats {
             ("id,size,floor\n".to_owned(), "id,product,start,end,quantity\n".to_owned());
         for id in 0..CUSTOMERS {
             let (size, mean) = MEANS[usize::from(id % 2 == 1)];
-            customers += &format!("C{id:05},{size},{}\n", (draw("floor", id, 0) * 9.0) as u32);
-            holdings += &format!("C{id:05},suite,2024-06-01,,\n");
+            writeln!(customers, "C{id:05},{size},{}", (draw("floor", id, 0) * 9.0) as u32).unwrap();
+            writeln!(holdings, "C{id:05},suite,2024-06-01,,").unwrap();
             for month in 0..24 {
                 let day = first + (month as i32 * 30 + (draw("day", id, month) * 28.0) as i32);
                 if draw("licence", id, month) < 0.04 {
                     let units = units_taken(mean, draw("units", id, month));
                     // A renewal: what ends begins again on the same day, of the same number.
-                    holdings += &format!("C{id:05},licence,{day},{},{units}\n", day + 365);
-                    holdings += &format!("C{id:05},licence,{},,{units}\n", day + 365);
+                    writeln!(holdings, "C{id:05},licence,{day},{},{units}", day + 365).unwrap();
+                    writeln!(holdings, "C{id:05},licence,{},,{units}", day + 365).unwrap();
                 }
                 if draw("support", id, month) < 0.01 {
-                    holdings += &format!("C{id:05},support,{day},,\n");
+                    writeln!(holdings, "C{id:05},support,{day},,").unwrap();
                 }
             }
         }
@@ -168,7 +169,7 @@ fn offered(run: &Path) -> BTreeMap<String, Vec<Offered>> {
         let batch = batch.unwrap();
         let text = |name: &str, row: usize| batch[name].as_string::<i32>().value(row).to_owned();
         let whole = |name: &str, row: usize| batch[name].as_primitive::<Int64Type>().value(row);
-        let units = batch.column_by_name("expected_quantity").map(|column| column.as_primitive::<Float64Type>());
+        let units = batch.column_by_name("expected_quantity").map(AsArray::as_primitive::<Float64Type>);
         for row in 0..batch.num_rows() {
             found.entry(text("customer_id", row)).or_default().push(Offered {
                 offer: text("offer", row),

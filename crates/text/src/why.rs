@@ -109,7 +109,7 @@ pub fn precise_percent(share: f64) -> Arg {
 
 /// A number of units with one decimal, and without one from ten thousand on.
 pub fn units(expected: f64) -> Arg {
-    let digits = if expected >= 10_000.0 { 0 } else { 1 };
+    let digits = usize::from(expected < 10_000.0);
     Arg::Number(format!("{expected:.digits$}"))
 }
 

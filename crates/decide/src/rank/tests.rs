@@ -65,7 +65,7 @@ fn of_company(policy: &RankPolicy, company: &Company) -> RankPolicy {
 }
 
 fn ranked(company: &Company, policy: &RankPolicy) -> Ranked {
-    let columns = Columns::of_company(&company);
+    let columns = Columns::of_company(company);
     let verdicts = company.verdicts(&columns);
     let pairs = (verdicts.as_slice(), &company.propensities()[..]);
     rank(&company.ladder(), &columns.customers(), pairs, &of_company(policy, company), &NoControl).unwrap()

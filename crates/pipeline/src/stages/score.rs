@@ -57,7 +57,7 @@ impl RawBlock {
             if is_read(at) { values().collect() } else { Vec::new() }
         };
         let columns = specs.iter().enumerate().map(values).collect();
-        let units = batch.column_by_name(UNITS).map(|units| list_values(units)).unwrap_or_default();
+        let units = batch.column_by_name(UNITS).map(list_values).unwrap_or_default();
         Self { customer: column("customer").as_primitive::<UInt32Type>().values().to_vec(), columns, units }
     }
 
@@ -256,7 +256,7 @@ fn list_values(lists: &ArrayRef) -> Vec<f32> {
     // Tables are written with lists of fixed size, and read back with lists of any.
     let values = lists
         .as_list_opt::<i32>()
-        .map(|lists| lists.values())
+        .map(osusume_tables::arrow::array::GenericListArray::values)
         .or_else(|| Some(lists.as_fixed_size_list_opt()?.values()));
     let numbers =
         values.map(|values| values.as_primitive::<Float32Type>().iter().map(|v| v.unwrap_or(f32::NAN)).collect());

@@ -346,7 +346,9 @@ impl Ledger {
             row.as_if != AsIf::Open || (counts_all && (row.expires > reader.as_of.date || is_step))
         });
         if !asks_answers {
-            rows.iter_mut().for_each(|row| row.as_if = AsIf::Open);
+            for row in &mut rows {
+                row.as_if = AsIf::Open;
+            }
         }
         self.rows = rows;
         Ok(self)

@@ -27,8 +27,11 @@ pub(crate) fn units_column(offer: usize) -> String {
     format!("units_{offer:03}")
 }
 
+/// The offers with labels, and those of them sold in numbers with the products that stand for them.
+type Labeled<'a> = (&'a [Offer], &'a [(usize, u32)]);
+
 /// The schema of feature rows; for training with labels, and of offers sold in numbers (`counted`) with units.
-pub(crate) fn schema(specs: &[FeatureSpec], offers: Option<(&[Offer], &[(usize, u32)])>) -> Schema {
+pub(crate) fn schema(specs: &[FeatureSpec], offers: Option<Labeled<'_>>) -> Schema {
     let mut fields =
         vec![Field::new("customer", DataType::UInt32, false), Field::new("as_of", DataType::Date32, false)];
     fields.extend(specs.iter().map(|spec| Field::new(&spec.name, DataType::Float32, true)));
