@@ -20,7 +20,7 @@ use crate::host::Host;
 use crate::job::{Job, Scene};
 use crate::power::Power;
 use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule, scheduled};
-use crate::stages::decide::Conditions;
+use crate::stages::decide::{Conditions, Limits};
 use crate::stages::ingest;
 
 /// What is to be checked.
@@ -230,6 +230,7 @@ fn offered(
     checks: &mut Checks,
 ) -> Result<()> {
     checks.over.extend(crate::stages::train::check_declared(job.config, goods).err());
+    checks.over.extend(Limits::check_offers(job.config, &goods.catalogue.offers).err());
     checks.faults.extend(crate::doubts::doubts(job, tables, goods)?);
     let schedule = schedule.and_then(|schedule| schedule.as_ref().ok());
     checks.over.extend(schedule.and_then(|schedule| conditions(job, tables, goods, schedule).err()));

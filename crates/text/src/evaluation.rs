@@ -310,7 +310,7 @@ fn expectation_templates(told: Told) -> [&'static str; 2] {
         Told::TakesExpected => ["takes expected", "成約の見込み"],
         Told::AddedExpected => ["added, expected", "増分の見込み"],
         Told::Came => ["came", "実績"],
-        Told::AsExpected => ["calibrated", "見込みどおり"],
+        Told::AsExpected => ["not contradicted", "矛盾なし"],
         Told::Overstated => ["overstated", "見込みが過大"],
         Told::Understated => ["understated", "見込みが過小"],
         _ => ["too few to say", "件数が足りず判定不可"],

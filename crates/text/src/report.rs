@@ -50,7 +50,7 @@ lines! {
     Customers("customers", "顧客数");
 
     ToDo("What to do", "次にすること");
-    ToDoSend("Make the {offers} offers in `offers.parquet` to {customers} customers, each through the channel its row names. The files delivered to your CRM hold the same rows.", "`offers.parquet` にある{offers}件のオファーを、{customers}人の顧客に、各行に示したチャネルで案内してください。CRMに配信したファイルも同じ内容です。");
+    ToDoSend("Make the {offers} offers in `offers.parquet` to {customers} customers, each through the channel its row names. The files delivered to your CRM hold these rows; where a profile takes one offer a customer, the first.", "`offers.parquet` にある{offers}件のオファーを、{customers}人の顧客に、各行に示したチャネルで案内してください。CRMに配信したファイルの内容も同じです（1顧客1件のプロファイルでは、その先頭の行）。");
     ToDoRank("Where a customer has several offers, begin with rank 1. Each row gives its reasons.", "1人に複数のオファーがある場合は、順位1から案内してください。理由は各行にあります。");
     ToDoBefore("Make them before {date}. After that day the probabilities say nothing.", "{date}より前に案内してください。この日以降、確率は意味を持ちません。");
     ToDoHoldout("Do not contact the customers in `shadow.parquet`. They are held back so that the effect can be measured.", "`shadow.parquet` の顧客には案内しないでください。効果を測るための比較対照群です。");
@@ -277,11 +277,11 @@ lines! {
     ExpectedCame("came {value}", "実績 {value}");
     ExpectedSales("sales: {verdict}", "成約: {verdict}");
     ExpectedAddition("addition: {verdict}", "増分: {verdict}");
-    ExpectedAsSaid("calibrated", "見込みどおり");
+    ExpectedAsSaid("not contradicted", "矛盾なし");
     ExpectedOver("overstated<< by a factor of {factor}>>", "過大<<（実績の{factor}倍）>>");
     ExpectedUnder("understated<<, {factor} times of it came>>", "過小<<（実績は見込みの{factor}倍）>>");
     ExpectedNotShown("too few to say", "件数が足りず判定不可");
-    ExpectedNote("Calibrated means that what came does not contradict what was expected, by intervals that consider all offers together; with few sales a large error may hide in that. What was expected of a contact has an interval of its own where draws told it.", "「見込みどおり」とは、すべてのオファーを考慮した区間で、実績が見込みと矛盾しないという意味です。成約が少ない場合は、大きな誤差が隠れている可能性があります。案内の効果の見込みにも、無作為割付に基づく場合は区間があります。");
+    ExpectedNote("Not contradicted means that what came does not lie outside of what was expected, by intervals that consider all offers together; with few sales a large error may hide in that. What was expected of a contact has an interval of its own where draws told it.", "「矛盾なし」とは、すべてのオファーを考慮した区間で、実績が見込みと矛盾しないという意味です。成約が少ない場合は、大きな誤差が隠れている可能性があります。案内の効果の見込みにも、無作為割付に基づく場合は区間があります。");
     EvaluationArms("Policies against each other: everybody in an arm, offered something or not. An arm is called better only where its revenue (its sales, where no table has money) shows it with all comparisons considered.", "選び方の比較（案内の有無を問わず、各群の全員）。優劣は、すべての比較を考慮しても売上（金額のない場合は成約）に差が示されたときだけ記します。");
     EvaluationArm("arms", "群");
     EvaluationArmTakes("sales per 100 customers (95 %)", "顧客100人当たりの成約の差（95%）");

@@ -69,7 +69,8 @@ pub struct CapacitySummary {
     pub limits: Vec<CapacityRow>,
     /// Sum of the values assigned, in minor units, before they are rounded.
     pub value_minor: f64,
-    /// That, and by how much any assignment within the limits could bring more above `decide.min_value_minor`, at most.
+    /// That, and by how much any assignment within the limits could bring more above `decide.min_value_minor`, at most; every offer
+    /// valued beside as many others of its customer as there would be if places were not scarce.
     pub bound_minor: f64,
 }
 
@@ -95,10 +96,27 @@ pub(crate) struct Limits {
 }
 
 impl Limits {
-    /// `None` where the configuration has none.
+    /// Whether limits speak of offers there are.
     ///
     /// # Errors
     /// `ConfigNotAllowed` for an offer that this run does not have.
+    pub(crate) fn check_offers(config: &Config, offers: &[Offer]) -> Result<()> {
+        for (position, one) in config.decide.capacity.iter().enumerate() {
+            if let Some(name) = one.offer.as_deref().filter(|name| offers.iter().all(|offer| offer.key != *name)) {
+                let known: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
+                return Err(Fault::new(Code::ConfigNotAllowed)
+                    .with("key", format!("decide.capacity[{position}].offer"))
+                    .with("got", name)
+                    .with("allowed", known.join(", ")));
+            }
+        }
+        Ok(())
+    }
+
+    /// `None` where the configuration has none.
+    ///
+    /// # Errors
+    /// As [`Self::check_offers`].
     pub(crate) fn of(config: &Config, offers: &[Offer], conditions: &Conditions) -> Result<Option<Self>> {
         let capacity = &config.decide.capacity;
         if capacity.is_empty() {
@@ -114,14 +132,8 @@ impl Limits {
             .collect();
         let channels = &config.decide.channels;
         let mut limits = Vec::with_capacity(capacity.len());
-        for (position, one) in capacity.iter().enumerate() {
-            if let Some(name) = one.offer.as_deref().filter(|name| offers.iter().all(|offer| offer.key != *name)) {
-                let known: Vec<&str> = offers.iter().map(|offer| offer.key.as_str()).collect();
-                return Err(Fault::new(Code::ConfigNotAllowed)
-                    .with("key", format!("decide.capacity[{position}].offer"))
-                    .with("got", name)
-                    .with("allowed", known.join(", ")));
-            }
+        Self::check_offers(config, offers)?;
+        for one in capacity {
             let segments = conditions.segments_of(one.condition.as_deref());
             limits.push(Limit { segments, ..limit(one, offers, &config.decide) });
         }

@@ -302,12 +302,14 @@ impl<'a> Decider<'a> {
             let moment = look.moment(row, choice.offer.0 as usize, expires);
             let reasons = self.explainer.reasons(block, &encoded, row, choice.offer.0 as usize)?;
             let told = benefit_row((block, row, choice.offer.0 as usize), &moment, &reasons, writer.as_of.date);
-            let benefit = self.benefits.of(&told);
             let step = self.conditions.approaches.step(stands, row, choice.offer.0 as usize);
+            let is_check = step.is_some_and(|(_, makes_offer)| !makes_offer);
+            // A step that makes no offer praises none.
+            let benefit = if is_check { [None, None] } else { self.benefits.of(&told) };
             let offered = OfferRow {
                 benefit,
                 step: step.map(|(name, _)| name.to_owned()),
-                is_check: step.is_some_and(|(_, makes_offer)| !makes_offer),
+                is_check,
                 ..self.offer_row(choice, (customer, arm, action_probability), moment, reasons)
             };
             if [HOLDOUT, OFFER_HOLDOUT].contains(&arm) { shadow.push((row, offered)) } else { offers.push(offered) }
