@@ -151,11 +151,6 @@ fn upsells(products: &[Product], family: &str, offers: &mut Vec<Offer>, errors: 
     if above.is_empty() {
         errors.push(CatalogueError::NothingToUpsell { family: family.to_owned() });
     }
-    for twins in above.chunk_by(|one, other| one.0 == other.0).filter(|twins| twins.len() > 1 && twins[0].0 > lowest) {
-        let mut twins: Vec<String> = twins.iter().map(|(_, id)| products[id.0 as usize].key.clone()).collect();
-        twins.sort();
-        errors.push(CatalogueError::TierTwice { family: family.to_owned(), products: twins });
-    }
     for (tier, id) in above {
         if tier == lowest {
             errors.push(CatalogueError::NoLowerTier { product: products[id.0 as usize].key.clone() });

@@ -83,14 +83,6 @@ pub enum CatalogueError {
         /// The product.
         product: String,
     },
-    /// Two products of an upsell family stand on one tier: a take of either would be one of both, and neither a step from the other.
-    #[error("family `{family}` has several products of one tier: {products:?}")]
-    TierTwice {
-        /// The family.
-        family: String,
-        /// The products, sorted.
-        products: Vec<String>,
-    },
     /// More than one product could be the cross-sell of a family.
     #[error("family `{family}` has several products of the lowest tier: {products:?}")]
     LowestTierTwice {
@@ -117,9 +109,6 @@ impl CatalogueError {
             Self::FamilyTwice { family } => ("family_twice", vec![family]),
             Self::NothingToUpsell { family } => ("nothing_to_upsell", vec![family]),
             Self::NoLowerTier { product } => ("no_lower_tier", vec![product]),
-            Self::TierTwice { family, products } => {
-                ("tier_twice", std::iter::once(family.as_str()).chain(as_strs(products)).collect())
-            }
             Self::LowestTierTwice { family, products } => {
                 ("lowest_tier_twice", std::iter::once(family.as_str()).chain(as_strs(products)).collect())
             }

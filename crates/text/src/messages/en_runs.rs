@@ -68,7 +68,7 @@ pub(super) const MESSAGES: &[Message] = &[
             "<<products involved: {names}>>",
             "correct them in the products table, or take them out of what is offered",
         ],
-        cause: "Ladders, prerequisites, and exclusions cannot all hold: two products share a tier, a product requires what it excludes, or prerequisites form a circle. Or a product lacks what offering it needs: without a margin nothing tells what it is worth, and a missing one is not taken for zero.",
+        cause: "Ladders, prerequisites, and exclusions cannot all hold: two products share the lowest tier of a family that is cross-sold, a product requires what it excludes, or prerequisites form a circle. Or a product lacks what offering it needs: without a margin nothing tells what it is worth, and a missing one is not taken for zero.",
         example: "product_id,family,tier,requires,excludes\nwifi_mesh,wifi,1,line,line",
     },
     Message {
