@@ -238,7 +238,7 @@ def measured(options, world, company, pack, rng):
         "our scores": company.chosen(worth(added), mean_drag, shrink),
         "true effects": company.chosen(worth(company.contacted - company.alone)),
         "true values": company.chosen(alone),
-        "given": company.chosen(company.gain[:, 0], company.drag[:, :1] * np.arange(1, 4), company.wear),
+        "given": company.chosen(company.gain[:, 0], company.drag[:, :1] * np.arange(1, 4), company.wear, has_room=True),
         "known": company.chosen(company.gain[:, 0], company.drag, shrink),
     }
     told = {name: company.value(pairs) for name, pairs in policies.items()} | {"run": company.value(published, costs)}

@@ -153,11 +153,12 @@ class Company:
 
     # --- policies -----------------------------------------------------------------------------------------------------------
 
-    def chosen(self, gain, drag=None, shrink=(1.0, 1.0, 1.0), cost=None, threshold=0.0, most=None):
-        """Pairs taken best first: in round k each customer's k-th contact, by what it adds to the customer's earlier ones."""
+    def chosen(self, gain, drag=None, shrink=(1.0, 1.0, 1.0), cost=None, threshold=0.0, most=None, has_room=False):
+        """Pairs taken best first: in round k each customer's k-th contact, by what it adds to the customer's earlier ones. With
+        `has_room` there are places for all."""
         cost = self.cost[self.person] if cost is None else cost
         drag = np.zeros((len(self.places), 3)) if drag is None else drag
-        by_channel, by_offer = self.room()
+        by_channel, by_offer = ({}, {}) if has_room else self.room()
         channel = self.people["channel"].to_list()
         sums, taken_families, result = np.zeros(len(self.places)), [set() for _ in self.places], []
         free = np.ones(len(self.person), dtype=bool)

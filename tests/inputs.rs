@@ -74,6 +74,35 @@ fn words_of_contacts_channels_and_margins_that_mean_nothing_are_warned_of() {
     assert_eq!(codes.map(|code| told(&page, code)), [0, 2, 1, 1, 1], "{page}");
 }
 
+/// Contracts of the same product within each other, by whatever number, and probabilities in percent: both are read as documented, and said.
+#[test]
+fn holdings_within_each_other_and_impossible_probabilities_are_counted() {
+    let company = Company::new();
+    let codes = ["E4035", "E4036"];
+    let (page, exit) = checked(&company, &[]);
+    assert_eq!((codes.map(|code| told(&page, code)), exit), ([0; 2], 0), "{page}");
+    company.edit("data/isp/holdings.csv", |csv| {
+        let line = |(at, line): (usize, &str)| format!("{line}\n").repeat(1 + usize::from(at > 0 && at % 5 == 0));
+        csv.lines().enumerate().map(line).collect()
+    });
+    company.edit("data/isp/contacts.csv", |csv| {
+        let head = csv.lines().next().unwrap();
+        let column = head.split(',').position(|name| name == "action_probability").unwrap();
+        let line = |line: &str| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            if cells[column] == "0.334250" {
+                cells[column] = "33.425";
+            }
+            cells.join(",") + "\n"
+        };
+        csv.lines().map(line).collect()
+    });
+    let (page, exit) = checked(&company, &[]);
+    assert_eq!((codes.map(|code| told(&page, code)), exit), ([1; 2], 0), "{page}");
+    assert!(page.contains(" rows of `holdings` begin while the same customer"), "{page}");
+    assert!(page.contains(" rows of `contacts`, `probability` is not above 0"), "{page}");
+}
+
 #[test]
 fn tables_that_end_long_before_the_date_are_told_once() {
     let company = Company::new();

@@ -79,6 +79,7 @@ fn excel_ja() -> Profile {
         (Field::Offer, "オファー"),
         (Field::Kind, "種別"),
         (Field::Family, "商品ファミリー"),
+        (Field::Step, "案内の段階"),
         (Field::Channel, "チャネル"),
         (Field::Propensity, "成約確率"),
         (Field::Margin, "粗利"),
@@ -116,6 +117,7 @@ fn salesforce_bulk2() -> Profile {
         (Field::Offer, "Offer__c"),
         (Field::Kind, "Kind__c"),
         (Field::Family, "Family__c"),
+        (Field::Step, "Step__c"),
         (Field::Channel, "Channel__c"),
         (Field::Propensity, "Propensity__c"),
         (Field::Margin, "Margin__c"),
@@ -148,6 +150,7 @@ fn hubspot_import() -> Profile {
         (Field::Offer, "osusume_offer"),
         (Field::Kind, "osusume_kind"),
         (Field::Family, "osusume_family"),
+        (Field::Step, "osusume_step"),
         (Field::Channel, "osusume_channel"),
         (Field::Propensity, "osusume_propensity"),
         (Field::ExpectedValue, "osusume_expected_value"),
@@ -175,7 +178,6 @@ fn hubspot_import() -> Profile {
 /// kintone file import with the delivery key as bulk update key: at most 100,000 rows and 100 MB a file.
 fn kintone() -> Profile {
     let left_out = [
-        Field::Step,
         Field::PropensityContacted,
         Field::PropensityAlone,
         Field::Uplift,

@@ -97,6 +97,9 @@ impl Code {
                 | Self::ChannelUnspoken
                 | Self::MarginNegative
                 | Self::MarginBelowStep
+                | Self::HoldingsOverlap
+                | Self::ProbabilityUnusable
+                | Self::MinimumMissed
         )
     }
 }
@@ -311,6 +314,12 @@ codes! {
     MarginNegative = "E4033", Quality, AfterChange;
     /// Steps up a ladder earn less than a step below. Args: names.
     MarginBelowStep = "E4034", Quality, AfterChange;
+    /// Holdings of the same customer and product that last at the same time. Args: source, rows, of.
+    HoldingsOverlap = "E4035", Quality, AfterChange;
+    /// Contacts whose probability is none. Args: source, rows, of.
+    ProbabilityUnusable = "E4036", Quality, AfterChange;
+    /// A minimum of `decide.capacity` cannot be met. Args: key, min, used, missing, limits?.
+    MinimumMissed = "E4037", Quality, AfterChange;
 
     // Export: E50xx.
     /// A destination file cannot be written. Args: detail.

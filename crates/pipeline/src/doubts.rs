@@ -1,5 +1,7 @@
-//! What a run can go on with and is most likely a slip: words of contacts that mean nothing, channels nobody spoke of, margins that cannot
-//! be meant.
+//! What a run can go on with and is most likely a slip: words and probabilities of contacts that mean nothing, holdings within each other,
+//! channels nobody spoke of, margins that cannot be meant.
+
+mod overlaps;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +26,8 @@ const NAMES_SHOWN: usize = 20;
 /// Faults of reading, and a stop asked for.
 pub(crate) fn doubts(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Vec<Fault>> {
     let mut found = contact_words(job, tables, goods)?;
+    found.extend(probabilities(job, tables)?);
+    found.extend(overlaps::overlaps(job, tables, goods)?);
     found.extend(silent_channels(job.config, tables));
     found.extend(margins(&goods.catalogue.products, &goods.catalogue.offers));
     Ok(found)
@@ -53,6 +57,23 @@ fn contact_words(job: &Job<'_>, tables: &Checked, goods: &Goods) -> Result<Vec<F
         faults.push(fault.with("rows", rows).with("of", table.n_rows()).with("got", got).with("allowed", allowed));
     }
     Ok(faults)
+}
+
+/// Rows of contacts whose probability is none: they are learned from as if it had not been written.
+fn probabilities(job: &Job<'_>, tables: &Checked) -> Result<Option<Fault>> {
+    let source = job.config.source_of(Role::Contacts).filter(|source| source.column("probability").is_some());
+    let Some(source) = source else { return Ok(None) };
+    let Some(table) = tables.table(&source.name) else { return Ok(None) };
+    let mut rows = 0_u64;
+    for customers in tables.passes() {
+        job.check_stop()?;
+        let block = Block::read(table, customers, &["probability"], &job.quiet())?;
+        let n_rows = block.offsets.last().map_or(0, |&end| end as usize);
+        let is_none = |p: f64| p <= 0.0 || p > 1.0;
+        rows += (0..n_rows).filter(|&row| is_none(block.number("probability", row))).count() as u64;
+    }
+    let fault = || Fault::new(Code::ProbabilityUnusable).with("source", source.name.as_str()).with("rows", rows);
+    Ok((rows > 0).then(|| fault().with("of", table.n_rows())))
 }
 
 /// The rows whose word is not known, and their most frequent words with how many rows say them.

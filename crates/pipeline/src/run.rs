@@ -22,7 +22,7 @@ use crate::history::History;
 use crate::host::{Event, Host, Stage};
 use crate::job::{Job, Scene};
 use crate::registry::link_models;
-use crate::stages::decide::{Conditions, DecisionCounts};
+use crate::stages::decide::{CapacityRow, Conditions, DecisionCounts};
 use crate::stages::features::FeatureTables;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::{Models, OfferModel};
@@ -280,9 +280,7 @@ pub(crate) fn learn(job: &Job<'_>, as_of: Date, before: Before<'_>, clock: &mut 
         decide::decide(job, &tables.checked, &goods, known, &models, &units, (schedule.score, earlier, fraction))
     })?;
     decided.power = crate::power::power(job.config, decided.customers, fraction, base_rate);
-    if let Some(fault) = nothing_offered(&decided) {
-        job.warn(fault);
-    }
+    nothing_offered(&decided).into_iter().chain(minimums_missed(&decided)).for_each(|fault| job.warn(fault));
     Ok(Learned { tables, goods, schedule, units, mined, copies: told, found, models, decided })
 }
 
@@ -306,13 +304,27 @@ fn nothing_offered(decided: &DecisionCounts) -> Option<Fault> {
     let is_empty = decided.offers.iter().all(|(_, rows)| *rows == 0) && decided.shadow_rows == 0;
     (is_empty && decided.scored > 0).then(|| {
         let fault = Fault::new(Code::NothingOffered).with("customers", decided.scored);
-        // Of equal counts the first by name.
-        let most = decided.removed.iter().rev().max_by_key(|(_, pairs)| **pairs);
-        match most {
+        // Pairs that came as far as this would have been offers; else the most, of equal counts the first by name.
+        let last = ["no_capacity", "below_threshold"].into_iter().find_map(|rule| decided.removed.get_key_value(rule));
+        let most = || decided.removed.iter().rev().max_by_key(|(_, pairs)| **pairs);
+        match last.or_else(most) {
             Some((reason, pairs)) => fault.with("reason", reason.as_str()).with("pairs", *pairs),
             None => fault,
         }
     })
+}
+
+/// A warning for every minimum of `decide.capacity` that could not be met.
+fn minimums_missed(decided: &DecisionCounts) -> Vec<Fault> {
+    let limits = decided.capacity.as_ref().map_or(&[][..], |capacity| &capacity.limits);
+    let key = |position: usize| format!("decide.capacity[{position}]");
+    let fault = |(position, limit): (usize, &CapacityRow)| {
+        let fault = Fault::new(Code::MinimumMissed).with("key", key(position)).with("min", limit.min);
+        let fault = fault.with("used", limit.used).with("missing", limit.missing?);
+        let limits: Vec<String> = limit.conflict.iter().copied().map(key).collect();
+        Some(if limits.len() > 1 { fault.with("limits", limits) } else { fault })
+    };
+    limits.iter().enumerate().filter_map(fault).collect()
 }
 
 /// What is known of the past at every date of the schedule: rules, features and labels.

@@ -193,7 +193,7 @@ lines! {
     Offered("offered", "案内する");
     Shadow("would be offered, but held back", "比較対照群のため案内しない");
     HoldoutText("{count} customers were drawn, each with a probability of {share}, by a hash of their household or customer id and are never contacted. They went through the same decisions, and their offers stand in `shadow.parquet`.", "世帯IDまたは顧客IDのハッシュにより{share}の確率で抽出した{count}人には案内しません。同じ決定処理を行い、その結果は `shadow.parquet` にあります。");
-    PolicyText("At most {most} {most?offer:offers} a customer; an offer must be worth at least {least}.", "1人当たり最大{most}件。期待価値が{least}以上のオファーだけを案内します。");
+    PolicyText("At most {most} {most?offer:offers} a customer; an offer that the ranking chooses is worth at least {least}.", "1人当たり最大{most}件。順位付けで選ぶのは、期待価値が{least}以上のオファーだけです。");
 
     Trigger("trigger", "きっかけ");
     NoTrigger("none", "なし");

@@ -63,7 +63,8 @@ fn segment(template: &str, lookup: Lookup<'_>, language: Language) -> (String, b
         let (placeholder, after) = after.split_once('}').unwrap_or((after, ""));
         text.push_str(before);
         let value = value(placeholder, lookup, language);
-        complete &= value.is_some();
+        // A list of nothing says nothing.
+        complete &= value.as_deref().is_some_and(|value| !value.is_empty());
         text.push_str(&escape_controls(value.as_deref().unwrap_or("?")));
         rest = after;
     }

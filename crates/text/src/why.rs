@@ -19,7 +19,7 @@ crate::phrases::phrases! {
     Inactive = "not a customer on this day: nothing was held or had been bought, so nothing was decided",
         "基準日の時点では、契約も購入履歴もないため、判断の対象外です";
     /// No offer was made.
-    NoOffer = "no offer: for this customer none is the best choice", "オファーなし: この顧客には、提案しないことが最善と判断しました";
+    NoOffer = "no offer; what stopped each stands below", "オファーなし（見送った理由は以下のとおりです）";
     /// Heading of the offers made.
     Made = "offered", "提案するオファー";
     /// Heading of the offers that lost.

@@ -563,6 +563,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "product,family,tier,margin\nP-REG,plan,2,3900\nP-PRM,plan,3,1000",
     },
     Message {
+        code: Code::HoldingsOverlap,
+        title: "{rows} of {of} rows of `{source}` begin while the same customer already holds the same product; such holdings are taken for one, as long as any of them lasts",
+        help: &[
+            "where one customer may have several contracts of a product, declare the column `contract`, or `quantity` where units are counted",
+            "otherwise look whether the extract repeats contracts, or leaves out when the former ones ended",
+        ],
+        cause: "Nobody takes what they already have: a holding that begins within another one of the same product starts nothing, and is no take. A customer with both holds the product once.",
+        example: "customer,product,start,end\nC000017,P-REG,2026-01-01,\nC000017,P-REG,2026-03-01,      # within the first",
+    },
+    Message {
+        code: Code::ProbabilityUnusable,
+        title: "in {rows} of {of} rows of `{source}`, `probability` is not above 0 and at most 1; these rows count as if none had been written",
+        help: &["write the probability with which the draw did what the row says it did, 0.5 for one half, not 50"],
+        cause: "What contacts add is learned from draws, each weighed by how likely what was done was. A share of 0 or below is of something that cannot have happened, and one above 1 is most likely a percentage; no weight follows from either.",
+        example: "customer,at,offer,arm,probability\nC000017,2026-03-01,P-REG,random,0.5",
+    },
+    Message {
+        code: Code::MinimumMissed,
+        title: "the minimum of {min} of `{key}` is missed by {missing}: there {used?is:are} {used}<<; no set of offers meets all of {limits}>>",
+        help: &[
+            "lower `min`, or raise what stands against it: the limits named, or the rules that leave too few customers",
+            "`offers.parquet` holds as many as there can be; the report says what removed the others",
+        ],
+        cause: "A minimum counts offers that are allowed, applicable and suitable, and makes them even below `decide.min_value_minor`; it never breaks a consent, a rule or another limit. Where fewer are left, it cannot be met.",
+        example: "[[decide.capacity]]\noffer = \"line\"\nmin = 500      # 120 customers are left",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "destination file cannot be written<<: {detail}>>",
         help: &["check the destination, then export the published run again; nothing needs to be computed anew"],

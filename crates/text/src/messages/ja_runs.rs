@@ -561,6 +561,33 @@ pub(super) const MESSAGES: &[Message] = &[
         example: "product,family,tier,margin\nP-REG,plan,2,3900\nP-PRM,plan,3,1000",
     },
     Message {
+        code: Code::HoldingsOverlap,
+        title: "`{source}` の{of}行のうち{rows}行は、同じ顧客が同じ商品をすでに保有している間に始まっています。いずれかが続いている間、1つの保有として扱います",
+        help: &[
+            "1人の顧客が同じ商品を複数契約できる場合は `contract` 列を、数量で数える商品は `quantity` 列を指定してください。",
+            "それ以外の場合は、契約が重複して出力されていないか、前の契約の終了日が抜けていないか確認してください。",
+        ],
+        cause: "すでに持っている商品は成約になりません。同じ商品の保有期間の途中で始まる行は、新しい開始とはみなさず、成約として数えません。",
+        example: "customer,product,start,end\nC000017,P-REG,2026-01-01,\nC000017,P-REG,2026-03-01,      # 1行目の期間内",
+    },
+    Message {
+        code: Code::ProbabilityUnusable,
+        title: "`{source}` の{of}行のうち{rows}行は、`probability` が0より大きく1以下の値ではないため、空欄として扱います",
+        help: &["その行の割り付けが選ばれた確率を書いてください。50%なら50ではなく0.5です。"],
+        cause: "連絡の効果は、無作為割付の結果を、その割り付けが選ばれた確率で重み付けして推定します。0以下の確率は起こり得ず、1を超える値は百分率の可能性が高いため、重みにできません。",
+        example: "customer,at,offer,arm,probability\nC000017,2026-03-01,P-REG,random,0.5",
+    },
+    Message {
+        code: Code::MinimumMissed,
+        title: "`{key}` の下限{min}件に{missing}件足りません（実際は{used}件）<<。次の上限・下限を同時に満たす組み合わせはありません: {limits}>>",
+        help: &[
+            "`min` を下げるか、妨げになっている条件（示された上限・下限、または対象の顧客を減らしているルール）を緩めてください。",
+            "`offers.parquet` には可能な限りの件数が入っています。除外の理由はレポートで確認できます。",
+        ],
+        cause: "下限の対象になるのは、同意、条件、ルールをすべて満たすオファーです。下限のために `decide.min_value_minor` を下回るオファーを出すことはありますが、同意、ルール、他の上限を破ることはありません。",
+        example: "[[decide.capacity]]\noffer = \"line\"\nmin = 500      # 対象の顧客は120人",
+    },
+    Message {
         code: Code::ExportFailed,
         title: "出力先のファイルに書き込めません<<: {detail}>>",
         help: &["出力先を確認し、公開済みの実行結果を再度エクスポートしてください。再計算は不要です。"],

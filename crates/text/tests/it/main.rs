@@ -34,6 +34,7 @@ fn sample(code: Code, name: &str) -> Arg {
         (_, "columns") => names(&["customer_id", "joined_on", "prefecture"]),
         (_, "allowed") => names(&["horizon_days", "gap_days"]),
         (_, "runs") => names(&["2026-09-01-001-12cd34ab", "2026-10-01-001-ab12cd34"]),
+        (_, "limits") => names(&["decide.capacity[0]", "decide.capacity[2]"]),
         (_, "names") => names(&["line_1g", "line_10g"]),
         (_, "offers") => names(&["line_10g", "tv"]),
         (_, "first" | "last") => Arg::from("2026-08-01"),
@@ -60,6 +61,8 @@ const COUNTS: &[&str] = &[
     "got",
     "iterations",
     "limit",
+    "min",
+    "missing",
     "needed",
     "needed_days",
     "of",
@@ -71,6 +74,7 @@ const COUNTS: &[&str] = &[
     "rejected",
     "rows",
     "supported",
+    "used",
 ];
 
 /// Names of arguments, longest lists of all codes together; a code takes what it needs.
@@ -104,6 +108,9 @@ const NAMES: &[&str] = &[
     "largest",
     "last",
     "limit",
+    "limits",
+    "min",
+    "missing",
     "name",
     "names",
     "needed",
@@ -131,6 +138,7 @@ const NAMES: &[&str] = &[
     "this",
     "times",
     "tolerance",
+    "used",
     "what",
     "worst",
     "zone",

@@ -48,7 +48,7 @@ pub struct CapacityRow {
     /// Rows of the offer table that count, or what they cost.
     pub used: i64,
     /// What one place more would be worth above `decide.min_value_minor`, or one minor unit of a budget, in minor units; below 0 what
-    /// each row of a minimum costs.
+    /// each row of a minimum costs. 0 where a minimum is missed, of it and of what stands against it: no price would clear them.
     pub price_minor: f64,
     /// By how much more the offer of the next customer outside would have had to be worth for the last place, in minor units; absent where
     /// a place is worth nothing.
@@ -434,6 +434,11 @@ impl Settlement<'_> {
     /// The numbers of the settlement; `apart` is what was given away of each limit before it.
     pub(crate) fn summary(&self, config: &Config, apart: &[i64]) -> CapacitySummary {
         let assignment = &self.assignment;
+        // A limit that stands against a minimum has the price at which the solver gave up, which nobody would pay.
+        let against =
+            assignment.shortfalls.iter().flat_map(|shortfall| shortfall.conflict.iter().chain([&shortfall.limit]));
+        let against: BTreeSet<usize> = against.copied().collect();
+        let is_priced = |at: usize| !against.contains(&at);
         let row = |(at, one): (usize, &Capacity)| {
             let shortfall = assignment.shortfalls.iter().find(|shortfall| shortfall.limit == at);
             CapacityRow {
@@ -444,8 +449,8 @@ impl Settlement<'_> {
                 max: one.max,
                 budget_minor: one.budget_minor,
                 used: assignment.used[at] + apart[at],
-                price_minor: assignment.prices[at],
-                next_short_minor: assignment.last[at].map(|loser| loser.by),
+                price_minor: if is_priced(at) { assignment.prices[at] } else { 0.0 },
+                next_short_minor: assignment.last[at].filter(|_| is_priced(at)).map(|loser| loser.by),
                 missing: shortfall.map(|shortfall| shortfall.missing),
                 conflict: shortfall.map_or_else(Vec::new, |shortfall| shortfall.conflict.clone()),
             }
