@@ -50,6 +50,7 @@ mod stability;
 mod stage;
 mod stop;
 mod support;
+mod suppression;
 mod timing;
 mod tone;
 mod units;

@@ -183,6 +183,7 @@ impl Page<'_> {
         let total = |key: &str| sources().map(|(_, counts)| number(&counts[key])).sum();
         let found = [
             (Word::UnknownProducts, number(&summary["holdings_of_unknown_products"])),
+            (Word::Suppressed, total("suppressed")),
             (Word::Anonymous, total("excluded_anonymous")),
             (Word::NotKept, total("excluded_not_kept")),
             (Word::NotYetKnown, total("excluded_not_yet_known")),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use osusume_model::{Code, Date, Fault, FeatureSpec, Result};
 use osusume_storage::Fs;
+use osusume_tables::Suppressed;
 use osusume_text::Language;
 use serde_json::json;
 
@@ -32,6 +33,15 @@ pub struct Lineage<'a> {
     pub language: Language,
     /// The pipeline's currency (ISO 4217).
     pub currency: &'a str,
+    /// Customers of whom nothing is delivered, where there is a list.
+    pub without: Option<&'a Suppressed>,
+}
+
+impl Lineage<'_> {
+    /// Whether nothing of the customer may be delivered.
+    pub(crate) fn is_suppressed(&self, customer: &str) -> bool {
+        self.without.is_some_and(|list| list.has(customer))
+    }
 }
 
 /// What became of the rows.
@@ -43,6 +53,8 @@ pub struct Counts {
     pub not_selected: u64,
     /// Rows left out because the encoding lacks a character.
     pub left_out: u64,
+    /// Rows left out because their customer is on the suppression list.
+    pub suppressed: u64,
     /// Rows written with look-alikes.
     pub transliterated: u64,
     /// Text cells a spreadsheet would run as formulas.
@@ -154,6 +166,10 @@ impl<'a> Writer<'a> {
     }
 
     fn take(&mut self, row: &OfferRow<'_>) -> Result<()> {
+        if self.lineage.is_suppressed(row.customer) {
+            self.counts.suppressed += 1;
+            return Ok(());
+        }
         if self.profile.selection == Selection::Best && row.rank != 1 {
             self.counts.not_selected += 1;
             return Ok(());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use osusume_model::{Code, Control, Fault, FeatureSpec, Result, check_stop};
 use osusume_storage::{Digest, Fs, Run, RunId, Runs, Standing, hash_file};
+use osusume_tables::Suppressed;
 use osusume_text::Language;
 
 use crate::PARQUET;
@@ -106,6 +107,8 @@ pub struct Delivery<'a> {
     pub language: Language,
     /// The pipeline's currency (ISO 4217).
     pub currency: &'a str,
+    /// Customers of whom nothing is delivered, where there is a list.
+    pub without: Option<&'a Suppressed>,
 }
 
 /// Writes the offers of a published run to their destination, with a manifest beside it.
@@ -127,6 +130,7 @@ pub fn export(run: &PublishedRun, delivery: &Delivery<'_>, control: &dyn Control
         dictionary: delivery.dictionary,
         language: delivery.language,
         currency: delivery.currency,
+        without: delivery.without,
     };
     let (table, total) = checked_table(run.run(), &*delivery.fs, control)?;
     match delivery.format {

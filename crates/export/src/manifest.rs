@@ -20,7 +20,7 @@ pub(crate) fn bytes(format: &Value, key: &[&str], lineage: &Lineage<'_>, counts:
         .iter()
         .map(|part| json!({ "name": part.name, "rows": part.rows, "bytes": part.bytes, "sha256": part.sha256.to_string() }))
         .collect();
-    let manifest = json!({
+    let mut manifest = json!({
         "format_version": FORMAT_VERSION,
         "schema_version": crate::SCHEMA_VERSION,
         "pipeline": lineage.pipeline,
@@ -36,6 +36,10 @@ pub(crate) fn bytes(format: &Value, key: &[&str], lineage: &Lineage<'_>, counts:
         "cells_like_null_token": counts.null_like_cells,
         "parts": parts,
     });
+    if let Some(list) = lineage.without {
+        manifest["rows_suppressed"] = counts.suppressed.into();
+        manifest["suppression_sha256"] = list.digest().to_string().into();
+    }
     let mut bytes = serde_json::to_vec_pretty(&manifest).expect("a value of strings and numbers is always JSON");
     bytes.push(b'\n');
     bytes

@@ -5,7 +5,7 @@ use std::path::Path;
 use osusume_model::{Code, Control, Date, Fault, Minor, Result, check_stop};
 use osusume_storage::Fs;
 use osusume_tables::arrow::array::{
-    Array, Date32Array, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
+    Array, BooleanArray, Date32Array, Float64Array, Int16Array, Int64Array, RecordBatch, StringArray,
 };
 use osusume_tables::read_batches;
 
@@ -76,7 +76,7 @@ pub(crate) struct Arrays<'a> {
 }
 
 impl<'a> Arrays<'a> {
-    fn of(batch: &'a RecordBatch, path: &Path) -> Result<Self> {
+    pub(crate) fn of(batch: &'a RecordBatch, path: &Path) -> Result<Self> {
         let has_basis = batch.column_by_name("basis").is_some();
         let has_parts = batch.column_by_name(PARTS[0]).is_some();
         Ok(Self {
@@ -105,6 +105,11 @@ impl<'a> Arrays<'a> {
             benefit: batch.column_by_name("benefit_en").map(|_| benefit(batch, path)).transpose()?,
             action_probability: column(batch, "action_probability", path)?,
         })
+    }
+
+    /// What is said of each row's customer.
+    pub(crate) fn each_customer(&self, say: impl Fn(&str) -> Option<bool>) -> BooleanArray {
+        self.customer.iter().map(|id| say(id.unwrap_or_default())).collect()
     }
 
     /// Feeds every row to `sink`.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use osusume_model::{Code, Control, Fault, Result};
 use osusume_storage::Fs;
 use osusume_tables::arrow::array::{ArrayRef, Int32Array, RecordBatch, StringArray};
+use osusume_tables::arrow::compute::filter_record_batch;
 use osusume_tables::arrow::datatypes::{DataType, Field as ArrowField, Schema};
 use osusume_tables::{FileFacts, ParquetSink, Target};
 use serde_json::json;
@@ -37,10 +38,11 @@ pub(crate) fn deliver_parquet(
     let place = Place::of(to.path, to.token)?;
     place.prepare(&**fs).map_err(destination_fault)?;
     let temporary = place.temporary("001");
-    let delivered = copy(fs, &place, lineage, from, total, control).and_then(|(facts, columns)| {
+    let delivered = copy(fs, &place, lineage, from, total, control).and_then(|(facts, columns, suppressed)| {
         let FileFacts { rows, bytes, sha256 } = facts;
         let part = Part { name: place.name.clone(), rows, bytes, sha256 };
-        publish(&**fs, to, &place, lineage, &columns, &[(temporary.clone(), part)]).map_err(destination_fault)
+        let counts = Counts { rows, suppressed, ..Counts::default() };
+        publish(&**fs, to, &place, lineage, (&columns, counts), &[(temporary.clone(), part)]).map_err(destination_fault)
     });
     if delivered.is_err() {
         // The fault that brought us here is the one to report; a leftover is removed by the next delivery.
@@ -49,7 +51,7 @@ pub(crate) fn deliver_parquet(
     delivered
 }
 
-/// Writes the temporary file; its columns are the second value.
+/// Writes the temporary file; its columns are the second value, the rows left out of it the third.
 fn copy(
     fs: &Arc<dyn Fs>,
     place: &Place,
@@ -57,7 +59,7 @@ fn copy(
     from: &Path,
     total: u64,
     control: &dyn Control,
-) -> Result<(FileFacts, Vec<String>)> {
+) -> Result<(FileFacts, Vec<String>, u64)> {
     let target = Target::Dir { fs: Arc::clone(fs), dir: place.dir.clone() };
     let create = |table: &Schema| -> Result<(Arc<Schema>, ParquetSink)> {
         let schema = Arc::new(extended(table));
@@ -67,8 +69,11 @@ fn copy(
     };
     let mut open = None;
     let mut keys = KeyCheck::new(KEY.map(Field::id).to_vec());
-    for_each_batch(&**fs, from, total, control, &mut |batch, arrays| {
-        let added = added(batch, arrays, lineage, &mut keys, from)?;
+    let mut suppressed = 0;
+    for_each_batch(&**fs, from, total, control, &mut |whole, _| {
+        let batch = &of_others(whole, lineage, from)?;
+        suppressed += (whole.num_rows() - batch.num_rows()) as u64;
+        let added = added(batch, &Arrays::of(batch, from)?, lineage, &mut keys, from)?;
         if open.is_none() {
             open = Some(create(&batch.schema())?);
         }
@@ -79,7 +84,16 @@ fn copy(
     })?;
     let (schema, sink) = open.map_or_else(|| create(&bare()), Ok)?;
     let columns = schema.fields().iter().map(|field| field.name().clone()).collect();
-    Ok((sink.finish().map_err(destination_fault)?, columns))
+    Ok((sink.finish().map_err(destination_fault)?, columns, suppressed))
+}
+
+/// The rows of whoever is on no suppression list.
+fn of_others(batch: &RecordBatch, lineage: &Lineage<'_>, from: &Path) -> Result<RecordBatch> {
+    if lineage.without.is_none() {
+        return Ok(batch.clone());
+    }
+    let stays = Arrays::of(batch, from)?.each_customer(|id| Some(!lineage.is_suppressed(id)));
+    filter_record_batch(batch, &stays).map_err(|error| damaged(from, &error))
 }
 
 fn publish(
@@ -87,12 +101,11 @@ fn publish(
     to: &Destination<'_>,
     place: &Place,
     lineage: &Lineage<'_>,
-    columns: &[String],
+    (columns, counts): (&[String], Counts),
     finished: &[(PathBuf, Part)],
 ) -> Result<Delivered> {
     let before = manifest::parts_before(fs, place)?;
     let parts: Vec<Part> = finished.iter().map(|(_, part)| part.clone()).collect();
-    let counts = Counts { rows: parts.iter().map(|part| part.rows).sum(), ..Counts::default() };
     let format = json!({ "profile": crate::PARQUET, "kind": "parquet", "columns": columns });
     let bytes = manifest::bytes(&format, &KEY.map(Field::id), lineage, &counts, &parts);
     put_in_place(fs, place, finished, &bytes, &before, to.may_show)?;

@@ -328,6 +328,20 @@ codes! {
     ExportKey = "E5002", Destination, AfterChange;
     /// A character cannot be written in the profile's encoding. Args: encoding, rows.
     ExportUnmappable = "E5003", Destination, AfterChange;
+
+    // Privacy: E60xx.
+    /// The suppression list is missing, empty or not readable to the last row. Args: detail?.
+    SuppressionUnread = "E6001", Consent, AfterChange;
+    /// Nobody has delivered the suppression list for too long. Args: days, limit, as_of.
+    SuppressionStale = "E6002", Consent, AfterChange;
+    /// The suppression list has lost too many of its customers. Args: found, before, run.
+    SuppressionShrunken = "E6003", Consent, AfterChange;
+    /// Nobody on the suppression list is a customer. Args: found.
+    SuppressionUnmatched = "E6004", Consent, AfterChange;
+    /// Something is delivered although a source is of people whom nobody may contact. Args: source, class.
+    DataClass = "E6005", Consent, AfterChange;
+    /// A source may not be used for the purpose of the pipeline. Args: source, purpose, allowed.
+    PurposeForeign = "E6006", Consent, AfterChange;
 }
 
 impl Code {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use osusume_model::{Arg, AsOf, Code, Date, Fault, Result};
 use osusume_storage::{Digest, Fs, InputEntry, Lock, LockInfo, RealFs, RunId, Runs, Staging};
-use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Tables};
+use osusume_tables::{Ingest, InputFile, OnError, RejectLimits, Suppressed, Tables};
 
 pub use osusume_tables::{RejectCount, SourceCount};
 
@@ -22,6 +22,7 @@ use crate::power::Power;
 use crate::run::{attach_copies, check_fence, goods, last_run, runs_root, schedule, scheduled};
 use crate::stages::decide::{Conditions, Limits};
 use crate::stages::ingest;
+use crate::suppression;
 
 /// What is to be checked.
 pub struct CheckRequest<'a> {
@@ -299,7 +300,16 @@ fn against_last(
     checks: &mut Checks,
 ) -> Result<()> {
     let runs = Runs::new(Arc::clone(job.staging.fs()), runs_root(job.config));
-    let Some(last) = last_run(&runs)? else { return Ok(()) };
+    let last = last_run(&runs)?;
+    let listed = as_of.map(|as_of| suppression::read(job.config, &**job.staging.fs(), as_of, last.as_ref()));
+    match listed.transpose() {
+        Ok(listed) => {
+            let ids = listed.flatten().map_or_else(Suppressed::default, |listed| listed.ids);
+            checks.over.extend(suppression::check_matched(job.config, &ids, &tables.counts).err());
+        }
+        Err(fault) => checks.over.push(fault),
+    }
+    let Some(last) = last else { return Ok(()) };
     let shrunken = crate::earlier::check_shrunken(job.config.quality.max_shrink, &tables.counts, &last);
     let refusals = crate::earlier::refusals(job, tables);
     let fenced = as_of.map_or(Ok(()), |as_of| check_fence(&runs, as_of));
@@ -316,9 +326,11 @@ fn against_last(
 /// Reads every source with no limit on rejects; the faults of all that cannot be read at all come together.
 fn read_all(job: &Job<'_>, as_of: Option<AsOf>) -> Result<Tables> {
     let quiet = job.quiet();
-    let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
-    let sources = ingest::reading_order(job.config);
     let mut faults = Vec::new();
+    // Whether the list can be trusted is told beside what else a run would stop with.
+    let suppressed = suppression::ids(job.config, &**job.staging.fs()).unwrap_or_default();
+    let mut reading = Ingest::new(job.target(), job.memory / 2, &quiet)?.without(suppressed);
+    let sources = ingest::reading_order(job.config);
     for (i, source) in sources.iter().enumerate() {
         job.check_stop()?;
         if let Err(fault) = read_one(job, &mut reading, source, as_of) {

@@ -42,6 +42,7 @@ pub mod runs;
 mod seam;
 mod stages;
 mod summary;
+mod suppression;
 mod threads;
 mod tone;
 mod units;

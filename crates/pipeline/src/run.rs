@@ -9,7 +9,7 @@ use osusume_storage::{
     Counts, Digest, Fs, InputEntry, Lock, LockInfo, Manifest, Published, RealFs, Run, Runs, StageTime, Staging,
     Timings, clean_staging, hash_input, next_run_id, run_key,
 };
-use osusume_tables::{Files, Ingest, InputFile, RejectCount, SourceSpec, Ties, expand};
+use osusume_tables::{Files, Ingest, InputFile, RejectCount, SourceSpec, Suppressed, Ties, expand};
 use rayon::prelude::*;
 
 use crate::benefit::Benefits;
@@ -27,6 +27,7 @@ use crate::stages::features::FeatureTables;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::{Models, OfferModel};
 use crate::stages::{decide, features, guard, ingest, report, score, train};
+use crate::suppression::{self, Listed};
 use crate::summary::{OfferSummary, Summary, write_summary};
 use crate::units::Units;
 
@@ -90,6 +91,8 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
     let previous = decide::previous_run(&runs, &config.offers, as_of)?;
     let held_out = crate::power::earlier(&runs, config, as_of)?;
     let last = last_run(&runs)?;
+    let listed = suppression::read(config, &*fs, as_of, last.as_ref())?;
+    inputs.extend(listed.iter().flat_map(|listed| listed.inputs.iter().cloned()));
     if let Some(fault) = last.as_ref().and_then(|last| crate::earlier::unchanged(&inputs, as_of, last)) {
         host.event(Event::Warning(fault));
     }
@@ -139,7 +142,8 @@ pub fn run(request: &Request<'_>, host: &dyn Host) -> Result<Ran> {
         drop(staging.discard());
         return Err(fault);
     }
-    let manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
+    let mut manifest = manifest(config, &staging, as_of, key, config_sha256, inputs, &produced);
+    manifest.counts.extend(Listed::counts(listed.as_ref()));
     let published = staging.publish(manifest, &lock)?;
     // The run is published whatever becomes of its copies; the next run keeps them otherwise.
     if let Err(fault) = runs.open_current().and_then(|run| copies::keep(&*fs, config, &run)) {
@@ -456,7 +460,12 @@ pub(crate) fn read_sources(
 ) -> Result<ReadTables> {
     let quiet = job.quiet();
     let as_of = as_of.map(|date| job.calendar.as_of(date));
-    let reading = Ingest::new(job.target(), job.memory / 2, &quiet)?;
+    // What became of offers made is measured for everybody they were made to.
+    let suppressed = match as_of {
+        Some(_) => suppression::ids(job.config, &**job.staging.fs())?,
+        None => Suppressed::default(),
+    };
+    let reading = Ingest::new(job.target(), job.memory / 2, &quiet)?.without(suppressed.clone());
     let mut reading = if inputs.is_some() { reading } else { reading.without_digests() };
     let spec = |source: &&Source| {
         let spec = ingest::source_spec(job.config, source, as_of)?;
@@ -472,6 +481,7 @@ pub(crate) fn read_sources(
     }
     let written = reading.finish_holding(files, job.memory / HELD_SHARE)?;
     inputs.map_or(Ok(()), |inputs| check_unchanged(inputs, &written.inputs))?;
+    suppression::check_matched(job.config, &suppressed, &written.counts)?;
     for fault in ingest::first_of_each(&written).into_iter().take(20) {
         job.warn(fault);
     }
@@ -526,7 +536,7 @@ pub(crate) fn counts(config: &Config, tables: &Checked, unknown: u64) -> BTreeMa
             read: read.read,
             accepted: read.accepted - unknown,
             rejected: read.rejected,
-            suppressed: 0,
+            suppressed: read.suppressed,
             excluded: excluded.filter(|(_, n)| *n > 0).map(|(why, n)| (why.to_owned(), n)).collect(),
         }
     };

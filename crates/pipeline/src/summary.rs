@@ -225,7 +225,8 @@ pub(crate) fn write_summary(staging: &Staging, summary: &Summary, specs: &[Featu
         .iter()
         .map(|(name, count)| {
             let value = json!({
-                "read": count.read, "accepted": count.accepted, "rejected": count.rejected, "excluded": count.excluded,
+                "read": count.read, "accepted": count.accepted, "rejected": count.rejected, "suppressed": count.suppressed,
+                "excluded": count.excluded,
                 "excluded_anonymous": count.anonymous, "excluded_not_kept": count.not_kept,
                 "excluded_not_yet_known": count.not_yet_known,
             });

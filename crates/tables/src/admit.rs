@@ -26,6 +26,8 @@ pub(crate) struct Resolved {
     hashes: Vec<u64>,
     /// Rows that stay.
     kept: Vec<bool>,
+    /// Rows to be kept but for their customer, of whom nothing is.
+    suppressed: u64,
     /// Rows to be kept that had not arrived yet.
     late: Vec<u32>,
     /// All rejects that this block brought, in order.
@@ -46,6 +48,7 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
     for keep in &spec.keep {
         keep_rows(&block, keep, &mut kept);
     }
+    let suppressed = spec.customer.map_or(0, |customer| leave_out_suppressed(&block, customer, registry, &mut kept));
     let is_late = spec.cutoff.as_ref().map_or_else(Vec::new, |cutoff| cutoff.apply(&mut block));
     let late = (0..is_late.len() as u32).filter(|&row| is_late[row as usize] && kept[row as usize]).collect();
     let mut resolved = Resolved {
@@ -54,6 +57,7 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
         partition: Vec::new(),
         hashes: Vec::new(),
         kept,
+        suppressed,
         late,
         rejects: Vec::new(),
         block,
@@ -95,6 +99,36 @@ pub(crate) fn resolve(mut block: Block, spec: &SourceSpec, registry: &Registry) 
         resolved.hashes = (0..n_rows).map(|row| row_hash(&resolved.block, customer, row)).collect();
     }
     resolved
+}
+
+/// Drops the rows of customers of whom nothing is taken, and says how many there were.
+fn leave_out_suppressed(block: &Block, customer: usize, registry: &Registry, kept: &mut [bool]) -> u64 {
+    if registry.suppressed.is_empty() {
+        return 0;
+    }
+    let is_listed = |id: &[u8]| std::str::from_utf8(id).is_ok_and(|id| registry.suppressed.has(id));
+    let column = &block.columns[customer];
+    let mut drop = |row: usize, is_listed: bool| u64::from(is_listed && std::mem::replace(&mut kept[row], false));
+    match &column.cells {
+        Cells::Code(codes) => {
+            let mut digits = Buffer::new();
+            let levels: Vec<bool> =
+                (0..column.levels.len() as u32).map(|code| is_listed(column.levels.text(code, &mut digits))).collect();
+            codes.iter().enumerate().map(|(row, &code)| drop(row, levels[code as usize])).sum()
+        }
+        Cells::Text(ids) => {
+            let mut last = false;
+            let mut of_row = |row: usize| {
+                // Rows come in runs of a customer.
+                if row == 0 || ids.get(row - 1) != ids.get(row) {
+                    last = is_listed(ids.get(row));
+                }
+                drop(row, last)
+            };
+            (0..block.places.len()).map(&mut of_row).sum()
+        }
+        _ => unreachable!("customer ids are texts or codes"),
+    }
 }
 
 /// Drops the rows whose value is none of those to keep.
@@ -277,7 +311,8 @@ impl Admission {
         let start = resolved.block.start;
         let mut rejects = std::mem::take(&mut resolved.block.rejects);
         let before = counts[file].excluded;
-        let not_kept = resolved.kept.iter().filter(|kept| !**kept).count() as u64;
+        let not_kept = resolved.kept.iter().filter(|kept| !**kept).count() as u64 - resolved.suppressed;
+        counts[file].suppressed += resolved.suppressed;
         let anonymous = leave_out_anonymous(&mut rejects, spec);
         let late = resolved.leave_out_late(spec, registry);
         counts[file].excluded += not_kept + anonymous + late;
@@ -324,7 +359,7 @@ impl Admission {
         let here =
             earlier.iter().filter(|(_, _, first, _)| first.block as usize + 1 == self.starts.len()).count() as u64;
         counts[file].read += resolved.block.read;
-        counts[file].accepted += resolved.block.read - excluded - rejects.len() as u64 - here;
+        counts[file].accepted += resolved.block.read - excluded - resolved.suppressed - rejects.len() as u64 - here;
         counts[file].rejected += rejects.len() as u64;
         rejects.sort_by_key(|reject| reject.place.record);
         resolved.rejects = rejects.into_iter().map(|reject| PlacedReject { file, start, reject }).collect();

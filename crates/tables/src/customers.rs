@@ -13,6 +13,7 @@ use crate::input::in_file;
 use crate::interner::Interner;
 use crate::output::{FileFacts, Target};
 use crate::sink::{ParquetSink, read_batches};
+use crate::suppressed::Suppressed;
 
 /// Column of the index file.
 const ID: &str = "customer_id";
@@ -127,6 +128,8 @@ pub(crate) struct Registry {
     removed: Vec<u32>,
     /// By provisional number: whether only rows that had not arrived yet have named the customer. As long as the last one of whom that held.
     awaited: Vec<bool>,
+    /// Whose rows are never taken.
+    pub(crate) suppressed: Suppressed,
 }
 
 impl Registry {

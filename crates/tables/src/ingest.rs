@@ -17,11 +17,12 @@ use crate::parquet_source::ParquetSource;
 use crate::quarantine::{IsEnd, Quarantine, RejectCount, Scan};
 use crate::spec::{Format, Identity, SourceSpec};
 use crate::store::Store;
+use crate::suppressed::Suppressed;
 use crate::table::TableFile;
 use crate::write::{Goes, write_table};
 use crate::zone::Zone;
 
-/// Rows of a source: `read = accepted + rejected + excluded`.
+/// Rows of a source: `read = accepted + rejected + suppressed + excluded`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SourceCount {
     /// Records met, without blank lines and headers.
@@ -30,6 +31,8 @@ pub struct SourceCount {
     pub accepted: u64,
     /// Rows in the quarantine.
     pub rejected: u64,
+    /// Rows of customers who are on the list of those nothing may be done with.
+    pub suppressed: u64,
     /// Rows left out for a reason that is no error: a customer's row repeated word for word, and the three below.
     pub excluded: u64,
     /// Those of the excluded rows that name no customer.
@@ -113,6 +116,13 @@ impl<'a> Ingest<'a> {
     #[must_use]
     pub fn without_digests(self) -> Self {
         Self { is_digested: false, ..self }
+    }
+
+    /// Takes no row of whoever is on the list; such rows are counted by themselves.
+    #[must_use]
+    pub fn without(mut self, list: Suppressed) -> Self {
+        self.registry.suppressed = list;
+        self
     }
 
     /// Starts with the customers of another reading, so that its tables and these count them alike.
@@ -255,11 +265,11 @@ impl<'a> Ingest<'a> {
     }
 }
 
-fn zone_of(spec: &SourceSpec) -> Result<Arc<Zone>> {
+pub(crate) fn zone_of(spec: &SourceSpec) -> Result<Arc<Zone>> {
     Ok(Arc::new(Zone::new(&spec.zone)?.with_dates(&spec.dates)))
 }
 
-fn open(
+pub(crate) fn open(
     fs: &dyn Fs,
     path: &Path,
     spec: &SourceSpec,
@@ -366,6 +376,7 @@ impl SourceCount {
             read: self.read + other.read,
             accepted: self.accepted + other.accepted,
             rejected: self.rejected + other.rejected,
+            suppressed: self.suppressed + other.suppressed,
             excluded: self.excluded + other.excluded,
             anonymous: self.anonymous + other.anonymous,
             not_kept: self.not_kept + other.not_kept,
@@ -375,7 +386,7 @@ impl SourceCount {
 }
 
 fn check_balance(spec: &SourceSpec, total: SourceCount, files: &[(InputFile, SourceCount)]) -> Result<()> {
-    let accounted = total.accepted + total.rejected + total.excluded;
+    let accounted = total.accepted + total.rejected + total.suppressed + total.excluded;
     let by_file: u64 = files.iter().map(|(_, count)| count.read).sum();
     if total.read == accounted && by_file == total.read {
         return Ok(());

@@ -76,6 +76,7 @@ mod sink;
 mod spec;
 mod store;
 mod stored;
+mod suppressed;
 mod table;
 mod value;
 mod write;
@@ -104,5 +105,6 @@ pub use spec::{
     SourceSpec, Ties, expand, split_list,
 };
 pub use stored::{NewCell, StoredColumn, StoredSink, read_stored, stored_cells, stored_column, zone_of};
+pub use suppressed::{Suppressed, read_suppressed};
 pub use table::{Column, Part, TableFile, Texts, Values};
 pub use zone::Zone;

@@ -160,7 +160,7 @@ impl Quarantine {
             count.read.to_string(),
             count.accepted.to_string(),
             count.rejected.to_string(),
-            count.excluded.to_string(),
+            (count.excluded + count.suppressed).to_string(),
             self.first_errors[file_id - 1].map_or("", Code::id).to_owned(),
         ];
         for (i, column) in columns.iter().enumerate() {

@@ -1,8 +1,10 @@
 //! Title, help, cause and example of every error code.
 
 mod en_inputs;
+mod en_privacy;
 mod en_runs;
 mod ja_inputs;
+mod ja_privacy;
 mod ja_runs;
 mod plain;
 
@@ -37,8 +39,11 @@ pub fn message(code: Code, language: Language) -> &'static Message {
         .expect("a test holds that every code stands in every language's tables")
 }
 
-fn tables(language: Language) -> [&'static [Message]; 2] {
-    language.pick([en_inputs::MESSAGES, en_runs::MESSAGES], [ja_inputs::MESSAGES, ja_runs::MESSAGES])
+fn tables(language: Language) -> [&'static [Message]; 3] {
+    language.pick(
+        [en_inputs::MESSAGES, en_runs::MESSAGES, en_privacy::MESSAGES],
+        [ja_inputs::MESSAGES, ja_runs::MESSAGES, ja_privacy::MESSAGES],
+    )
 }
 
 /// The page `osusume explain CODE` prints: title, cause, example, what to do, exit code and whether to retry.

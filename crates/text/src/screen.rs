@@ -122,6 +122,8 @@ pub enum Word {
     MoreWarnings,
     /// Why rows of holdings are left out: their product is in no products table.
     UnknownProducts,
+    /// Why rows are left out: their customer is on the suppression list.
+    Suppressed,
     /// Why rows are left out: they name no customer.
     Anonymous,
     /// Why rows are left out: the pipeline file does not keep them.
@@ -283,6 +285,7 @@ impl Word {
         Self::Warning,
         Self::MoreWarnings,
         Self::UnknownProducts,
+        Self::Suppressed,
         Self::Anonymous,
         Self::NotKept,
         Self::NotYetKnown,
@@ -398,6 +401,7 @@ fn templates(word: Word) -> [&'static str; 2] {
 /// What stands on the page beside sources and offers.
 fn finding_templates(word: Word) -> [&'static str; 2] {
     match word {
+        Word::Suppressed => ["of customers on the suppression list", "利用停止リストの顧客"],
         Word::Anonymous => ["without a customer", "顧客IDなし"],
         Word::NotKept => ["not to be kept by the pipeline file", "設定で除外"],
         Word::NotYetKnown => ["not yet known on the run's date", "基準日の時点で未着"],

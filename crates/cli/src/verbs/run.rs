@@ -130,7 +130,7 @@ fn already(console: &Console, done: &Done, page: &Page<'_>, exported: Option<&[E
 fn object(done: &Done, details: &RunDetails, exported: Option<&[Exported]>) -> Value {
     let destination = |exported: &Exported| {
         json!({ "profile": exported.profile, "path": exported.path, "rows": exported.rows, "left_out": exported.left_out,
-                "files": exported.files })
+                "suppressed": exported.suppressed, "files": exported.files })
     };
     json!({
         "type": "run",

@@ -122,6 +122,7 @@ fn deliver_if(fs: &SimFs, profile: &str, may_show: &dyn Fn() -> Result<()>) -> R
         dictionary: &dictionary,
         language: Language::Ja,
         currency: "USD",
+        without: None,
     };
     export(&run, &delivery, &NoControl)
 }

@@ -51,6 +51,7 @@ pub(crate) fn lineage<'a>(
         dictionary,
         language,
         currency: "USD",
+        without: None,
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod benefit;
 pub(super) mod guard;
+pub(super) mod privacy;
 mod timing;
 
 use std::collections::BTreeMap;
@@ -14,7 +15,7 @@ use super::currency;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChurnBasis,
-    Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History,
+    Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History,
     HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers,
     OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe,
     Role, Run, Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
@@ -193,6 +194,8 @@ fn source(name: &str, at: At, base: &Path) -> Source {
         holds: at.map("holds").map(holds).unwrap_or_default(),
         reveals: at.map("reveals").map(At::lists).unwrap_or_default(),
         restricted: at.find("restricted").map(|_| at.texts("restricted")).unwrap_or_default(),
+        data_class: at.word("data_class", DataClass::parse),
+        purposes: at.find("purposes").map(|_| at.texts("purposes")),
     }
 }
 

@@ -7,6 +7,7 @@ mod derived;
 mod guard;
 mod limits;
 mod own;
+mod privacy;
 mod quota;
 mod recipes;
 mod timing;
@@ -65,6 +66,7 @@ pub(super) fn check(checker: &mut Checker, root: &Table) {
     arms::check(checker, &view);
     tests(checker, &view);
     exports(checker, &view);
+    privacy::check(checker, &view);
     known_signs(checker, &view);
 }
 

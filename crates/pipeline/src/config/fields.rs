@@ -9,6 +9,7 @@ mod guard;
 mod inputs;
 mod learning;
 mod offers;
+mod privacy;
 mod timing;
 mod value;
 
@@ -66,6 +67,7 @@ const MANY: f64 = 1e15;
 /// The sections, in the order of the reference.
 const SECTIONS: &[&[Field]] = &[
     inputs::FIELDS,
+    privacy::FIELDS,
     offers::FIELDS,
     benefit::FIELDS,
     features::FIELDS,

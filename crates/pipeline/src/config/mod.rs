@@ -36,11 +36,11 @@ pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
     Anonymous, ApproachSetting, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Benefit, Capacity,
-    CategoryOffers, ChannelLimit, ChurnBasis, Consequents, Correction, Decide, DeclaredRate, DerivedFeature, Effect,
+    CategoryOffers, ChannelLimit, ChurnBasis, Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature, Effect,
     Encoding, Export, FAMILY_LEVEL, Features, Format, Guard, History, HoldAfter, HoldEvent, KnownSign, Lane, Language,
     LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod,
     OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run,
-    Secret, Solver, Source, Step, StepSetting, Timing, Train, Trigger, Utilisation, Valuation, ValueBasis, Weekday,
+    Secret, Solver, Source, Step, StepSetting, Suppression, Timing, Train, Trigger, Utilisation, Valuation, ValueBasis, Weekday,
 };
 pub use words::Form;
 
@@ -92,6 +92,8 @@ pub struct Config {
     pub pipeline: Pipeline,
     /// The input tables by name.
     pub sources: BTreeMap<String, Source>,
+    /// Whose rows are never taken.
+    pub suppression: Option<Suppression>,
     /// How much bad input is endured.
     pub quality: Quality,
     /// What can be offered.
@@ -178,6 +180,7 @@ impl Config {
         Self {
             pipeline: build::pipeline(at.table("pipeline")),
             sources: build::sources(at.table("sources"), base),
+            suppression: at.map("suppression").map(|at| build::privacy::suppression(at, base)),
             quality: build::quality(at.table("quality")),
             offers: build::offers(at.table("offers")),
             features: build::features(at.table("features")),

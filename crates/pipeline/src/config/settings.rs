@@ -74,6 +74,7 @@ mod benefit;
 mod features;
 mod guard;
 mod learning;
+mod privacy;
 mod timing;
 mod value;
 
@@ -85,6 +86,7 @@ pub use features::{
 
 pub use guard::Guard;
 pub use learning::Learning;
+pub use privacy::{DataClass, Suppression};
 pub use timing::{ApproachSetting, ChannelLimit, Effect, Lane, OwnRule, StepSetting, Timing, Trigger};
 pub use value::{BelievedResponse, ChurnBasis, LeverSetting, Valuation, ValueBasis};
 
@@ -323,6 +325,10 @@ pub struct Source {
     pub reveals: BTreeMap<String, Vec<String>>,
     /// Headers of attributes that no model and no feature may see.
     pub restricted: Vec<String>,
+    /// What the rows are in the eyes of the law.
+    pub data_class: DataClass,
+    /// What they may be used for; everything where the file does not say.
+    pub purposes: Option<Vec<String>>,
 }
 
 impl Source {

@@ -14,6 +14,7 @@ use crate::config::{self, Config};
 use crate::host::{Event, Host, Stage};
 use crate::job::Quiet;
 use crate::runs::{open, read_json};
+use crate::suppression;
 
 /// Characters of a model file's digest that name the model.
 const MODEL_ID: usize = 16;
@@ -32,6 +33,8 @@ pub struct Exported {
     pub rows: u64,
     /// Rows left out because the encoding lacks a character.
     pub left_out: u64,
+    /// Rows left out because their customer is on the suppression list by now.
+    pub suppressed: u64,
     /// Names of the files in its directory.
     pub files: Vec<String>,
 }
@@ -41,7 +44,7 @@ pub struct Exported {
 /// `lock` is that of the pipeline's runs: while it is held nobody else delivers, and no other run becomes the current one.
 ///
 /// # Errors
-/// `NothingPublished`; `Fenced` where another run has become the current one nevertheless; what crate `export` says of a destination or of a run that is not what was published.
+/// What [`suppression::read`] says of the list; `NothingPublished`; `Fenced` where another run has become the current one nevertheless; what crate `export` says of a destination or of a run that is not what was published.
 pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Exported>> {
     if config.export.is_empty() {
         return Ok(Vec::new());
@@ -55,6 +58,10 @@ pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Expor
     let dictionary = crate::dictionary::spoken(dictionary, &config.spoken_names);
     let models = model_ids(&run)?;
     let fs: Arc<dyn Fs> = Arc::new(RealFs);
+    // Whoever objected since the run was made is on the list of now.
+    let manifest = &run.run().manifest;
+    let listed = suppression::read(config, &*fs, manifest.as_of, Some(manifest))?;
+    let without = listed.map(|listed| listed.ids);
     let mut exported = Vec::new();
     for (i, destination) in config.export.iter().enumerate() {
         let format = format(destination)?;
@@ -66,6 +73,7 @@ pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Expor
             dictionary: &dictionary,
             language: language(config),
             currency: &config.pipeline.currency,
+            without: without.as_ref(),
         };
         let delivered = osusume_export::export(&run, &delivery, &Quiet::new(host))?;
         exported.push(Exported {
@@ -73,6 +81,7 @@ pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Expor
             path: destination.path.clone(),
             rows: delivered.counts.rows,
             left_out: delivered.counts.left_out,
+            suppressed: delivered.counts.suppressed,
             files: delivered.parts.iter().map(|part| part.name.clone()).collect(),
         });
         host.progress(i as u64 + 1, config.export.len() as u64);
@@ -104,13 +113,18 @@ fn format(destination: &config::Export) -> Result<Format> {
 }
 
 /// Whether every destination of the pipeline file holds run `run_id`, byte for byte as it was delivered.
+///
+/// A delivery without somebody who has been put on the suppression list since is another one; so is every one while the list cannot be read.
 pub fn is_exported(config: &Config, run_id: &str, host: &dyn Host) -> bool {
-    config.export.iter().all(|destination| holds(destination, run_id, &Quiet::new(host)) == Some(true))
+    let Ok(listed) = suppression::ids(config, &RealFs) else { return config.export.is_empty() };
+    let list = config.suppression.as_ref().map(|_| listed.digest().to_string());
+    let holds = |destination| holds(destination, run_id, list.as_deref(), &Quiet::new(host)) == Some(true);
+    config.export.iter().all(holds)
 }
 
 /// Whether the manifest beside a destination names the run and the form, and the files it lists are still what it says of them; `None` where
 /// something is missing or cannot be understood.
-fn holds(destination: &config::Export, run_id: &str, control: &dyn Control) -> Option<bool> {
+fn holds(destination: &config::Export, run_id: &str, list: Option<&str>, control: &dyn Control) -> Option<bool> {
     let path = &destination.path;
     let manifest = path.with_file_name(format!("{}.manifest.json", path.file_name()?.to_str()?));
     let bytes = RealFs.open(&manifest).ok()?.read_all(1 << 24).ok()?;
@@ -124,6 +138,7 @@ fn holds(destination: &config::Export, run_id: &str, control: &dyn Control) -> O
     let form = format(destination).ok()?.digest().map(|digest| digest.to_string());
     let is_run =
         value["run_id"].as_str() == Some(run_id) && value["format"]["profile_sha256"].as_str() == form.as_deref();
+    let is_run = is_run && value.get("suppression_sha256").and_then(Value::as_str) == list;
     Some(is_run && !parts.is_empty() && parts.iter().all(|part| is_whole(part) == Some(true)))
 }
 

@@ -212,13 +212,18 @@ fn format(source: &Source, paths: &[std::path::PathBuf]) -> Format {
     }
 }
 
-fn dialect(source: &Source) -> CsvDialect {
-    let encoding = match source.encoding {
+/// The encoding in the terms of crate `tables`.
+pub(crate) fn csv_encoding(encoding: config::Encoding) -> Option<Encoding> {
+    match encoding {
         // Undeclared UTF-8: the reader may then say what a wrong file looks like instead.
         config::Encoding::Utf8 => None,
         config::Encoding::Utf16 => Some(Encoding::Utf16),
         config::Encoding::Cp932 => Some(Encoding::Cp932),
-    };
+    }
+}
+
+fn dialect(source: &Source) -> CsvDialect {
+    let encoding = csv_encoding(source.encoding);
     let null_tokens = source.null_tokens.clone();
     CsvDialect { delimiter: source.delimiter, encoding, null_tokens, ..CsvDialect::default() }
 }

@@ -204,6 +204,22 @@ pub(super) const FIELDS: &[Field] = &[
     .form(Form::Some)
     .list(ListCheck::Unique)
     .only(&["customers"]),
+    Field::new(
+        "sources.*.data_class",
+        Choice(&["raw", "pseudonymised", "anonymous"]),
+        Is("\"raw\""),
+        "What the rows are in the eyes of the law: of known people (`raw`), of people under pseudonyms whom nobody may contact or match \
+         with their names (`pseudonymised`), or of nobody (`anonymous`). With a source that is not `raw` a run learns and scores, and \
+         `[[export]]` is refused.",
+    ),
+    Field::new(
+        "sources.*.purposes",
+        List(&Text),
+        Absent,
+        "What the source may be used for. Where it is given, `pipeline.purpose` must be one of these, letter by letter.",
+    )
+    .form(Form::Some)
+    .list(ListCheck::SomeUnique),
     Field::new("quality", Table, Is("{}"), "How much bad input a run endures."),
     Field::new(
         "quality.on_error",

@@ -360,7 +360,7 @@ fn data(summary: &Summary) -> Data {
         read: count.read,
         accepted: count.accepted,
         rejected: count.rejected,
-        excluded: count.excluded,
+        excluded: count.excluded + count.suppressed,
     };
     let reject = |(code, rows): &(String, u64)| RejectRow { code: code.clone(), rows: *rows };
     Data {
