@@ -82,6 +82,28 @@ impl Rules {
         &self.antecedent_items[self.antecedent_offsets[r]..self.antecedent_offsets[r + 1]]
     }
 
+    /// The rules for which `keep` holds, in their order; what was found and tested stays what it was.
+    #[must_use]
+    pub fn filtered(&self, keep: impl Fn(usize) -> bool) -> Self {
+        let kept: Vec<usize> = (0..self.len()).filter(|&r| keep(r)).collect();
+        let pick = |counts: &[u32]| kept.iter().map(|&r| counts[r]).collect();
+        let (mut antecedent_offsets, mut antecedent_items) = (vec![0], Vec::new());
+        for &r in &kept {
+            antecedent_items.extend_from_slice(self.antecedent(r));
+            antecedent_offsets.push(antecedent_items.len());
+        }
+        Self {
+            antecedent_offsets,
+            antecedent_items,
+            consequents: pick(&self.consequents),
+            n_antecedent: pick(&self.n_antecedent),
+            n_consequent: pick(&self.n_consequent),
+            n_both: pick(&self.n_both),
+            improvements: kept.iter().map(|&r| self.improvements[r]).collect(),
+            ..*self
+        }
+    }
+
     /// The four counts of rule `r`.
     pub fn contingency(&self, r: usize) -> Contingency {
         Contingency {

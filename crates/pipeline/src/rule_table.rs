@@ -141,11 +141,18 @@ impl SetLists {
         (20 * sets).saturating_add(4 * items)
     }
 
-    fn members(&self, set: usize) -> &[u32] {
+    /// How many transactions there are.
+    pub(crate) fn n(&self) -> u64 {
+        self.n
+    }
+
+    /// The items of a set, ascending.
+    pub(crate) fn members(&self, set: usize) -> &[u32] {
         &self.lists.1[self.lists.0[set]..self.lists.0[set + 1]]
     }
 
-    fn count(&self, set: usize) -> u32 {
+    /// How many have them all.
+    pub(crate) fn count(&self, set: usize) -> u32 {
         self.lists.2[set]
     }
 

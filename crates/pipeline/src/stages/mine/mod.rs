@@ -11,6 +11,7 @@ mod held;
 mod leads;
 mod levels;
 mod rows;
+mod small;
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,6 +21,7 @@ use osusume_association::{
     TestParams, Transactions, mine_itemsets, rules_of, test_rules,
 };
 use osusume_model::{AsOf, Code, Date, Fault, Result};
+use osusume_report::SMALLEST_SHOWN;
 use rayon::prelude::*;
 
 use self::baskets::Baskets;
@@ -29,6 +31,7 @@ use self::leads::DateLeads;
 pub(crate) use self::leads::Leads;
 use self::levels::Levels;
 use self::rows::Writer;
+use self::small::{tellable, tells_nobody};
 pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
@@ -245,7 +248,7 @@ impl Miner<'_> {
         let end = self.dates[self.dates.len() - 1];
         if date.date < end.date {
             let counts = self.baskets.follow(self.job, self.items, (date, end), &mined.found.rules)?;
-            mined.found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts })).collect();
+            mined.found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts }).filter(|later| tells_nobody(&later.counts))).collect();
             mined.itemsets = Itemsets::default();
         }
         self.job.host.progress(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.dates.len() as u64);
@@ -269,6 +272,7 @@ impl Miner<'_> {
         let evidence = test_rules(&db, &rules, &test, &control).map_err(|e| association_fault(&e))?;
         let (rate, counts) = (self.config.false_discovery_rate, db.item_counts());
         let leads = DateLeads::new(&rules, &evidence, rate, counts, &self.items.offered);
+        let (rules, evidence) = tellable(&rules, &evidence);
         let later = vec![None; rules.len()];
         Ok(Mined { found: Found { as_of: date.date, n: db.n(), rules, evidence, later }, itemsets, leads, warning })
     }
@@ -293,9 +297,11 @@ impl Miner<'_> {
         .map_err(|error| association_fault(&error))
     }
 
+    /// Nothing that fewer have than a report shows is looked for.
     fn min_count(&self, db: &Transactions) -> Result<u64> {
         let support = MinSupport::Fraction(self.config.min_support);
-        support.to_count(db.n()).map_err(|error| association_fault(&error))
+        let count = support.to_count(db.n()).map_err(|error| association_fault(&error))?;
+        Ok(count.max(SMALLEST_SHOWN))
     }
 }
 

@@ -9,6 +9,7 @@ use osusume_tables::ParquetSink;
 use osusume_tables::arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use osusume_tables::arrow::datatypes::{DataType, Field, Schema};
 
+use super::small::sets_told;
 use super::{Found, Items, ranked};
 use crate::job::Job;
 use crate::kernel::batch;
@@ -43,15 +44,16 @@ impl Writer {
         Ok(())
     }
 
-    /// Writes the itemsets of a date, short ones first and among these the most frequent; returns how many.
+    /// Writes the itemsets of a date that may be told, short ones first and among these the most frequent; returns how many.
     pub(super) fn itemsets(&mut self, items: &Items, as_of: Date, itemsets: &Itemsets) -> Result<u64> {
         let lists = SetLists::new(itemsets);
-        for sets in lists.order.chunks(BATCH_ROWS) {
+        let told = sets_told(&lists);
+        for sets in told.chunks(BATCH_ROWS) {
             let mut columns = vec![dates(as_of, sets.len())];
             columns.extend(lists.columns(sets, &|item| Cow::Borrowed(items.levels.names[item as usize].as_str())));
             self.itemsets.write(&batch(&self.itemset_schema, columns)?)?;
         }
-        Ok(lists.order.len() as u64)
+        Ok(told.len() as u64)
     }
 
     pub(super) fn finish(self) -> Result<()> {
