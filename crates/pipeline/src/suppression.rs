@@ -102,7 +102,7 @@ fn check_age(
     if days <= limit {
         return Ok(());
     }
-    let fault = Fault::new(Code::SuppressionStale).with("days", days).with("limit", limit);
+    let fault = Fault::new(Code::SuppressionStale).with("days", i64::from(days)).with("limit", i64::from(limit));
     let file = paths.first().map_or_else(String::new, |path| path.display().to_string());
     Err(fault.with("as_of", as_of.to_string()).in_file(file))
 }

@@ -228,7 +228,7 @@ pub enum Word {
 
 impl Word {
     /// Every word.
-    pub const ALL: [Self; 106] = [
+    pub const ALL: [Self; 107] = [
         Self::Learned,
         Self::LearnedValue,
         Self::WithoutOffer,
