@@ -332,7 +332,7 @@ codes! {
     // Privacy: E60xx.
     /// The suppression list is missing, empty or not readable to the last row. Args: detail?.
     SuppressionUnread = "E6001", Consent, AfterChange;
-    /// Nobody has delivered the suppression list for too long. Args: days, limit, as_of.
+    /// Nobody has delivered the suppression list for too long. Args: days, limit, `as_of`.
     SuppressionStale = "E6002", Consent, AfterChange;
     /// The suppression list has lost too many of its customers. Args: found, before, run.
     SuppressionShrunken = "E6003", Consent, AfterChange;

@@ -27,8 +27,8 @@ use crate::stages::features::FeatureTables;
 use crate::stages::mine::MineSummary;
 use crate::stages::train::{Models, OfferModel};
 use crate::stages::{decide, features, guard, ingest, report, score, train};
-use crate::suppression::{self, Listed};
 use crate::summary::{OfferSummary, Summary, write_summary};
+use crate::suppression::{self, Listed};
 use crate::units::Units;
 
 /// The version that is part of every run key.

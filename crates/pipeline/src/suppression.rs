@@ -85,12 +85,7 @@ pub(crate) fn check_matched(config: &Config, ids: &Suppressed, counts: &[(String
 }
 
 /// The newest file decides: a list in several files is delivered together.
-fn check_age(
-    config: &Config,
-    declared: &Suppression,
-    (fs, paths): (&dyn Fs, &[PathBuf]),
-    as_of: Date,
-) -> Result<()> {
+fn check_age(config: &Config, declared: &Suppression, (fs, paths): (&dyn Fs, &[PathBuf]), as_of: Date) -> Result<()> {
     let Some(limit) = declared.max_age_days else { return Ok(()) };
     let calendar = Calendar::new(&config.pipeline.time_zone)?;
     let mut newest = None;

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use osusume_model::{Code, Fault, Result};
@@ -42,7 +43,7 @@ impl Suppressed {
         let mut text = String::new();
         for id in &self.ids {
             // Lengths, so that no two lists have one text.
-            text.push_str(&format!("{}:{id}\n", id.len()));
+            let _ = writeln!(text, "{}:{id}", id.len());
         }
         Digest::of(text.as_bytes())
     }
@@ -121,7 +122,8 @@ mod tests {
     #[test]
     fn an_id_is_found_in_any_spelling() {
         let list: Suppressed = ["C00017", " k-9 ", "Ａ１２", "カ\u{3099}1"].into_iter().collect();
-        for id in ["C00017", "c00017", " C00017", "Ｃ０００１７", "\u{200b}C00017", "K-9", "a12", "A12", "ガ1", "ｶﾞ1"] {
+        for id in ["C00017", "c00017", " C00017", "Ｃ０００１７", "\u{200b}C00017", "K-9", "a12", "A12", "ガ1", "ｶﾞ1"]
+        {
             assert!(list.has(id), "{id}");
         }
         for id in ["C0017", "17", "", "C00017x", "カ1"] {

@@ -29,8 +29,8 @@ const EXITS: [(Exit, [&str; 2]); 15] = [
     (
         Exit::Consent,
         [
-            "Consents are missing, empty, or not readable to the last row.",
-            "同意の表がない、空、または読み取れない行がある。",
+            "Consents or the suppression list are missing, empty, too old, or not readable to the last row; or the data may not be used for this.",
+            "同意または除外リストの表がない、空、古い、もしくは読み取れない行がある。またはこの目的に使えないデータがある。",
         ],
     ),
     (Exit::Contract, ["A table does not have the columns declared.", "表の列が宣言と異なる。"]),

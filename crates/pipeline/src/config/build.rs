@@ -15,10 +15,10 @@ use super::currency;
 use super::layer::{Entry, Node, Spot, Table, Value};
 use super::settings::{
     Anonymous, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Capacity, CategoryOffers, ChurnBasis,
-    Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format, History,
-    HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers,
-    OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted, Recipe,
-    Role, Run, Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
+    Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature, Encoding, Export, Features, Format,
+    History, HoldAfter, HoldEvent, KnownSign, Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night,
+    Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod, OwnWindow, Penalty, Pipeline, Quality, Quota, QuotaCounted,
+    Recipe, Role, Run, Secret, Solver, Source, Train, Utilisation, Valuation, ValueBasis, Weekday,
 };
 use super::words::{parse_size, parse_step};
 

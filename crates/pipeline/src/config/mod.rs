@@ -36,11 +36,12 @@ pub use reference::reference;
 pub use schema::schema;
 pub use settings::{
     Anonymous, ApproachSetting, AsOfPlan, AttributeKind, BasketKind, BelievedResponse, Benefit, Capacity,
-    CategoryOffers, ChannelLimit, ChurnBasis, Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature, Effect,
-    Encoding, Export, FAMILY_LEVEL, Features, Format, Guard, History, HoldAfter, HoldEvent, KnownSign, Lane, Language,
-    LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure, OwnPeriod,
-    OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role, Run,
-    Secret, Solver, Source, Step, StepSetting, Suppression, Timing, Train, Trigger, Utilisation, Valuation, ValueBasis, Weekday,
+    CategoryOffers, ChannelLimit, ChurnBasis, Consequents, Correction, DataClass, Decide, DeclaredRate, DerivedFeature,
+    Effect, Encoding, Export, FAMILY_LEVEL, Features, Format, Guard, History, HoldAfter, HoldEvent, KnownSign, Lane,
+    Language, LearnFrom, Learning, LeverSetting, Mine, ModelKind, Night, Offers, OnError, OwnFeature, OwnMeasure,
+    OwnPeriod, OwnRule, OwnWindow, PRODUCT_LEVEL, Penalty, Pipeline, Quality, Quota, QuotaCounted, Reach, Recipe, Role,
+    Run, Secret, Solver, Source, Step, StepSetting, Suppression, Timing, Train, Trigger, Utilisation, Valuation,
+    ValueBasis, Weekday,
 };
 pub use words::Form;
 

@@ -152,7 +152,8 @@ fn every_default_passes_its_own_check_and_is_shown() {
     let category = "[offers.category]\nsource = \"bought\"\nlevel = \"kind\"\nnames = [\"a\"]\nmargin_minor = 1\n\
                     [decide.levers.goods]\nadded_minor = 0\n[mine]\nbaskets = \"holdings\"\n[features.utilisation]\nsource = \"bought\"\n";
     let bought = "[sources.bought]\nrole = \"purchases\"\npath = \"b.csv\"\ncolumns = { customer = \"c\", at = \"t\", product = \"p\" }\n";
-    let text = format!("{LEAST}{bought}{category}[sources.goods.attributes]\nkind = \"category\"\n");
+    let gone = "[suppression]\npath = \"s.csv\"\n";
+    let text = format!("{LEAST}{bought}{category}{gone}[sources.goods.attributes]\nkind = \"category\"\n");
     let effective: toml::Table = parse(&text).unwrap().effective().parse().unwrap();
     // Keys of a list's entries are shown where there are entries.
     let is_shown =

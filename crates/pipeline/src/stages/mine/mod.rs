@@ -31,8 +31,8 @@ use self::leads::DateLeads;
 pub(crate) use self::leads::Leads;
 use self::levels::Levels;
 use self::rows::Writer;
-use self::small::{tellable, tells_nobody};
 pub(crate) use self::rows::{RULE_MEANINGS, rule_schema};
+use self::small::{tellable, tells_nobody};
 use crate::calendar::Schedule;
 use crate::catalogue::Goods;
 use crate::checked::Checked;
@@ -248,7 +248,10 @@ impl Miner<'_> {
         let end = self.dates[self.dates.len() - 1];
         if date.date < end.date {
             let counts = self.baskets.follow(self.job, self.items, (date, end), &mined.found.rules)?;
-            mined.found.later = counts.into_iter().map(|counts| Some(Later { from: date.date, counts }).filter(|later| tells_nobody(&later.counts))).collect();
+            mined.found.later = counts
+                .into_iter()
+                .map(|counts| Some(Later { from: date.date, counts }).filter(|later| tells_nobody(&later.counts)))
+                .collect();
             mined.itemsets = Itemsets::default();
         }
         self.job.host.progress(self.done.fetch_add(1, Ordering::Relaxed) + 1, self.dates.len() as u64);
