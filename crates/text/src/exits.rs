@@ -30,7 +30,7 @@ const EXITS: [(Exit, [&str; 2]); 15] = [
         Exit::Consent,
         [
             "Consents or the suppression list are missing, empty, too old, or not readable to the last row; or the data may not be used for this.",
-            "同意または除外リストの表がない、空、古い、もしくは読み取れない行がある。またはこの目的に使えないデータがある。",
+            "同意または利用停止リストの表がない、空、古い、もしくは読み取れない行がある。またはこの目的に使えないデータがある。",
         ],
     ),
     (Exit::Contract, ["A table does not have the columns declared.", "表の列が宣言と異なる。"]),

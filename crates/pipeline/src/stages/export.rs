@@ -44,7 +44,7 @@ pub struct Exported {
 /// `lock` is that of the pipeline's runs: while it is held nobody else delivers, and no other run becomes the current one.
 ///
 /// # Errors
-/// What [`suppression::read`] says of the list; `NothingPublished`; `Fenced` where another run has become the current one nevertheless; what crate `export` says of a destination or of a run that is not what was published.
+/// What reading the suppression list says (E6001 to E6004); `NothingPublished`; `Fenced` where another run has become the current one nevertheless; what crate `export` says of a destination or of a run that is not what was published.
 pub fn export(config: &Config, lock: &Lock, host: &dyn Host) -> Result<Vec<Exported>> {
     if config.export.is_empty() {
         return Ok(Vec::new());
